@@ -1,0 +1,126 @@
+"""Gaussian blur, separable."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jssl.augmentations.image import as_float, pair, planar, stage, unplanar
+from jssl.augmentations.resample import apply_matrices
+from jssl.errors import UserError
+
+# Up to here a sum of shifted images beats a product with a matrix that is mostly zeros.
+DIRECT_TAPS = 41
+
+
+def kernel_size(size: int, share: float = 0.1) -> int:
+    """SimCLR's kernel: the odd number at or just above `share` of the image's side."""
+    return 2 * (int(size * share) // 2) + 1
+
+
+def gaussian_taps(radius: int, sigma: jax.Array | float) -> jax.Array:
+    """Half a normalised Gaussian kernel: float32 [radius + 1], the centre first."""
+    weights = jnp.exp(-0.5 * jnp.square(jnp.arange(radius + 1, dtype=jnp.float32) / sigma))
+    return weights / (2.0 * jnp.sum(weights) - weights[0])
+
+
+def blur_taps(image: jax.Array, taps: jax.Array) -> jax.Array:
+    """Filters both axes with a symmetric kernel, borders reflected, as a sum of shifted images.
+
+    Args:
+      image: float32 [H, W, C].
+      taps: [radius + 1], the centre first.
+
+    Returns:
+      float32 [H, W, C].
+    """
+    radius, channels = taps.shape[0] - 1, planar(image)
+
+    def along(channels: jax.Array, axis: int) -> jax.Array:
+        size = channels.shape[axis]
+        border = [(0, 0)] * 3
+        border[axis] = (radius, radius)
+
+        @stage
+        def add(wide: jax.Array, taps: jax.Array) -> jax.Array:
+            def shifted(k: int) -> jax.Array:
+                return lax.slice_in_dim(wide, radius + k, radius + k + size, axis=axis)
+
+            total = shifted(0) * taps[0]
+            for k in range(1, radius + 1):
+                total = total + (shifted(k) + shifted(-k)) * taps[k]
+            return total
+
+        return add(jnp.pad(channels, border, mode="reflect"), taps)
+
+    return unplanar(along(along(channels, 1), 2))
+
+
+def blur_matrix(size: int, radius: int, sigma: jax.Array) -> jax.Array:
+    """The Gaussian of `2 radius + 1` taps along an axis, borders reflected, as one matrix.
+
+    A border without its own row (… 2 1 | 0 1 2 …) folds the taps that fall outside back onto the
+    pixels they mirror, so that the product needs no padding.
+
+    Args:
+      size: pixels along the axis, more than `radius`.
+      radius: taps on each side.
+      sigma: () in pixels.
+
+    Returns:
+      float32 [size, size], rows sum to one.
+    """
+    at = jnp.arange(size)
+    out, source = at[:, None], at[None, :]
+
+    def tap(distance: jax.Array) -> jax.Array:
+        value = jnp.exp(-0.5 * jnp.square(distance.astype(jnp.float32) / sigma))
+        return jnp.where(jnp.abs(distance) <= radius, value, 0.0)
+
+    direct = tap(out - source)
+    before = jnp.where(source > 0, tap(out + source), 0.0)
+    after = jnp.where(source < size - 1, tap(2 * (size - 1) - out - source), 0.0)
+    total = jnp.sum(tap(jnp.arange(-radius, radius + 1)))
+    return (direct + before + after) / total
+
+
+def gaussian_blur(
+    key: jax.Array,
+    image: jax.Array,
+    *,
+    kernel: int | None = None,
+    sigma: float | tuple[float, float] = (0.1, 2.0),
+) -> jax.Array:
+    """Blurs with a Gaussian whose width is drawn (SimCLR, appendix A).
+
+    Args:
+      key: PRNG key.
+      image: [H, W, C] uint8 or float in [0, 1], any number of channels.
+      kernel: taps, odd; None is SimCLR's rule, a tenth of the shorter side.
+      sigma: in pixels; (low, high) is drawn uniformly, one number is fixed.
+
+    Returns:
+      float32 [H, W, C]; borders are reflected without repeating the edge.
+
+    Raises:
+      UserError: an even kernel, one too wide for the image, or a sigma that is not positive.
+    """
+    image = as_float(image)
+    low, high = pair(sigma, "sigma")
+    shorter = min(image.shape[:2])
+    taps = kernel_size(shorter) if kernel is None else kernel
+    if taps % 2 == 0 or not 0 < taps < 2 * shorter:
+        raise UserError(
+            f"a blur kernel has an odd number of taps below twice the shorter side ({shorter}), "
+            f"not {taps}"
+        )
+    if low <= 0:
+        raise UserError(f"sigma is in pixels and above zero, not {sigma}")
+    width = jax.random.uniform(key, (), minval=low, maxval=high) if high > low else low
+    if taps <= DIRECT_TAPS:
+        return blur_taps(image, gaussian_taps(taps // 2, width))
+    rows = blur_matrix(image.shape[0], taps // 2, width)
+    square = image.shape[0] == image.shape[1]
+    columns = rows if square else blur_matrix(image.shape[1], taps // 2, width)
+    return apply_matrices(rows, columns, image)

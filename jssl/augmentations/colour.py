@@ -1,0 +1,254 @@
+"""Photometric operations: colour jitter, greyscale, solarize, normalise.
+
+Definitions are those of Pillow's ImageEnhance and of torchvision: an enhancement blends the image
+with a degenerate one (black, its mean grey, its grey) and cuts to [0, 1] each time. With 3
+channels all of it applies. With 1 channel an image is its own grey: saturation, hue and greyscale
+leave it as it is. With any other number brightness and contrast apply (the mean runs over all
+channels) and the operations on colour raise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jssl.augmentations.image import (
+    as_float,
+    clip01,
+    luma,
+    planar,
+    require_rgb,
+    stage,
+    unplanar,
+)
+from jssl.errors import UserError
+
+# Channel means and standard deviations of the training images, in [0, 1].
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+CIFAR10 = ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
+CIFAR100 = ((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762))
+HALF = ((0.5,), (0.5,))  # any number of channels, to [-1, 1]
+
+
+def shift_hue(channels: jax.Array, turns: jax.Array) -> jax.Array:
+    """Turns the hue of planes [3, H, W] by `turns` of the colour circle; value and saturation stay.
+
+    The HSV hexcone (Smith, 1978) without leaving RGB: value and chroma are the largest channel
+    and its distance from the smallest, and a channel is a trapezoid of the hue, the same one for
+    red, green and blue, a third of a turn apart.
+    """
+    r, g, b = channels[0], channels[1], channels[2]
+    high, low = lax.max(lax.max(r, g), b), lax.min(lax.min(r, g), b)
+    chroma = high - low
+    scale = 1.0 / lax.select(chroma > 0, chroma, lax.full_like(chroma, 1.0))
+    sector = lax.select(
+        high == r,
+        (g - b) * scale,
+        lax.select(high == g, 2.0 + (b - r) * scale, 4.0 + (r - g) * scale),
+    )
+    third = 2.0 * lax.broadcasted_iota(jnp.float32, (3, 1, 1), 0)
+    hue = sector + 6.0 * turns + 3.0 - third
+    hue = hue - 6.0 * lax.floor(hue / 6.0)
+    return low + chroma * clip01(2.0 - lax.abs(hue - 3.0))
+
+
+@stage
+def _turn(channels: jax.Array, turns: jax.Array, active: jax.Array) -> jax.Array:
+    turned = shift_hue(channels, turns)
+    return lax.select(lax.broadcast(active, turned.shape), turned, channels)
+
+
+def _scale(channels: jax.Array, factor: jax.Array) -> jax.Array:
+    return lax.min(channels * factor, lax.full_like(channels, 1.0))
+
+
+@stage
+def _saturate(
+    channels: jax.Array, before: jax.Array, saturation: jax.Array, after: jax.Array
+) -> jax.Array:
+    bright = _scale(channels, before)
+    grey = (1.0 - saturation) * luma(bright)
+    return _scale(clip01(bright * saturation + grey), after)
+
+
+def jitter(
+    image: jax.Array,
+    *,
+    brightness: jax.Array | None = None,
+    contrast: jax.Array | None = None,
+    saturation: jax.Array | None = None,
+    hue: jax.Array | None = None,
+    times: jax.Array,
+) -> jax.Array:
+    """Brightness, contrast, saturation and hue at given strengths, in a given order.
+
+    Under vmap a `switch` on the order would compute all four operations at each of four steps.
+    Here contrast, the one that needs a mean over the image, is the fixed middle. On each side of
+    it the other three are written once (brightness in the four gaps around saturation, hue,
+    saturation) and those that belong elsewhere are neutral: one mean, two hues, the rest is cheap,
+    and every cut to [0, 1] stays where the order puts it.
+
+    Args:
+      image: float32 [H, W, C] in [0, 1].
+      brightness: () factor, 1 is neutral; None leaves the operation out. Likewise contrast and
+        saturation.
+      contrast: () factor.
+      saturation: () factor; needs 3 channels.
+      hue: () in turns, 0 is neutral; needs 3 channels.
+      times: [4] when brightness, contrast, saturation and hue happen; the smallest is first.
+
+    Returns:
+      float32 [H, W, C] in [0, 1].
+    """
+    channels = planar(image)
+    if saturation is not None or hue is not None:
+        require_rgb(len(channels), "saturation or hue")
+    b_before_s, b_before_h = times[0] <= times[2], times[0] <= times[3]
+    s_before_h = times[2] <= times[3]
+
+    def gaps(channels: jax.Array, b_here: jax.Array, s_here: jax.Array) -> jax.Array:
+        one = jnp.ones(())
+        first = one if brightness is None else jnp.where(b_here & b_before_s, brightness, one)
+        last = one if brightness is None else jnp.where(b_here & ~b_before_s, brightness, one)
+        if saturation is None:
+            return channels if brightness is None else _scale(channels, first * last)
+        return _saturate(channels, first, jnp.where(s_here, saturation, one), last)
+
+    def side(channels: jax.Array, here: jax.Array) -> jax.Array:
+        # here[i]: does operation i belong to this side of contrast?
+        if hue is None:
+            return gaps(channels, here[0], here[2])
+        channels = gaps(channels, here[0] & b_before_h, here[2] & s_before_h)
+        channels = _turn(channels, hue, here[3])
+        return gaps(channels, here[0] & ~b_before_h, here[2] & ~s_before_h)
+
+    if contrast is None:
+        return unplanar(side(channels, jnp.ones((4,), bool)))
+    before = jnp.stack([times[0] <= times[1], True, times[2] < times[1], times[3] < times[1]])
+    channels = side(channels, before)
+    mean = (1.0 - contrast) * luma(jnp.mean(channels, axis=(1, 2)))
+    return unplanar(side(clip01(channels * contrast + mean), ~before))
+
+
+def colour_jitter(
+    key: jax.Array,
+    image: jax.Array,
+    *,
+    brightness: float = 0.0,
+    contrast: float = 0.0,
+    saturation: float = 0.0,
+    hue: float = 0.0,
+) -> jax.Array:
+    """Random brightness, contrast, saturation and hue in random order (torchvision's rule).
+
+    Factors are uniform in [max(0, 1 - v), 1 + v], the hue's turn in [-hue, hue], and all 24 orders
+    are equally likely. The strengths of SimCLR (Chen et al., 2020, appendix A) at strength s are
+    0.8 s, 0.8 s, 0.8 s, 0.2 s.
+
+    Args:
+      key: PRNG key.
+      image: [H, W, C] uint8 or float in [0, 1]. With 1 channel only brightness and contrast act.
+      brightness: range of the factor; 0 leaves the operation out. Likewise the next two.
+      contrast: range of the factor.
+      saturation: range of the factor.
+      hue: largest turn, at most 0.5.
+
+    Returns:
+      float32 [H, W, C] in [0, 1].
+
+    Raises:
+      UserError: a negative strength, a hue above 0.5, or colour asked of 2 or more than 3 channels.
+    """
+    if min(brightness, contrast, saturation, hue) < 0 or hue > 0.5:
+        raise UserError(
+            f"colour jitter takes strengths of at least 0 and a hue of at most 0.5, not brightness "
+            f"{brightness}, contrast {contrast}, saturation {saturation}, hue {hue}"
+        )
+    image = as_float(image)
+    if image.shape[-1] == 1:
+        saturation = hue = 0.0
+    draws = jax.random.uniform(key, (8,))
+
+    def factor(strength: float, draw: jax.Array) -> jax.Array | None:
+        low, high = max(0.0, 1.0 - strength), 1.0 + strength
+        return low + (high - low) * draw if strength else None
+
+    return jitter(
+        image,
+        brightness=factor(brightness, draws[0]),
+        contrast=factor(contrast, draws[1]),
+        saturation=factor(saturation, draws[2]),
+        hue=hue * (2.0 * draws[3] - 1.0) if hue else None,
+        times=draws[4:],
+    )
+
+
+def grayscale(key: jax.Array | None, image: jax.Array) -> jax.Array:
+    """Replaces the three channels by their luma (ITU-R 601-2).
+
+    Args:
+      key: not used; may be None.
+      image: [H, W, 3] uint8 or float in [0, 1]; 1 channel comes back as it is.
+
+    Returns:
+      float32 [H, W, C], the channels equal.
+
+    Raises:
+      UserError: neither 1 nor 3 channels.
+    """
+    image = as_float(image)
+    if image.shape[-1] == 1:
+        return image
+    require_rgb(image.shape[-1], "grayscale")
+    channels = planar(image)
+    return unplanar(jnp.broadcast_to(luma(channels), channels.shape))
+
+
+def solarize(key: jax.Array | None, image: jax.Array, *, threshold: float = 0.5) -> jax.Array:
+    """Inverts the values at or above a threshold (BYOL, appendix B, uses 0.5).
+
+    Args:
+      key: not used; may be None.
+      image: [H, W, C] uint8 or float in [0, 1], any number of channels.
+      threshold: in [0, 1].
+
+    Returns:
+      float32 [H, W, C].
+    """
+    image = as_float(image)
+    return jnp.where(image >= threshold, 1.0 - image, image)
+
+
+def normalise(
+    key: jax.Array | None,
+    image: jax.Array,
+    *,
+    mean: Sequence[float] = IMAGENET[0],
+    std: Sequence[float] = IMAGENET[1],
+) -> jax.Array:
+    """Subtracts a mean and divides by a standard deviation, channel by channel.
+
+    Args:
+      key: not used; may be None.
+      image: [H, W, C] uint8 or float in [0, 1].
+      mean: one number a channel, or one for all.
+      std: likewise.
+
+    Returns:
+      float32 [H, W, C].
+
+    Raises:
+      UserError: as many numbers as neither 1 nor C.
+    """
+    image = as_float(image)
+    for name, values in (("mean", mean), ("std", std)):
+        if len(values) not in (1, image.shape[-1]):
+            raise UserError(
+                f"normalise has {len(values)} numbers in {name} for an image of "
+                f"{image.shape[-1]} channels; give as many, or one for all (colour.HALF)"
+            )
+    shift, scale = (jnp.asarray(v, jnp.float32)[:, None, None] for v in (mean, std))
+    return unplanar((planar(image) - shift) / scale)

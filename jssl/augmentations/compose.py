@@ -1,0 +1,306 @@
+"""Putting operations together: pipelines of one example, named views of a batch."""
+
+from __future__ import annotations
+
+import functools
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jssl.augmentations.image import as_float
+from jssl.errors import UserError, nearest
+
+Op = Callable[..., Any]
+
+
+def describe(op: object) -> str:
+    """A text for an operation that is the same in every process (a function's repr is not)."""
+    if isinstance(op, functools.partial):
+        arguments = [repr(a) for a in op.args] + [f"{k}={v!r}" for k, v in op.keywords.items()]
+        return f"{describe(op.func)}({', '.join(arguments)})"
+    return getattr(op, "__name__", None) or repr(op)
+
+
+def _has(op: object, mark: str) -> bool:
+    return bool(getattr(op.func if isinstance(op, functools.partial) else op, mark, False))
+
+
+def with_warp(op: Op, key: jax.Array, image: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Applies any operation and tells where its pixels come from.
+
+    Returns:
+      The result and a float32 [3, 3] warp from the result's points to the input's (the identity
+      for an operation that moves nothing); see geometry.py for the coordinates.
+
+    Raises:
+      UserError: an operation that moves pixels in a way no matrix describes.
+    """
+    if isinstance(op, Sometimes):
+        return op.with_warp(key, image)
+    if _has(op, "geometric"):
+        return op(key, image, with_warp=True)
+    if _has(op, "dense"):
+        raise UserError(
+            f"{describe(op)} moves every pixel its own way, so no matrix leads from view to image; "
+            "leave it out of a tracked pipeline, or ask the operation itself for its map"
+        )
+    return op(key, image), jnp.eye(3)
+
+
+@dataclass(frozen=True)
+class Sometimes:
+    """An operation applied with a probability; see `sometimes`."""
+
+    op: Op
+    p: float
+
+    def __call__(self, key: jax.Array, image: jax.Array) -> jax.Array:
+        coin, inner = jax.random.split(key)
+        image = as_float(image)
+        return jnp.where(jax.random.uniform(coin) < self.p, self.op(inner, image), image)
+
+    def with_warp(self, key: jax.Array, image: jax.Array) -> tuple[jax.Array, jax.Array]:
+        coin, inner = jax.random.split(key)
+        image = as_float(image)
+        applied = jax.random.uniform(coin) < self.p
+        result, warp = with_warp(self.op, inner, image)
+        return jnp.where(applied, result, image), jnp.where(applied, warp, jnp.eye(3))
+
+    def __repr__(self) -> str:
+        return f"sometimes({describe(self.op)}, {self.p})"
+
+
+def sometimes(op: Op, p: float) -> Op:
+    """Applies `op` with probability `p`, else leaves the image alone.
+
+    Under vmap both outcomes exist and one is chosen, so the operation costs the same at any `p`;
+    at 0 it vanishes and at 1 it stands alone. The operation must keep the image's shape.
+
+    Args:
+      op: op(key, image) -> image.
+      p: probability, a Python number.
+
+    Returns:
+      An operation.
+
+    Raises:
+      UserError: a probability outside [0, 1].
+    """
+    if not 0 <= p <= 1:
+        raise UserError(f"a probability lies between 0 and 1, not {p}")
+    return op if p == 1 else Sometimes(op, p)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Operations one after another on one field of one example; see `pipeline`."""
+
+    ops: tuple[Op, ...]
+    field: str = "image"
+
+    def __call__(self, key: jax.Array | None, example: Mapping[str, jax.Array]) -> jax.Array:
+        """Runs the pipeline.
+
+        Args:
+          key: PRNG key; None will do if no operation is random.
+          example: one example.
+
+        Returns:
+          float32, the result of the last operation.
+
+        Raises:
+          UserError: the example has no such field.
+        """
+        image = self._start(example)
+        for op, part in zip(self.ops, self._keys(key), strict=True):
+            image = op(part, image)
+        return image
+
+    def with_warp(
+        self, key: jax.Array | None, example: Mapping[str, jax.Array]
+    ) -> dict[str, jax.Array]:
+        """Runs the pipeline, drawing the same numbers, and tells where its pixels come from.
+
+        Returns:
+          dict(image=what `__call__` returns, warp=float32 [3, 3], from a point of the view to the
+          point of the field it shows).
+        """
+        image, total = self._start(example), jnp.eye(3)
+        for op, part in zip(self.ops, self._keys(key), strict=True):
+            image, warp = with_warp(op, part, image)
+            total = jnp.matmul(total, warp, precision=jax.lax.Precision.HIGHEST)
+        return {"image": image, "warp": total}
+
+    def _start(self, example: Mapping[str, jax.Array]) -> jax.Array:
+        if self.field not in example:
+            raise UserError(
+                f"a pipeline reads the field {self.field!r} and the example has no such field; "
+                f"{nearest(self.field, example)}"
+            )
+        return as_float(example[self.field])
+
+    def _keys(self, key: jax.Array | None) -> list[jax.Array | None]:
+        if key is None:
+            return [None] * len(self.ops)
+        # The k-th key of a split is the same for every length (jax_threefry_partitionable), so an
+        # operation put at the end changes nothing before it.
+        return list(jax.random.split(key, max(1, len(self.ops))))[: len(self.ops)]
+
+    def __repr__(self) -> str:
+        field = "" if self.field == "image" else f", field={self.field!r}"
+        return f"pipeline({', '.join(describe(op) for op in self.ops)}{field})"
+
+
+def pipeline(*ops: Op | None, field: str = "image") -> Pipeline:
+    """Chains operations on a field of an example.
+
+    Args:
+      *ops: each op(key, image) -> image, usually a functools.partial; None and operations of
+        probability 0 are left out, which lets a recipe switch one off.
+      field: the example's key to read.
+
+    Returns:
+      Pipeline: f(key, example) -> float32 array.
+    """
+    kept = [op for op in ops if op is not None and not (isinstance(op, Sometimes) and op.p == 0)]
+    return Pipeline(tuple(kept), field)
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """Several independent draws of one entry; see `repeat`."""
+
+    entry: Op
+    times: int
+
+    def __call__(self, key: jax.Array, example: Mapping[str, jax.Array]) -> Any:
+        keys = jax.random.split(key, self.times)
+        return jax.vmap(lambda k: self.entry(k, example))(keys)
+
+    def __repr__(self) -> str:
+        return f"repeat({describe(self.entry)}, {self.times})"
+
+
+def repeat(entry: Op, times: int) -> Repeat:
+    """Draws an entry several times: its arrays get a leading axis [times, ...].
+
+    Args:
+      entry: f(key, example) -> array or dict of arrays.
+      times: number of draws, at least 1.
+
+    Returns:
+      An entry for Views.
+    """
+    if times < 1:
+        raise UserError(f"a view is repeated at least once, not {times} times")
+    return Repeat(entry, times)
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of the example as it is; see `field`."""
+
+    name: str
+
+    def __call__(self, key: jax.Array | None, example: Mapping[str, jax.Array]) -> jax.Array:
+        if self.name not in example:
+            raise UserError(
+                f"the example has no field {self.name!r}; {nearest(self.name, example)}"
+            )
+        return example[self.name]
+
+    def __repr__(self) -> str:
+        return f"field({self.name!r})"
+
+
+def field(name: str) -> Field:
+    """An entry for Views that passes a field of the example on, such as its "index"."""
+    return Field(name)
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """A pipeline that returns dict(image, warp); see `tracked`."""
+
+    inner: Pipeline
+
+    def __call__(self, key: jax.Array, example: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+        return self.inner.with_warp(key, example)
+
+    def __repr__(self) -> str:
+        return f"tracked({self.inner!r})"
+
+
+def tracked(inner: Pipeline) -> Tracked:
+    """Lets a view carry its warp: the entry gives dict(image=[...], warp=[3, 3]).
+
+    For dense and equivariant methods; the image is the one the bare pipeline gives.
+    """
+    return Tracked(inner)
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Views:
+    """Named views of a batch: `Views(a=pipeline(...), b=pipeline(...), mask=sampler)`.
+
+    An entry is f(key, example) -> array or dict of arrays, for one example. An example's key is
+    made of the step's key, the view's name and the example's `index`, so its views depend on
+    neither the batch's size, nor its neighbours, nor the devices it lies on, nor on what other
+    views there are.
+
+    `batch` holds operations on whole batches (mixup, patch mix), each f(key, views) -> views on
+    the dict of [B, ...], run last and in order. These do depend on the neighbours: it is what they
+    are for.
+    """
+
+    entries: tuple[tuple[str, Op], ...]
+    batch: tuple[Op, ...] = ()
+
+    def __init__(self, *, batch: tuple[Op, ...] = (), **entries: Op) -> None:
+        if not entries:
+            raise UserError("Views needs at least one view, such as Views(a=pipeline(...))")
+        object.__setattr__(self, "entries", tuple(entries.items()))
+        object.__setattr__(self, "batch", tuple(batch))
+
+    def __call__(self, key: jax.Array, batch: Mapping[str, jax.Array]) -> dict[str, Any]:
+        """Makes the views.
+
+        Args:
+          key: the step's PRNG key.
+          batch: arrays [B, ...]; `index` int [B] names the examples.
+
+        Returns:
+          dict from view name to [B, ...] (or to a dict of them, where the entry gives a dict).
+
+        Raises:
+          UserError: the batch has no `index`.
+        """
+        if "index" not in batch:
+            raise UserError("a batch carries 'index' int [B], the examples' places in the split")
+        batch = dict(batch)
+
+        def one(example: dict[str, jax.Array]) -> dict[str, Any]:
+            own = jax.random.fold_in(key, example["index"])
+            return {
+                name: entry(jax.random.fold_in(own, _tag(name)), example)
+                for name, entry in self.entries
+            }
+
+        views = jax.vmap(one)(batch)
+        for position, op in enumerate(self.batch):
+            views = op(jax.random.fold_in(jax.random.fold_in(key, _tag("batch")), position), views)
+        return views
+
+    def __repr__(self) -> str:
+        parts = [f"{name}={describe(entry)}" for name, entry in self.entries]
+        if self.batch:
+            parts.append(f"batch=({', '.join(describe(op) for op in self.batch)},)")
+        return f"Views({', '.join(parts)})"
+
+
+def _tag(name: str) -> int:
+    return zlib.crc32(name.encode())

@@ -1,0 +1,49 @@
+"""Data: sources with random access, explicit splits, and two paths that give the same batches."""
+
+from jssl.data.arrays import Arrays
+from jssl.data.device import LIMIT_BYTES, DeviceData, fits, gather
+from jssl.data.digits import Digits
+from jssl.data.folder import ImageFolder
+from jssl.data.npz import Npz
+from jssl.data.order import batch_indices, steps_per_epoch, window_indices
+from jssl.data.part import Part
+from jssl.data.shapes import Shapes
+from jssl.data.source import (
+    ArraySource,
+    Source,
+    Splits,
+    SubsetSource,
+    carve_validation,
+    fingerprint,
+    labels,
+    read_all,
+)
+from jssl.data.stream import StepSource, Stream
+from jssl.data.tfds import TFDS
+
+__all__ = [
+    "LIMIT_BYTES",
+    "TFDS",
+    "ArraySource",
+    "Arrays",
+    "DeviceData",
+    "Digits",
+    "ImageFolder",
+    "Npz",
+    "Part",
+    "Shapes",
+    "Source",
+    "Splits",
+    "StepSource",
+    "Stream",
+    "SubsetSource",
+    "batch_indices",
+    "carve_validation",
+    "fingerprint",
+    "fits",
+    "gather",
+    "labels",
+    "read_all",
+    "steps_per_epoch",
+    "window_indices",
+]

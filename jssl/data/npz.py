@@ -1,0 +1,115 @@
+"""A NumPy ``.npz`` file as a data set."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from jssl.data.arrays import Arrays, noise_images
+from jssl.data.source import Splits
+from jssl.errors import UserError
+
+_PARTS = {"train": "train", "test": "test", "validation": "validation", "val": "validation"}
+_FIELDS = {"x": "image", "images": "image", "y": "label", "labels": "label"}
+
+
+@dataclass(frozen=True)
+class Npz:
+    """Images and labels in one ``.npz`` file.
+
+    These names of arrays are understood, alone or by split:
+
+    * ``image`` uint8 [N, H, W] or [N, H, W, C] and ``label`` integers [N] (optional), from which
+      test and validation are both carved;
+    * ``train_image``, ``train_label``, ``test_image``, ``test_label`` and, optionally,
+      ``validation_image`` and ``validation_label``; ``val`` may stand for ``validation``, and
+      ``images`` / ``labels`` for ``image`` / ``label``;
+    * ``x_train``, ``y_train``, ``x_test``, ``y_test`` (and ``x_val``, ``y_val``).
+
+    ``<split>_factor/<name>`` or ``factor/<name>`` are carried as known factors, and ``classes``
+    (strings) names the labels.
+
+    Attributes:
+      path: of the file.
+      name: of the data set; the file's stem when None.
+      fraction: the part of train carved for a split that the file lacks.
+      seed: of the carving.
+    """
+
+    path: str
+    name: str | None = None
+    fraction: float = 0.1
+    seed: int = 0
+
+    def smoke(self) -> Arrays:
+        """Random images of 32 pixels in its place, for tests."""
+        return noise_images()
+
+    def load(self) -> Splits:
+        """Reads the file.
+
+        Returns:
+          The three splits, in memory.
+
+        Raises:
+          UserError: when the file is missing, corrupt, or holds other names, shapes or dtypes.
+        """
+        path = Path(self.path).expanduser()
+        arrays = _read(path)
+        classes = arrays.pop("classes", None)
+        parts: dict[str, dict[str, np.ndarray]] = {}
+        for key, value in arrays.items():
+            part, field = _place(key)
+            if field in ("image", "label") or field.startswith("factor/"):
+                parts.setdefault(part, {})[field] = value
+        if "" in parts and len(parts) == 1:
+            parts = {"train": parts[""]}
+        if "image" not in parts.get("train", {}) or "" in parts:
+            raise UserError(
+                f"{path} holds the arrays {', '.join(sorted(arrays)) or 'none'}; it needs image "
+                "(and label), or train_image, train_label, test_image, test_label, or x_train, "
+                "y_train, x_test, y_test"
+            )
+        try:
+            return Arrays(
+                train=parts["train"],
+                test=parts.get("test"),
+                validation=parts.get("validation"),
+                name=self.name or path.stem,
+                classes=None if classes is None else tuple(str(c) for c in classes),
+                fraction=self.fraction,
+                seed=self.seed,
+            ).load()
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
+
+
+def _place(key: str) -> tuple[str, str]:
+    """``train_image`` or ``x_train`` -> ("train", "image"); ``image`` -> ("", "image")."""
+    head, _, tail = key.partition("_")
+    if head in _PARTS and tail:
+        return _PARTS[head], _FIELDS.get(tail, tail)
+    if tail in _PARTS and head in _FIELDS:
+        return _PARTS[tail], _FIELDS[head]
+    return "", _FIELDS.get(key, key)
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    if not path.exists():
+        raise UserError(f"there is no file {path}; give the path of an existing .npz file")
+    try:
+        with open(path, "rb") as stream:  # NumPy leaves a file it cannot read open
+            file = np.load(stream, allow_pickle=False)
+            if isinstance(file, np.ndarray):
+                raise ValueError("it is a single .npy array")
+            return {key: file[key] for key in file.files}
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        reason = str(error).split("\n")[0].rstrip(".") or type(error).__name__
+        raise UserError(
+            f"{path} is not a readable .npz file ({reason}); write it again with "
+            "numpy.savez(path, image=..., label=...)"
+        ) from None

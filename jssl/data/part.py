@@ -1,0 +1,61 @@
+"""A part of another data set: fewer examples of the same splits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jssl.data.source import Source, Splits, SubsetSource, labels, stratified
+from jssl.errors import UserError
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stratified part of each split of a data set.
+
+    Attributes:
+      data: the spec of the whole.
+      train: training examples to keep; None for all.
+      validation: validation examples to keep; None for all.
+      test: test examples to keep; None for all.
+      seed: of the draw, unrelated to the run's seed.
+    """
+
+    data: Any
+    train: int | None = None
+    validation: int | None = None
+    test: int | None = None
+    seed: int = 0
+
+    def smoke(self) -> Any:
+        """The smoke copy of the whole, for tests."""
+        return self.data.smoke()
+
+    def load(self) -> Splits:
+        """Draws the parts, each class in its share.
+
+        Returns:
+          The splits.
+
+        Raises:
+          UserError: if more examples are asked for than there are, or what the whole raises.
+        """
+        whole = self.data.load()
+        parts = {
+            name: self._part(getattr(whole, name), getattr(self, name), name)
+            for name in ("train", "validation", "test")
+        }
+        return Splits(**parts, name=f"part of {whole.name}", classes=whole.classes)
+
+    def _part(self, source: Source, count: int | None, name: str) -> Source:
+        if count is None or count == len(source):
+            return source
+        if not 0 < count <= len(source):
+            raise UserError(
+                f"data.{name} asks for {count} examples of the {len(source)} in that split"
+            )
+        label = labels(source)
+        known = np.zeros(len(source), np.int32) if label is None else label
+        return SubsetSource(source, stratified(known, count, self.seed))

@@ -1,0 +1,311 @@
+"""What a data set is: random-access sources, three explicit splits, and how they are carved."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from jssl.data.order import random_words
+from jssl.errors import UserError
+
+Batch = dict[str, np.ndarray]
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Random access to examples: Grain's protocol, with whole batches by index array.
+
+    An example is a dict of arrays: ``image`` uint8 [H, W, C], ``label`` int32 [] where there are
+    labels, and known factors of variation as ``factor/<name>`` (int32 or float32). A source must
+    pickle, because streaming sends it to worker processes.
+    """
+
+    def __len__(self) -> int:
+        """Number of examples."""
+        ...
+
+    def __getitem__(self, index: Any) -> Batch:
+        """One example for an integer; a batch with leading dimension B for integers [B]."""
+        ...
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The three parts of a data set; each example is in exactly one.
+
+    Attributes:
+      train: what self-supervision and probes learn from.
+      validation: what choices (a probe's strength, early stopping) are made on.
+      test: what is reported.
+      name: the data set's name in result tables.
+      classes: the name of each label, in label order; empty where there are no labels.
+    """
+
+    train: Source
+    validation: Source
+    test: Source
+    name: str
+    classes: tuple[str, ...] = ()
+
+
+class ArraySource:
+    """Examples held in memory.
+
+    Args:
+      arrays: key -> array [N, ...]. 64-bit integers become int32 and float64 becomes float32,
+        the types that live on the device.
+
+    Raises:
+      UserError: when there is no array or when leading dimensions differ.
+    """
+
+    def __init__(self, arrays: Mapping[str, Any]) -> None:
+        self.arrays = {key: _narrow(key, np.asarray(value)) for key, value in arrays.items()}
+        if not self.arrays:
+            raise UserError("a data set needs at least one array, and none was given")
+        sizes = {key: len(value) for key, value in self.arrays.items()}
+        if len(set(sizes.values())) > 1:
+            listing = ", ".join(f"{key} {size}" for key, size in sizes.items())
+            raise UserError(f"all arrays of a split must be equally long, but these are: {listing}")
+        self._length = next(iter(sizes.values()))
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: Any) -> Batch:
+        return {key: value[index] for key, value in self.arrays.items()}
+
+    def labels(self) -> np.ndarray | None:
+        """int32 [N], or None where there are no labels."""
+        return self.arrays.get("label")
+
+
+class SubsetSource:
+    """A selection of another source, in the order of the indices.
+
+    Args:
+      source: the source to select from.
+      indices: integers [M], positions in ``source``; repeats are allowed.
+
+    Raises:
+      UserError: when an index lies outside the source.
+    """
+
+    def __init__(self, source: Source, indices: Sequence[int] | np.ndarray) -> None:
+        indices = np.asarray(indices, dtype=np.int64).reshape(-1)
+        if indices.size and (indices.min() < 0 or indices.max() >= len(source)):
+            raise UserError(
+                f"subset indices must lie in [0, {len(source)}), and they span "
+                f"[{indices.min()}, {indices.max()}]"
+            )
+        if isinstance(source, SubsetSource):  # a subset of a subset stays one look-up deep
+            source, indices = source.source, source.indices[indices]
+        self.source = source
+        self.indices = indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: Any) -> Batch:
+        return self.source[self.indices[index]]
+
+    def labels(self) -> np.ndarray | None:
+        """int32 [M], or None where there are no labels."""
+        known = labels(self.source)
+        return None if known is None else known[self.indices]
+
+
+def labels(source: Source) -> np.ndarray | None:
+    """All labels of a source, without decoding its images where the source offers that.
+
+    Args:
+      source: any source.
+
+    Returns:
+      int32 [N], or None where examples carry no label.
+    """
+    own = getattr(source, "labels", None)
+    if own is not None:
+        return own()
+    if len(source) == 0 or "label" not in source[0]:
+        return None
+    return np.concatenate([part["label"] for part in _chunks(source)])
+
+
+def stratified(label: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Draws ``count`` examples with every class in its share (largest remainders).
+
+    Args:
+      label: integers [N].
+      count: how many to draw, in [0, N].
+      seed: of the draw; the same arguments give the same indices everywhere.
+
+    Returns:
+      int64 [count], sorted positions in ``label``.
+    """
+    label = np.asarray(label)
+    values, inverse, sizes = np.unique(label, return_inverse=True, return_counts=True)
+    share = sizes * count
+    quota = share // max(len(label), 1)
+    remainder = share - quota * len(label)
+    quota[np.argsort(-remainder, kind="stable")[: count - quota.sum()]] += 1
+    order = np.argsort(random_words(seed, "stratified", len(label)), kind="stable")
+    picked = [order[inverse[order] == c][: quota[c]] for c in range(len(values))]
+    return np.sort(np.concatenate([np.zeros(0, np.int64), *picked]))
+
+
+def carve_validation(
+    source: Source, fraction: float, seed: int = 0, *, known: np.ndarray | None = None
+) -> tuple[SubsetSource, SubsetSource]:
+    """Splits a source in two, each class in its share.
+
+    Args:
+      source: what to split, usually the training data.
+      fraction: the part that goes into the second source, in (0, 1).
+      seed: of the draw.
+      known: integers [N], what to stratify by; the source's labels when None. Without labels the
+        draw is uniform.
+
+    Returns:
+      (the rest, the carved part): two sources without a common example.
+
+    Raises:
+      UserError: when a side would be empty.
+    """
+    count = round(fraction * len(source))
+    if not 0 < count < len(source):
+        raise UserError(
+            f"a validation fraction of {fraction} of {len(source)} examples leaves one side "
+            "empty; choose a fraction in (0, 1) that gives both at least one example"
+        )
+    label = labels(source) if known is None else known
+    part = stratified(np.zeros(len(source), np.int32) if label is None else label, count, seed)
+    rest = np.setdiff1d(np.arange(len(source)), part)
+    return SubsetSource(source, rest), SubsetSource(source, part)
+
+
+def fingerprint(what: Source | np.ndarray) -> str:
+    """A short hash that result files carry, so that two figures are known to share their data.
+
+    Args:
+      what: a source, or an array such as subset indices. A source in memory is hashed whole; one
+        that decodes files is hashed by its own ``fingerprint()`` or by its length, its labels and
+        sixteen examples spread over it.
+
+    Returns:
+      16 hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    if isinstance(what, np.ndarray):
+        _hash_array(digest, what)
+    elif isinstance(what, ArraySource):
+        for key in sorted(what.arrays):
+            digest.update(key.encode())
+            _hash_array(digest, what.arrays[key])
+    elif isinstance(what, SubsetSource):
+        digest.update(fingerprint(what.source).encode())
+        _hash_array(digest, what.indices)
+    elif hasattr(what, "fingerprint"):
+        return what.fingerprint()
+    else:
+        digest.update(str(len(what)).encode())
+        known = labels(what)
+        if known is not None:
+            _hash_array(digest, known)
+        for index in np.unique(np.linspace(0, len(what) - 1, 16).astype(np.int64)):
+            for key, value in sorted(what[int(index)].items()):
+                digest.update(key.encode())
+                _hash_array(digest, np.asarray(value))
+    return digest.hexdigest()[:16]
+
+
+def read_all(source: Source) -> Batch:
+    """Every example of a source as one batch, decoded in chunks.
+
+    Args:
+      source: any source.
+
+    Returns:
+      key -> array [N, ...].
+    """
+    if isinstance(source, ArraySource):
+        return dict(source.arrays)
+    parts = list(_chunks(source))
+    if not parts:
+        raise UserError("this split of the data set is empty")
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+
+def check_images(image: np.ndarray, where: str) -> np.ndarray:
+    """Brings images to uint8 [N, H, W, C].
+
+    Args:
+      image: uint8 [N, H, W, C] or [N, H, W] (one channel is added).
+      where: how messages name the array.
+
+    Returns:
+      uint8 [N, H, W, C].
+
+    Raises:
+      UserError: naming the shape or dtype found.
+    """
+    if image.dtype != np.uint8:
+        raise UserError(
+            f"{where} must be uint8 images in 0..255, not {image.dtype}; convert them first, for "
+            "example with (255 * x).round().astype('uint8') for values in 0..1"
+        )
+    if image.ndim == 3:
+        image = image[..., None]
+    if image.ndim != 4 or image.shape[-1] not in (1, 3):
+        raise UserError(
+            f"{where} must have shape [N, H, W] or [N, H, W, C] with 1 or 3 channels, "
+            f"not {list(image.shape)}"
+        )
+    return image
+
+
+def check_labels(label: np.ndarray, where: str) -> np.ndarray:
+    """Brings labels to int32 [N].
+
+    Args:
+      label: non-negative integers [N] or [N, 1].
+      where: how messages name the array.
+
+    Returns:
+      int32 [N].
+
+    Raises:
+      UserError: naming the shape, dtype or value found.
+    """
+    if label.ndim == 2 and label.shape[1] == 1:
+        label = label[:, 0]
+    if label.ndim != 1 or not np.issubdtype(label.dtype, np.integer):
+        raise UserError(
+            f"{where} must be integer class numbers of shape [N], not {label.dtype} of shape "
+            f"{list(label.shape)}"
+        )
+    if label.size and label.min() < 0:
+        raise UserError(f"{where} must be class numbers from 0 up, and one is {label.min()}")
+    return label.astype(np.int32)
+
+
+def _chunks(source: Source, size: int = 256) -> Any:
+    for start in range(0, len(source), size):
+        yield source[np.arange(start, min(start + size, len(source)))]
+
+
+def _narrow(key: str, value: np.ndarray) -> np.ndarray:
+    if value.dtype == object or value.ndim == 0:
+        raise UserError(f"{key!r} must be an array with one row per example")
+    if value.dtype.kind in "iu" and value.dtype.itemsize > 4:
+        return value.astype(np.int32)
+    return value.astype(np.float32) if value.dtype == np.float64 else value
+
+
+def _hash_array(digest: Any, array: np.ndarray) -> None:
+    digest.update(f"{array.dtype.str}{array.shape}".encode())
+    digest.update(np.ascontiguousarray(array).data.cast("B") if array.size else b"")

@@ -1,0 +1,11 @@
+"""Encoders: Linen modules from an input [B, ...] to :class:`Features`.
+
+Every encoder is called as ``encoder(x, *, mask=None, keep=None, train)``.
+"""
+
+from jssl.encoders.features import Features
+from jssl.encoders.mlp import MLP
+from jssl.encoders.resnet import ResNet
+from jssl.encoders.vit import ViT, vit
+
+__all__ = ["MLP", "Features", "ResNet", "ViT", "vit"]

@@ -1,0 +1,47 @@
+"""What every encoder returns."""
+
+from __future__ import annotations
+
+import flax.struct
+import jax
+
+from jssl.errors import UserError
+
+MASKABLE = ("ViT",)
+"""Encoders that can mask and drop tokens."""
+
+
+@flax.struct.dataclass
+class Features:
+    """An encoder's output.
+
+    Attributes:
+      pooled: [B, D], one vector an example; what a linear probe sees.
+      tokens: [B, N, D], one vector for each place (patch, cell of a feature map, time step), or
+        None where the encoder has no places. Class and register tokens are not among them.
+      extras: intermediate results by name. Inside a compiled program those that nobody uses cost
+        nothing: XLA removes them.
+    """
+
+    pooled: jax.Array
+    tokens: jax.Array | None = None
+    extras: dict[str, jax.Array] = flax.struct.field(default_factory=dict)
+
+
+def refuse_masks(encoder: str, mask: jax.Array | None, keep: jax.Array | None) -> None:
+    """Stops a method that masks from running on an encoder that cannot.
+
+    Args:
+      encoder: the encoder's name.
+      mask: the mask it was given.
+      keep: the tokens to keep it was given.
+
+    Raises:
+      UserError: if either is not None.
+    """
+    for name, value in (("mask", mask), ("keep", keep)):
+        if value is not None:
+            raise UserError(
+                f"{encoder} has no tokens to {name}: use an encoder that can mask "
+                f"({', '.join(MASKABLE)})"
+            )

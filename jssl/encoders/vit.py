@@ -1,0 +1,302 @@
+"""Vision transformers (Dosovitskiy et al., 2021)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jssl.encoders.features import Features
+from jssl.errors import UserError, nearest
+from jssl.nn.dense import Dense
+from jssl.nn.patches import patch_grid, patchify, unpatchify
+from jssl.nn.positions import LearnedPositions, sincos_2d
+from jssl.nn.transformer import Transformer
+
+VARIANTS: dict[str, tuple[int, int, int]] = {
+    "Ti": (192, 12, 3),
+    "S": (384, 12, 6),
+    "B": (768, 12, 12),
+    "L": (1024, 24, 16),
+    "H": (1280, 32, 16),
+    "g": (1536, 40, 24),
+}
+"""Variant: (width, depth, heads). Ti and S: Touvron et al., 2021; g: Oquab et al., 2023."""
+
+POSITIONS = ("sincos", "learned", "none")
+POOLS = ("cls", "mean")
+
+
+class ViT(nn.Module):
+    """A pre-norm vision transformer.
+
+    Attributes:
+      variant: "Ti", "S", "B", "L", "H" or "g"; gives width, depth and heads where these are None.
+      patch_size: side of a patch in pixels; must divide both sides of the image.
+      width: size of a token.
+      depth: number of blocks.
+      heads: attention heads; must divide the width.
+      positions: "sincos" (fixed, 2-D), "learned", or "none".
+      image_size: the image whose grid the positions belong to, a number or (H, W); images of other
+        sizes get them stretched (sincos) or interpolated (learned). None: for learned positions,
+        the size with which the parameters are made; for sincos, every image's own grid.
+      pool: "cls" (the class token after the final norm) or "mean" (of the patch tokens after it).
+      class_token: whether there is a class token; None means with ``pool="cls"`` only.
+      registers: number of register tokens (Darcet et al., 2024).
+      drop_path: stochastic-depth rate of the last block, growing linearly with depth.
+      layer_scale: initial factor on each residual branch, or None for none.
+      mlp_ratio: hidden width of the MLPs over ``width``.
+      activation: non-linearity of the MLPs.
+      gated: whether the MLPs are gated (SwiGLU with ``activation="silu"``).
+      qkv_bias: whether queries, keys and values have a bias.
+      capture: attention maps wanted in the extras, such as ("block11.attention",).
+      scan: run the blocks as one loop, parameters stacked.
+      remat: what is kept for the gradient (see :class:`jssl.nn.transformer.Transformer`).
+      implementation: attention kernel (see :class:`jssl.nn.attention.Attention`).
+      kernel_init: initialiser of the kernels: "xavier" (MAE) or "trunc_normal" (DINO).
+      dtype: dtype of the computation, "float32" or "bfloat16"; parameters are float32.
+    """
+
+    variant: str = "S"
+    patch_size: int = 16
+    width: int | None = None
+    depth: int | None = None
+    heads: int | None = None
+    positions: str = "sincos"
+    image_size: int | tuple[int, int] | None = None
+    pool: str = "cls"
+    class_token: bool | None = None
+    registers: int = 0
+    drop_path: float = 0.0
+    layer_scale: float | None = None
+    mlp_ratio: float = 4.0
+    activation: str = "gelu"
+    gated: bool = False
+    qkv_bias: bool = True
+    capture: tuple[str, ...] = ()
+    scan: bool = False
+    remat: str = "none"
+    implementation: str = "auto"
+    kernel_init: str = "xavier"
+    dtype: str = "float32"
+
+    def smoke(self) -> ViT:
+        """A copy with two blocks of width 32, for tests."""
+        return self.clone(width=32, depth=2, heads=2)
+
+    def patches(self, x: jax.Array) -> jax.Array:
+        """What each token shows: images [B, H, W, C] -> [B, N, patch_size ** 2 * C]."""
+        return patchify(x, self.patch_size)
+
+    def assemble(self, patches: jax.Array, shape: Sequence[int]) -> jax.Array:
+        """Undoes `patches`: [B, N, P] -> images of the given shape [B, H, W, C]."""
+        return unpatchify(patches, self.patch_size, self.grid(shape[1:3]))
+
+    def token_positions(self, shape: Sequence[int], width: int) -> jax.Array:
+        """Fixed positions of the tokens of a batch of the given shape, for a decoder: [N, width].
+
+        Sine-cosine, 2-D; a constant.
+        """
+        return jnp.asarray(sincos_2d(self.grid(shape[1:3]), width))
+
+    def token_coordinates(self, shape: Sequence[int]) -> jax.Array:
+        """(row, column) of the tokens of a batch of the given shape, in tokens: float32 [N, 2]."""
+        rows, columns = self.grid(shape[1:3])
+        return jnp.stack(jnp.mgrid[:rows, :columns], axis=-1).reshape(-1, 2).astype(jnp.float32)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(width, depth, heads), the variant's where no field says otherwise."""
+        if self.variant not in VARIANTS:
+            raise UserError(
+                f"no ViT variant is called {self.variant!r}: {nearest(self.variant, VARIANTS)}"
+            )
+        given = (self.width, self.depth, self.heads)
+        return tuple(
+            preset if own is None else own
+            for own, preset in zip(given, VARIANTS[self.variant], strict=True)
+        )
+
+    @property
+    def prefix_tokens(self) -> int:
+        """Number of tokens before the patches: the class token and the registers."""
+        return int(self._has_class_token) + self.registers
+
+    @property
+    def _has_class_token(self) -> bool:
+        return self.pool == "cls" if self.class_token is None else self.class_token
+
+    def grid(self, image_size: int | Sequence[int]) -> tuple[int, int]:
+        """Patches along each side of an image of that size (pixels): (rows, columns)."""
+        return patch_grid(image_size, self.patch_size)
+
+    def num_tokens(self, image_size: int | Sequence[int]) -> int:
+        """Number of patch tokens of an image of that size (pixels); the N of masks."""
+        rows, columns = self.grid(image_size)
+        return rows * columns
+
+    @nn.compact
+    def __call__(
+        self,
+        x: jax.Array,
+        *,
+        mask: jax.Array | None = None,
+        keep: jax.Array | None = None,
+        unplaced: jax.Array | None = None,
+        context: jax.Array | None = None,
+        train: bool,
+    ) -> Features:
+        """Encodes images.
+
+        Args:
+          x: float [B, H, W, C].
+          mask: bool [B, N]; True puts the learned mask token in the place of a patch. The token is
+            a parameter only of modules initialised with a mask.
+          keep: int [B, K]; only these patches are processed. The returned tokens are in this
+            order. A ``mask`` beside it still has N columns, and so have the two that follow.
+          unplaced: bool [B, N]; True puts a learned token in the place of a patch's position
+            embedding. It is a parameter only of modules initialised with this argument.
+          context: bool [B, N]; where given, only patches that are True are attended to, and the
+            class and register tokens. Every patch attends.
+          train: whether stochastic depth is active (it then needs the rng "dropout").
+
+        Returns:
+          Features after the final norm: pooled [B, D]; tokens [B, N or K, D]. Extras:
+          "patch_embedding" [B, N or K, D] before mask and positions; "block0" ... [B, P + N or K,
+          D], before the final norm, with the P = ``prefix_tokens`` class and register tokens
+          first; "cls" [B, D] and "registers" [B, R, D] where there are such; captured maps.
+
+        Raises:
+          UserError: if the image, the mask, ``keep`` or a field does not fit.
+        """
+        width, depth, heads = self.shape
+        self._check(x, keep, mask=mask, unplaced=unplaced, context=context)
+        grid = self.grid(x.shape[1:3])
+
+        def pick(values: jax.Array) -> jax.Array:
+            return values if keep is None else jnp.take_along_axis(values, keep[..., None], axis=1)
+
+        # The pixels of the kept patches are gathered before they are embedded: fewer are.
+        patches = pick(patchify(x, self.patch_size))
+        embed = Dense(width, kernel_init=self.kernel_init, dtype=self.dtype, name="patch_embedding")
+        tokens = embed(patches)
+        extras = {"patch_embedding": tokens}
+        if mask is not None:
+            token = self.param(
+                "mask_token", nn.initializers.normal(0.02), (width,), jnp.float32
+            ).astype(tokens.dtype)
+            tokens = jnp.where(pick(mask[..., None]), token, tokens)
+        positions = self._positions(grid, width)
+        if positions is not None:
+            table = jnp.broadcast_to(positions.astype(tokens.dtype), (x.shape[0], *positions.shape))
+            if unplaced is not None:
+                token = self.param(
+                    "position_token", nn.initializers.normal(0.02), (width,), jnp.float32
+                ).astype(tokens.dtype)
+                table = jnp.where(unplaced[..., None], token, table)
+            tokens = tokens + pick(table)
+        if context is not None:
+            seen = jnp.ones((x.shape[0], self.prefix_tokens), bool)
+            context = jnp.concatenate([seen, pick(context[..., None])[..., 0]], axis=1)
+            context = context[:, None, None]  # [B, heads, queries, keys]
+        tokens = jnp.concatenate([*self._prefix(x.shape[0], width), tokens], axis=1)
+        stack = Transformer(
+            depth,
+            heads,
+            drop_path=self.drop_path,
+            scan=self.scan,
+            remat=self.remat,
+            capture=self.capture,
+            mlp_ratio=self.mlp_ratio,
+            layer_scale=self.layer_scale,
+            activation=self.activation,
+            gated=self.gated,
+            qkv_bias=self.qkv_bias,
+            implementation=self.implementation,
+            kernel_init=self.kernel_init,
+            dtype=self.dtype,
+            name="transformer",
+        )
+        tokens, layers = stack(tokens, mask=context, train=train)
+        extras |= layers
+        if self._has_class_token:
+            extras["cls"] = tokens[:, 0]
+        if self.registers:
+            extras["registers"] = tokens[
+                :, self.prefix_tokens - self.registers : self.prefix_tokens
+            ]
+        tokens = tokens[:, self.prefix_tokens :]
+        pooled = extras["cls"] if self.pool == "cls" else jnp.mean(tokens, axis=1)
+        return Features(pooled=pooled, tokens=tokens, extras=extras)
+
+    def _positions(self, grid: tuple[int, int], width: int) -> jax.Array | None:
+        reference = None if self.image_size is None else self.grid(self.image_size)
+        if self.positions == "learned":
+            return LearnedPositions(reference, name="position_embedding")(grid, width)
+        if self.positions == "sincos":
+            return jnp.asarray(sincos_2d(grid, width, reference))
+        return None
+
+    def _prefix(self, batch: int, width: int) -> list[jax.Array]:
+        counts = {"class_token": int(self._has_class_token), "register_tokens": self.registers}
+        rows = []
+        for name, count in counts.items():
+            if count:
+                value = self.param(name, nn.initializers.normal(0.02), (count, width), jnp.float32)
+                rows.append(jnp.broadcast_to(value.astype(self.dtype), (batch, count, width)))
+        return rows
+
+    def _check(self, x: jax.Array, keep: jax.Array | None, **masks: jax.Array | None) -> None:
+        if self.positions not in POSITIONS:
+            raise UserError(
+                f"no positions are called {self.positions!r}: {nearest(self.positions, POSITIONS)}"
+            )
+        if self.pool not in POOLS:
+            raise UserError(f"no pooling is called {self.pool!r}: {nearest(self.pool, POOLS)}")
+        if self.pool == "cls" and not self._has_class_token:
+            raise UserError("pool='cls' needs class_token=True (or None); use pool='mean' without")
+        if x.ndim != 4:
+            raise UserError(f"ViT takes images [B, H, W, C], not an array of shape {x.shape}")
+        wanted = (x.shape[0], self.num_tokens(x.shape[1:3]))
+        for name, mask in masks.items():
+            if mask is not None and (mask.shape != wanted or mask.dtype != jnp.bool_):
+                raise UserError(
+                    f"the {name} must be bool {wanted} for these images, not {mask.dtype} "
+                    f"{mask.shape}"
+                )
+        if keep is not None and not (
+            keep.ndim == 2
+            and keep.shape[0] == wanted[0]
+            and 0 < keep.shape[1] <= wanted[1]
+            and jnp.issubdtype(keep.dtype, jnp.integer)
+        ):
+            raise UserError(
+                f"keep must be int [{wanted[0]}, K] with 1 <= K <= {wanted[1]} for these images, "
+                f"not {keep.dtype} {keep.shape}"
+            )
+
+
+def vit(variant: str, **fields: Any) -> ViT:
+    """Makes a ViT from its short name.
+
+    Args:
+      variant: such as "S", or "S/16" with the patch size.
+      **fields: any field of :class:`ViT`.
+
+    Returns:
+      The module, unbound.
+
+    Raises:
+      UserError: for an unknown variant, or a patch size that is no number.
+    """
+    name, slash, patch = variant.partition("/")
+    if slash:
+        if not patch.isdigit():
+            raise UserError(f"{variant!r} is no ViT: write the variant and patch size as in 'S/16'")
+        fields = {"patch_size": int(patch), **fields}
+    if name not in VARIANTS:
+        raise UserError(f"no ViT variant is called {name!r}: {nearest(name, VARIANTS)}")
+    return ViT(variant=name, **fields)

@@ -1,0 +1,38 @@
+"""What a user did that cannot work, said in one sentence."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """A mistake in the input: the message says what is wrong and what would be right.
+
+    The command line prints the message alone, without a traceback, and exits with `status`.
+    """
+
+    status = 2
+
+
+class Collapsed(UserError):
+    """A run that was stopped because it learns nothing; see `jssl/verdicts.py`."""
+
+    status = 3
+
+
+def nearest(name: str, options: Iterable[str]) -> str:
+    """Names what was probably meant.
+
+    Args:
+      name: what the user wrote.
+      options: the names that exist.
+
+    Returns:
+      A clause such as ``did you mean 'temperature'? (there are: momentum, temperature)``.
+    """
+    known = sorted(options)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    listing = ", ".join(known) if known else "none"
+    guess = f"did you mean {close[0]!r}? " if close else ""
+    return f"{guess}(there are: {listing})"

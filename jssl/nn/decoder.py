@@ -1,0 +1,117 @@
+"""Nets of masked prediction: an encoder, and what turns its tokens into predictions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jssl.errors import UserError, nearest
+from jssl.nn.dense import Dense
+from jssl.nn.transformer import Transformer
+
+TARGETS = ("patches", "features", "positions")
+
+
+def target_size(out: int | str, encoder: nn.Module, x: jax.Array, tokens: jax.Array) -> int:
+    """How many values are predicted for each token.
+
+    Args:
+      out: a number; or "patches" (the values of a patch), "features" (the width of the encoder's
+        tokens) or "positions" (the number of patches).
+      encoder: cuts its input into patches with `encoder.patches`.
+      x: input of the encoder, [B, ...].
+      tokens: its tokens [B, K, D].
+
+    Returns:
+      The size.
+
+    Raises:
+      UserError: for another text.
+    """
+    if isinstance(out, int):
+        return out
+    if out == "features":
+        return tokens.shape[-1]
+    if out in TARGETS:
+        return encoder.patches(x).shape[-1 if out == "patches" else 1]
+    raise UserError(f"nothing called {out!r} is predicted for a token: {nearest(out, TARGETS)}")
+
+
+class TokenPredictor(nn.Module):
+    """An encoder and a head on each of its tokens: linear, or a few blocks and then linear.
+
+    Attributes:
+      encoder: module `x -> Features` with tokens.
+      out: size of a prediction; see `target_size`.
+      width: size of the tokens of the blocks.
+      depth: number of blocks before the linear layer; 0 for none.
+      heads: attention heads of the blocks.
+      dtype: dtype in which the head computes.
+    """
+
+    encoder: nn.Module
+    out: int | str = "patches"
+    width: int = 0
+    depth: int = 0
+    heads: int = 1
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool, **options: Any) -> tuple[jax.Array, jax.Array]:
+        """Maps x [B, ...] to (pooled [B, D], predictions [B, K, out]).
+
+        Args:
+          x: input of the encoder.
+          train: whether stochastic depth is active.
+          **options: what else the encoder takes, such as `mask` or `keep`.
+        """
+        features = self.encoder(x, train=train, **options)
+        tokens = features.tokens
+        size = target_size(self.out, self.encoder, x, tokens)
+        if self.depth:
+            tokens = Dense(self.width, dtype=self.dtype, name="decoder_embedding")(tokens)
+            decoder = Transformer(self.depth, self.heads, dtype=self.dtype, name="decoder")
+            tokens, _ = decoder(tokens, train=train)
+        return features.pooled, Dense(size, dtype=self.dtype, name="decoder_output")(tokens)
+
+
+class MaskedAutoencoder(nn.Module):
+    """An encoder of the visible patches and a light decoder of all of them (He et al., 2022).
+
+    Attributes:
+      encoder: a module that can drop tokens (`keep`) and that cuts its input into patches.
+      width: size of the decoder's tokens.
+      depth: number of its blocks.
+      heads: its attention heads.
+      dtype: dtype in which the decoder computes.
+      out: size of a prediction; see `target_size`.
+    """
+
+    encoder: nn.Module
+    width: int
+    depth: int
+    heads: int
+    dtype: str
+    out: int | str = "patches"
+
+    @nn.compact
+    def __call__(
+        self, x: jax.Array, keep: jax.Array, masked: jax.Array, *, train: bool
+    ) -> tuple[jax.Array, jax.Array]:
+        """Maps x [B, ...], keep [B, K] and masked [B, N - K] to (pooled, predictions [B, N, P])."""
+        features = self.encoder(x, keep=keep, train=train)
+        visible = Dense(self.width, dtype=self.dtype, name="decoder_embedding")(features.tokens)
+        token = self.param("mask_token", nn.initializers.normal(0.02), (self.width,))
+        hidden = jnp.broadcast_to(token.astype(visible.dtype), (*masked.shape, self.width))
+        tokens = jnp.concatenate([visible, hidden], axis=1)
+        # The sorted order of (visible, hidden) places; a gather by it undoes the shuffle.
+        order = jnp.argsort(jnp.concatenate([keep, masked], axis=1), axis=1)
+        tokens = jnp.take_along_axis(tokens, order[..., None], axis=1)
+        tokens = tokens + self.encoder.token_positions(x.shape, self.width).astype(tokens.dtype)
+        decoder = Transformer(self.depth, self.heads, dtype=self.dtype, name="decoder")
+        tokens, _ = decoder(tokens, train=train)
+        size = target_size(self.out, self.encoder, x, features.tokens)
+        return features.pooled, Dense(size, dtype=self.dtype, name="decoder_output")(tokens)

@@ -1,0 +1,99 @@
+"""Predictors of joint-embedding predictive methods: from context tokens to target tokens."""
+
+from __future__ import annotations
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jssl.nn.dense import Dense
+from jssl.nn.transformer import Transformer
+
+
+class BlockPredictor(nn.Module):
+    """A narrow transformer that predicts blocks of tokens, each block on its own.
+
+    Context tokens are projected and placed; a block is a set of learned mask tokens at its places;
+    a transformer runs over the two together, and what it puts out at the mask tokens is projected
+    back to the width of the context (Assran et al., 2023, section 3).
+
+    With `noise` the places are stochastic: a mask token's position is its embedding plus A n, n
+    normal, with A the very matrix that projects the context, so that the noise cannot be learned
+    away without the context (Bar et al., 2023, eq. 6).
+
+    Attributes:
+      width: size of the predictor's tokens, a multiple of four.
+      depth: number of blocks of the transformer.
+      heads: its attention heads.
+      noise: standard deviation of n; 0 for fixed positions. Drawn from the rng "dropout" in
+        training alone.
+      dtype: dtype of the computation.
+    """
+
+    width: int = 384
+    depth: int = 12
+    heads: int = 12
+    noise: float = 0.0
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(
+        self,
+        context: jax.Array,
+        keep: jax.Array,
+        targets: jax.Array,
+        positions: jax.Array,
+        *,
+        train: bool,
+    ) -> jax.Array:
+        """Predicts the tokens of every block.
+
+        Args:
+          context: [B, K, D] tokens of the context.
+          keep: int [B, K], their places.
+          targets: int [B, M, T], places of the tokens of each of the M blocks.
+          positions: [N, width], embedding of every place.
+          train: whether positions are stochastic.
+
+        Returns:
+          [B, M, T, D] in `dtype`.
+        """
+        batch, blocks, size = targets.shape
+        embed = Dense(self.width, dtype=self.dtype, name="embedding")
+        positions = positions.astype(self.dtype)
+        x = embed(context) + positions[keep]
+        token = self.param("mask_token", nn.initializers.truncated_normal(0.02), (self.width,))
+        queries = positions[targets] + token.astype(self.dtype)
+        if train and self.noise:
+            shape = (*targets.shape, context.shape[-1])
+            noise = self.noise * jax.random.normal(self.make_rng("dropout"), shape)
+            queries = queries + embed(noise)
+        # Blocks do not see each other: they become examples, beside one another on a device.
+        x = jnp.repeat(x, blocks, axis=0)
+        x = jnp.concatenate([x, queries.reshape(batch * blocks, size, self.width)], axis=1)
+        x, _ = Transformer(self.depth, self.heads, dtype=self.dtype, name="transformer")(
+            x, train=train
+        )
+        x = Dense(context.shape[-1], dtype=self.dtype, name="output")(x[:, -size:])
+        return x.reshape(batch, blocks, size, -1)
+
+
+class PredictiveNet(nn.Module):
+    """An encoder of the context and a predictor of blocks.
+
+    Attributes:
+      encoder: a module that can drop tokens (`keep`) and knows their positions.
+      predictor: see `BlockPredictor`.
+    """
+
+    encoder: nn.Module
+    predictor: BlockPredictor
+
+    def __call__(
+        self, x: jax.Array, keep: jax.Array, targets: jax.Array, *, train: bool
+    ) -> tuple[jax.Array, jax.Array]:
+        """Maps x [B, ...], keep [B, K] and targets [B, M, T] to (pooled, [B, M, T, D])."""
+        features = self.encoder(x, keep=keep, train=train)
+        positions = self.encoder.token_positions(x.shape, self.predictor.width)
+        blocks = self.predictor(features.tokens, keep, targets, positions, train=train)
+        return features.pooled, blocks

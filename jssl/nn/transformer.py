@@ -1,0 +1,312 @@
+"""Pre-norm transformer blocks and stacks, for encoders and decoders of any modality."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jssl.errors import UserError, nearest
+from jssl.nn.attention import Attention
+from jssl.nn.dense import Dense
+from jssl.nn.init import activation
+from jssl.nn.norm import layer_norm
+
+_REMAT: dict[str, Callable | None] = {
+    "full": None,
+    "dots": jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
+    "all_dots": jax.checkpoint_policies.dots_saveable,
+}
+REMAT = ("none", *_REMAT)
+
+
+def drop_path(key: jax.Array, x: jax.Array, rate: float | jax.Array) -> jax.Array:
+    """Stochastic depth (Huang et al., 2016): zeroes whole examples of a residual branch.
+
+    Args:
+      key: PRNG key.
+      x: [B, ...], the branch.
+      rate: probability in [0, 1) that an example's branch is dropped.
+
+    Returns:
+      The branch, kept examples divided by (1 - rate): its expectation is ``x``.
+    """
+    keep = 1.0 - jnp.asarray(rate, jnp.float32)
+    shape = (x.shape[0],) + (1,) * (x.ndim - 1)
+    factor = jax.random.bernoulli(key, keep, shape) / keep
+    return x * factor.astype(x.dtype)
+
+
+class Mlp(nn.Module):
+    """The block's two-layer perceptron, position by position.
+
+    Attributes:
+      hidden: width of the hidden layer.
+      activation: name of the non-linearity.
+      gated: multiply by a second linear map of the input before the output layer (SwiGLU with
+        ``activation="silu"``; Shazeer, 2020).
+      kernel_init: name of the kernels' initialiser.
+      dtype: dtype of the computation.
+    """
+
+    hidden: int
+    activation: str = "gelu"
+    gated: bool = False
+    kernel_init: str = "xavier"
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps [..., D] to [..., D]."""
+        options = {"kernel_init": self.kernel_init, "dtype": self.dtype}
+        hidden = activation(self.activation)(Dense(self.hidden, name="dense0", **options)(x))
+        if self.gated:
+            hidden = hidden * Dense(self.hidden, name="gate", **options)(x)
+        return Dense(x.shape[-1], name="dense1", **options)(hidden)
+
+
+class Block(nn.Module):
+    """One pre-norm transformer block: [self-attention], [cross-attention], MLP, each residual.
+
+    Attributes:
+      heads: attention heads.
+      mlp_ratio: hidden width of the MLP over the block's width.
+      self_attention: whether tokens look at each other.
+      cross_attention: whether tokens look at a context.
+      layer_scale: initial value of a learned factor per channel on each branch (Touvron et al.,
+        2021), or None for no such factor.
+      activation: name of the MLP's non-linearity.
+      gated: whether the MLP is gated.
+      qkv_bias: whether queries, keys and values have a bias.
+      return_maps: whether the attention maps are returned.
+      implementation: see :class:`jssl.nn.attention.Attention`.
+      kernel_init: name of the kernels' initialiser.
+      dtype: dtype of the computation; parameters are float32.
+    """
+
+    heads: int
+    mlp_ratio: float = 4.0
+    self_attention: bool = True
+    cross_attention: bool = False
+    layer_scale: float | None = None
+    activation: str = "gelu"
+    gated: bool = False
+    qkv_bias: bool = True
+    return_maps: bool = False
+    implementation: str = "auto"
+    kernel_init: str = "xavier"
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(
+        self,
+        x: jax.Array,
+        rate: jax.Array | float | None = None,
+        context: jax.Array | None = None,
+        mask: jax.Array | None = None,
+    ) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """Runs the block.
+
+        Args:
+          x: [B, N, D].
+          rate: stochastic-depth rate, drawn from the rng "dropout"; None (as in evaluation) drops
+            nothing and needs no rng.
+          context: [B, M, D'], for cross-attention; it is taken as it is, not normalised.
+          mask: bool, broadcastable to [B, heads, N, N], of the self-attention; False hides.
+
+        Returns:
+          [B, N, D], and the maps asked for: "attention", "cross_attention".
+
+        Raises:
+          UserError: if cross-attention has no context.
+        """
+        maps: dict[str, jax.Array] = {}
+
+        def residual(x: jax.Array, branch: jax.Array, name: str) -> jax.Array:
+            if self.layer_scale is not None:
+                fill = nn.initializers.constant(self.layer_scale)
+                factor = self.param(f"{name}_scale", fill, (x.shape[-1],), jnp.float32)
+                branch = branch * factor.astype(branch.dtype)
+            if rate is not None:
+                branch = drop_path(self.make_rng("dropout"), branch, rate)
+            return x + branch
+
+        def look(name: str, context: jax.Array | None, mask: jax.Array | None) -> jax.Array:
+            attention = Attention(
+                self.heads,
+                qkv_bias=self.qkv_bias,
+                implementation=self.implementation,
+                kernel_init=self.kernel_init,
+                dtype=self.dtype,
+                name=name,
+            )
+            y = layer_norm(dtype=self.dtype, name=f"{name}_norm")(x)
+            y, weights = attention(y, context, mask=mask, return_map=self.return_maps)
+            if weights is not None:
+                maps[name] = weights
+            return residual(x, y, name)
+
+        if self.self_attention:
+            x = look("attention", None, mask)
+        if self.cross_attention:
+            if context is None:
+                raise UserError("a block with cross_attention=True needs a context to look at")
+            x = look("cross_attention", context, None)
+        mlp = Mlp(
+            round(self.mlp_ratio * x.shape[-1]),
+            activation=self.activation,
+            gated=self.gated,
+            kernel_init=self.kernel_init,
+            dtype=self.dtype,
+            name="mlp",
+        )
+        y = mlp(layer_norm(dtype=self.dtype, name="mlp_norm")(x))
+        return residual(x, y, "mlp"), maps
+
+
+class Transformer(nn.Module):
+    """A stack of blocks.
+
+    Attributes:
+      depth: number of blocks.
+      heads: attention heads.
+      drop_path: stochastic-depth rate of the last block; the rate grows linearly from 0 in the
+        first.
+      final_norm: whether a layer normalisation ("norm") ends the stack.
+      scan: run the blocks as one loop: the program's size does not grow with depth, and the
+        parameters are stacked, [depth, ...], under "blocks" (else "block0", "block1", ...).
+      remat: what is kept for the gradient: "none" keeps all; "full" keeps each block's input;
+        "dots" keeps the matrix products of the Dense layers; "all_dots" keeps the attention's
+        products too.
+      capture: attention maps wanted in the extras, such as ("block11.attention",).
+      mlp_ratio: see :class:`Block`, as the fields below.
+      self_attention: see :class:`Block`.
+      cross_attention: see :class:`Block`.
+      layer_scale: see :class:`Block`.
+      activation: see :class:`Block`.
+      gated: see :class:`Block`.
+      qkv_bias: see :class:`Block`.
+      implementation: see :class:`Block`.
+      kernel_init: see :class:`Block`.
+      dtype: see :class:`Block`.
+    """
+
+    depth: int
+    heads: int
+    drop_path: float = 0.0
+    final_norm: bool = True
+    scan: bool = False
+    remat: str = "none"
+    capture: tuple[str, ...] = ()
+    mlp_ratio: float = 4.0
+    self_attention: bool = True
+    cross_attention: bool = False
+    layer_scale: float | None = None
+    activation: str = "gelu"
+    gated: bool = False
+    qkv_bias: bool = True
+    implementation: str = "auto"
+    kernel_init: str = "xavier"
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(
+        self,
+        x: jax.Array,
+        context: jax.Array | None = None,
+        mask: jax.Array | None = None,
+        *,
+        train: bool,
+    ) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """Runs the stack.
+
+        Args:
+          x: [B, N, D].
+          context: [B, M, D'], for cross-attention.
+          mask: bool, broadcastable to [B, heads, N, N]; False hides a key from a query.
+          train: whether stochastic depth is active; with ``drop_path`` > 0 it needs the rng
+            "dropout".
+
+        Returns:
+          [B, N, D] in ``dtype``, and the extras: "block0" ... [B, N, D], each block's output (the
+          last one before the final norm), and the captured maps [B, heads, N, M].
+
+        Raises:
+          UserError: for an unknown remat policy or a map that does not exist.
+        """
+        self._check()
+        block = Block
+        if self.remat != "none":
+            # Inside a scan nothing can be merged across iterations, so no barrier is needed.
+            block = nn.remat(block, policy=_REMAT[self.remat], prevent_cse=not self.scan)
+        options = {
+            "heads": self.heads,
+            "mlp_ratio": self.mlp_ratio,
+            "self_attention": self.self_attention,
+            "cross_attention": self.cross_attention,
+            "layer_scale": self.layer_scale,
+            "activation": self.activation,
+            "gated": self.gated,
+            "qkv_bias": self.qkv_bias,
+            "implementation": self.implementation,
+            "kernel_init": self.kernel_init,
+            "dtype": self.dtype,
+        }
+        drop = train and self.drop_path > 0.0
+        rates = np.linspace(0.0, self.drop_path, self.depth, dtype=np.float32) if drop else None
+        x = x.astype(self.dtype)
+        extras: dict[str, jax.Array] = {}
+        if self.scan:
+            x, layers = self._scan(block, options, x, rates, context, mask)
+            for i in range(self.depth):
+                extras[f"block{i}"] = layers["block"][i]
+                extras |= {f"block{i}.{k}": v[i] for k, v in layers.items() if k != "block"}
+        else:
+            for i in range(self.depth):
+                name = f"block{i}"
+                wanted = any(key.startswith(f"{name}.") for key in self.capture)
+                layer = block(return_maps=wanted, name=name, **options)
+                x, maps = layer(x, rates[i] if drop else None, context, mask)
+                extras |= {name: x, **{f"{name}.{key}": value for key, value in maps.items()}}
+        extras = {k: v for k, v in extras.items() if "." not in k or k in self.capture}
+        if self.final_norm:
+            x = layer_norm(dtype=self.dtype, name="norm")(x)
+        return x, extras
+
+    def _scan(
+        self,
+        block: type[nn.Module],
+        options: dict[str, object],
+        x: jax.Array,
+        rates: np.ndarray | None,
+        context: jax.Array | None,
+        mask: jax.Array | None,
+    ) -> tuple[jax.Array, dict[str, jax.Array]]:
+        def body(
+            layer: nn.Module, x: jax.Array, rate: jax.Array | None
+        ) -> tuple[jax.Array, dict[str, jax.Array]]:
+            x, maps = layer(x, rate, context, mask)
+            return x, {"block": x, **maps}
+
+        run = nn.scan(
+            body,
+            variable_axes={"params": 0},
+            split_rngs={"params": True, "dropout": True},
+            length=self.depth,
+        )
+        layer = block(return_maps=bool(self.capture), name="blocks", **options)
+        return run(layer, x, None if rates is None else jnp.asarray(rates))
+
+    def _check(self) -> None:
+        if self.remat not in REMAT:
+            raise UserError(
+                f"no remat policy is called {self.remat!r}: {nearest(self.remat, REMAT)}"
+            )
+        kinds = ["attention"] * self.self_attention + ["cross_attention"] * self.cross_attention
+        known = [f"block{i}.{kind}" for i in range(self.depth) for kind in kinds]
+        for key in self.capture:
+            if key not in known:
+                raise UserError(f"there is no attention map {key!r}: {nearest(key, known)}")
