@@ -1,0 +1,1 @@
+"""Methods: one file each, in a folder per family. `ls jssl/methods/*` is the catalogue."""

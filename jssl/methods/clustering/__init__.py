@@ -1,0 +1,1 @@
+"""Methods that assign examples to prototypes or clusters and predict the assignments."""

@@ -1,0 +1,182 @@
+"""DeepCluster-v2: classify each crop into the k-means cluster its image had an epoch ago.
+
+Caron et al., "Unsupervised Learning of Visual Features by Contrasting Cluster Assignments", 2020,
+section 4.1 and appendix; after Caron et al., "Deep Clustering for Unsupervised Learning of Visual
+Features", 2018.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jssl.alarm import Monitored
+from jssl.clock import Clock
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.multicrop import Crops, all_crops, encode_crops
+from jssl.nn.heads import MLPHead
+from jssl.objectives.clustering import cluster_loss, spherical_kmeans
+from jssl.objectives.common import l2_normalize, log_softmax, matmul
+
+
+class ProjectedCrops(nn.Module):
+    """An encoder of crops and a projector that sees all of them together.
+
+    Attributes:
+      encoder: module `x -> Features`.
+      projector: module [..., D] -> [..., P].
+    """
+
+    encoder: nn.Module
+    projector: nn.Module
+
+    def __call__(self, crops: Crops, *, train: bool) -> jax.Array:
+        """Maps crops ([B, V, ...], ...) to projections [B, sum V, P]."""
+        pooled = [encode_crops(self.encoder, group, train=train).pooled for group in crops]
+        return self.projector(jnp.concatenate(pooled, axis=1), train=train)
+
+
+@dataclasses.dataclass(frozen=True)
+class DeepClusterV2(Method):
+    """Cross-entropy of every crop with its image's cluster, averaged over several clusterings.
+
+    Views: `a` and `b` [B, ...], optionally `local` [B, V, ...], and `index` int [B], the place in
+    the training split (`jssl.augmentations.compose.field("index")`). It remembers the last
+    embedding of `a` and of `b` of each training example; centroids, which take the place of
+    learned prototypes; and the cluster of each example. Between two epochs each clustering is made
+    anew by spherical k-means on the device, clusterings taking the embeddings of `a` and `b` in
+    turn and starting from randomly drawn examples. Empty clusters keep their centroid; nothing
+    else but the renewed clusters keeps from collapse.
+
+    The first epoch only fills the memory, at a loss of 0 and with all updates held, as the authors
+    do in a pass before training: the first epoch of a schedule is spent on it. An example that is
+    not met in it has no cluster until it is, and counts for nothing.
+
+    Defaults are the authors' (projector 2048 - 128, three clusterings of 3000, temperature 0.1, ten
+    iterations; LARS at 0.3 x batch / 256, weight decay 1e-6, batch 4096, 10 epochs of warm-up from
+    0.3).
+
+    Differs from the authors' code: the above; an example that belongs to no cluster does not count
+    in the mean.
+
+    Attributes:
+      examples: N, number of training examples. An index beyond it makes the loss NaN.
+      clusters: number of clusters of each clustering.
+      temperature: of the softmax.
+      iterations: of k-means.
+      hidden: widths of the projector's hidden layers.
+      out: width of the projection.
+      norm: normalisation in the projector, "batch", "layer" or "none".
+      dtype: dtype in which the head computes.
+    """
+
+    examples: int = 50000
+    clusters: tuple[int, ...] = (3000, 3000, 3000)
+    temperature: float = 0.1
+    iterations: int = 10
+    hidden: tuple[int, ...] = (2048,)
+    out: int = 128
+    norm: str = "batch"
+    dtype: str = "float32"
+
+    paper: ClassVar[str] = (
+        "Unsupervised Learning of Visual Features by Contrasting Cluster Assignments"
+    )
+
+    def net(self, encoder: nn.Module) -> nn.Module:
+        """Encoder and projector."""
+        projector = MLPHead(self.hidden, self.out, norm=self.norm, dtype=self.dtype)
+        return ProjectedCrops(encoder, projector)
+
+    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
+        """Variables of the net."""
+        return net.init({"params": rng, "dropout": rng}, all_crops(views), train=True)
+
+    def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
+        """An empty memory, random centroids, and no clusters (-1)."""
+        keys = jax.random.split(rng, len(self.clusters))
+        return {
+            "embeddings": jnp.zeros((2, self.examples, self.out)),
+            "met": jnp.zeros((self.examples,)),
+            "centroids": {
+                str(i): l2_normalize(jax.random.normal(key, (count, self.out)))
+                for i, (key, count) in enumerate(zip(keys, self.clusters, strict=True))
+            },
+            "assigned": jnp.full((len(self.clusters), self.examples), -1, jnp.int32),
+        }
+
+    def forward(
+        self,
+        net: nn.Module,
+        params: Tree,
+        stats: Tree,
+        memory: Memory,
+        views: Views,
+        *,
+        rng: jax.Array,
+        clock: Clock,
+    ) -> tuple[Outputs, Tree]:
+        """Unit `embedding` [B, V, out] of all crops and the `index` [B]."""
+        projection, stats = apply(net, params, stats, all_crops(views), rng=rng)
+        return {"embedding": l2_normalize(projection), "index": views["index"]}, stats
+
+    def objective(
+        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
+    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+        """Cross-entropy in nats; ln of the number of clusters at chance, 0 in the first epoch."""
+        embedding, index = outputs["embedding"], outputs["index"]
+        labels = memory["assigned"].at[:, index].get(mode="fill", fill_value=-1)
+        losses = [
+            cluster_loss(embedding, centroids, labels[int(i)], temperature=self.temperature)
+            for i, centroids in memory["centroids"].items()
+        ]
+        loss = jnp.mean(jnp.stack(losses))
+        loss = jnp.where(jnp.all(index < self.examples), loss, jnp.nan)
+        seen = jax.lax.stop_gradient(embedding[:, :2]).swapaxes(0, 1)
+        memory = {
+            **memory,
+            "embeddings": memory["embeddings"].at[:, index].set(seen),
+            "met": memory["met"].at[index].set(1.0),
+        }
+        last = (clock.step + 1) % clock.steps_per_epoch == 0
+        memory = jax.lax.cond(last, lambda m: self._cluster(rng, m), lambda m: m, memory)
+        return loss, (memory, {"unassigned": jnp.mean(labels < 0)})
+
+    def _cluster(self, rng: jax.Array, memory: Memory) -> Memory:
+        met, centroids, assigned = memory["met"], {}, []
+        for i, key in enumerate(jax.random.split(rng, len(self.clusters))):
+            x = memory["embeddings"][i % 2]
+            # The K largest of random numbers: K different examples, of those that have been met.
+            draw = jax.random.uniform(key, (self.examples,)) + met
+            # More clusters than examples: the rest stay where they were.
+            count = min(self.clusters[i], self.examples)
+            start = memory["centroids"][str(i)].at[:count].set(x[jax.lax.top_k(draw, count)[1]])
+            centroids[str(i)], labels = spherical_kmeans(
+                x, start, weights=met, iterations=self.iterations
+            )
+            assigned.append(jnp.where(met > 0, labels, -1))
+        return {**memory, "centroids": centroids, "assigned": jnp.stack(assigned)}
+
+    def scale_updates(self, updates: Tree, *, clock: Clock) -> Tree:
+        """Holds everything in the first epoch, which only fills the memory."""
+        factor = jnp.where(clock.epoch >= 1.0, 1.0, 0.0)
+        return jax.tree.map(lambda update: update * factor, updates)
+
+    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+        """Embeddings of the large crops and how the clusters are used."""
+        a, b = outputs["embedding"][:, 0], outputs["embedding"][:, 1]
+        scores = matmul(a, memory["centroids"]["0"].T)
+        return Monitored(
+            embeddings={"projection": a},
+            pairs={"views": (a, b)},
+            assignments={"cluster": jnp.exp(log_softmax(scores, temperature=self.temperature))},
+        )
+
+    def smoke(self) -> Method:
+        """Two clusterings of 8 clusters, for the few examples of a smoke data set."""
+        small = {"clusters": (8, 6), "hidden": (32,), "out": 16, "iterations": 3}
+        return dataclasses.replace(self, examples=64, **small)

@@ -1,0 +1,163 @@
+"""SwAV: predict, from any crop, the balanced prototype assignment of another crop of the image.
+
+Caron et al., "Unsupervised Learning of Visual Features by Contrasting Cluster Assignments", 2020.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jssl.alarm import Monitored
+from jssl.clock import Clock
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.freeze import hold
+from jssl.methods.multicrop import MultiCrop, PrototypeHead, all_crops
+from jssl.methods.queue import new_queue, push
+from jssl.nn.heads import MLPHead, Prototypes
+from jssl.nn.norm import l2_normalize
+from jssl.objectives.clustering import sinkhorn
+from jssl.objectives.common import matmul
+from jssl.objectives.distillation import cross_view
+
+
+@dataclasses.dataclass(frozen=True)
+class SwAV(Method):
+    """Swapped prediction of codes (eqs. 1 and 2, with multi-crop eq. 6).
+
+    Views: `a` and `b` [B, ...], whose codes are predicted, and optionally `local` [B, V, ...],
+    which only predict. Codes are balanced over the batch and, with a queue, over the last
+    embeddings of the same view; the balance is what keeps all images off one prototype. It
+    remembers the queues, one a view, and a copy of the prototypes to score the queues with.
+
+    Defaults are the authors' for ImageNet at batch 4096 (projector 2048 - 128, 3000 prototypes,
+    temperature 0.1, epsilon 0.05, three Sinkhorn iterations, prototypes held for 313 steps, which
+    is an epoch, no queue; LARS at 0.3 x batch / 256, weight decay 1e-6). At batch 256: a queue of
+    3840 from epoch 15, and LARS at 0.6.
+
+    Differs from the authors' code: prototypes are normalised inside the net, so gradients pass
+    through the normalisation, rather than put back on the sphere after each step; the queue starts
+    to fill at the first step, and is used from `queue_epochs` on once it is full; the bias that
+    their projector has before BatchNorm, which takes it out again, is left out.
+
+    Attributes:
+      temperature: of the softmax of predictions.
+      epsilon: of the codes (their temperature).
+      iterations: of Sinkhorn-Knopp.
+      queue: embeddings remembered of each of the two views; 0 for no queue.
+      queue_epochs: epochs before the queue is used.
+      freeze_epochs: epochs for which the prototypes stay as they are.
+      prototypes: their number.
+      hidden: widths of the projector's hidden layers.
+      out: width of the projection.
+      norm: normalisation in the projector, "batch", "layer" or "none".
+      dtype: dtype in which the head computes.
+    """
+
+    temperature: float = 0.1
+    epsilon: float = 0.05
+    iterations: int = 3
+    queue: int = 0
+    queue_epochs: float = 15.0
+    freeze_epochs: float = 1.0
+    prototypes: int = 3000
+    hidden: tuple[int, ...] = (2048,)
+    out: int = 128
+    norm: str = "batch"
+    dtype: str = "float32"
+
+    paper: ClassVar[str] = (
+        "Unsupervised Learning of Visual Features by Contrasting Cluster Assignments"
+    )
+
+    def net(self, encoder: nn.Module) -> nn.Module:
+        """Encoder, projector and prototypes."""
+        projector = MLPHead(self.hidden, self.out, norm=self.norm, dtype=self.dtype)
+        prototypes = Prototypes(self.prototypes, kernel_init="uniform_fan_in", dtype=self.dtype)
+        return MultiCrop(encoder, PrototypeHead(projector, prototypes))
+
+    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
+        """Variables of the net."""
+        return net.init({"params": rng, "dropout": rng}, all_crops(views), train=True)
+
+    def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
+        """Queues of both views and the prototypes they are scored with; nothing without a queue."""
+        if not self.queue:
+            return {}
+        a, b = (new_queue(key, self.queue, self.out) for key in jax.random.split(rng))
+        return {"a": a, "b": b, "prototypes": _kernel(params)}
+
+    def forward(
+        self,
+        net: nn.Module,
+        params: Tree,
+        stats: Tree,
+        memory: Memory,
+        views: Views,
+        *,
+        rng: jax.Array,
+        clock: Clock,
+    ) -> tuple[Outputs, Tree]:
+        """`scores` [B, V, K] of all crops and unit `embedding` [B, 2, out] of the large ones."""
+        (embedding, scores), stats = apply(net, params, stats, all_crops(views), rng=rng)
+        return {"scores": scores, "embedding": l2_normalize(embedding[:, :2])}, stats
+
+    def objective(
+        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
+    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+        """Cross-entropy with the codes of the other crops, in nats; ln K at chance."""
+        scores, embedding = outputs["scores"], outputs["embedding"]
+        names = ("a", "b")
+        codes = [self._codes(scores[:, i], memory, name, clock) for i, name in enumerate(names)]
+        codes = jnp.stack(codes, axis=1)
+        loss = jnp.mean(cross_view(scores, codes, temperature=self.temperature))
+        if self.queue:
+            pushed = {name: push(memory[name], embedding[:, i]) for i, name in enumerate(names)}
+            memory = {**memory, **pushed}
+        return loss, (memory, {})
+
+    def _codes(self, scores: jax.Array, memory: Memory, view: str, clock: Clock) -> jax.Array:
+        options = {"temperature": self.epsilon, "iterations": self.iterations}
+        if not self.queue:
+            return sinkhorn(scores, **options)
+        queue = memory[view]
+        ready = (queue["pushed"] >= self.queue) & (clock.epoch >= self.queue_epochs)
+        known = matmul(queue["rows"], l2_normalize(memory["prototypes"], axis=0))
+        weights = jnp.ones(scores.shape[0] + self.queue).at[scores.shape[0] :].set(ready * 1.0)
+        return sinkhorn(jnp.concatenate([scores, known]), weights=weights, **options)[
+            : scores.shape[0]
+        ]
+
+    def after_update(self, params: Tree, stats: Tree, memory: Memory, *, clock: Clock) -> Memory:
+        """Copies the prototypes, with which the next step scores the queues."""
+        return {**memory, "prototypes": _kernel(params)} if self.queue else memory
+
+    def scale_updates(self, updates: Tree, *, clock: Clock) -> Tree:
+        """Holds the prototypes for the first epochs."""
+        return hold(updates, "prototypes", clock.epoch < self.freeze_epochs)
+
+    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+        """Embeddings of the large crops and how the prototypes are used."""
+        a, b = outputs["embedding"][:, 0], outputs["embedding"][:, 1]
+        scores = outputs["scores"][:, 0].astype(jnp.float32)
+        return Monitored(
+            embeddings={"projection": a},
+            pairs={"views": (a, b)},
+            assignments={"prediction": jax.nn.softmax(scores / self.temperature)},
+            trivial_loss=jnp.log(jnp.float32(self.prototypes)),
+        )
+
+    def smoke(self) -> Method:
+        """32 prototypes, a head of width 32 and a queue of 32 in use at once, if any."""
+        queue = 32 if self.queue else 0
+        small = {"prototypes": 32, "hidden": (32,), "out": 16}
+        return dataclasses.replace(self, queue=queue, queue_epochs=0.0, **small)
+
+
+def _kernel(params: Tree) -> jax.Array:
+    # A copy, because the step gives its buffers away and one cannot be given twice.
+    return jnp.copy(params["head"]["prototypes"]["kernel"])

@@ -1,0 +1,1 @@
+"""Contrastive methods: each example finds its own other view among the rest."""

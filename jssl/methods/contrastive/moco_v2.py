@@ -1,0 +1,138 @@
+"""MoCo v2: find the teacher's key of the other view among a queue of keys of earlier batches.
+
+Chen et al., "Improved Baselines with Momentum Contrastive Learning", 2020.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jssl.alarm import Monitored
+from jssl.clock import Clock, cosine
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply, same_tree
+from jssl.methods.queue import new_queue, push
+from jssl.methods.siamese import Siamese
+from jssl.methods.teacher import new_teacher, run_teacher, update_teacher
+from jssl.nn.heads import MLPHead
+from jssl.objectives.common import l2_normalize
+from jssl.objectives.contrastive import queue_nce
+
+
+@dataclasses.dataclass(frozen=True)
+class MoCoV2(Method):
+    """InfoNCE with a queue of the teacher's keys (eq. 1 of He et al., 2020).
+
+    Views: `a` (queries) and `b` (keys), each [B, ...]; both ways round if `symmetric`. It remembers
+    the teacher, a moving average of encoder and projector, and a queue of its last keys; the queue
+    is read before the batch's own keys enter it. Negatives keep it from collapse; a fast teacher
+    makes the keys in the queue inconsistent.
+
+    Defaults are the paper's for ImageNet (section 3 and He et al., 2020: temperature 0.2, queue of
+    65536, momentum 0.999, projector 2048 - 128 without normalisation; SGD at 0.03, batch 256,
+    weight decay 1e-4).
+
+    BatchNorm of the teacher: in training it uses the statistics of its own batch; its running
+    statistics follow the student's by the moving average.
+
+    Differs from the authors' code: statistics are those of the global batch, where the authors
+    shuffle examples over devices so that queries and keys are normalised in different company.
+
+    Attributes:
+      temperature: of the softmax.
+      queue: number of keys that are kept.
+      momentum: of the teacher at the first step; it moves to `momentum_end` by a cosine.
+      momentum_end: of the teacher at the last step.
+      symmetric: whether each view is query and key in turn.
+      hidden: widths of the projector's hidden layers.
+      out: width of the projection.
+      norm: normalisation in the projector, "batch", "layer" or "none".
+      dtype: dtype in which the projector computes.
+    """
+
+    temperature: float = 0.2
+    queue: int = 65536
+    momentum: float = 0.999
+    momentum_end: float = 0.999
+    symmetric: bool = False
+    hidden: tuple[int, ...] = (2048,)
+    out: int = 128
+    norm: str = "none"
+    dtype: str = "float32"
+
+    paper: ClassVar[str] = "Improved Baselines with Momentum Contrastive Learning"
+
+    def net(self, encoder: nn.Module) -> nn.Module:
+        """Encoder and projector."""
+        return Siamese(encoder, MLPHead(self.hidden, self.out, norm=self.norm, dtype=self.dtype))
+
+    def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
+        """The teacher, equal to the student, and a queue of random keys."""
+        queue = new_queue(rng, self.queue, self.out)
+        return {"teacher": new_teacher(params, stats), "queue": queue}
+
+    def forward(
+        self,
+        net: nn.Module,
+        params: Tree,
+        stats: Tree,
+        memory: Memory,
+        views: Views,
+        *,
+        rng: jax.Array,
+        clock: Clock,
+    ) -> tuple[Outputs, Tree]:
+        """Queries of the student and keys of the teacher, [B, out] for each direction."""
+        outputs = {}
+        pairs = (("a", "b"), ("b", "a")) if self.symmetric else (("a", "b"),)
+        for (query, key), part in zip(pairs, jax.random.split(rng, len(pairs)), strict=True):
+            (_, outputs[f"query_{query}"]), stats = apply(
+                net, params, stats, views[query], rng=part
+            )
+            outputs[f"key_{key}"], _ = run_teacher(net, memory["teacher"], views[key], rng=part)
+        return outputs, stats
+
+    def objective(
+        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
+    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+        """InfoNCE against the queue as it was; then the keys enter it."""
+        negatives = memory["queue"]["rows"]
+        loss = queue_nce(
+            outputs["query_a"], outputs["key_b"], negatives, temperature=self.temperature
+        )
+        keys = outputs["key_b"]
+        if self.symmetric:
+            back = queue_nce(
+                outputs["query_b"], outputs["key_a"], negatives, temperature=self.temperature
+            )
+            loss = 0.5 * (loss + back)
+            keys = jnp.concatenate([keys, outputs["key_a"]])
+        memory = {**memory, "queue": push(memory["queue"], l2_normalize(keys))}
+        return jnp.mean(loss), (memory, {"teacher_momentum": self._momentum(clock)})
+
+    def after_update(self, params: Tree, stats: Tree, memory: Memory, *, clock: Clock) -> Memory:
+        """Moves the teacher towards the student."""
+        teacher = update_teacher(memory["teacher"], params, stats, self._momentum(clock))
+        return {**memory, "teacher": teacher}
+
+    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+        """Queries and keys, and how far the teacher is; the trivial loss is ln(queue + 1)."""
+        query, key = outputs["query_a"], outputs["key_b"]
+        return Monitored(
+            embeddings={"query": query, "key": key},
+            pairs={"views": (query, key)},
+            teachers=same_tree(params, memory),
+            trivial_loss=math.log(self.queue + 1),
+        )
+
+    def smoke(self) -> Method:
+        """A queue of 64 and a projector of width 32."""
+        return dataclasses.replace(self, queue=64, hidden=(32,), out=16)
+
+    def _momentum(self, clock: Clock) -> jax.Array:
+        return cosine(self.momentum, self.momentum_end, clock.fraction)

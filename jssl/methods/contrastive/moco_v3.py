@@ -1,0 +1,157 @@
+"""MoCo v3: predict the teacher's key of the other view among the keys of the batch.
+
+Chen et al., "An Empirical Study of Training Self-Supervised Vision Transformers", 2021.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jssl.alarm import Monitored
+from jssl.clock import Clock, cosine
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply, same_tree
+from jssl.methods.freeze import hold
+from jssl.methods.siamese import Siamese
+from jssl.methods.teacher import new_teacher, run_teacher, update_teacher
+from jssl.nn.heads import MLPHead
+from jssl.objectives.contrastive import info_nce
+
+
+@dataclasses.dataclass(frozen=True)
+class MoCoV3(Method):
+    """Symmetric InfoNCE of predictions with the teacher's keys, times 2 T (algorithm 1).
+
+    Views: `a` and `b`, each [B, ...], through the net one after the other. It remembers the
+    teacher, a moving average of encoder and projector. Negatives are the keys of the other
+    examples, and keep it from collapse; large ViTs have dips of instability, against which the
+    projection of the patches keeps its random start: updates of parameters whose path matches
+    `frozen` are zero (section 4.2; an encoder without such parameters has none frozen).
+
+    Defaults are the paper's for ViTs on ImageNet (section 5 and the authors' code: temperature 0.2,
+    momentum 0.99 to 1 by a cosine, projector 4096 - 4096 - 256 and predictor 4096 - 256, both with
+    a last BatchNorm without factor and summand; batch 4096, AdamW at 1.5e-4 x batch / 256, weight
+    decay 0.1, 40 epochs of warm-up). A ResNet's projector has one hidden layer, and its predictor
+    no last BatchNorm (`last_norm=False`).
+
+    BatchNorm of the teacher: in training it uses the statistics of its own batch; its running
+    statistics follow the student's by the moving average.
+
+    Differs from the authors' code: negatives are those of the global batch, as there; nothing known
+    to change the numbers.
+
+    Attributes:
+      temperature: of the softmax.
+      momentum: of the teacher at the first step; it rises to `momentum_end` by a cosine.
+      momentum_end: of the teacher at the last step.
+      hidden: widths of the projector's hidden layers.
+      out: width of projection and prediction.
+      predictor: width of the predictor's hidden layer.
+      last_norm: whether the predictor ends with a normalisation.
+      frozen: regular expression of the paths of parameters that keep their start; "" for none.
+      norm: normalisation in the heads, "batch", "layer" or "none".
+      dtype: dtype in which the heads compute.
+    """
+
+    temperature: float = 0.2
+    momentum: float = 0.99
+    momentum_end: float = 1.0
+    hidden: tuple[int, ...] = (4096, 4096)
+    out: int = 256
+    predictor: int = 4096
+    last_norm: bool = True
+    frozen: str = "^encoder/patch_embedding/"
+    norm: str = "batch"
+    dtype: str = "float32"
+
+    paper: ClassVar[str] = "An Empirical Study of Training Self-Supervised Vision Transformers"
+
+    def net(self, encoder: nn.Module) -> nn.Module:
+        """Encoder, projector and predictor."""
+        return Siamese(
+            encoder, self._head(self.hidden, True), self._head((self.predictor,), self.last_norm)
+        )
+
+    def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
+        """The teacher, equal to the student."""
+        return {"teacher": new_teacher(params, stats)}
+
+    def forward(
+        self,
+        net: nn.Module,
+        params: Tree,
+        stats: Tree,
+        memory: Memory,
+        views: Views,
+        *,
+        rng: jax.Array,
+        clock: Clock,
+    ) -> tuple[Outputs, Tree]:
+        """Predictions of the student and keys of the teacher for both views, [B, out]."""
+        outputs = {}
+        for name, key in zip(("a", "b"), jax.random.split(rng), strict=True):
+            (_, outputs[f"query_{name}"]), stats = apply(net, params, stats, views[name], rng=key)
+            outputs[f"key_{name}"], _ = run_teacher(net, memory["teacher"], views[name], rng=key)
+        return outputs, stats
+
+    def objective(
+        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
+    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+        """Sum of the two directions, averaged over the batch."""
+        own = jnp.arange(outputs["query_a"].shape[0])
+        loss = sum(
+            info_nce(
+                outputs[f"query_{one}"],
+                outputs[f"key_{other}"],
+                positives=own,
+                temperature=self.temperature,
+            )
+            for one, other in (("a", "b"), ("b", "a"))
+        )
+        metrics = {"teacher_momentum": self._momentum(clock)}
+        return 2 * self.temperature * jnp.mean(loss), (memory, metrics)
+
+    def scale_updates(self, updates: Tree, *, clock: Clock) -> Tree:
+        """Zero for the frozen parameters."""
+        return hold(updates, self.frozen) if self.frozen else updates
+
+    def after_update(self, params: Tree, stats: Tree, memory: Memory, *, clock: Clock) -> Memory:
+        """Moves the teacher towards the student."""
+        teacher = update_teacher(memory["teacher"], params, stats, self._momentum(clock))
+        return {**memory, "teacher": teacher}
+
+    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+        """Predictions and keys, and how far the teacher is; the trivial loss is 4 T ln B."""
+        query, key = outputs["query_a"], outputs["key_b"]
+        return Monitored(
+            embeddings={"query": query, "key": key},
+            pairs={"views": (query, key)},
+            teachers=same_tree(params, memory),
+            trivial_loss=4 * self.temperature * math.log(query.shape[0]),
+        )
+
+    def smoke(self) -> Method:
+        """Heads of width 32."""
+        return dataclasses.replace(self, hidden=(32, 32), out=16, predictor=32)
+
+    def _head(self, hidden: tuple[int, ...], last_norm: bool) -> MLPHead:
+        last_norm = last_norm and self.norm != "none"
+        return MLPHead(
+            hidden,
+            self.out,
+            norm=self.norm,
+            hidden_bias=False,
+            last_norm=last_norm,
+            last_bias=False,
+            last_scale=False,
+            last_shift=False,
+            dtype=self.dtype,
+        )
+
+    def _momentum(self, clock: Clock) -> jax.Array:
+        return cosine(self.momentum, self.momentum_end, clock.fraction)

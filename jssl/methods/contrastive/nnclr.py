@@ -1,0 +1,130 @@
+"""NNCLR: the positive of a view is the nearest neighbour of the other view in a queue.
+
+Dwibedi et al., "With a Little Help from My Friends: Nearest-Neighbor Contrastive Learning of
+Visual Representations", 2021.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jssl.alarm import Monitored
+from jssl.clock import Clock
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.queue import new_queue, push
+from jssl.methods.siamese import Siamese, apart, together
+from jssl.nn.heads import MLPHead
+from jssl.objectives.common import l2_normalize
+from jssl.objectives.contrastive import info_nce, nearest
+
+
+@dataclasses.dataclass(frozen=True)
+class NNCLR(Method):
+    """InfoNCE between the neighbour of one view and the prediction of the other (eqs. 3 and 4).
+
+    Views: `a` and `b`, each [B, ...], through the net as one batch of 2B. It remembers a queue of
+    the projections of `a` (the support set), starting from random unit vectors; neighbours are
+    looked up before the batch enters it, over the global batch. Negatives are the predictions of
+    the other examples, and keep it from collapse.
+
+    Defaults are the paper's for ImageNet (section 4.1: temperature 0.1, queue of 98304, projector
+    2048 - 2048 - 256 with a last BatchNorm, predictor 4096 - 256; batch 4096, LARS at 0.3 x batch /
+    256, weight decay 1e-6). The last BatchNorm has no learned shift, which could not be verified.
+
+    Differs from the authors' code, which is not public: nothing known.
+
+    Attributes:
+      temperature: of the softmax.
+      queue: number of projections that are kept.
+      hidden: widths of the projector's hidden layers.
+      out: width of the projection.
+      predictor: width of the predictor's hidden layer.
+      norm: normalisation in the heads, "batch", "layer" or "none".
+      dtype: dtype in which the heads compute.
+    """
+
+    temperature: float = 0.1
+    queue: int = 98304
+    hidden: tuple[int, ...] = (2048, 2048)
+    out: int = 256
+    predictor: int = 4096
+    norm: str = "batch"
+    dtype: str = "float32"
+
+    paper: ClassVar[str] = (
+        "With a Little Help from My Friends: Nearest-Neighbor Contrastive Learning of Visual "
+        "Representations"
+    )
+
+    def net(self, encoder: nn.Module) -> nn.Module:
+        """Encoder, projector and predictor."""
+        normed = self.norm != "none"
+        projector = MLPHead(
+            self.hidden,
+            self.out,
+            norm=self.norm,
+            last_norm=normed,
+            last_bias=not normed,
+            # Before the predictor's BatchNorm a shift has no gradient but rounding.
+            last_shift=False,
+            dtype=self.dtype,
+        )
+        predictor = MLPHead((self.predictor,), self.out, norm=self.norm, dtype=self.dtype)
+        return Siamese(encoder, projector, predictor)
+
+    def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
+        """A queue of random projections."""
+        return {"queue": new_queue(rng, self.queue, self.out)}
+
+    def forward(
+        self,
+        net: nn.Module,
+        params: Tree,
+        stats: Tree,
+        memory: Memory,
+        views: Views,
+        *,
+        rng: jax.Array,
+        clock: Clock,
+    ) -> tuple[Outputs, Tree]:
+        """Projections and predictions of both views, each [B, out]."""
+        images = together(views["a"], views["b"])
+        (projections, predictions), stats = apply(net, params, stats, images, rng=rng)
+        (za, zb), (pa, pb) = apart(projections, 2), apart(predictions, 2)
+        outputs = {"projection_a": za, "projection_b": zb, "prediction_a": pa, "prediction_b": pb}
+        return outputs, stats
+
+    def objective(
+        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
+    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+        """InfoNCE of neighbours with predictions, both ways round; then the queue moves."""
+        rows = memory["queue"]["rows"]
+        own = jnp.arange(outputs["prediction_a"].shape[0])
+        losses = []
+        for one, other in (("a", "b"), ("b", "a")):
+            neighbours = nearest(outputs[f"projection_{one}"], rows)
+            predictions = outputs[f"prediction_{other}"]
+            losses.append(
+                info_nce(neighbours, predictions, positives=own, temperature=self.temperature)
+            )
+        memory = {"queue": push(memory["queue"], l2_normalize(outputs["projection_a"]))}
+        return jnp.mean(0.5 * (losses[0] + losses[1])), (memory, {})
+
+    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+        """Projections and predictions; the trivial loss is ln B."""
+        a, b = outputs["projection_a"], outputs["projection_b"]
+        return Monitored(
+            embeddings={"projection": a, "prediction": outputs["prediction_a"]},
+            pairs={"views": (a, b)},
+            trivial_loss=math.log(a.shape[0]),
+        )
+
+    def smoke(self) -> Method:
+        """A queue of 64 and heads of width 32."""
+        return dataclasses.replace(self, queue=64, hidden=(32, 32), out=16, predictor=32)

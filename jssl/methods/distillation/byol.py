@@ -1,0 +1,123 @@
+"""BYOL: predict the projection that a slow-moving teacher gives to another view.
+
+Grill et al., "Bootstrap Your Own Latent: A New Approach to Self-Supervised Learning", 2020.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jssl.alarm import Monitored
+from jssl.clock import Clock, cosine
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply, same_tree
+from jssl.methods.siamese import Siamese
+from jssl.methods.teacher import new_teacher, run_teacher, update_teacher
+from jssl.nn.heads import MLPHead
+from jssl.objectives.regression import cosine_regression
+
+
+@dataclasses.dataclass(frozen=True)
+class BYOL(Method):
+    """Regression of the teacher's normalised projection, both ways round (eq. 2 and section 3.1).
+
+    Views: `a` and `b`, each [B, ...], through the net one after the other, so that BatchNorm keeps
+    the two augmentations apart, as in the authors' code. It remembers the teacher: an exponential
+    moving average of encoder and projector. Nothing but the predictor, the stopped gradient and
+    the slow teacher keeps it from collapse.
+
+    Defaults are the paper's for ImageNet (appendix J: projector and predictor 4096 - 256, momentum
+    0.996 to 1 by a cosine; batch 4096, LARS at 0.2 x batch / 256, weight decay 1.5e-6).
+
+    BatchNorm of the teacher: in training it uses the statistics of its own batch; its running
+    statistics follow the student's by the same average. In the authors' code they come from the
+    teacher's own forward passes; they take no part in training in either form.
+
+    Attributes:
+      momentum: of the teacher at the first step; it rises to `momentum_end` by a cosine.
+      momentum_end: of the teacher at the last step.
+      hidden: width of the hidden layer of projector and predictor.
+      out: width of the projection.
+      norm: normalisation in the heads, "batch", "layer" or "none".
+      dtype: dtype in which the heads compute.
+    """
+
+    momentum: float = 0.996
+    momentum_end: float = 1.0
+    hidden: int = 4096
+    out: int = 256
+    norm: str = "batch"
+    dtype: str = "float32"
+
+    paper: ClassVar[str] = "Bootstrap Your Own Latent: A New Approach to Self-Supervised Learning"
+    couples_batch: ClassVar[bool] = False
+    symmetric_views: ClassVar[tuple[str, ...]] = ("a", "b")
+    scale_invariant: ClassVar[tuple[str, ...]] = (
+        *("prediction_a", "target_a", "prediction_b", "target_b"),
+    )
+    targets: ClassVar[tuple[str, ...]] = ("target_a", "target_b")
+
+    def net(self, encoder: nn.Module) -> nn.Module:
+        """Encoder, projector and predictor."""
+        head = MLPHead(
+            (self.hidden,),
+            self.out,
+            norm=self.norm,
+            hidden_bias=True,
+            last_bias=False,
+            dtype=self.dtype,
+        )
+        return Siamese(encoder, head, head.clone())
+
+    def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
+        """The teacher, equal to the student."""
+        return {"teacher": new_teacher(params, stats)}
+
+    def forward(
+        self,
+        net: nn.Module,
+        params: Tree,
+        stats: Tree,
+        memory: Memory,
+        views: Views,
+        *,
+        rng: jax.Array,
+        clock: Clock,
+    ) -> tuple[Outputs, Tree]:
+        """Predictions of the student and projections of the teacher for both views, [B, out]."""
+        outputs = {}
+        for name, key in zip(("a", "b"), jax.random.split(rng), strict=True):
+            (_, prediction), stats = apply(net, params, stats, views[name], rng=key)
+            target, _ = run_teacher(net, memory["teacher"], views[name], rng=key)
+            outputs[f"prediction_{name}"] = prediction
+            outputs[f"target_{name}"] = target
+        return outputs, stats
+
+    def objective(
+        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
+    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+        """Sum of the two directions, averaged over the batch; between 0 and 8."""
+        forth = cosine_regression(outputs["prediction_a"], outputs["target_b"])
+        back = cosine_regression(outputs["prediction_b"], outputs["target_a"])
+        return jnp.mean(forth + back), (memory, {"teacher_momentum": self._momentum(clock)})
+
+    def after_update(self, params: Tree, stats: Tree, memory: Memory, *, clock: Clock) -> Memory:
+        """Moves the teacher towards the student."""
+        teacher = update_teacher(memory["teacher"], params, stats, self._momentum(clock))
+        return {**memory, "teacher": teacher}
+
+    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+        """Predictions, the teacher's projections, and how far the teacher is from the student."""
+        prediction, target = outputs["prediction_a"], outputs["target_b"]
+        return Monitored(
+            embeddings={"prediction": prediction, "target": target},
+            pairs={"views": (prediction, target)},
+            teachers=same_tree(params, memory),
+        )
+
+    def _momentum(self, clock: Clock) -> jax.Array:
+        return cosine(self.momentum, self.momentum_end, clock.fraction)

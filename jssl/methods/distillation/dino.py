@@ -1,0 +1,194 @@
+"""DINO: a student predicts, from any crop, the soft assignment a slow teacher gives to large crops.
+
+Caron et al., "Emerging Properties in Self-Supervised Vision Transformers", 2021.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar, Literal
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jssl.alarm import Monitored
+from jssl.clock import Clock, cosine, linear
+from jssl.encoders.features import Features
+from jssl.methods.base import (
+    Memory,
+    Method,
+    Metrics,
+    Outputs,
+    Tree,
+    Views,
+    apply,
+    run_encoder,
+    same_tree,
+)
+from jssl.methods.freeze import hold
+from jssl.methods.multicrop import MultiCrop, PrototypeHead, all_crops, global_crops
+from jssl.methods.teacher import new_teacher, run_teacher, update_teacher
+from jssl.nn.heads import MLPHead, Prototypes
+from jssl.objectives.distillation import cross_view, teacher_targets, update_centre
+
+
+@dataclasses.dataclass(frozen=True)
+class DINO(Method):
+    """Cross-entropy of the student's softmax with the teacher's, over all pairs of crops (eq. 3).
+
+    Views: `a` and `b` [B, ...] for both nets, and optionally `local` [B, V, ...] for the student
+    alone. It remembers the teacher (a moving average of encoder and head) and the centre of its
+    scores. Collapse to one prototype is kept off by the centre, collapse to a uniform assignment
+    by the teacher's low temperature; with `centring="sinkhorn"` the batch is balanced instead (as
+    in DINOv2) and there is no centre. The teacher is what evaluation sees, as in the paper.
+
+    Defaults are those of the authors' code (head 2048 - 2048 - 256, 65536 prototypes, student at
+    0.1, teacher at 0.04, centre momentum 0.9, teacher momentum 0.996 to 1 by a cosine, prototypes
+    held for an epoch; AdamW at 5e-4 x batch / 256, 10 epochs of warm-up, gradients clipped at 3).
+    For long runs of ViT-S the teacher warms from 0.04 to 0.07 in 30 epochs.
+
+    BatchNorm of the teacher: statistics of its own batch in training, averaged running ones in
+    evaluation; the authors do the former and copy none, so their running ones are the teacher's.
+
+    Differs from the authors' code: the gain of the last layer is always fixed (their ViT-S learns
+    it); the temperature warms up by steps, not by epochs; held prototypes still gather moments in
+    the optimizer.
+
+    Attributes:
+      momentum: of the teacher at the first step.
+      momentum_end: of the teacher at the last step.
+      student_temperature: of the student's softmax.
+      temperature: of the teacher's softmax, after the warm-up.
+      temperature_start: of the teacher's softmax at the first step.
+      temperature_warmup: epochs from one to the other.
+      centring: "centre" or "sinkhorn".
+      centre_momentum: share of the old centre kept in a step.
+      freeze_epochs: epochs for which the prototypes stay as they are.
+      hidden: widths of the head's hidden layers.
+      bottleneck: width of what is compared with the prototypes.
+      prototypes: their number.
+      norm: normalisation in the head, "none", "batch" or "layer".
+      kernel_init: initialiser of the projector; the default suits widths of about 2048.
+      dtype: dtype in which the head computes.
+    """
+
+    momentum: float = 0.996
+    momentum_end: float = 1.0
+    student_temperature: float = 0.1
+    temperature: float = 0.04
+    temperature_start: float = 0.04
+    temperature_warmup: float = 0.0
+    centring: Literal["centre", "sinkhorn"] = "centre"
+    centre_momentum: float = 0.9
+    freeze_epochs: float = 1.0
+    hidden: tuple[int, ...] = (2048, 2048)
+    bottleneck: int = 256
+    prototypes: int = 65536
+    norm: str = "none"
+    kernel_init: str = "trunc_normal"
+    dtype: str = "float32"
+
+    paper: ClassVar[str] = "Emerging Properties in Self-Supervised Vision Transformers"
+    symmetric_views: ClassVar[tuple[str, ...]] = ("a", "b")
+    targets: ClassVar[tuple[str, ...]] = ("teacher",)
+
+    def net(self, encoder: nn.Module) -> nn.Module:
+        """Encoder and head."""
+        return MultiCrop(encoder, self.head())
+
+    def head(self) -> PrototypeHead:
+        """Projector with a bottleneck, and prototypes compared by cosine."""
+        projector = MLPHead(
+            self.hidden,
+            self.bottleneck,
+            norm=self.norm,
+            activation="gelu",
+            kernel_init=self.kernel_init,
+            dtype=self.dtype,
+        )
+        return PrototypeHead(projector, Prototypes(self.prototypes, dtype=self.dtype))
+
+    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
+        """Variables of the net."""
+        return net.init({"params": rng, "dropout": rng}, all_crops(views), train=True)
+
+    def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
+        """The teacher, equal to the student, and a centre of zeros."""
+        return {"teacher": new_teacher(params, stats), "centre": jnp.zeros((self.prototypes,))}
+
+    def forward(
+        self,
+        net: nn.Module,
+        params: Tree,
+        stats: Tree,
+        memory: Memory,
+        views: Views,
+        *,
+        rng: jax.Array,
+        clock: Clock,
+    ) -> tuple[Outputs, Tree]:
+        """Scores of the `student` [B, V, K] for all crops, of the `teacher` [B, 2, K] for two."""
+        (_, student), stats = apply(net, params, stats, all_crops(views), rng=rng)
+        _, teacher = run_teacher(net, memory["teacher"], (global_crops(views),), rng=rng)
+        return {"student": student, "teacher": teacher}, stats
+
+    def objective(
+        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
+    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+        """Cross-entropy over the batch, in nats; ln K where the two agree on nothing."""
+        temperature = self.teacher_temperature(clock)
+        targets = teacher_targets(
+            outputs["teacher"],
+            temperature=temperature,
+            centring=self.centring,
+            centre=memory["centre"],
+        )
+        loss = jnp.mean(
+            cross_view(outputs["student"], targets, temperature=self.student_temperature)
+        )
+        centre = update_centre(memory["centre"], outputs["teacher"], momentum=self.centre_momentum)
+        metrics = {"teacher_temperature": temperature, "teacher_momentum": self._momentum(clock)}
+        return loss, ({**memory, "centre": centre}, metrics)
+
+    def after_update(self, params: Tree, stats: Tree, memory: Memory, *, clock: Clock) -> Memory:
+        """Moves the teacher towards the student."""
+        teacher = update_teacher(memory["teacher"], params, stats, self._momentum(clock))
+        return {**memory, "teacher": teacher}
+
+    def scale_updates(self, updates: Tree, *, clock: Clock) -> Tree:
+        """Holds the prototypes for the first epochs."""
+        return hold(updates, "prototypes", clock.epoch < self.freeze_epochs)
+
+    def encode(
+        self, net: nn.Module, params: Tree, stats: Tree, memory: Memory, x: jax.Array
+    ) -> Features:
+        """The teacher's encoder."""
+        return run_encoder(net, memory["teacher"]["params"], memory["teacher"]["stats"], x)
+
+    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+        """Scores of two crops, the teacher's assignments, the distance of the teacher."""
+        student, teacher = outputs["student"], outputs["teacher"]
+        assignments = jax.nn.softmax(teacher[:, 0].astype(jnp.float32) / self.temperature)
+        return Monitored(
+            embeddings={"student": student[:, 0], "teacher": teacher[:, 1]},
+            pairs={"views": (student[:, 0], teacher[:, 1])},
+            assignments={"teacher": assignments},
+            teachers=same_tree(params, memory),
+            trivial_loss=jnp.log(jnp.float32(self.prototypes)),
+        )
+
+    def teacher_temperature(self, clock: Clock) -> jax.Array:
+        """The teacher's temperature, float32 scalar; a line and then a constant."""
+        if not self.temperature_warmup:
+            return jnp.float32(self.temperature)
+        done = clock.epoch / self.temperature_warmup
+        return linear(self.temperature_start, self.temperature, done)
+
+    def smoke(self) -> Method:
+        """64 prototypes and a head of width 32."""
+        small = {"hidden": (32, 32), "bottleneck": 16, "prototypes": 64, "kernel_init": "lecun"}
+        return dataclasses.replace(self, **small)
+
+    def _momentum(self, clock: Clock) -> jax.Array:
+        return cosine(self.momentum, self.momentum_end, clock.fraction)

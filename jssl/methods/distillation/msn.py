@@ -1,0 +1,196 @@
+"""MSN: a masked view and small crops get the prototype assignment that the whole view gets.
+
+Assran et al., "Masked Siamese Networks for Label-Efficient Learning", 2022.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jssl.alarm import Monitored
+from jssl.clock import Clock, linear
+from jssl.encoders.features import Features
+from jssl.methods.base import (
+    Memory,
+    Method,
+    Metrics,
+    Outputs,
+    Tree,
+    Views,
+    apply,
+    run_encoder,
+    same_tree,
+)
+from jssl.methods.multicrop import PrototypeHead
+from jssl.methods.teacher import new_teacher, run_teacher, update_teacher
+from jssl.nn.heads import MLPHead, Prototypes
+from jssl.objectives.classification import soft_cross_entropy
+from jssl.objectives.clustering import mean_entropy, sinkhorn
+from jssl.objectives.common import log_softmax
+
+
+class MSNNet(nn.Module):
+    """An encoder of kept tokens and of small crops, with one head.
+
+    Attributes:
+      encoder: module `x -> Features` that can drop tokens (`keep`).
+      head: a `PrototypeHead`.
+    """
+
+    encoder: nn.Module
+    head: nn.Module
+
+    def __call__(
+        self,
+        x: jax.Array,
+        keep: jax.Array | None = None,
+        local: jax.Array | None = None,
+        *,
+        train: bool,
+    ) -> tuple[jax.Array, jax.Array]:
+        """Maps x [B, ...] with the tokens `keep` [B, K], and local [B, V, ...], to projections.
+
+        Returns:
+          (projections [B, 1 + V, P], scores [B, 1 + V, K]), x first.
+        """
+        pooled = self.encoder(x, keep=keep, train=train).pooled[:, None]
+        if local is not None:
+            small = self.encoder(local.reshape(-1, *local.shape[2:]), train=train).pooled
+            pooled = jnp.concatenate([pooled, small.reshape(*local.shape[:2], -1)], axis=1)
+        return self.head(pooled, train=train)
+
+
+@dataclasses.dataclass(frozen=True)
+class MSN(Method):
+    """Cross-entropy of anchors with the sharpened target, less the entropy of the mean (eq. 1).
+
+    Views: `target` [B, ...] for the teacher; `anchor` [B, ...] with `mask` {"keep": int [B, K]},
+    and optionally `local` [B, V, ...], small crops seen whole, for the student. It remembers the
+    teacher, a moving average of encoder and projector; prototypes are the student's for both, with
+    no gradient from the target's side. Collapse to one prototype is kept off by the entropy of the
+    mean anchor assignment (and by Sinkhorn on the targets), a uniform one by sharpening.
+
+    Defaults are those of the authors' configuration for ViT-S/16 (1024 prototypes, head 2048 -
+    2048 - 256 with BatchNorm, temperature 0.1, sharpening 0.25, Sinkhorn, entropy weight 1, 15 %
+    of the tokens dropped and 10 small crops, set in the views; momentum 0.996 to 1; AdamW at 1e-3,
+    batch 1024, 15 epochs of warm-up, clipped at 3). That the momentum rises by a line is
+    unverified.
+
+    BatchNorm of the teacher: statistics of its own batch in training; running ones are averaged.
+
+    Differs from the authors' code: small crops keep all their tokens; the weight decay is constant.
+
+    Attributes:
+      momentum: of the teacher at the first step.
+      momentum_end: of the teacher at the last step.
+      temperature: of anchors and targets.
+      sharpening: the target's probabilities are raised to one over this power.
+      balance: whether targets are balanced over the batch by Sinkhorn-Knopp.
+      entropy_weight: of the entropy of the mean anchor assignment.
+      prototypes: their number.
+      hidden: widths of the projector's hidden layers.
+      out: width of the projection.
+      norm: normalisation in the projector, "batch", "layer" or "none".
+      dtype: dtype in which the head computes.
+    """
+
+    momentum: float = 0.996
+    momentum_end: float = 1.0
+    temperature: float = 0.1
+    sharpening: float = 0.25
+    balance: bool = True
+    entropy_weight: float = 1.0
+    prototypes: int = 1024
+    hidden: tuple[int, ...] = (2048, 2048)
+    out: int = 256
+    norm: str = "batch"
+    dtype: str = "float32"
+
+    paper: ClassVar[str] = "Masked Siamese Networks for Label-Efficient Learning"
+    targets: ClassVar[tuple[str, ...]] = ("target",)
+
+    def net(self, encoder: nn.Module) -> nn.Module:
+        """Encoder, projector and prototypes."""
+        projector = MLPHead(
+            self.hidden, self.out, norm=self.norm, activation="gelu", dtype=self.dtype
+        )
+        prototypes = Prototypes(self.prototypes, kernel_init="uniform_fan_in", dtype=self.dtype)
+        return MSNNet(encoder, PrototypeHead(projector, prototypes))
+
+    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
+        """Variables of the net."""
+        anchors = (views["anchor"], views["mask"]["keep"], views.get("local"))
+        return net.init({"params": rng, "dropout": rng}, *anchors, train=True)
+
+    def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
+        """The teacher, equal to the student."""
+        return {"teacher": new_teacher(params, stats)}
+
+    def forward(
+        self,
+        net: nn.Module,
+        params: Tree,
+        stats: Tree,
+        memory: Memory,
+        views: Views,
+        *,
+        rng: jax.Array,
+        clock: Clock,
+    ) -> tuple[Outputs, Tree]:
+        """Scores of the `anchors` [B, 1 + V, K] and of the `target` [B, K]."""
+        anchors = (views["anchor"], views["mask"]["keep"], views.get("local"))
+        (_, scores), stats = apply(net, params, stats, *anchors, rng=rng)
+        # The teacher's encoder and projector, the student's prototypes.
+        teacher = memory["teacher"]
+        head = {**teacher["params"]["head"], "prototypes": params["head"]["prototypes"]}
+        teacher = {**teacher, "params": {**teacher["params"], "head": head}}
+        _, target = run_teacher(net, teacher, views["target"], rng=rng)
+        return {"anchors": scores, "target": target[:, 0]}, stats
+
+    def objective(
+        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
+    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+        """Cross-entropy, plus the weight times (ln K less the entropy of the mean)."""
+        anchors, sharp = outputs["anchors"], self.temperature * self.sharpening
+        log_p = log_softmax(outputs["target"], temperature=sharp)
+        targets = sinkhorn(log_p, temperature=1.0) if self.balance else jnp.exp(log_p)
+        targets = jnp.broadcast_to(targets[:, None], anchors.shape)
+        error = jnp.mean(soft_cross_entropy(anchors, targets, temperature=self.temperature))
+        entropy = mean_entropy(jnp.exp(log_softmax(anchors, temperature=self.temperature)))
+        loss = error + self.entropy_weight * (jnp.log(float(self.prototypes)) - entropy)
+        return loss, (memory, {"cross_entropy": error, "mean_entropy": entropy})
+
+    def after_update(self, params: Tree, stats: Tree, memory: Memory, *, clock: Clock) -> Memory:
+        """Moves the teacher towards the student."""
+        momentum = linear(self.momentum, self.momentum_end, clock.fraction)
+        return {**memory, "teacher": update_teacher(memory["teacher"], params, stats, momentum)}
+
+    def encode(
+        self, net: nn.Module, params: Tree, stats: Tree, memory: Memory, x: jax.Array
+    ) -> Features:
+        """The teacher's encoder."""
+        return run_encoder(net, memory["teacher"]["params"], memory["teacher"]["stats"], x)
+
+    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+        """Scores of anchors, the target's assignments, and how far the teacher is."""
+        anchor, target = outputs["anchors"][:, 0], outputs["target"]
+        return Monitored(
+            embeddings={"anchor": anchor},
+            pairs={"views": (anchor, target)},
+            assignments={"target": jnp.exp(log_softmax(target, temperature=self.temperature))},
+            teachers=same_tree(params, memory),
+            trivial_loss=jnp.log(jnp.float32(self.prototypes)),
+        )
+
+    def smoke(self) -> Method:
+        """32 prototypes and a head of width 32, normalised by layer.
+
+        BatchNorm would blow up the differences between a tiny encoder's first features, which are
+        hardly larger than rounding.
+        """
+        return dataclasses.replace(self, prototypes=32, hidden=(32, 32), out=16, norm="layer")

@@ -1,0 +1,130 @@
+"""Random Teachers: distil a student into a teacher that is random and stays so.
+
+Sarnthein et al., "Random Teachers are Good Teachers", 2023.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jssl.alarm import Monitored
+from jssl.clock import Clock
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply, same_tree
+from jssl.methods.distillation.dino import DINO
+from jssl.methods.multicrop import MultiCrop
+from jssl.methods.teacher import new_teacher, run_teacher
+from jssl.objectives.classification import soft_cross_entropy
+from jssl.objectives.common import log_softmax
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomTeacher(Method):
+    """Cross-entropy of the student's softmax with that of a fixed random net (eq. 1).
+
+    View: `image` [B, ...], not augmented in the paper; both nets see the same. It remembers the
+    teacher, which never moves. There is nothing to collapse to: the teacher is a fixed function,
+    and equal nets are where the loss is least. The student starts at `alpha * teacher +
+    (1 - alpha) * fresh`, divided by the root of `alpha^2 + (1 - alpha)^2` to keep the variance;
+    it learns features on its way.
+
+    Defaults are those of the authors' configuration (head 2048 - 2048 - 256 with 65536 prototypes,
+    both temperatures 1, no centring; AdamW at 1e-3, batch 256, no weight decay). `alpha` is 0, a
+    student of its own, in most of the paper's tables; unverified for each of them.
+
+    BatchNorm of the teacher: the statistics of its own batch in training. The authors run it in
+    evaluation mode on statistics gathered from the data.
+
+    Differs from the authors' code: the above; the gain of the last layer is fixed; the teacher is
+    made of the student rather than the other way round, which is the same relation, and what is
+    fresh in it is the student's own kernels with their entries shuffled.
+
+    Attributes:
+      alpha: share of the teacher in the student's start, 0 to 1.
+      temperature: of the teacher's softmax.
+      student_temperature: of the student's softmax.
+      hidden: widths of the head's hidden layers.
+      bottleneck: width of what is compared with the prototypes.
+      prototypes: their number.
+      norm: normalisation in the head, "none", "batch" or "layer".
+      kernel_init: initialiser of the projector; the default suits widths of about 2048.
+      dtype: dtype in which the head computes.
+    """
+
+    alpha: float = 0.0
+    temperature: float = 1.0
+    student_temperature: float = 1.0
+    hidden: tuple[int, ...] = (2048, 2048)
+    bottleneck: int = 256
+    prototypes: int = 65536
+    norm: str = "none"
+    kernel_init: str = "trunc_normal"
+    dtype: str = "float32"
+
+    paper: ClassVar[str] = "Random Teachers are Good Teachers"
+    couples_batch: ClassVar[bool] = False
+    targets: ClassVar[tuple[str, ...]] = ("teacher",)
+
+    def net(self, encoder: nn.Module) -> nn.Module:
+        """Encoder and head, as in DINO."""
+        names = ("hidden", "bottleneck", "prototypes", "norm", "kernel_init", "dtype")
+        return MultiCrop(encoder, DINO(**{name: getattr(self, name) for name in names}).head())
+
+    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
+        """Variables of the net."""
+        return net.init({"params": rng, "dropout": rng}, (views["image"][:, None],), train=True)
+
+    def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
+        """A random teacher, `alpha` of it the student."""
+        leaves, structure = jax.tree.flatten(params)
+        scale = (self.alpha**2 + (1 - self.alpha) ** 2) ** -0.5
+
+        def mixed(key: jax.Array, x: jax.Array) -> jax.Array:
+            if x.ndim < 2:  # biases and scales start alike
+                return x
+            fresh = jax.random.permutation(key, x.reshape(-1)).reshape(x.shape)
+            return scale * (self.alpha * x + (1 - self.alpha) * fresh)
+
+        keys = jax.random.split(rng, len(leaves))
+        random = [mixed(key, x) for key, x in zip(keys, leaves, strict=True)]
+        return {"teacher": new_teacher(structure.unflatten(random), stats)}
+
+    def forward(
+        self,
+        net: nn.Module,
+        params: Tree,
+        stats: Tree,
+        memory: Memory,
+        views: Views,
+        *,
+        rng: jax.Array,
+        clock: Clock,
+    ) -> tuple[Outputs, Tree]:
+        """Scores of the `student` and the `teacher`, [B, K]."""
+        crops = (views["image"][:, None],)
+        (_, student), stats = apply(net, params, stats, crops, rng=rng)
+        _, teacher = run_teacher(net, memory["teacher"], crops, rng=rng)
+        return {"student": student[:, 0], "teacher": teacher[:, 0]}, stats
+
+    def objective(
+        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
+    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+        """Cross-entropy in nats, averaged over the batch; at least the teacher's own entropy."""
+        targets = jnp.exp(log_softmax(outputs["teacher"], temperature=self.temperature))
+        loss = soft_cross_entropy(outputs["student"], targets, temperature=self.student_temperature)
+        return jnp.mean(loss), (memory, {})
+
+    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+        """The student's scores, and how far it is from its teacher."""
+        return Monitored(
+            embeddings={"student": outputs["student"]}, teachers=same_tree(params, memory)
+        )
+
+    def smoke(self) -> Method:
+        """64 prototypes and a head of width 32."""
+        small = {"hidden": (32, 32), "bottleneck": 16, "prototypes": 64, "kernel_init": "lecun"}
+        return dataclasses.replace(self, **small)

@@ -1,0 +1,109 @@
+"""SimSiam: predict the projection of another view; a stopped gradient is all there is to it.
+
+Chen & He, "Exploring Simple Siamese Representation Learning", 2021.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jssl.clock import Clock
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.siamese import Siamese
+from jssl.nn.heads import MLPHead
+from jssl.objectives.regression import cosine_regression
+
+
+@dataclasses.dataclass(frozen=True)
+class SimSiam(Method):
+    """Negative cosine between predictions and stopped projections, both ways round (eqs. 2 to 4).
+
+    Views: `a` and `b`, each [B, ...], through the net one after the other, so that BatchNorm keeps
+    the two apart, as in the authors' code. It remembers nothing: the target is the net itself.
+    Without the predictor or the stopped gradient it collapses at once, at a loss of -1 (section
+    4); without BatchNorm in the hidden layers of the heads it does not learn.
+
+    Defaults are the paper's for ImageNet (section 3: projector 2048 - 2048 - 2048, predictor with
+    a bottleneck of 512; SGD at 0.05 x batch / 256, batch 512, weight decay 1e-4). The authors' code
+    keeps the predictor's learning rate at the peak while the rest decays; `fixed_rate` does so.
+
+    Differs from the authors' code: nothing known to change the numbers.
+
+    Attributes:
+      hidden: widths of the projector's hidden layers.
+      out: width of the projection.
+      bottleneck: width of the predictor's hidden layer.
+      fixed_rate: whether the predictor's learning rate stays at its peak.
+      norm: normalisation in the heads, "batch", "layer" or "none".
+      dtype: dtype in which the heads compute.
+    """
+
+    hidden: tuple[int, ...] = (2048, 2048)
+    out: int = 2048
+    bottleneck: int = 512
+    fixed_rate: bool = True
+    norm: str = "batch"
+    dtype: str = "float32"
+
+    paper: ClassVar[str] = "Exploring Simple Siamese Representation Learning"
+    couples_batch: ClassVar[bool] = False
+
+    def net(self, encoder: nn.Module) -> nn.Module:
+        """Encoder, projector and predictor."""
+        normed = self.norm != "none"
+        projector = MLPHead(
+            self.hidden,
+            self.out,
+            norm=self.norm,
+            last_norm=normed,
+            last_bias=not normed,
+            last_scale=False,
+            last_shift=False,
+            dtype=self.dtype,
+        )
+        predictor = MLPHead((self.bottleneck,), self.out, norm=self.norm, dtype=self.dtype)
+        return Siamese(encoder, projector, predictor)
+
+    def forward(
+        self,
+        net: nn.Module,
+        params: Tree,
+        stats: Tree,
+        memory: Memory,
+        views: Views,
+        *,
+        rng: jax.Array,
+        clock: Clock,
+    ) -> tuple[Outputs, Tree]:
+        """Predictions and projections of both views, each [B, out]."""
+        outputs = {}
+        for name, key in zip(("a", "b"), jax.random.split(rng), strict=True):
+            (projection, prediction), stats = apply(net, params, stats, views[name], rng=key)
+            outputs[f"prediction_{name}"] = prediction
+            outputs[f"target_{name}"] = jax.lax.stop_gradient(projection)
+        return outputs, stats
+
+    def objective(
+        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
+    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+        """Mean of the two directions, averaged over the batch; between -1 and 1."""
+        forth = cosine_regression(outputs["prediction_a"], outputs["target_b"])
+        back = cosine_regression(outputs["prediction_b"], outputs["target_a"])
+        # 2 - 2 cos in each direction: a quarter of the sum less one is the mean of -cos.
+        return jnp.mean(forth + back) / 4 - 1, (memory, {})
+
+    def scale_updates(self, updates: Tree, *, clock: Clock) -> Tree:
+        """Undoes the schedule for the predictor, where `fixed_rate` is set."""
+        if not self.fixed_rate:
+            return updates
+        factor = jnp.where(clock.rate > 0, 1.0 / jnp.maximum(clock.rate, 1e-30), 0.0)
+        return {**updates, "predictor": jax.tree.map(lambda u: u * factor, updates["predictor"])}
+
+    def smoke(self) -> Method:
+        """Heads of width 32."""
+        return dataclasses.replace(self, hidden=(32, 32), out=32, bottleneck=8)

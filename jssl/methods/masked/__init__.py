@@ -1,0 +1,1 @@
+"""Masked methods: predict what was hidden from what is left."""

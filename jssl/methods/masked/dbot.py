@@ -1,0 +1,150 @@
+"""dBOT: masked autoencoding of the previous student's features, in stages from a random teacher.
+
+Liu et al., "Exploring Target Representations for Masked Autoencoders", 2022.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jssl.alarm import Monitored
+from jssl.clock import Clock, cosine
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.teacher import encoder_part, new_teacher, run_teacher
+from jssl.nn.decoder import MaskedAutoencoder
+from jssl.objectives.masked import masked_mean, normalize_patches
+from jssl.objectives.regression import smooth_l1
+
+
+@dataclasses.dataclass(frozen=True)
+class DBOT(Method):
+    """Smooth L1 error of the hidden patches' features, those of a fixed teacher (section 3).
+
+    Views: `image` [B, ...] and `mask` {"keep" int [B, K], "masked" int [B, N - K], "mask" bool
+    [B, N]}, as for MAE. The run is cut into `stages` of equal length. In the first the teacher is
+    the untrained encoder itself; at each boundary the student's encoder becomes the teacher and
+    the student goes back to its initial parameters. It remembers the teacher and those parameters.
+    A fixed teacher cannot be collapsed to; a random one whose features are nearly constant teaches
+    little.
+
+    Each stage has a learning-rate schedule of its own: warm-up and half a cosine, as a factor of
+    the optimizer's rate. Give the optimizer `end=1.0` and no warm-up.
+
+    Defaults are those of the authors' code (two stages of 800 epochs, decoder of 8 blocks, width
+    512, 16 heads; beta 2; 40 epochs of warm-up in each stage; AdamW at 1.5e-4 x batch / 256, beta2
+    0.95, weight decay 0.05; Adam's moments outlive a boundary). That targets are normalised, and
+    stochastic depth of 0.2 for the student, are unverified.
+
+    BatchNorm: the teacher keeps the student's running statistics; these are not reset.
+
+    Differs from the authors' code: a student starts each stage from the same initial parameters,
+    not from new ones; targets are taken after the encoder's final norm; the class token is
+    neither seen by the decoder nor predicted.
+
+    Attributes:
+      stages: number of students trained one after the other.
+      warmup_epochs: of each stage.
+      beta: where the smooth L1 error turns from square to absolute.
+      decoder_width: size of the decoder's tokens.
+      decoder_depth: number of its blocks.
+      decoder_heads: its attention heads.
+      dtype: dtype in which the decoder computes.
+    """
+
+    stages: int = 2
+    warmup_epochs: float = 40.0
+    beta: float = 2.0
+    decoder_width: int = 512
+    decoder_depth: int = 8
+    decoder_heads: int = 16
+    dtype: str = "float32"
+
+    paper: ClassVar[str] = "Exploring Target Representations for Masked Autoencoders"
+    couples_batch: ClassVar[bool] = False
+    targets: ClassVar[tuple[str, ...]] = ("target",)
+
+    def net(self, encoder: nn.Module) -> nn.Module:
+        """Encoder and a decoder to the encoder's own width."""
+        decoder = (self.decoder_width, self.decoder_depth, self.decoder_heads)
+        return MaskedAutoencoder(encoder, *decoder, self.dtype, out="features")
+
+    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
+        """Variables of the net."""
+        mask = views["mask"]
+        keys = {"params": rng, "dropout": rng}
+        return net.init(keys, views["image"], mask["keep"], mask["masked"], train=True)
+
+    def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
+        """The teacher, an untrained encoder, and what every student starts from."""
+        teacher = new_teacher(*encoder_part(params, stats))
+        return {"teacher": teacher, "initial": jax.tree.map(jnp.copy, params)}
+
+    def forward(
+        self,
+        net: nn.Module,
+        params: Tree,
+        stats: Tree,
+        memory: Memory,
+        views: Views,
+        *,
+        rng: jax.Array,
+        clock: Clock,
+    ) -> tuple[Outputs, Tree]:
+        """`prediction` and `target` [B, N, D], `mask` [B, N] and the pooled `embedding`."""
+        image, mask = views["image"], views["mask"]
+        (pooled, prediction), stats = apply(
+            net, params, stats, image, mask["keep"], mask["masked"], rng=rng
+        )
+        tokens = run_teacher(net.encoder, memory["teacher"], image, rng=rng).tokens
+        outputs = {"prediction": prediction, "target": normalize_patches(tokens)}
+        return {**outputs, "mask": mask["mask"], "embedding": pooled}, stats
+
+    def objective(
+        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
+    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+        """Error of the hidden patches' features, averaged over the batch."""
+        error = smooth_l1(outputs["prediction"], outputs["target"], beta=self.beta)
+        metrics = {"stage": (jnp.asarray(clock.step, jnp.float32) // self._length(clock))}
+        return jnp.mean(masked_mean(error, outputs["mask"])), (memory, metrics)
+
+    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+        """The prediction of the hidden features."""
+        parts = (outputs["prediction"], outputs["target"], outputs["mask"])
+        return Monitored(predictions={"features": parts})
+
+    def scale_updates(self, updates: Tree, *, clock: Clock) -> Tree:
+        """The stage's own schedule, as a factor between 0 and 1."""
+        length = self._length(clock)
+        warmup = min(round(self.warmup_epochs * clock.steps_per_epoch), length // 2)
+        step = jnp.asarray(clock.step % length, jnp.float32)
+        decay = cosine(1.0, 0.0, (step - warmup) / (length - warmup))
+        factor = jnp.where(step < warmup, (step + 1.0) / max(warmup, 1), decay)
+        return jax.tree.map(lambda update: update * factor.astype(update.dtype), updates)
+
+    def after_update(self, params: Tree, stats: Tree, memory: Memory, *, clock: Clock) -> Memory:
+        """At the end of a stage the student's encoder becomes the teacher."""
+        encoder, collections = encoder_part(params, stats)
+        student = {"params": encoder, "stats": collections}
+        return {**memory, "teacher": self._at_boundary(clock, student, memory["teacher"])}
+
+    def next_params(self, params: Tree, memory: Memory, *, clock: Clock) -> Tree:
+        """At the end of a stage, but for the last, the student starts anew."""
+        return self._at_boundary(clock, memory["initial"], params)
+
+    def smoke(self) -> Method:
+        """A one-block decoder of width 32, no warm-up."""
+        small = {"decoder_width": 32, "decoder_depth": 1, "decoder_heads": 2}
+        return dataclasses.replace(self, warmup_epochs=0.0, **small)
+
+    def _length(self, clock: Clock) -> int:
+        return -(-clock.steps // self.stages)
+
+    def _at_boundary(self, clock: Clock, new: Tree, old: Tree) -> Tree:
+        done = jnp.asarray(clock.step) + 1
+        ends = (done % self._length(clock) == 0) & (done < clock.steps)
+        return jax.tree.map(lambda a, b: jnp.where(ends, a, b), new, old)

@@ -1,0 +1,117 @@
+"""MAE: hide most patches, encode the rest, reconstruct the hidden pixels.
+
+He et al., "Masked Autoencoders Are Scalable Vision Learners", 2022.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jssl.alarm import Monitored
+from jssl.clock import Clock
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.reconstruction import picture
+from jssl.nn.decoder import MaskedAutoencoder
+from jssl.objectives.masked import masked_mse, normalize_patches
+
+
+@dataclasses.dataclass(frozen=True)
+class MAE(Method):
+    """Mean squared error of the hidden patches' pixels, each patch normalised (section 3).
+
+    Views: `image` [B, ...] and `mask` {"keep" int [B, K], "masked" int [B, N - K], "mask" bool
+    [B, N]}. The encoder sees the kept patches alone. It remembers nothing, and cannot collapse in
+    the way of joint embeddings; its failure is a decoder that predicts the mean patch.
+
+    Defaults are the paper's for ImageNet (section 4 and appendix A.1: decoder of 8 blocks, width
+    512, 16 heads; normalised pixels; masking ratio 0.75, set in the views; AdamW at 1.5e-4 x batch
+    / 256, beta2 0.95, weight decay 0.05, 40 epochs of warm-up).
+
+    Differs from the authors' code: the decoder does not see the class token.
+
+    Attributes:
+      decoder_width: size of the decoder's tokens.
+      decoder_depth: number of its blocks.
+      decoder_heads: its attention heads.
+      normalize_target: whether each target patch is normalised.
+      dtype: dtype in which the decoder computes.
+    """
+
+    decoder_width: int = 512
+    decoder_depth: int = 8
+    decoder_heads: int = 16
+    normalize_target: bool = True
+    dtype: str = "float32"
+
+    paper: ClassVar[str] = "Masked Autoencoders Are Scalable Vision Learners"
+    couples_batch: ClassVar[bool] = False
+    targets: ClassVar[tuple[str, ...]] = ("target",)
+
+    def net(self, encoder: nn.Module) -> nn.Module:
+        """Encoder and decoder."""
+        decoder = (self.decoder_width, self.decoder_depth, self.decoder_heads)
+        return MaskedAutoencoder(encoder, *decoder, self.dtype)
+
+    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
+        """Variables of the net."""
+        mask = views["mask"]
+        keys = {"params": rng, "dropout": rng}
+        return net.init(keys, views["image"], mask["keep"], mask["masked"], train=True)
+
+    def forward(
+        self,
+        net: nn.Module,
+        params: Tree,
+        stats: Tree,
+        memory: Memory,
+        views: Views,
+        *,
+        rng: jax.Array,
+        clock: Clock,
+    ) -> tuple[Outputs, Tree]:
+        """`prediction` and `target` [B, N, P], `mask` [B, N] and the pooled `embedding`."""
+        image, mask = views["image"], views["mask"]
+        (pooled, prediction), stats = apply(
+            net, params, stats, image, mask["keep"], mask["masked"], rng=rng
+        )
+        target = net.encoder.patches(image)
+        if self.normalize_target:
+            target = normalize_patches(target)
+        outputs = {"prediction": prediction, "target": target, "mask": mask["mask"]}
+        return {**outputs, "embedding": pooled}, stats
+
+    def objective(
+        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
+    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+        """Error of the hidden patches, averaged over the batch; 1 for a mean patch."""
+        error = masked_mse(outputs["prediction"], outputs["target"], outputs["mask"])
+        return jnp.mean(error), (memory, {})
+
+    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+        """The reconstruction of the hidden patches."""
+        parts = (outputs["prediction"], outputs["target"], outputs["mask"])
+        return Monitored(predictions={"reconstruction": parts})
+
+    def reconstruct(
+        self, net: nn.Module, params: Tree, stats: Tree, memory: Memory, views: Views
+    ) -> Mapping[str, jax.Array]:
+        """What went in, what came out and what was there; visible patches are copied over."""
+        image, mask = views["image"], views["mask"]
+        _, prediction = net.apply(
+            {"params": params, **stats}, image, mask["keep"], mask["masked"], train=False
+        )
+        if self.normalize_target:  # each patch gets back its own mean and spread
+            patches = net.encoder.patches(image)
+            mean = jnp.mean(patches, axis=-1, keepdims=True)
+            prediction = prediction * jnp.std(patches, axis=-1, keepdims=True, ddof=1) + mean
+        return picture(net.encoder, image, prediction, mask["mask"])
+
+    def smoke(self) -> Method:
+        """A one-block decoder of width 32."""
+        return dataclasses.replace(self, decoder_width=32, decoder_depth=1, decoder_heads=2)

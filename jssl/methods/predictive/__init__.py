@@ -1,0 +1,1 @@
+"""Predictive methods: predict the representation of one part from that of another."""

@@ -1,0 +1,47 @@
+"""FlexPredict (StoP): I-JEPA whose mask tokens stand at stochastic positions.
+
+Bar et al., "Predicting masked tokens in stochastic locations improves masked image modeling",
+2023; published as "Stochastic positional embeddings improve masked image modeling", 2024.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+from jssl.methods.predictive.ijepa import IJEPA
+from jssl.nn.predictor import BlockPredictor
+
+
+@dataclasses.dataclass(frozen=True)
+class FlexPredict(IJEPA):
+    """I-JEPA's loss; the position of a mask token is drawn from N(psi, noise^2 A A^T) (eq. 3-6).
+
+    A is the matrix that projects the context into the predictor, so it cannot shrink to make the
+    positions certain without losing the context. Views, memory, collapse, BatchNorm and what is
+    evaluated are I-JEPA's.
+
+    Defaults are those of the authors' code for ViT-B/16 (`configs/pretrain/vit-b16.yaml`: predictor
+    of width 384 with 6 blocks, AdamW at 8e-4, batch 2048, 15 epochs of warm-up, 600 epochs). Its
+    noise of 0.25 is a standard deviation; the paper calls sigma the variance. The teacher's
+    momentum is I-JEPA's, unverified for this code.
+
+    Differs from the authors' code: the learned mask token of eq. 6 is there, which the code leaves
+    out; the bias of the projection is added to the noise as well, as in the code.
+
+    Attributes:
+      predictor_depth: number of blocks of the predictor.
+      noise: standard deviation of the noise before A.
+    """
+
+    predictor_depth: int = 6
+    noise: float = 0.25
+
+    paper: ClassVar[str] = (
+        "Predicting masked tokens in stochastic locations improves masked image modeling"
+    )
+
+    random_forward: ClassVar[bool] = True
+
+    def _predictor(self) -> BlockPredictor:
+        return super()._predictor().clone(noise=self.noise)

@@ -1,0 +1,146 @@
+"""I-JEPA: from the tokens of one context block, predict a teacher's tokens of several other blocks.
+
+Assran et al., "Self-Supervised Learning from Images with a Joint-Embedding Predictive
+Architecture", 2023.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jssl.alarm import Monitored
+from jssl.clock import Clock, linear
+from jssl.encoders.features import Features
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.teacher import encoder_part, new_teacher, run_teacher, update_teacher
+from jssl.nn.predictor import BlockPredictor, PredictiveNet
+from jssl.objectives.common import standardize
+from jssl.objectives.regression import smooth_l1
+
+
+@dataclasses.dataclass(frozen=True)
+class IJEPA(Method):
+    """Smooth L1 error of the predicted tokens, the teacher's being normalised (section 3).
+
+    Views: `image` [B, ...] and `mask` {"keep" int [B, K], the context; "targets" int [B, M, T],
+    the M blocks}. The student sees the context alone, the teacher everything. It remembers the
+    teacher: an exponential moving average of the encoder, and the encoder that is evaluated.
+    Nothing but the stopped gradient, the slow teacher and the hardness of the task keeps it from
+    collapse to tokens that tell nothing of the image, such as their positions.
+
+    Defaults are the paper's for ImageNet (appendix A; predictor of width 384 with 12 blocks for
+    ViT-L and larger, 6 for ViT-B; momentum 0.996 to 1; AdamW at 1e-3, batch 2048, 15 to 40 epochs
+    of warm-up, no class token). Weight decay grows from 0.04 to 0.4 there; here it is constant.
+
+    The paper writes the squared L2 distance; smooth L1 and the teacher's layer normalisation
+    without learned parts are the authors' code's. It differs from that code in drawing masks for
+    each example, cut to a common length by the view.
+
+    BatchNorm of the teacher: as in BYOL; a ViT has none.
+
+    Attributes:
+      momentum: of the teacher at the first step; it rises linearly to `momentum_end`.
+      momentum_end: of the teacher at the last step.
+      predictor_width: size of the predictor's tokens.
+      predictor_depth: number of its blocks.
+      predictor_heads: its attention heads.
+      dtype: dtype in which the predictor computes.
+    """
+
+    momentum: float = 0.996
+    momentum_end: float = 1.0
+    predictor_width: int = 384
+    predictor_depth: int = 12
+    predictor_heads: int = 12
+    dtype: str = "float32"
+
+    paper: ClassVar[str] = (
+        "Self-Supervised Learning from Images with a Joint-Embedding Predictive Architecture"
+    )
+    couples_batch: ClassVar[bool] = False
+    targets: ClassVar[tuple[str, ...]] = ("target",)
+
+    def net(self, encoder: nn.Module) -> nn.Module:
+        """Encoder and predictor."""
+        return PredictiveNet(encoder, self._predictor())
+
+    def _predictor(self) -> BlockPredictor:
+        return BlockPredictor(
+            self.predictor_width, self.predictor_depth, self.predictor_heads, dtype=self.dtype
+        )
+
+    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
+        """Variables of the net."""
+        mask = views["mask"]
+        keys = {"params": rng, "dropout": rng}
+        return net.init(keys, views["image"], mask["keep"], mask["targets"], train=True)
+
+    def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
+        """The teacher, equal to the student's encoder."""
+        return {"teacher": new_teacher(*encoder_part(params, stats))}
+
+    def forward(
+        self,
+        net: nn.Module,
+        params: Tree,
+        stats: Tree,
+        memory: Memory,
+        views: Views,
+        *,
+        rng: jax.Array,
+        clock: Clock,
+    ) -> tuple[Outputs, Tree]:
+        """`prediction` and `target` [B, M, T, D], and the context's pooled `embedding`."""
+        image, targets = views["image"], views["mask"]["targets"]
+        (pooled, prediction), stats = apply(
+            net, params, stats, image, views["mask"]["keep"], targets, rng=rng
+        )
+        tokens = run_teacher(net.encoder, memory["teacher"], image, rng=rng).tokens
+        places = targets.reshape(targets.shape[0], -1, 1)
+        target = jnp.take_along_axis(standardize(tokens), places, axis=1)
+        outputs = {"prediction": prediction, "target": target.reshape(prediction.shape)}
+        return {**outputs, "embedding": pooled}, stats
+
+    def objective(
+        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
+    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+        """Error averaged over tokens, blocks and the batch."""
+        error = smooth_l1(outputs["prediction"], outputs["target"])
+        return jnp.mean(error), (memory, {"teacher_momentum": self._momentum(clock)})
+
+    def after_update(self, params: Tree, stats: Tree, memory: Memory, *, clock: Clock) -> Memory:
+        """Moves the teacher towards the student."""
+        student = encoder_part(params, stats)
+        teacher = update_teacher(memory["teacher"], *student, self._momentum(clock))
+        return {**memory, "teacher": teacher}
+
+    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+        """Predicted blocks, the context's features, and how far teacher and student are apart."""
+        names = ("prediction", "target")
+        x, y = (
+            outputs[name].reshape(len(outputs[name]), -1, outputs[name].shape[-1]) for name in names
+        )
+        return Monitored(
+            embeddings={"embedding": outputs["embedding"]},
+            predictions={"blocks": (x, y, jnp.ones(x.shape[:2]))},
+            teachers={"teacher": (params["encoder"], memory["teacher"]["params"])},
+        )
+
+    def encode(
+        self, net: nn.Module, params: Tree, stats: Tree, memory: Memory, x: jax.Array
+    ) -> Features:
+        """The teacher in evaluation mode, as in the paper (section 5)."""
+        teacher = memory["teacher"]
+        return net.encoder.apply({"params": teacher["params"], **teacher["stats"]}, x, train=False)
+
+    def smoke(self) -> Method:
+        """A one-block predictor of width 16."""
+        return dataclasses.replace(self, predictor_width=16, predictor_depth=1, predictor_heads=2)
+
+    def _momentum(self, clock: Clock) -> jax.Array:
+        return linear(self.momentum, self.momentum_end, clock.fraction)

@@ -1,0 +1,1 @@
+"""Pretext tasks: labels that come from the data itself."""

@@ -1,0 +1,91 @@
+"""DIET: classify every training example as itself.
+
+Ibrahim et al., "Occam's Razor for Self Supervised Learning: What is Sufficient to Learn Good
+Representations?", 2024; the method is Balestriero's "Unsupervised Learning on a DIET", 2023.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jssl.alarm import Monitored
+from jssl.clock import Clock
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.siamese import Siamese
+from jssl.nn.heads import MLPHead
+from jssl.objectives.classification import accuracy, cross_entropy
+
+
+@dataclasses.dataclass(frozen=True)
+class DIET(Method):
+    """Cross-entropy of the example's index, with strong label smoothing.
+
+    Views: `image` [B, ...] and `index` int [B], the example's place in the training split
+    (`jssl.augmentations.compose.field("index")`). One linear layer has an output for each training
+    example. It remembers nothing beyond that layer and cannot collapse: a constant feature costs
+    ln N. It learns slowly, since each output has one positive an epoch.
+
+    Defaults: smoothing 0.8 and a linear layer without bias are those of the paper; AdamW at 1e-3
+    with weight decay 0.05 and a cosine, as the experiments have it, unverified.
+
+    Attributes:
+      examples: N, number of training examples. An index beyond it makes the loss NaN.
+      smoothing: share of the target that is spread over all examples.
+      dtype: dtype in which the head computes.
+    """
+
+    examples: int = 50000
+    smoothing: float = 0.8
+    dtype: str = "float32"
+
+    paper: ClassVar[str] = (
+        "Occam's Razor for Self Supervised Learning: What is Sufficient to Learn Good "
+        "Representations?"
+    )
+    couples_batch: ClassVar[bool] = False
+
+    def net(self, encoder: nn.Module) -> nn.Module:
+        """Encoder and linear classifier of all examples."""
+        head = MLPHead((), self.examples, norm="none", last_bias=False, dtype=self.dtype)
+        return Siamese(encoder, head)
+
+    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
+        """Variables of the net."""
+        return net.init({"params": rng, "dropout": rng}, views["image"], train=True)
+
+    def forward(
+        self,
+        net: nn.Module,
+        params: Tree,
+        stats: Tree,
+        memory: Memory,
+        views: Views,
+        *,
+        rng: jax.Array,
+        clock: Clock,
+    ) -> tuple[Outputs, Tree]:
+        """`logits` [B, N] and the `index` [B]."""
+        (logits, _), stats = apply(net, params, stats, views["image"], rng=rng)
+        return {"logits": logits, "index": views["index"]}, stats
+
+    def objective(
+        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
+    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+        """Cross-entropy averaged over the batch; ln N for a constant feature."""
+        logits, index = outputs["logits"], outputs["index"]
+        loss = jnp.mean(cross_entropy(logits, index, smoothing=self.smoothing))
+        return loss, (memory, {"accuracy": jnp.mean(accuracy(logits, index))})
+
+    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+        """The loss of a constant feature, ln N."""
+        return Monitored(trivial_loss=math.log(self.examples))
+
+    def smoke(self) -> Method:
+        """A head for the few examples of a smoke data set."""
+        return dataclasses.replace(self, examples=min(self.examples, 64))

@@ -1,0 +1,129 @@
+"""DropPos: show some patches, take away the positions of most of those, tell where they belong.
+
+Wang et al., "DropPos: Pre-Training Vision Transformers by Reconstructing Dropped Positions", 2023.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jssl.alarm import Monitored
+from jssl.clock import Clock, linear
+from jssl.errors import UserError
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply, run_encoder
+from jssl.nn.decoder import TokenPredictor
+from jssl.objectives.classification import accuracy, smoothed_places, soft_cross_entropy
+from jssl.objectives.common import l2_normalize
+from jssl.objectives.masked import masked_mean
+
+
+@dataclasses.dataclass(frozen=True)
+class DropPos(Method):
+    """Cross-entropy of each dropped place, smoothed over near places, weighted by affinity (3.2).
+
+    Views: `image` [B, ...], `mask` {"keep" int [B, K]}, the patches shown, and `dropped` {"mask"
+    bool [B, K]}, True for those of them that get a learned token for their position. A decoder
+    without positions classifies the place of every shown patch among all N. Targets spread to
+    near places by a Gaussian of `sigma` tokens that shrinks to nothing over the run; patches weigh
+    by the softmax of their similarity to the pooled feature of the whole image, seen by the same
+    encoder without gradient. It remembers nothing and cannot collapse: a constant feature costs
+    ln N. Patches that look alike everywhere teach nothing, hence the weights.
+
+    Defaults are those of the authors' code for ViT-B on ImageNet (`scripts/pretrain_base.sh`:
+    both ratios 0.75, set in the views; decoder of 2 blocks, width 512, 16 heads; sigma 1 to 0;
+    affinity by similarity at temperature 0.1; AdamW at 1.5e-4 x batch / 256, beta2 0.95).
+
+    Differs from the authors' code: weights are normalised within each image, not over the batch;
+    sigma shrinks with every step, not every epoch.
+
+    Attributes:
+      sigma: reach of the smoothing at the first step, in tokens; 0 for hard labels.
+      temperature: of the weights; 0 weighs all dropped patches alike and saves a pass.
+      decoder_width: size of the decoder's tokens.
+      decoder_depth: number of its blocks.
+      decoder_heads: its attention heads.
+      dtype: dtype in which the decoder computes.
+    """
+
+    sigma: float = 1.0
+    temperature: float = 0.1
+    decoder_width: int = 512
+    decoder_depth: int = 2
+    decoder_heads: int = 16
+    dtype: str = "float32"
+
+    paper: ClassVar[str] = (
+        "DropPos: Pre-Training Vision Transformers by Reconstructing Dropped Positions"
+    )
+    couples_batch: ClassVar[bool] = False
+    targets: ClassVar[tuple[str, ...]] = ("target", "weight")
+
+    def net(self, encoder: nn.Module) -> nn.Module:
+        """Encoder and decoder; an encoder without positions has none to drop."""
+        if getattr(encoder, "positions", "") == "none":
+            raise UserError("DropPos needs an encoder with positions, such as positions='sincos'")
+        decoder = (self.decoder_width, self.decoder_depth, self.decoder_heads)
+        return TokenPredictor(encoder, "positions", *decoder, dtype=self.dtype)
+
+    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
+        """Variables of the net, the position token among them."""
+        keys = {"params": rng, "dropout": rng}
+        return net.init(keys, views["image"], train=True, **self._options(net, views))
+
+    def forward(
+        self,
+        net: nn.Module,
+        params: Tree,
+        stats: Tree,
+        memory: Memory,
+        views: Views,
+        *,
+        rng: jax.Array,
+        clock: Clock,
+    ) -> tuple[Outputs, Tree]:
+        """`logits` and `target` [B, K, N], `place` and `weight` [B, K], the pooled `embedding`."""
+        image, place = views["image"], views["mask"]["keep"]
+        options = self._options(net, views)
+        (pooled, logits), stats = apply(net, params, stats, image, rng=rng, **options)
+        coordinates = net.encoder.token_coordinates(image.shape)
+        target = smoothed_places(coordinates, linear(self.sigma, 0.0, clock.fraction))[place]
+        weight = views["dropped"]["mask"].astype(jnp.float32)
+        if self.temperature:
+            whole = jax.lax.stop_gradient(run_encoder(net, params, stats, image))
+            tokens, pool = l2_normalize(whole.tokens), l2_normalize(whole.pooled)[:, None]
+            affinity = jax.nn.softmax(jnp.sum(tokens * pool, axis=-1) / self.temperature, axis=-1)
+            weight = weight * jnp.take_along_axis(affinity, place, axis=1)
+        outputs = {"logits": logits, "target": target, "place": place, "weight": weight}
+        return {**outputs, "embedding": pooled}, stats
+
+    def objective(
+        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
+    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+        """Weighted cross-entropy of the dropped places, averaged over the batch."""
+        logits, weight = outputs["logits"], outputs["weight"]
+        loss = masked_mean(soft_cross_entropy(logits, outputs["target"]), weight)
+        right = masked_mean(accuracy(logits, outputs["place"]), weight > 0)
+        return jnp.mean(loss), (memory, {"accuracy": jnp.mean(right)})
+
+    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+        """Features, and the loss of a constant one, ln N."""
+        embeddings = {"embedding": outputs["embedding"]}
+        return Monitored(embeddings=embeddings, trivial_loss=math.log(outputs["logits"].shape[-1]))
+
+    def smoke(self) -> Method:
+        """A one-block decoder of width 32."""
+        return dataclasses.replace(self, decoder_width=32, decoder_depth=1, decoder_heads=2)
+
+    @staticmethod
+    def _options(net: nn.Module, views: Views) -> dict[str, jax.Array]:
+        keep, dropped = views["mask"]["keep"], views["dropped"]["mask"]
+        tokens = net.encoder.patches(views["image"]).shape[1]
+        rows = jnp.arange(keep.shape[0])[:, None]
+        unplaced = jnp.zeros((keep.shape[0], tokens), bool).at[rows, keep].set(dropped)
+        return {"keep": keep, "unplaced": unplaced}

@@ -1,0 +1,115 @@
+"""Jigsaw: tell by which permutation the tiles of an image were shuffled.
+
+Noroozi & Favaro, "Unsupervised Learning of Visual Representations by Solving Jigsaw Puzzles", 2016.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jssl.alarm import Monitored
+from jssl.clock import Clock
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.nn.heads import MLPHead
+from jssl.objectives.classification import accuracy, cross_entropy
+
+
+class JigsawNet(nn.Module):
+    """An encoder of single tiles and a classifier of what it says of all of them together.
+
+    Attributes:
+      encoder: module `x -> Features`.
+      tile: module [B * T, D] -> [B * T, E] on each tile's pooled feature.
+      classifier: module [B, T * E] -> [B, permutations].
+    """
+
+    encoder: nn.Module
+    tile: nn.Module
+    classifier: nn.Module
+
+    def __call__(self, tiles: jax.Array, *, train: bool) -> jax.Array:
+        """Maps tiles [B, T, ...] to logits [B, permutations]; all tiles pass as one batch."""
+        flat = tiles.reshape(-1, *tiles.shape[2:])
+        embedding = nn.relu(self.tile(self.encoder(flat, train=train).pooled, train=train))
+        return self.classifier(embedding.reshape(tiles.shape[0], -1), train=train)
+
+
+@dataclasses.dataclass(frozen=True)
+class Jigsaw(Method):
+    """Cross-entropy of the permutation's number in a fixed set (section 3).
+
+    Views: `image` {"image" [B, T, ...], T tiles in shuffled order; "label" int [B]}
+    (`jssl.augmentations.labelled.jigsaw_tiles`). Every tile passes the encoder alone, so that the
+    order is found from what is in them and not from edges that continue. It remembers nothing and
+    cannot collapse: a constant feature costs ln(permutations). Its shortcuts are low-level: tiles
+    are therefore cropped apart and normalised one by one, in the views.
+
+    Defaults are the paper's: 9 tiles, 1000 permutations, layers of 512 for a tile (fc6) and 4096
+    for all (fc7). SGD and its schedule in the experiments are unverified.
+
+    Differs from the paper: any encoder in place of an AlexNet of stride 2; no local response
+    normalisation; the permutation set is drawn by our own generator.
+
+    Attributes:
+      permutations: size of the set, the same as in the view.
+      tile: width of a tile's layer.
+      hidden: width of the layer over all tiles.
+      dtype: dtype in which the heads compute.
+    """
+
+    permutations: int = 1000
+    tile: int = 512
+    hidden: int = 4096
+    dtype: str = "float32"
+
+    paper: ClassVar[str] = (
+        "Unsupervised Learning of Visual Representations by Solving Jigsaw Puzzles"
+    )
+    couples_batch: ClassVar[bool] = False
+
+    def net(self, encoder: nn.Module) -> nn.Module:
+        """Encoder, layer of a tile and classifier."""
+        options = {"norm": "none", "dtype": self.dtype}
+        classifier = MLPHead((self.hidden,), self.permutations, **options)
+        return JigsawNet(encoder, MLPHead((), self.tile, **options), classifier)
+
+    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
+        """Variables of the net."""
+        return net.init({"params": rng, "dropout": rng}, views["image"]["image"], train=True)
+
+    def forward(
+        self,
+        net: nn.Module,
+        params: Tree,
+        stats: Tree,
+        memory: Memory,
+        views: Views,
+        *,
+        rng: jax.Array,
+        clock: Clock,
+    ) -> tuple[Outputs, Tree]:
+        """`logits` [B, permutations] and `label` [B]."""
+        logits, stats = apply(net, params, stats, views["image"]["image"], rng=rng)
+        return {"logits": logits, "label": views["image"]["label"]}, stats
+
+    def objective(
+        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
+    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+        """Cross-entropy averaged over the batch; ln(permutations) for a constant feature."""
+        logits, label = outputs["logits"], outputs["label"]
+        metrics = {"accuracy": jnp.mean(accuracy(logits, label))}
+        return jnp.mean(cross_entropy(logits, label)), (memory, metrics)
+
+    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+        """The loss of a constant feature, ln(permutations)."""
+        return Monitored(trivial_loss=math.log(self.permutations))
+
+    def smoke(self) -> Method:
+        """Narrow heads."""
+        return dataclasses.replace(self, tile=16, hidden=32)

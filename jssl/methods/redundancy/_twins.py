@@ -1,0 +1,63 @@
+"""What the methods of this family share: two views through an encoder and a wide projector."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Self
+
+import flax.linen as nn
+import jax
+
+from jssl.alarm import Monitored
+from jssl.clock import Clock
+from jssl.methods.base import Memory, Method, Outputs, Tree, Views, apply
+from jssl.methods.siamese import Siamese
+from jssl.nn.heads import MLPHead
+
+
+@dataclasses.dataclass(frozen=True)
+class Twins(Method):
+    """Views `a` and `b`, each [B, ...], through the net one after the other; no memory.
+
+    Attributes:
+      hidden: widths of the projector's hidden layers.
+      out: width of the embedding.
+      norm: normalisation in the projector, "batch", "layer" or "none".
+      dtype: dtype in which the projector computes.
+    """
+
+    hidden: tuple[int, ...] = (8192, 8192)
+    out: int = 8192
+    norm: str = "batch"
+    dtype: str = "float32"
+
+    def net(self, encoder: nn.Module) -> nn.Module:
+        """Encoder and projector."""
+        head = MLPHead(self.hidden, self.out, norm=self.norm, last_bias=False, dtype=self.dtype)
+        return Siamese(encoder, head)
+
+    def forward(
+        self,
+        net: nn.Module,
+        params: Tree,
+        stats: Tree,
+        memory: Memory,
+        views: Views,
+        *,
+        rng: jax.Array,
+        clock: Clock,
+    ) -> tuple[Outputs, Tree]:
+        """Embeddings of both views: `a` and `b`, each [B, out]."""
+        outputs = {}
+        for name, key in zip(("a", "b"), jax.random.split(rng), strict=True):
+            (outputs[name], _), stats = apply(net, params, stats, views[name], rng=key)
+        return outputs, stats
+
+    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+        """Embeddings of both views."""
+        pair = (outputs["a"], outputs["b"])
+        return Monitored(embeddings={"embedding": pair[0]}, pairs={"views": pair})
+
+    def smoke(self) -> Self:
+        """A projector of width 16."""
+        return dataclasses.replace(self, hidden=(16,) * len(self.hidden), out=16)

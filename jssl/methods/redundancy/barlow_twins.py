@@ -1,0 +1,51 @@
+"""Barlow Twins: make the cross-correlation matrix of two views' embeddings the identity.
+
+Zbontar et al., "Barlow Twins: Self-Supervised Learning via Redundancy Reduction", 2021.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import jax
+
+from jssl.clock import Clock
+from jssl.methods.base import Memory, Metrics, Outputs
+from jssl.methods.redundancy._twins import Twins
+from jssl.objectives.redundancy import barlow_twins
+
+
+@dataclasses.dataclass(frozen=True)
+class BarlowTwins(Twins):
+    """Invariance on the diagonal, decorrelation off it (eqs. 1 and 2), over the global batch.
+
+    Views: `a` and `b`, each [B, ...], through the net one after the other, as in the authors' code.
+    It remembers nothing. Collapse of a dimension costs 1, of all of them the width of the
+    embedding; with too small a weight off the diagonal the dimensions become copies of each other.
+
+    Defaults are the paper's for ImageNet (section 2.2: weight 5e-3, projector 8192 - 8192 - 8192;
+    batch 2048, LARS at 0.2 x batch / 256, weight decay 1.5e-6).
+
+    Differs from the authors' code: there biases and normalisation have a learning rate of their
+    own, 0.024 times that of the weights. LARS rescales the gradients of the weights alone, so that
+    a `scale` of 0.024 here (the loss scale of the code's first version) is the same.
+
+    The projector's fields are those of `Twins`.
+
+    Attributes:
+      off_diagonal: weight of the redundancy term.
+      scale: factor on the whole loss.
+    """
+
+    off_diagonal: float = 5e-3
+    scale: float = 1.0
+
+    paper: ClassVar[str] = "Barlow Twins: Self-Supervised Learning via Redundancy Reduction"
+
+    def objective(
+        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
+    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+        """Distance of the cross-correlation matrix from the identity."""
+        loss = barlow_twins(outputs["a"], outputs["b"], off_diagonal=self.off_diagonal)
+        return self.scale * loss, (memory, {})

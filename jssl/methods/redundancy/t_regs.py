@@ -1,0 +1,62 @@
+"""T-REGS: stretch the minimum spanning tree of the embeddings while they stay near the sphere.
+
+Mordacq et al., "T-REGS: Minimum Spanning Tree Regularization for Self-Supervised Learning", 2025.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from jssl.clock import Clock
+from jssl.methods.base import Memory, Metrics, Outputs
+from jssl.methods.redundancy._twins import Twins
+from jssl.objectives.redundancy import squared_distance
+from jssl.objectives.spanning import sphere_distance, tree_length
+
+
+@dataclasses.dataclass(frozen=True)
+class TREGS(Twins):
+    """Distance of views, length of the spanning tree of each, distance from the sphere (section 4).
+
+    `invariance * |a - b|^2 + mean over views of (sphere * (|z| - 1)^2 - length * E(MST) / B)`,
+    distances averaged over the global batch. The tree is found by Prim's algorithm on the device in
+    B - 1 steps; gradients flow to its edges.
+
+    Views: `a` and `b`, each [B, ...], through the net one after the other. It remembers nothing.
+    A short tree is what collapse looks like; without the sphere embeddings fly apart.
+
+    Unverified: the paper's text could be read in part alone. The two terms of the regulariser are
+    the paper's; the three weights and the projector (8192 wide, like VICReg's) are chosen here.
+
+    The projector's fields are those of `Twins`.
+
+    Attributes:
+      invariance: weight of the squared distance between views.
+      length: weight of the tree's length per example.
+      sphere: weight of the squared distance from the unit sphere.
+    """
+
+    invariance: float = 10.0
+    length: float = 1.0
+    sphere: float = 10.0
+
+    paper: ClassVar[str] = (
+        "T-REGS: Minimum Spanning Tree Regularization for Self-Supervised Learning"
+    )
+
+    def objective(
+        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
+    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+        """The weighted sum, and its three terms as metrics."""
+        a, b = outputs["a"], outputs["b"]
+        terms = {
+            "invariance": jnp.mean(squared_distance(a, b)),
+            "length": 0.5 * (tree_length(a) + tree_length(b)) / a.shape[0],
+            "sphere": 0.5 * jnp.mean(sphere_distance(a) + sphere_distance(b)),
+        }
+        loss = self.invariance * terms["invariance"] + self.sphere * terms["sphere"]
+        return loss - self.length * terms["length"], (memory, terms)

@@ -1,0 +1,63 @@
+"""VICReg: views agree, every dimension keeps its variance, and dimensions do not covary.
+
+Bardes et al., "VICReg: Variance-Invariance-Covariance Regularization for Self-Supervised
+Learning", 2022.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from jssl.clock import Clock
+from jssl.methods.base import Memory, Metrics, Outputs
+from jssl.methods.redundancy._twins import Twins
+from jssl.objectives.redundancy import mean_squared, vicreg_covariance, vicreg_variance
+
+
+@dataclasses.dataclass(frozen=True)
+class VICReg(Twins):
+    """Mean squared error of the views, variance hinge and covariance of each (eqs. 1 to 6).
+
+    Views: `a` and `b`, each [B, ...], through the net one after the other, as in the authors' code.
+    It remembers nothing. Without the variance term all embeddings become one, without the
+    covariance term all dimensions do.
+
+    Defaults are the paper's for ImageNet (section 4.2: weights 25, 25 and 1, projector 8192 - 8192
+    - 8192; batch 2048, LARS at 0.2 x batch / 256, weight decay 1e-6). As in the authors' code the
+    variance term is the mean of the two views, where eq. 6 has their sum.
+
+    Differs from the authors' code: nothing known to change the numbers; statistics are those of
+    the global batch there too.
+
+    The projector's fields are those of `Twins`.
+
+    Attributes:
+      invariance: weight of the distance between views.
+      variance: weight of the variance hinge.
+      covariance: weight of the covariance term.
+    """
+
+    invariance: float = 25.0
+    variance: float = 25.0
+    covariance: float = 1.0
+
+    paper: ClassVar[str] = (
+        "VICReg: Variance-Invariance-Covariance Regularization for Self-Supervised Learning"
+    )
+
+    def objective(
+        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
+    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+        """The weighted sum, and its three terms as metrics."""
+        a, b = outputs["a"], outputs["b"]
+        terms = {
+            "invariance": jnp.mean(mean_squared(a, b)),
+            "variance": 0.5 * (vicreg_variance(a) + vicreg_variance(b)),
+            "covariance": vicreg_covariance(a) + vicreg_covariance(b),
+        }
+        loss = sum(getattr(self, name) * term for name, term in terms.items())
+        return loss, (memory, terms)

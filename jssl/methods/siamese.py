@@ -1,0 +1,45 @@
+"""The net that two-view methods share: encoder, projector and, for some, a predictor."""
+
+from __future__ import annotations
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class Siamese(nn.Module):
+    """Encoder, projector and optional predictor on the pooled features.
+
+    Attributes:
+      encoder: module `x -> Features`.
+      projector: module [B, D] -> [B, P].
+      predictor: module [B, P] -> [B, P], or None.
+    """
+
+    encoder: nn.Module
+    projector: nn.Module
+    predictor: nn.Module | None = None
+
+    def __call__(self, x: jax.Array, *, train: bool) -> tuple[jax.Array, jax.Array]:
+        """Maps x [B, ...] to (projection [B, P], prediction [B, P]).
+
+        Without a predictor the prediction is the projection.
+        """
+        projection = self.projector(self.encoder(x, train=train).pooled, train=train)
+        if self.predictor is None:
+            return projection, projection
+        return projection, self.predictor(projection, train=train)
+
+
+def together(*views: jax.Array) -> jax.Array:
+    """Views as one batch, so that BatchNorm sees them together: V x [B, ...] -> [B * V, ...].
+
+    Views of one example end up side by side, hence on one device.
+    """
+    return jnp.stack(views, axis=1).reshape(-1, *views[0].shape[1:])
+
+
+def apart(x: jax.Array, count: int) -> tuple[jax.Array, ...]:
+    """Undoes `together`: [B * V, ...] -> V x [B, ...]."""
+    x = x.reshape(-1, count, *x.shape[1:])
+    return tuple(x[:, i] for i in range(count))

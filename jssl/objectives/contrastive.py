@@ -1,0 +1,133 @@
+"""Contrastive objectives: one InfoNCE with an explicit relation, and its special cases."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jssl.objectives.common import l2_normalize, matmul
+
+_NEVER = -1e30  # stands for "not a candidate"; finite, so that gradients stay finite
+
+
+def info_nce(
+    queries: jax.Array,
+    keys: jax.Array,
+    *,
+    positives: jax.Array,
+    temperature: float | jax.Array,
+    candidates: jax.Array | None = None,
+) -> jax.Array:
+    """Cross-entropy of finding each query's positive keys among its candidates.
+
+    `-sum_j w_ij log( exp(s_ij / T) / sum_{k in candidates} exp(s_ik / T) )` with cosine
+    similarities s and weights w that sum to one over j.
+
+    Args:
+      queries: [Q, D], any float dtype; normalised here.
+      keys: [K, D], likewise.
+      positives: int [Q], the index of each query's positive key; or [Q, K] non-negative weights
+        (a bool mask of several positives, or soft targets), normalised per row here. Positive
+        keys are meant to be candidates.
+      temperature: positive scalar T.
+      candidates: bool [Q, K], which keys stand in the denominator; None for all.
+
+    Returns:
+      float32 [Q], the loss of each query, in nats; 0 for a query without a positive key.
+
+    Raises:
+      ValueError: if the widths of queries and keys differ.
+
+    Source: van den Oord et al., "Representation Learning with Contrastive Predictive Coding",
+    2018, eq. 4; several positives as in Khosla et al., "Supervised Contrastive Learning", 2020,
+    eq. 2.
+    """
+    if queries.ndim != 2 or keys.ndim != 2 or queries.shape[1] != keys.shape[1]:
+        raise ValueError(f"queries {queries.shape} and keys {keys.shape} must be [Q, D] and [K, D]")
+    logits = matmul(l2_normalize(queries), l2_normalize(keys).T) / temperature
+    allowed = logits if candidates is None else jnp.where(candidates, logits, _NEVER)
+    log_normalizer = jax.nn.logsumexp(allowed, axis=1)
+    if positives.ndim == 1:
+        # A one-hot product instead of a gather: it partitions over the mesh without communication.
+        positives = jax.nn.one_hot(positives, keys.shape[0], dtype=jnp.float32)
+    weights = positives.astype(jnp.float32)
+    total = jnp.sum(weights, axis=1)
+    weights = weights / jnp.where(total > 0, total, 1.0)[:, None]
+    return jnp.where(total > 0, log_normalizer, 0.0) - jnp.sum(weights * logits, axis=1)
+
+
+def nt_xent(a: jax.Array, b: jax.Array, *, temperature: float | jax.Array) -> jax.Array:
+    """NT-Xent: each of the 2B embeddings finds its other view among the 2B - 1 others.
+
+    Args:
+      a: [B, D] embeddings of one view, any float dtype.
+      b: [B, D] embeddings of the other view of the same examples.
+      temperature: positive scalar.
+
+    Returns:
+      float32 [B], the mean over the two directions for each example, in nats. With random
+      embeddings about ln(2B - 1).
+
+    Raises:
+      ValueError: if the shapes differ.
+
+    Source: Chen et al., "A Simple Framework for Contrastive Learning of Visual Representations",
+    2020, eq. 1.
+    """
+    if a.shape != b.shape:
+        raise ValueError(f"the two views must have one shape, got {a.shape} and {b.shape}")
+    batch = a.shape[0]
+    both = jnp.concatenate([a, b])
+    other = jnp.roll(jnp.arange(2 * batch), batch)
+    not_itself = ~jnp.eye(2 * batch, dtype=bool)
+    loss = info_nce(both, both, positives=other, temperature=temperature, candidates=not_itself)
+    return 0.5 * (loss[:batch] + loss[batch:])
+
+
+def queue_nce(
+    queries: jax.Array, keys: jax.Array, negatives: jax.Array, *, temperature: float | jax.Array
+) -> jax.Array:
+    """InfoNCE of each query with its own key against one set of negatives for all.
+
+    Args:
+      queries: [B, D], any float dtype; normalised here.
+      keys: [B, D], the positive of each query, likewise.
+      negatives: [K, D], likewise.
+      temperature: positive scalar.
+
+    Returns:
+      float32 [B], in nats; with random embeddings about ln(K + 1).
+
+    Raises:
+      ValueError: if the shapes do not agree.
+
+    Source: He et al., "Momentum Contrast for Unsupervised Visual Representation Learning", 2020,
+    eq. 1.
+    """
+    if queries.shape != keys.shape or queries.shape[1] != negatives.shape[-1]:
+        raise ValueError(
+            f"queries {queries.shape}, keys {keys.shape} and negatives {negatives.shape} must be "
+            "[B, D], [B, D] and [K, D]"
+        )
+    queries, keys = l2_normalize(queries), l2_normalize(keys)
+    positive = jnp.sum(queries * keys, axis=1, keepdims=True)
+    negative = matmul(queries, l2_normalize(negatives).T)
+    logits = jnp.concatenate([positive, negative], axis=1) / temperature
+    return jax.nn.logsumexp(logits, axis=1) - logits[:, 0]
+
+
+def nearest(queries: jax.Array, rows: jax.Array) -> jax.Array:
+    """The row of largest cosine similarity for each query; no gradient passes.
+
+    Args:
+      queries: [B, D], any float dtype.
+      rows: [K, D].
+
+    Returns:
+      float32 [B, D], unit vectors.
+
+    Source: Dwibedi et al., "With a Little Help from My Friends", 2021, eq. 2.
+    """
+    rows = l2_normalize(jax.lax.stop_gradient(rows))
+    similarity = matmul(l2_normalize(jax.lax.stop_gradient(queries)), rows.T)
+    return rows[jnp.argmax(similarity, axis=1)]

@@ -1,0 +1,80 @@
+"""Objectives of masked prediction."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jssl.objectives.common import standardize
+
+
+def masked_mean(values: jax.Array, mask: jax.Array) -> jax.Array:
+    """Mean over the masked positions of each example.
+
+    Args:
+      values: [B, N], any float dtype.
+      mask: [B, N], bool or weights; True where the position counts.
+
+    Returns:
+      float32 [B]; 0 for an example without a masked position.
+    """
+    mask = mask.astype(jnp.float32)
+    # A product alone would let what overflowed at a position that does not count through, as NaN.
+    counted = jnp.where(mask != 0, values.astype(jnp.float32), 0.0)
+    weight = jnp.sum(mask, axis=1)
+    return jnp.sum(counted * mask, axis=1) / jnp.where(weight > 0, weight, 1.0)
+
+
+def masked_mse(prediction: jax.Array, target: jax.Array, mask: jax.Array) -> jax.Array:
+    """Mean squared error over the masked patches of each example.
+
+    Args:
+      prediction: [B, N, P] predicted patches, any float dtype.
+      target: [B, N, P] true patches.
+      mask: bool [B, N], True where the patch was hidden from the encoder.
+
+    Returns:
+      float32 [B].
+
+    Raises:
+      ValueError: if the shapes do not agree.
+
+    Source: He et al., "Masked Autoencoders Are Scalable Vision Learners", 2022, section 3.
+    """
+    _check(prediction, target, mask)
+    error = jnp.square(prediction.astype(jnp.float32) - target.astype(jnp.float32))
+    return masked_mean(jnp.mean(error, axis=-1), mask)
+
+
+def masked_l1(prediction: jax.Array, target: jax.Array, mask: jax.Array) -> jax.Array:
+    """Mean absolute error over the masked patches of each example.
+
+    Arguments, result and errors as in `masked_mse`.
+
+    Source: Xie et al., "SimMIM: A Simple Framework for Masked Image Modeling", 2022, section 3.4.
+    """
+    _check(prediction, target, mask)
+    error = jnp.abs(prediction.astype(jnp.float32) - target.astype(jnp.float32))
+    return masked_mean(jnp.mean(error, axis=-1), mask)
+
+
+def _check(prediction: jax.Array, target: jax.Array, mask: jax.Array) -> None:
+    if prediction.shape != target.shape or prediction.shape[:2] != mask.shape:
+        raise ValueError(
+            f"prediction {prediction.shape}, target {target.shape} and mask {mask.shape} must be "
+            "[B, N, P], [B, N, P] and [B, N]"
+        )
+
+
+def normalize_patches(patches: jax.Array, *, epsilon: float = 1e-6) -> jax.Array:
+    """Each patch to mean 0 and (unbiased) variance 1, as MAE's `norm_pix_loss` does.
+
+    Args:
+      patches: [B, N, P], any float dtype.
+      epsilon: added to the variance.
+
+    Returns:
+      float32 [B, N, P].
+    """
+    ddof = min(1, patches.shape[-1] - 1)  # a patch of one value has no spread
+    return standardize(patches, epsilon=epsilon, ddof=ddof)
