@@ -1,0 +1,7 @@
+"""`python -m jssl`."""
+
+import sys
+
+from jssl.cli import main
+
+sys.exit(main())

@@ -1,0 +1,259 @@
+"""What tells a dying run from a healthy one, measured inside the train step.
+
+A method names what to look at (`Method.monitor`); here it becomes a few float32 scalars named
+`alarm/...`, functions of the global batch. `jssl/verdicts.py` judges them on the host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+Tree = Any
+
+PREFIX = "alarm/"
+_ROWS = 256  # most examples in a statistic: more change the figures little and cost more
+_INPUTS = 64  # most examples of inputs and patches, which are larger
+_TINY = 1e-30
+
+
+class Monitored(NamedTuple):
+    """What the alarm looks at; every part may be empty.
+
+    Attributes:
+      embeddings: name -> [N, D] with another example in each row.
+      pairs: name -> ([N, D], [N, D]), embeddings of two views of the same examples.
+      assignments: name -> [N, K] probabilities over K prototypes or classes, of a teacher.
+      predictions: name -> (prediction [N, T, P], target [N, T, P], hidden [N, T]) of masked
+        prediction; hidden is True where a position had to be predicted.
+      teachers: name -> (student, teacher), two pytrees of one structure.
+      trivial_loss: the loss of a model that tells nothing apart, such as ln K; None if there is
+        no such value.
+    """
+
+    embeddings: Mapping[str, jax.Array] = {}
+    pairs: Mapping[str, tuple[jax.Array, jax.Array]] = {}
+    assignments: Mapping[str, jax.Array] = {}
+    predictions: Mapping[str, tuple[jax.Array, jax.Array, jax.Array]] = {}
+    teachers: Mapping[str, tuple[Tree, Tree]] = {}
+    trivial_loss: jax.Array | float | None = None
+
+
+def measure(monitored: Monitored, *, batch: Tree, views: Tree, params: Tree) -> dict[str, Any]:
+    """All statistics of a step.
+
+    Args:
+      monitored: what the method wants looked at.
+      batch: name -> [B, ...], the examples as they are stored.
+      views: name -> array or mapping of arrays [B, ...].
+      params: the parameters.
+
+    Returns:
+      "alarm/..." -> float32 scalar; the names depend on shapes and structure alone.
+    """
+    found: dict[str, Any] = {}
+    found |= _of_inputs(batch, views)
+    for name, x in monitored.embeddings.items():
+        if x.shape[0] > 1:
+            found |= _named(name, embedding_statistics(x))
+    for name, (a, b) in monitored.pairs.items():
+        if a.shape[0] > 1:
+            found |= _named(name, pair_statistics(a, b))
+    for name, x in monitored.assignments.items():
+        found |= _named(name, assignment_statistics(x))
+    for name, parts in monitored.predictions.items():
+        found |= _named(name, prediction_statistics(*parts))
+    for name, (student, teacher) in monitored.teachers.items():
+        found[f"{name}/distance"] = _distance(student, teacher)
+    matrices = [x for x in jax.tree.leaves(params) if x.ndim > 1]
+    found["parameters/matrices"] = jnp.sqrt(sum(jnp.sum(jnp.square(x)) for x in matrices))
+    if monitored.trivial_loss is not None:
+        found["trivial_loss"] = monitored.trivial_loss
+    return {PREFIX + name: jnp.asarray(value, jnp.float32) for name, value in found.items()}
+
+
+def measure_when(due: jax.Array, monitored: Monitored, **parts: Tree) -> dict[str, Any]:
+    """`measure` where `due` is True, at no cost elsewhere (zeros are returned there).
+
+    Args:
+      due: bool scalar.
+      monitored: see `measure`.
+      **parts: the other arguments of `measure`.
+
+    Returns:
+      See `measure`.
+    """
+    # Thinned out here, so that the step does not keep whole views in memory for this.
+    predictions = {
+        name: tuple(_some(x, _INPUTS) for x in part) for name, part in monitored.predictions.items()
+    }
+    monitored = monitored._replace(predictions=predictions)
+    parts |= {
+        name: jax.tree.map(lambda x: _some(x, _INPUTS), parts[name]) for name in ("batch", "views")
+    }
+    shapes = jax.eval_shape(lambda m, p: measure(m, **p), monitored, parts)
+    zeros = lambda m, p: jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)  # noqa: E731
+    return jax.lax.cond(due, lambda m, p: measure(m, **p), zeros, monitored, parts)
+
+
+def embedding_statistics(x: jax.Array) -> dict[str, jax.Array]:
+    """How far different examples are apart.
+
+    Args:
+      x: [N, D] with N >= 2, any float dtype; other rows, other examples.
+
+    Returns:
+      "spread": standard deviation of the unit vectors, averaged over dimensions, times sqrt(D): 1
+      when evenly spread, 0 when all are equal (Chen & He, "Exploring Simple Siamese Representation
+      Learning", 2021, section 4.1). "rank": participation ratio of their covariance, (tr C)^2 /
+      tr C^2: the number of directions that carry the variance, between 1 and min(N - 1, D); it
+      needs no eigenvalues and is at most RankMe's exp-entropy rank. "cosine": mean similarity of
+      two different examples.
+    """
+    z = _unit(_some(x, _ROWS))
+    n, d = z.shape
+    centred = z - jnp.mean(z, axis=0)
+    spread = jnp.mean(jnp.std(z, axis=0)) * d**0.5
+    gram = _product(centred.T, centred) if d <= n else _product(centred, centred.T)
+    rank = jnp.square(jnp.trace(gram)) / jnp.maximum(jnp.sum(jnp.square(gram)), _TINY)
+    cosine = (jnp.sum(jnp.square(jnp.sum(z, axis=0))) - jnp.sum(z * z)) / (n * (n - 1))
+    size = jnp.float32(min(n - 1, d))
+    return {"spread": spread, "rank": rank, "full_rank": size, "cosine": cosine}
+
+
+def pair_statistics(a: jax.Array, b: jax.Array) -> dict[str, jax.Array]:
+    """Whether two views of one example are closer than views of two examples.
+
+    Args:
+      a: [N, D] with N >= 2.
+      b: [N, D].
+
+    Returns:
+      "alignment": mean cosine of the pairs; "margin": how much that is above the mean cosine of
+      a_i and b_j, i != j.
+    """
+    a, b = _unit(_some(a, _ROWS)), _unit(_some(b, _ROWS))
+    n = a.shape[0]
+    same = jnp.sum(a * b)
+    across = (jnp.sum(jnp.sum(a, axis=0) * jnp.sum(b, axis=0)) - same) / (n * (n - 1))
+    return {"alignment": same / n, "margin": same / n - across}
+
+
+def assignment_statistics(p: jax.Array) -> dict[str, jax.Array]:
+    """How probabilities over prototypes are used.
+
+    Args:
+      p: [N, K], K >= 2, rows sum to one.
+
+    Returns:
+      "entropy": mean entropy of a row over ln K, 1 for uniform rows (ln K minus it is the KL to
+      uniform); "usage": exp(entropy of the mean row) over K, the share of prototypes in use;
+      "largest": largest share in the mean row.
+    """
+    p = _float(p)
+    k = p.shape[1]
+    rows, mean = _some(p, _ROWS), jnp.mean(p, axis=0)
+
+    def entropy(q: jax.Array) -> jax.Array:
+        return -jnp.sum(q * jnp.log(jnp.maximum(q, _TINY)), axis=-1)
+
+    return {
+        "entropy": jnp.mean(entropy(rows)) / jnp.log(k),
+        "usage": jnp.exp(entropy(mean)) / k,
+        "largest": jnp.max(mean),
+    }
+
+
+def prediction_statistics(
+    prediction: jax.Array, target: jax.Array, hidden: jax.Array
+) -> dict[str, jax.Array]:
+    """How much better a masked prediction is than one mean patch for all.
+
+    Args:
+      prediction: [N, T, P].
+      target: [N, T, P].
+      hidden: [N, T], True or a weight where a position had to be predicted.
+
+    Returns:
+      "hidden": share of hidden positions; "unexplained": squared error over that of predicting
+      the mean hidden target, 1 for a decoder that knows nothing; 0 where nothing is hidden.
+    """
+    prediction, target = (_float(_some(x, _INPUTS)) for x in (prediction, target))
+    weight = _float(_some(hidden, _INPUTS))[..., None]
+    total = jnp.maximum(jnp.sum(weight), _TINY)
+
+    def masked(x: jax.Array) -> jax.Array:
+        return jnp.where(weight > 0, x, 0.0) * weight
+
+    mean = jnp.sum(masked(target), axis=(0, 1)) / total
+    error = jnp.sum(masked(jnp.square(prediction - target)))
+    baseline = jnp.sum(masked(jnp.square(target - mean)))
+    unexplained = jnp.where(baseline > 0, error / jnp.maximum(baseline, _TINY), 0.0)
+    return {"hidden": jnp.mean(weight), "unexplained": unexplained}
+
+
+def _of_inputs(batch: Tree, views: Tree) -> dict[str, jax.Array]:
+    found = {}
+    stored = [x for x in jax.tree.leaves(batch) if x.ndim > 1]
+    if stored:
+        found["input/spread"] = _spread(stored)
+    whole = {}
+    for name, value in views.items():
+        leaves = [
+            x
+            for x in jax.tree.leaves(value)
+            if jnp.issubdtype(x.dtype, jnp.floating) and x.ndim > 1
+        ]
+        if leaves:
+            found[f"view/{name}/spread"] = _spread(leaves)
+        if leaves and len(jax.tree.leaves(value)) == 1:
+            whole[name] = _float(_some(leaves[0], _INPUTS))
+    names = list(whole)
+    differences = [
+        jnp.max(jnp.abs(whole[a] - whole[b]))
+        for i, a in enumerate(names)
+        for b in names[i + 1 :]
+        if whole[a].shape == whole[b].shape
+    ]
+    if differences:
+        found["input/difference"] = jnp.min(jnp.stack(differences))
+    return found
+
+
+def _spread(leaves: list[jax.Array]) -> jax.Array:
+    """Largest range over examples, of any value of any of the arrays: exactly 0 for constants."""
+    parts = [_float(_some(x, _INPUTS)) for x in leaves]
+    return jnp.max(jnp.stack([jnp.max(x.max(axis=0) - x.min(axis=0)) for x in parts]))
+
+
+def _distance(a: Tree, b: Tree) -> jax.Array:
+    leaves = list(zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
+    difference = sum(jnp.sum(jnp.square(_float(x) - _float(y))) for x, y in leaves)
+    size = sum(jnp.sum(jnp.square(_float(x))) for x, _ in leaves)
+    return jnp.sqrt(difference / jnp.maximum(size, _TINY))
+
+
+def _some(x: jax.Array, most: int) -> jax.Array:
+    """At most about `most` rows, evenly spaced over the global batch."""
+    return x[:: -(-x.shape[0] // most)]
+
+
+def _float(x: jax.Array) -> jax.Array:
+    return jax.lax.stop_gradient(x).astype(jnp.float32)
+
+
+def _unit(x: jax.Array) -> jax.Array:
+    x = _float(x)
+    x = x / jnp.maximum(jnp.max(jnp.abs(x), axis=1, keepdims=True), _TINY)
+    return x / jnp.maximum(jnp.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+
+
+def _product(a: jax.Array, b: jax.Array) -> jax.Array:
+    return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
+
+
+def _named(name: str, values: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+    return {f"{name}/{key}": value for key, value in values.items()}

@@ -1,0 +1,238 @@
+"""Checkpoints: Orbax writes and reads them; here they are verified, strict and never lost."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import time
+import zlib
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+from jax.experimental import multihost_utils
+
+from jssl.errors import UserError
+from jssl.state import TrainState
+
+# Orbax reports each save at INFO, each layout detail as a warning, and what it raises once more.
+logging.getLogger("absl").setLevel(logging.CRITICAL)
+
+Tree = Any
+
+
+class Checkpoints:
+    """The checkpoints of one run.
+
+    Saving is asynchronous and atomic: a killed process leaves whole checkpoints only. Once a save
+    is finished, sizes and checksums of its files are noted, so that a file damaged later is found
+    before it is read.
+
+    Args:
+      folder: where they lie; created if missing.
+      keep_last: how many of the newest to keep.
+      keep_every: keep those whose step is a multiple of this, too; None for none.
+    """
+
+    def __init__(self, folder: Path, *, keep_last: int = 2, keep_every: int | None = None) -> None:
+        self.folder = Path(folder).absolute()
+        self._options = ocp.CheckpointManagerOptions(
+            max_to_keep=keep_last,
+            keep_period=keep_every,
+            enable_async_checkpointing=True,
+            create=True,
+        )
+        try:
+            if self.folder.exists() and not self.folder.is_dir():
+                raise NotADirectoryError("there is a file of that name")
+            # Without the handler Orbax tells nothing of what an earlier process has saved.
+            self._manager = ocp.CheckpointManager(
+                self.folder, item_handlers=ocp.StandardCheckpointHandler(), options=self._options
+            )
+        except (OSError, ValueError) as error:
+            raise UserError(f"cannot open the checkpoints in {folder}: {_reason(error)}") from error
+        self._unverified: list[int] = []
+        self._damaged: list[int] = []
+
+    def save(self, state: TrainState) -> None:
+        """Starts writing a state; the arrays may be overwritten as soon as this returns.
+
+        Raises:
+          UserError: if the disk is full or cannot be written; earlier checkpoints stay.
+        """
+        self._set_aside()
+        step = int(state.step)
+        if step in self._manager.all_steps():
+            return
+        self.finish()
+        try:
+            self._manager.save(step, args=ocp.args.StandardSave(state), force=True)
+        except Exception as error:  # Orbax and TensorStore raise many kinds
+            raise self._unwritable(step, error) from error
+        self._unverified.append(step)
+
+    def finish(self) -> None:
+        """Waits until everything is on disk, and notes the checksums."""
+        steps, self._unverified = self._unverified, []
+        try:
+            self._manager.wait_until_finished()
+        except Exception as error:
+            raise self._unwritable(steps[-1] if steps else None, error) from error
+        if jax.process_index() == 0:
+            kept = set(self._manager.all_steps())
+            try:
+                for step in steps:
+                    if step in kept:
+                        self._note(step).write_text(json.dumps(_checksums(self.folder / str(step))))
+                for note in self.folder.glob("*.checksums.json"):
+                    if int(note.name.split(".")[0]) not in kept:
+                        note.unlink()
+            except OSError as error:
+                raise self._unwritable(steps[-1] if steps else None, error) from error
+
+    def close(self) -> None:
+        """Finishes and lets go of Orbax's threads."""
+        try:
+            self.finish()
+        finally:
+            self._manager.close()
+
+    def steps(self) -> list[int]:
+        """Steps at which there is a checkpoint, in order, without those found damaged."""
+        return sorted(set(self._manager.all_steps()) - set(self._damaged))
+
+    def restore(
+        self, target: TrainState, step: int | None = None
+    ) -> tuple[TrainState | None, list[str]]:
+        """Reads the newest whole checkpoint, or the one of a step.
+
+        Args:
+          target: the abstract state: shapes, dtypes and shardings of this run's mesh, which need
+            not be the mesh of the run that saved.
+          step: which one; None for the newest.
+
+        Returns:
+          (state, problems): None if there is no checkpoint at all; a sentence for each damaged
+          checkpoint that was passed over.
+
+        Raises:
+          UserError: if a checkpoint is whole but its leaves are not those of `target`, or if all
+            checkpoints are damaged.
+        """
+        candidates = [step] if step is not None else self.steps()[::-1]
+        problems: list[str] = []
+        for candidate in candidates:
+            damage = self._damage(candidate)
+            if damage is None:
+                self._check_tree(candidate, target)
+                try:
+                    return self._read(candidate, target), problems
+                except Exception as error:
+                    damage = _reason(error)
+            self._damaged.append(candidate)
+            problems.append(f"checkpoint {candidate} in {self.folder} is damaged ({damage})")
+        if problems:
+            raise UserError(
+                "; ".join(problems) + ": no whole checkpoint is left; remove the folder to start "
+                "again, or restore it from a copy"
+            )
+        return None, problems
+
+    def _read(self, step: int, target: TrainState) -> TrainState:
+        return self._manager.restore(step, args=ocp.args.StandardRestore(target))
+
+    def _check_tree(self, step: int, target: TrainState) -> None:
+        try:
+            there = _shapes(self._manager.item_metadata(step))
+        except Exception:  # reading the arrays will tell what is wrong
+            return
+        here = _shapes(target)
+        differing = sorted(
+            name for name in here.keys() | there.keys() if here.get(name) != there.get(name)
+        )
+        if there and differing:
+            name = differing[0]
+            ours, theirs = (
+                f"has it with shape {list(shapes[name])}" if name in shapes else "has no such leaf"
+                for shapes in (here, there)
+            )
+            raise UserError(
+                f"checkpoint {step} in {self.folder} is of another model: {len(differing)} leaves "
+                f"differ, e.g. {name}: this run {ours}, the checkpoint {theirs}"
+            )
+
+    def _set_aside(self) -> None:
+        """Renames damaged checkpoints, so that their steps can be saved again.
+
+        Only a run that writes does so; nothing is deleted.
+        """
+        if not self._damaged:
+            return
+        if jax.process_index() == 0:
+            for step in self._damaged:
+                with contextlib.suppress(OSError):
+                    (self.folder / str(step)).rename(
+                        self.folder / f"damaged.{step}.{time.time_ns()}"
+                    )
+                self._note(step).unlink(missing_ok=True)
+        if jax.process_count() > 1:
+            multihost_utils.sync_global_devices("damaged checkpoints set aside")
+        self._damaged.clear()
+        self._manager.reload()
+
+    def _note(self, step: int) -> Path:
+        return self.folder / f"{step}.checksums.json"
+
+    def _damage(self, step: int) -> str | None:
+        note = self._note(step)
+        if not (self.folder / str(step)).is_dir():
+            return "its folder is missing"
+        if not note.exists():
+            return None
+        try:
+            expected = dict(json.loads(note.read_text()))
+        except (ValueError, TypeError, OSError):
+            return None
+        found = _checksums(self.folder / str(step))
+        for name, checksum in expected.items():
+            if name not in found:
+                return f"{name} is missing"
+            if found[name] != checksum:
+                return f"{name} has changed since it was written"
+        return None
+
+    def _unwritable(self, step: int | None, error: Exception) -> UserError:
+        # Orbax counts a step as saved once it has begun; the disk knows better.
+        there = [int(p.name) for p in self.folder.glob("*") if p.name.isdigit()]
+        kept = ", ".join(str(s) for s in sorted(there) if s not in self._damaged) or "none"
+        name = "a checkpoint" if step is None else f"checkpoint {step}"
+        return UserError(
+            f"{name} could not be written to {self.folder}: {_reason(error)} "
+            f"(whole checkpoints there: {kept}); free some space or make the folder writable, "
+            "and the same command goes on from the newest"
+        )
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
+def _checksums(folder: Path) -> dict[str, list[int]]:
+    return {
+        str(path.relative_to(folder)): [path.stat().st_size, zlib.crc32(path.read_bytes())]
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def _shapes(tree: Tree) -> dict[str, tuple[int, ...]]:
+    flat, _ = jax.tree_util.tree_flatten_with_path(tree)
+    shapes = {}
+    for path, leaf in flat:
+        shape = getattr(leaf, "shape", None)
+        if shape is not None:
+            parts = [str(getattr(k, "key", getattr(k, "name", getattr(k, "idx", k)))) for k in path]
+            shapes["/".join(parts)] = tuple(shape)
+    return shapes

@@ -1,0 +1,286 @@
+"""The command line: `jssl list | train | evaluate | report | replay | bisect`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import errno
+import json
+import os
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+
+from jssl import __version__
+from jssl.errors import UserError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command.
+
+    Args:
+      argv: the arguments after the program's name; None for those of the process.
+
+    Returns:
+      The exit status: 0, 2 for a mistake in the input, 3 for a run that the collapse alarm
+      stopped, 130 for an interruption, and 0 for a run stopped by SIGTERM after saving.
+    """
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(line_buffering=True)  # a log file shows a line when it is written
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except UserError as error:
+        print(f"jssl: error: {error}", file=sys.stderr)
+        return error.status
+    except BrokenPipeError:  # `jssl list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            raise
+        print(f"jssl: error: {error.strerror}: {error.filename or 'the disk'}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("jssl: interrupted", file=sys.stderr)
+        return 130
+
+
+def run_module(spec: ModuleSpec | None) -> None:
+    """Lets `python -m experiments.image.simclr_digits` mean `jssl train image/simclr_digits`.
+
+    Args:
+      spec: the module's `__spec__`; None in a file that was run by its path.
+    """
+    name = sys.argv[0]
+    if spec is not None:
+        name = spec.name.removeprefix("experiments.").replace(".", "/")
+    sys.exit(main(["train", name, *sys.argv[1:]]))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="jssl", description="Self-supervised learning in JAX: train, evaluate, report."
+    )
+    parser.add_argument("--version", action="version", version=f"jssl {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    listing = commands.add_parser("list", help="experiments and methods, with paper and family")
+    listing.add_argument("--json", action="store_true", help="for machines")
+    listing.set_defaults(run=_list)
+
+    train = commands.add_parser("train", help="train, evaluate and report an experiment")
+    train.add_argument("name", help="e.g. image/simclr_digits, or a Python file")
+    _add_train_options(train)
+    train.set_defaults(run=_train)
+
+    evaluate = commands.add_parser("evaluate", help="measure the features of a run")
+    evaluate.add_argument("folder", type=Path, help="a run's folder")
+    _add_device_options(evaluate)
+    evaluate.set_defaults(run=_evaluate)
+
+    report = commands.add_parser("report", help="write a run's page, report.html")
+    report.add_argument("folder", type=Path, nargs="?", help="a run's folder")
+    report.add_argument(
+        "--augmentations",
+        nargs="+",
+        metavar=("RECIPE", "IMAGE"),
+        help="instead: a contact sheet of a recipe's views of some images",
+    )
+    report.add_argument("--out", type=Path, help="where the contact sheet goes")
+    _add_device_options(report)
+    report.set_defaults(run=_report)
+
+    replay = commands.add_parser("replay", help="compute a step again and show all of it")
+    replay.add_argument("folder", type=Path, help="a run's folder")
+    replay.add_argument("--step", type=_positive, required=True, help="which step, from 1")
+    _add_device_options(replay)
+    replay.set_defaults(run=_replay)
+
+    bisect = commands.add_parser("bisect", help="find the first step at which two runs differ")
+    bisect.add_argument("folders", type=Path, nargs=2, metavar="RUN", help="two runs' folders")
+    bisect.add_argument(
+        "--tolerance",
+        type=float,
+        default=1e-4,
+        help="difference, relative to the size of a leaf, that counts as none; 0 for bits",
+    )
+    _add_device_options(bisect)
+    bisect.set_defaults(run=_bisect)
+    return parser
+
+
+def _add_device_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--devices", type=_positive, help="how many devices to use (default: all)")
+    parser.add_argument(
+        "--fsdp", type=_positive, default=1, help="devices that share each parameter (default: 1)"
+    )
+
+
+def _add_train_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a value, e.g. method.temperature=0.2",
+    )
+    parser.add_argument(
+        "--data-dir", metavar="DIR", help="where prepared data lies; short for --set data.data_dir"
+    )
+    parser.add_argument("--workdir", type=Path, help="the run's folder (default: runs/NAME/...)")
+    parser.add_argument("--seed", type=_seed, default=0)
+    _add_device_options(parser)
+    parser.add_argument("--accumulate", type=_positive, default=1, help="micro-batches in a step")
+    parser.add_argument(
+        "--approximate-accumulation",
+        action="store_true",
+        help="let BatchNorm see micro-batches instead of the batch",
+    )
+    parser.add_argument("--data-path", choices=("auto", "device", "stream"), default="auto")
+    parser.add_argument(
+        "--workers", type=_natural, default=2, help="decoding processes of a stream"
+    )
+    parser.add_argument("--log-every", type=_positive, default=10, metavar="STEPS")
+    parser.add_argument("--checkpoint-every", type=_positive, metavar="STEPS")
+    parser.add_argument("--keep-last", type=_positive, default=2, metavar="N")
+    parser.add_argument("--keep-every", type=_positive, metavar="STEPS")
+    parser.add_argument("--probe-every", type=_natural, metavar="STEPS", help="0 for never")
+    parser.add_argument("--stop-at", type=_positive, metavar="STEP", help="stop there; resumable")
+    parser.add_argument(
+        "--on-collapse",
+        choices=("warn", "stop", "off"),
+        default="warn",
+        help="what to do when the run learns nothing: say so, end it with status 3, or not look",
+    )
+    parser.add_argument("--no-evaluate", action="store_true", help="train only")
+    group = parser.add_argument_group("several processes (see docs/architecture.md)")
+    group.add_argument(
+        "--distributed",
+        action="store_true",
+        help="join the processes that a TPU pod or Slurm has started",
+    )
+    group.add_argument("--coordinator", metavar="HOST:PORT", help="on plain hosts: process 0")
+    group.add_argument("--processes", type=_positive, metavar="N", help="how many there are")
+    group.add_argument("--process", type=_natural, metavar="I", help="which one this is, from 0")
+
+
+def _positive(text: str) -> int:
+    return _whole(text, 1, 2**31)
+
+
+def _natural(text: str) -> int:
+    return _whole(text, 0, 2**31)
+
+
+def _seed(text: str) -> int:
+    return _whole(text, 0, 2**32)  # JAX drops the higher bits of a key's seed without a word
+
+
+def _whole(text: str, least: int, end: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    if not least <= value < end:
+        raise argparse.ArgumentTypeError(f"{text} is not between {least} and {end - 1}")
+    return value
+
+
+def _join(arguments: argparse.Namespace) -> None:
+    """Connects the processes of a run, before JAX looks for devices."""
+    import jax
+
+    named = (arguments.coordinator, arguments.processes, arguments.process)
+    if any(value is not None for value in named):
+        if None in named:
+            raise UserError("--coordinator, --processes and --process are given together")
+        jax.distributed.initialize(*named)
+    elif arguments.distributed:
+        jax.distributed.initialize()
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from jssl import catalogue
+
+    entries = catalogue.entries()
+    if arguments.json:
+        print(json.dumps(entries, indent=1))
+    else:
+        print(catalogue.table(entries))
+    return 0
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    _join(arguments)
+    from jssl import session
+    from jssl.experiment import load
+    from jssl.loop import Options
+    from jssl.overrides import override
+    from jssl.run import Run, default_folder
+
+    overrides = tuple(arguments.overrides)
+    if arguments.data_dir is not None:
+        overrides += (f"data.data_dir={arguments.data_dir}",)
+    experiment = override(load(arguments.name), *overrides)
+    folder = arguments.workdir or default_folder(arguments.name, arguments.seed, overrides)
+    run = Run(experiment, arguments.seed, folder, overrides)
+    fields = {field.name for field in dataclasses.fields(Options)}
+    options = Options(**{k: v for k, v in vars(arguments).items() if k in fields})
+    session.train(run, options, evaluate=not arguments.no_evaluate)
+    return 0
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from jssl import session
+    from jssl.loop import Options
+    from jssl.run import reopen
+
+    options = Options(devices=arguments.devices, fsdp=arguments.fsdp)
+    session.evaluate(reopen(arguments.folder), options)
+    return 0
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    from jssl.loop import Options
+    from jssl.replay import replay
+    from jssl.run import reopen
+
+    options = Options(devices=arguments.devices, fsdp=arguments.fsdp)
+    print(replay(reopen(arguments.folder, as_it_was=True), arguments.step, options))
+    return 0
+
+
+def _bisect(arguments: argparse.Namespace) -> int:
+    from jssl.bisect import bisect
+    from jssl.loop import Options
+    from jssl.run import reopen
+
+    options = Options(devices=arguments.devices, fsdp=arguments.fsdp)
+    first, second = (reopen(folder, as_it_was=True) for folder in arguments.folders)
+    found = bisect(first, second, options, tolerance=arguments.tolerance)
+    print(found if found is not None else "the two runs do not differ")
+    return 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    if arguments.augmentations:
+        from jssl.reporting.augmentations import contact_sheet_page
+
+        recipe, *images = arguments.augmentations
+        out = arguments.out or Path(f"augmentations_{recipe}.html")
+        print(f"page: {contact_sheet_page(recipe, images, out)}")
+        return 0
+    if arguments.folder is None:
+        raise UserError("jssl report takes a run's folder, or --augmentations RECIPE IMAGE ...")
+    from jssl import session
+    from jssl.loop import Options
+    from jssl.run import reopen
+
+    options = Options(devices=arguments.devices, fsdp=arguments.fsdp)
+    session.report(reopen(arguments.folder), options)
+    return 0

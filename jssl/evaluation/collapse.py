@@ -1,0 +1,84 @@
+"""Statistics that show a collapse of the features, cheap enough to run inside the train step.
+
+Pure functions of a batch of features [N, D]; all in float32, none is differentiated through.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+
+def feature_std(features: jax.Array) -> jax.Array:
+    """Standard deviation of every dimension of the l2-normalised features.
+
+    Zero everywhere means that all examples have the same feature (complete collapse); features
+    spread evenly over the sphere have 1 / sqrt(D) in each dimension.
+    Chen & He 2021, "Exploring Simple Siamese Representation Learning", section 4.1 and figure 2.
+
+    Args:
+      features: [N, D], any float type.
+
+    Returns:
+      Population standard deviations, float32 [D].
+    """
+    return jnp.std(_unit(features), axis=0)
+
+
+def effective_rank(features: jax.Array, *, eps: float = 1e-7) -> jax.Array:
+    """RankMe: the exponential of the entropy of the normalised singular values.
+
+    Between 1 (all features on one line through the origin) and min(N, D). Features are not
+    centred, as in the paper. Garrido et al. 2023, "RankMe: Assessing the Downstream Performance of
+    Pretrained Self-Supervised Representations by Their Rank", equation 1.
+
+    Args:
+      features: [N, D], any float type.
+      eps: added to each normalised singular value, as in the paper.
+
+    Returns:
+      The effective rank, float32 scalar.
+    """
+    x = lax.stop_gradient(features).astype(jnp.float32)
+    singular = jnp.linalg.svd(x, compute_uv=False)
+    # All-zero features have no direction; the floor makes them rank ~1 instead of NaN.
+    p = singular / jnp.maximum(singular.sum(), jnp.finfo(jnp.float32).tiny) + eps
+    return jnp.exp(-jnp.sum(p * jnp.log(p)))
+
+
+def mean_cosine(features: jax.Array) -> jax.Array:
+    """Mean cosine similarity of two different examples: 1 when all point the same way.
+
+    Args:
+      features: [N, D] with N >= 2, any float type.
+
+    Returns:
+      Mean over the N (N - 1) ordered pairs, float32 scalar in [-1 / (N - 1), 1].
+    """
+    z = _unit(features)
+    n = z.shape[0]
+    # |sum z|^2 holds every ordered pair and each example with itself: O(N D), no N x N matrix.
+    return (jnp.sum(z.sum(axis=0) ** 2) - jnp.sum(z**2)) / (n * (n - 1))
+
+
+def collapse_statistics(features: jax.Array) -> dict[str, jax.Array]:
+    """The three statistics as scalars to log.
+
+    Args:
+      features: [N, D] with N >= 2, any float type.
+
+    Returns:
+      "feature_std": mean of `feature_std` times sqrt(D), so that 1 is evenly spread and 0 is
+      collapsed at any D; "effective_rank"; "mean_cosine". Float32 scalars.
+    """
+    return {
+        "feature_std": feature_std(features).mean() * jnp.sqrt(jnp.float32(features.shape[1])),
+        "effective_rank": effective_rank(features),
+        "mean_cosine": mean_cosine(features),
+    }
+
+
+def _unit(features: jax.Array) -> jax.Array:
+    x = lax.stop_gradient(features).astype(jnp.float32)
+    return x / jnp.maximum(jnp.linalg.norm(x, axis=1, keepdims=True), 1e-12)

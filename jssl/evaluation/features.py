@@ -1,0 +1,147 @@
+"""From an encoder and a source to plain arrays."""
+
+from __future__ import annotations
+
+import functools
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import jax
+import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+
+from jssl.errors import UserError, nearest
+
+
+class Indexable(Protocol):
+    """The part of a source that evaluation uses."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: Any) -> Mapping[str, np.ndarray]: ...
+
+
+def extract(
+    encode: Callable[[jax.Array], Any],
+    source: Indexable,
+    *,
+    batch_size: int,
+    preprocess: Callable[[dict[str, np.ndarray]], Any],
+    sharding: NamedSharding | None = None,
+    label: str = "label",
+) -> tuple[np.ndarray, np.ndarray]:
+    """Encodes every example of a source, in order.
+
+    The last batch is filled up with repeats of the last example, so that `encode` sees one shape
+    and compiles once; the repeats are cut from the result. While the device encodes a batch the
+    host prepares the next one.
+
+    Args:
+      encode: a jitted function of a batch, [B, ...] -> `Features` (its `pooled` is taken) or an
+        array [B, D].
+      source: examples by index array.
+      batch_size: examples per call, B.
+      preprocess: from the source's batch (dict of [B, ...], with the position in the split as
+        "index") to the encoder's input [B, ...].
+      sharding: where a batch goes on a mesh, or None for the default device.
+      label: the key of the labels; the factors of a procedural set can be named here.
+
+    Returns:
+      Features float32 [N, D] and labels [N].
+
+    Raises:
+      UserError: an empty source, a missing label, or a batch size that the mesh does not divide.
+    """
+    length = len(source)
+    if not length:
+        raise UserError("there is nothing to encode: the split is empty")
+    if sharding is not None and batch_size % sharding.mesh.size:
+        raise UserError(
+            f"an evaluation batch of {batch_size} cannot be divided among "
+            f"{sharding.mesh.size} devices"
+        )
+    features: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
+    pending: deque[tuple[jax.Array, int]] = deque()
+    for start in range(0, length, batch_size):
+        indices = np.minimum(np.arange(start, start + batch_size), length - 1)
+        batch = dict(source[indices])
+        valid = min(batch_size, length - start)
+        labels.append(np.asarray(_entry(batch, label))[:valid])
+        batch["index"] = indices.astype(np.int32)
+        x = _place(preprocess(batch), sharding)
+        pending.append((_collect(_pooled(encode(x)), sharding), valid))
+        if len(pending) > 1:
+            features.append(_fetch(*pending.popleft()))
+    features.extend(_fetch(*item) for item in pending)
+    return np.concatenate(features), np.concatenate(labels)
+
+
+def raw_features(
+    source: Indexable, *, field: str = "image", label: str = "label", batch_size: int = 1024
+) -> tuple[np.ndarray, np.ndarray]:
+    """The input itself as a feature vector: the row every representation has to beat.
+
+    Args:
+      source: examples by index array.
+      field: which entry of an example is the input.
+      label: the key of the labels.
+      batch_size: examples read at a time.
+
+    Returns:
+      Flattened inputs float32 [N, D] (uint8 is scaled to [0, 1]) and labels [N].
+
+    Raises:
+      UserError: an empty source or a missing field or label.
+    """
+    parts: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
+    for start in range(0, len(source), batch_size):
+        batch = dict(source[np.arange(start, min(start + batch_size, len(source)))])
+        x = np.asarray(_entry(batch, field))
+        scale = np.float32(1 / 255 if x.dtype == np.uint8 else 1)
+        parts.append(x.reshape(len(x), -1).astype(np.float32) * scale)
+        labels.append(np.asarray(_entry(batch, label)))
+    if not parts:
+        raise UserError("there is nothing to read: the split is empty")
+    return np.concatenate(parts), np.concatenate(labels)
+
+
+def _entry(batch: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    if name not in batch:
+        raise UserError(f"the data has no {name!r}: {nearest(name, batch)}")
+    return batch[name]
+
+
+def _place(x: Any, sharding: NamedSharding | None) -> Any:
+    if sharding is None:
+        return x
+    if isinstance(x, jax.Array):
+        return jax.device_put(x, sharding)
+    # Every process holds the whole batch and hands over only the rows of its own devices.
+    x = np.asarray(x)
+    return jax.make_array_from_callback(x.shape, sharding, lambda index: x[index])
+
+
+def _pooled(output: Any) -> jax.Array:
+    features = getattr(output, "pooled", output)
+    if features.ndim != 2:
+        raise UserError(f"features must be [B, D], but the encoder gave {list(features.shape)}")
+    return features
+
+
+@functools.cache
+def _replicator(sharding: NamedSharding) -> Callable[[jax.Array], jax.Array]:
+    return jax.jit(lambda a: a, out_shardings=sharding)
+
+
+def _collect(features: jax.Array, sharding: NamedSharding | None) -> jax.Array:
+    if sharding is None:
+        return features
+    # A process can read only what its own devices hold: let XLA bring every row to each of them.
+    return _replicator(NamedSharding(sharding.mesh, PartitionSpec()))(features)
+
+
+def _fetch(features: jax.Array, valid: int) -> np.ndarray:
+    return np.asarray(features, dtype=np.float32)[:valid]

@@ -1,0 +1,136 @@
+"""The linear probe: a converged logistic regression, its strength chosen on validation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from jssl.errors import UserError, nearest
+from jssl.evaluation.arrays import Labelled, class_indices, labelled
+from jssl.evaluation.logistic import Fit, Scaler, fit_path
+
+STRENGTHS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+REFITS = ("train", "train+validation")
+
+
+@dataclass(frozen=True)
+class LinearResult:
+    """What a linear probe found.
+
+    Attributes:
+      top1: accuracy on test, in [0, 1].
+      validation_top1: accuracy on validation of the chosen strength, fitted on train.
+      strength: the chosen C.
+      converged: whether the fit that was tested converged.
+      at_edge: whether the chosen C is an end of the grid, so that a better one may lie outside.
+      path: for every C tried: strength, validation_top1, converged, iterations.
+    """
+
+    top1: float
+    validation_top1: float
+    strength: float
+    converged: bool
+    at_edge: bool
+    path: tuple[dict[str, float | int | bool], ...]
+
+
+def check_selection(select_on: str) -> None:
+    """Refuses to choose anything on the test split.
+
+    Raises:
+      UserError: select_on is not "validation".
+    """
+    if select_on == "test":
+        raise UserError(
+            'select_on="test" would choose on the very examples that measure the result: '
+            'use select_on="validation"'
+        )
+    if select_on != "validation":
+        raise UserError(f"unknown select_on {select_on!r}: {nearest(select_on, ['validation'])}")
+
+
+def linear_probe(
+    train: tuple[np.ndarray, np.ndarray],
+    validation: tuple[np.ndarray, np.ndarray],
+    test: tuple[np.ndarray, np.ndarray],
+    *,
+    strengths: Sequence[float] = STRENGTHS,
+    refit: str = "train",
+    select_on: str = "validation",
+    patience: int = 2,
+    max_iterations: int = 1000,
+    tolerance: float = 1e-4,
+) -> LinearResult:
+    """L2-regularised multinomial logistic regression on standardised features.
+
+    Features are standardised with the statistics of train. The strengths are walked from strong to
+    weak regularisation; the walk ends once `patience` strengths in a row have been worse on
+    validation than the best so far. A tie goes to the stronger regularisation.
+
+    Args:
+      train: features float [N, D] and labels int [N].
+      validation: the same, for the choice of the strength.
+      test: the same, seen once, by the chosen fit.
+      strengths: values of scikit-learn's C to choose from.
+      refit: "train" tests the fit that was chosen, so that every evaluator has learnt from the
+        same labels; "train+validation" fits the chosen C once more on both splits.
+      select_on: "validation"; anything else is an error.
+      patience: how many worse strengths in a row end the walk.
+      max_iterations: L-BFGS iterations for each strength.
+      tolerance: largest gradient entry of the mean loss at convergence.
+
+    Returns:
+      The result, with the path that led to it.
+
+    Raises:
+      UserError: select_on or refit has another value, no strength is given, or the arrays are unfit
+        (see `arrays.labelled` and `arrays.class_indices`).
+    """
+    check_selection(select_on)
+    if refit not in REFITS:
+        raise UserError(f"unknown refit rule {refit!r}: {nearest(refit, REFITS)}")
+    if len(strengths) == 0 or min(strengths) <= 0:
+        raise UserError(f"a linear probe needs positive values of C, not {list(strengths)}")
+    splits = [
+        labelled(*split, f"the {name} split")
+        for name, split in (("train", train), ("validation", validation), ("test", test))
+    ]
+    _, *targets = class_indices(*(split.labels for split in splits))
+    scaler = Scaler.fit(splits[0].features)
+    (x, y), held_out, unseen = (
+        Labelled(scaler(split.features), target)
+        for split, target in zip(splits, targets, strict=True)
+    )
+    limits = {"max_iterations": max_iterations, "tolerance": tolerance}
+    best: Fit | None = None
+    best_accuracy, worse = -1.0, 0
+    path = []
+    for fit in fit_path(x, y, strengths, **limits):
+        accuracy = fit.accuracy(*held_out)
+        path.append(
+            {
+                "strength": fit.strength,
+                "validation_top1": accuracy,
+                "converged": fit.converged,
+                "iterations": fit.iterations,
+            }
+        )
+        worse = worse + 1 if accuracy < best_accuracy else 0
+        if accuracy > best_accuracy:
+            best, best_accuracy = fit, accuracy
+        if worse >= patience:
+            break
+    chosen = best.strength
+    if refit == "train+validation":
+        both = np.concatenate([x, held_out.features]), np.concatenate([y, held_out.labels])
+        (best,) = fit_path(*both, [chosen], **limits)
+    return LinearResult(
+        top1=best.accuracy(*unseen),
+        validation_top1=best_accuracy,
+        strength=chosen,
+        converged=best.converged,
+        at_edge=chosen in (min(strengths), max(strengths)),
+        path=tuple(path),
+    )

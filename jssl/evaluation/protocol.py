@@ -1,0 +1,286 @@
+"""One protocol, its result and its table: never a number without the rows it must beat."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jssl.errors import UserError
+from jssl.evaluation import few_label, linear
+from jssl.evaluation.arrays import FeatureSplits, labelled
+from jssl.evaluation.knn import knn_accuracy
+from jssl.reporting.table import Table
+
+UNTRAINED = "untrained"
+RAW = "raw"  # a row whose name starts so shows the input itself ("raw pixels")
+PACKAGES = ("jssl", "jax", "jaxlib", "flax", "numpy", "scipy")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How features are turned into numbers.
+
+    Attributes:
+      ks: neighbour counts of kNN; the first one is the table's. None is selected.
+      temperature: of kNN's weights.
+      strengths: the linear probe's grid of C.
+      refit: the linear probe's refit rule, "train" or "train+validation".
+      per_class: label counts of the few-label probe.
+      draws: labelled subsets for each count.
+      few_label_strengths: the few-label probe's grid of C.
+      max_iterations: L-BFGS iterations for each fit.
+      tolerance: largest gradient entry of the mean loss at convergence.
+      select_on: "validation"; anything else is an error.
+    """
+
+    ks: tuple[int, ...] = (20, 1, 5)
+    temperature: float = 0.07
+    strengths: tuple[float, ...] = linear.STRENGTHS
+    refit: str = "train"
+    per_class: tuple[int, ...] = (1, 5, 10)
+    draws: int = 10
+    few_label_strengths: tuple[float, ...] = few_label.STRENGTHS
+    max_iterations: int = 1000
+    tolerance: float = 1e-4
+    select_on: str = "validation"
+
+    @property
+    def id(self) -> str:
+        """A name that changes with any setting, such as "frozen-v1-3f2a90c1"."""
+        settings = json.dumps(dataclasses.asdict(self), sort_keys=True)
+        return "frozen-v1-" + hashlib.sha256(settings.encode()).hexdigest()[:8]
+
+
+@dataclass(frozen=True)
+class Result:
+    """Everything needed to read, compare and repeat an evaluation; plain JSON types only.
+
+    Attributes:
+      protocol: "id" and every setting.
+      data: "classes" (their number), "chance" (share of the commonest test class) and, for each
+        split, its size and its fingerprint.
+      rows: for each representation: "dimension", "knn" (top1 and its test interval for each k),
+        "linear", "few_label" (for each count).
+      seeds: "evaluation" and whatever the caller trained with.
+      versions: of Python and the packages.
+      command: what produced it.
+    """
+
+    protocol: dict[str, Any]
+    data: dict[str, Any]
+    rows: dict[str, dict[str, Any]]
+    seeds: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    command: str = ""
+
+    def to_json(self) -> str:
+        """The record as strict JSON (an undefined interval is null)."""
+        return json.dumps(dataclasses.asdict(self), indent=2, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Result:
+        """Reads `to_json`'s text.
+
+        Raises:
+          UserError: the text is not such a record.
+        """
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError) as error:
+            raise UserError(f"this is not an evaluation record of jssl: {error}") from error
+
+    def save(self, path: Path) -> None:
+        """Writes the record so that a reader never sees half of it."""
+        partial = path.with_name(path.name + ".partial")
+        partial.write_text(self.to_json())
+        partial.replace(path)
+
+    def table(self) -> Table:
+        """Rows by evaluators, accuracies in percent with 95 % intervals."""
+        k = self.protocol["ks"][0]
+        counts = [str(c) for c in self.protocol["per_class"]]
+        header = ("features", f"kNN, k={k}", "linear", *(_labels(count) for count in counts))
+        rows = []
+        unconverged = False
+        for name, row in self.rows.items():
+            probes = [row["linear"], *(row["few_label"][count] for count in counts)]
+            marks = ["" if probe["converged"] else " †" for probe in probes]
+            unconverged |= any(marks)
+            cells = [_percent(row["knn"][str(k)]), *map(_percent, probes)]
+            rows.append((name, cells[0], *(c + m for c, m in zip(cells[1:], marks, strict=True))))
+        sizes = ", ".join(f"{s['size']} {name}" for name, s in self.data["splits"].items())
+        draws = self.protocol["draws"]
+        notes = [
+            f"Top-1 accuracy on test in %, {self.data['classes']} classes ({sizes}); always "
+            f"guessing the commonest class gives {100 * self.data['chance']:.1f}.",
+            f"± is a 95 % interval: over test examples for kNN and linear, over {draws} draws "
+            "of the labelled examples for the few-label columns. It does not cover training seeds.",
+            f"kNN is weighted by cosine with temperature {self.protocol['temperature']}; linear is "
+            "a logistic regression on standardised features, fitted on "
+            f"{self.protocol['refit'].replace('+', ' and ')}. Every strength C was chosen on "
+            "validation; in the few-label columns one C for all draws.",
+            f"Protocol {self.protocol['id']}.",
+        ]
+        if unconverged:
+            notes.append("† the solver stopped at its limit of iterations.")
+        emphasis = frozenset(n for n in self.rows if n != UNTRAINED and not n.startswith(RAW))
+        return Table(header, tuple(rows), tuple(notes), emphasis)
+
+    def markdown(self) -> str:
+        """The table in Markdown."""
+        return self.table().markdown()
+
+
+def evaluate_features(
+    rows: Mapping[str, Sequence],
+    *,
+    protocol: Protocol | None = None,
+    seed: int = 0,
+    seeds: Mapping[str, Any] | None = None,
+    fingerprints: Mapping[str, str] | None = None,
+    command: str | None = None,
+) -> Result:
+    """Evaluates every representation of one data set by one protocol.
+
+    Args:
+      rows: for each name a `FeatureSplits` (train, validation, test; each features [N, D] and
+        labels [N]). One must be called "untrained" (the same encoder before training) and one must
+        start with "raw" (the input itself); the labels must be the same in all.
+      protocol: the settings, or None for the defaults.
+      seed: of the labelled subsets.
+      seeds: other seeds to put on record, such as {"training": 0}.
+      fingerprints: for each split ("train", "validation", "test") a digest of its content.
+      command: what to put on record, or None for this process's command line.
+
+    Returns:
+      The result; `Result.markdown` and `Result.table` show it, `Result.save` keeps it.
+
+    Raises:
+      UserError: a baseline row is missing, the rows' labels differ, or the arrays are unfit.
+    """
+    protocol = protocol or Protocol()
+    linear.check_selection(protocol.select_on)
+    if UNTRAINED not in rows or not any(name.startswith(RAW) for name in rows):
+        raise UserError(
+            f"a result needs a row {UNTRAINED!r} and a row that starts with {RAW!r} beside the "
+            f"trained one; there are: {', '.join(rows) or 'none'}"
+        )
+    splits: dict[str, FeatureSplits] = {}
+    for name, row in rows.items():
+        splits[name] = FeatureSplits(
+            *(
+                labelled(*split, f"the {part} split of {name!r}")
+                for part, split in zip(FeatureSplits._fields, row, strict=True)
+            )
+        )
+    first = next(iter(splits.values()))
+    for name, row in splits.items():
+        for part, split, reference in zip(FeatureSplits._fields, row, first, strict=True):
+            if not np.array_equal(split.labels, reference.labels):
+                raise UserError(
+                    f"the {part} labels of {name!r} differ from those of {next(iter(splits))!r}: "
+                    "every row must show the same examples in the same order"
+                )
+    return Result(
+        protocol={"id": protocol.id, **json.loads(json.dumps(dataclasses.asdict(protocol)))},
+        data={
+            "classes": len(np.unique(first.train.labels)),
+            "chance": float(np.unique(first.test.labels, return_counts=True)[1].max())
+            / len(first.test.labels),
+            "splits": {
+                part: {
+                    "size": len(split.labels),
+                    "fingerprint": (fingerprints or {}).get(part, ""),
+                }
+                for part, split in zip(FeatureSplits._fields, first, strict=True)
+            },
+        },
+        rows={name: _evaluate(row, protocol, seed) for name, row in splits.items()},
+        seeds={"evaluation": seed, **(seeds or {})},
+        versions=versions(),
+        command=shlex.join(sys.argv) if command is None else command,
+    )
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that the numbers depend on."""
+    found = {"python": sys.version.split()[0]}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "unknown"
+    return found
+
+
+def binomial_interval(accuracy: float, examples: int) -> float:
+    """Half-width of the 95 % interval of an accuracy measured on independent examples.
+
+    Wilson's score interval, which stays sensible near 0 and 1 (its centre is not the accuracy;
+    the half-width is reported around the accuracy itself).
+    """
+    z = 1.959964
+    spread = accuracy * (1 - accuracy) / examples + z**2 / (4 * examples**2)
+    return z / (1 + z**2 / examples) * math.sqrt(spread)
+
+
+def _evaluate(row: FeatureSplits, protocol: Protocol, seed: int) -> dict[str, Any]:
+    knn = knn_accuracy(*row.train, *row.test, ks=protocol.ks, temperature=protocol.temperature)
+    limits = {"max_iterations": protocol.max_iterations, "tolerance": protocol.tolerance}
+    probe = linear.linear_probe(
+        *row,
+        strengths=protocol.strengths,
+        refit=protocol.refit,
+        select_on=protocol.select_on,
+        **limits,
+    )
+    few = few_label.few_label_probe(
+        *row,
+        per_class=protocol.per_class,
+        draws=protocol.draws,
+        seed=seed,
+        strengths=protocol.few_label_strengths,
+        select_on=protocol.select_on,
+        **limits,
+    )
+    tests = len(row.test.labels)
+    return {
+        "dimension": row.train.features.shape[1],
+        "knn": {
+            str(k): {"top1": a, "interval": binomial_interval(a, tests)} for k, a in knn.items()
+        },
+        "linear": {
+            **dataclasses.asdict(probe),
+            "path": list(probe.path),
+            "interval": binomial_interval(probe.top1, tests),
+        },
+        "few_label": {
+            str(count): {
+                **dataclasses.asdict(found),
+                "draws": list(found.draws),
+                "interval": None if math.isnan(found.interval) else found.interval,
+            }
+            for count, found in few.items()
+        },
+    }
+
+
+def _percent(score: Mapping[str, Any]) -> str:
+    value = score["top1"] if "top1" in score else score["mean"]
+    text = f"{100 * value:.1f}"
+    return text if score["interval"] is None else f"{text} ± {100 * score['interval']:.1f}"
+
+
+def _labels(count: str) -> str:
+    return f"{count} label{'' if count == '1' else 's'} a class"

@@ -1,0 +1,168 @@
+"""Experiments: the real objects of a run in a frozen dataclass, found by the path of its file."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import importlib.util
+import math
+import pkgutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import flax.linen as nn
+
+from jssl.augmentations.compose import Pipeline, Views
+from jssl.errors import UserError, nearest
+from jssl.methods.base import Method
+from jssl.optim import Optimizer
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """One run, up to its seed.
+
+    Attributes:
+      method: the method with its hyper-parameters.
+      encoder: the Linen module that is trained.
+      data: a data spec; `data.load()` gives the splits.
+      views: training augmentation, (key, batch) -> named views.
+      preprocess: evaluation pipeline, one example -> what the encoder sees.
+      optimizer: the optimizer with its learning-rate rule.
+      batch_size: global batch size, whatever the number of devices.
+      epochs: passes over the training split; may be fractional.
+      expected: published figures, name -> (value, source), printed beside ours.
+      name: where the experiment was found, e.g. "image/simclr_cifar10".
+    """
+
+    method: Method
+    encoder: nn.Module
+    data: Any
+    views: Views
+    preprocess: Pipeline
+    optimizer: Optimizer
+    batch_size: int
+    epochs: float
+    expected: tuple[tuple[str, float, str], ...] = ()
+    name: str = dataclasses.field(default="", metadata={"override": False})
+
+    @property
+    def paper(self) -> str:
+        """Exact title of the method's paper."""
+        return self.method.paper
+
+    @property
+    def family(self) -> str:
+        """Family of the method: the folder of its file; "own" for one that is not in jssl."""
+        package, _, module = type(self.method).__module__.partition(".methods.")
+        return module.split(".")[0] if package == "jssl" else "own"
+
+    def check(self) -> None:
+        """Raises `UserError` where a value cannot be right."""
+        self.optimizer.check()
+        if self.batch_size < 1:
+            raise UserError(f"batch_size is {self.batch_size}; it must be a positive number")
+        if not 0 < self.epochs < math.inf:
+            raise UserError(f"epochs is {self.epochs}; it must be a positive number")
+
+    def smoke(self) -> Experiment:
+        """The same experiment with a tiny encoder, little data and a batch of 4, for tests."""
+        shrunk = {
+            name: getattr(self, name).smoke()
+            for name in ("method", "encoder", "data", "views")
+            if hasattr(getattr(self, name), "smoke")
+        }
+        return dataclasses.replace(self, **shrunk, batch_size=4, epochs=2)
+
+
+# --- the registry -------------------------------------------------------------------------------
+
+
+def names() -> list[str]:
+    """Names of all experiments that ship with the project, sorted."""
+    package = importlib.import_module("experiments")
+    found = pkgutil.walk_packages(package.__path__, "experiments.")
+    return sorted(
+        module.name.removeprefix("experiments.").replace(".", "/")
+        for module in found
+        if not module.ispkg and not module.name.startswith("experiments.tables.")
+    )
+
+
+def load(name: str) -> Experiment:
+    """The experiment of a name, or of a Python file.
+
+    Args:
+      name: e.g. "image/simclr_cifar10", or the path of a file that defines `get_experiment()`.
+
+    Returns:
+      The experiment, with its name filled in.
+
+    Raises:
+      UserError: if there is no such experiment, or the file defines none.
+    """
+    module = load_module(name)
+    factory: Callable[[], Experiment] | None = getattr(module, "get_experiment", None)
+    if factory is None:
+        raise UserError(f"{name} defines no get_experiment()")
+    experiment = factory()
+    if not isinstance(experiment, Experiment):
+        raise UserError(
+            f"get_experiment() of {name} returned {type(experiment).__name__}, not Experiment"
+        )
+    # A file is named by its full path, so that its runs find it again from any folder.
+    name = str(Path(name).resolve()) if name.endswith(".py") else name
+    experiment = dataclasses.replace(experiment, name=name)
+    experiment.check()
+    return experiment
+
+
+def load_module(name: str) -> ModuleType:
+    """The Python module of an experiment; see `load`."""
+    path = Path(name)
+    if path.suffix == ".py":
+        if not path.is_file():
+            raise UserError(f"there is no file {name}")
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[path.stem] = module
+        spec.loader.exec_module(module)
+        return module
+    known = names()
+    if name not in known:
+        raise UserError(f"unknown experiment {name!r}: {nearest(name, known)}")
+    return importlib.import_module("experiments." + name.replace("/", "."))
+
+
+def method_modules() -> dict[str, ModuleType]:
+    """Modules of all methods that ship with the project, by "family/name"."""
+    package = importlib.import_module("jssl.methods")
+    found = {}
+    for family in pkgutil.iter_modules(package.__path__):
+        if not family.ispkg:
+            continue
+        folder = importlib.import_module(f"jssl.methods.{family.name}")
+        for module in pkgutil.iter_modules(folder.__path__):
+            if module.name.startswith("_"):
+                continue
+            path = f"{folder.__name__}.{module.name}"
+            found[f"{family.name}/{module.name}"] = importlib.import_module(path)
+    return found
+
+
+def methods() -> dict[str, type[Method]]:
+    """All methods that ship with the project, by "family/name" of their file."""
+    found = {}
+    for name, module in method_modules().items():
+        for value in vars(module).values():
+            if (
+                isinstance(value, type)
+                and issubclass(value, Method)
+                and value.__module__ == module.__name__
+                and value.paper
+            ):
+                found[name] = value
+    return found

@@ -1,0 +1,347 @@
+"""The host's side of a run: chunks of steps, metrics behind the device, checkpoints, signals."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+from jssl import alarm, sharding
+from jssl.checkpoint import Checkpoints
+from jssl.data.source import Splits
+from jssl.errors import Collapsed, UserError
+from jssl.feed import Feed, make_feed
+from jssl.reporting.progress import Progress
+from jssl.reporting.writer import MetricsWriter, read_metrics
+from jssl.run import Run, write_json
+from jssl.state import TrainState
+from jssl.train import Program, build
+from jssl.verdicts import Watch, grace_of
+
+_CHUNK = 64  # most steps in one device call
+_CHUNK_SECONDS = 2.0  # a call is meant to last about this long, so that signals are heard
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How a run is carried out. None of these changes a number of the run.
+
+    Attributes:
+      devices: how many; None for all.
+      fsdp: size of the axis that parameters are sharded over.
+      accumulate: micro-batches in a step.
+      approximate_accumulation: let BatchNorm see micro-batches. (This one does change numbers.)
+      data_path: "auto", "device" or "stream".
+      workers: decoding processes of a stream.
+      log_every: steps between records in `metrics.jsonl`.
+      checkpoint_every: steps between checkpoints; None for ten in a run, at most 1000 apart.
+      keep_last: newest checkpoints kept.
+      keep_every: keep every checkpoint whose step is a multiple of this.
+      probe_every: steps between probes on the validation split; None for five in a run, 0 for none.
+      stop_at: stop after this step, as if interrupted; None for the end.
+      on_collapse: "warn" says so where a run shows that it learns nothing, "stop" ends it, "off"
+        does not look.
+    """
+
+    devices: int | None = None
+    fsdp: int = 1
+    accumulate: int = 1
+    approximate_accumulation: bool = False
+    data_path: str = "auto"
+    workers: int = 2
+    log_every: int = 10
+    checkpoint_every: int | None = None
+    keep_last: int = 2
+    keep_every: int | None = None
+    probe_every: int | None = None
+    stop_at: int | None = None
+    on_collapse: str = "warn"
+
+
+@dataclasses.dataclass(frozen=True)
+class Finished:
+    """What is left when the loop ends.
+
+    Attributes:
+      program: the compiled experiment.
+      state: the last state.
+      splits: the data.
+      complete: False if the run was interrupted and can be resumed.
+    """
+
+    program: Program
+    state: TrainState
+    splits: Splits
+    complete: bool
+
+
+Probe = Callable[[Program, TrainState, Splits], dict[str, float]]
+
+
+def prepare(run: Run, options: Options) -> tuple[Program, Splits]:
+    """Loads the data and binds the experiment to it and to the mesh.
+
+    Args:
+      run: the run.
+      options: how it is carried out.
+
+    Returns:
+      (program, splits).
+
+    Raises:
+      UserError: for data, batch or mesh that do not fit.
+    """
+    splits = run.experiment.data.load()
+    mesh = sharding.make_mesh(options.devices, options.fsdp)
+    program = build(
+        run.experiment,
+        splits.train[0],
+        len(splits.train),
+        mesh,
+        accumulate=options.accumulate,
+        approximate=options.approximate_accumulation,
+        alarm_every=0 if options.on_collapse == "off" else options.log_every,
+    )
+    return program, splits
+
+
+def fit(
+    run: Run, options: Options, *, probe: Probe | None = None, say: Callable[[str], None] = print
+) -> Finished:
+    """Trains a run to its end, from its newest checkpoint if it has one.
+
+    Args:
+      run: the run.
+      options: how it is carried out.
+      probe: evaluates a state now and then; its numbers go into the metrics.
+      say: prints a line.
+
+    Returns:
+      The last state, and whether the run is complete.
+
+    Raises:
+      UserError: on bad input, on a folder of another run, or when a metric stops being finite.
+      Collapsed: if `options.on_collapse` is "stop" and the alarm spoke; the state is saved.
+    """
+    program, splits = prepare(run, options)
+    shapes = program.abstract_state  # refuses what cannot work before anything is written
+    run.open(mesh=dict(program.mesh.shape), steps=program.steps)
+    say(_summary(run, program))
+    root = program.root_key(run.seed)
+    checkpoints = Checkpoints(
+        run.checkpoints, keep_last=options.keep_last, keep_every=options.keep_every
+    )
+    feed: Feed | None = None
+    with contextlib.ExitStack() as stack:
+        stack.callback(checkpoints.close)
+        state, problems = checkpoints.restore(shapes)
+        for problem in problems:
+            say(f"warning: {problem}; the previous one is used")
+        if state is None:
+            state = program.init(root)
+        else:
+            say(f"resumed at step {int(state.step)} of {program.steps}")
+        start = int(state.step)
+        feed = make_feed(
+            program,
+            splits.train,
+            seed=run.seed,
+            root=root,
+            start=start,
+            path=options.data_path,
+            workers=options.workers,
+            chunk=_CHUNK,
+        )
+        stack.callback(feed.close)
+        first = jax.process_index() == 0
+        writer = stack.enter_context(MetricsWriter(run.folder, resume_step=start, enabled=first))
+        progress = stack.enter_context(
+            Progress(
+                program.steps, views_per_step=program.views_per_step, initial=start, enabled=first
+            )
+        )
+        watch = _watch(run, program, start)
+        loop = _Loop(
+            run, options, program, splits, feed, checkpoints, writer, progress, probe, watch
+        )
+        state = loop.run(state, start)
+    return Finished(program, state, splits, int(state.step) >= program.steps)
+
+
+@dataclasses.dataclass
+class _Loop:
+    run_: Run
+    options: Options
+    program: Program
+    splits: Splits
+    feed: Feed
+    checkpoints: Checkpoints
+    writer: MetricsWriter
+    progress: Progress
+    probe: Probe | None
+    watch: Watch
+    collapsed: str | None = None
+    pending: deque = dataclasses.field(default_factory=deque)
+
+    def run(self, state: TrainState, step: int) -> TrainState:
+        end = self.program.steps
+        if self.options.stop_at is not None:
+            end = min(end, self.options.stop_at)
+        save_every = self.options.checkpoint_every or min(max(self.program.steps // 10, 1), 1000)
+        probe_every = self.options.probe_every
+        if probe_every is None:
+            probe_every = max(self.program.steps // 5, 1)
+        if self.probe is None:
+            probe_every = 0
+        with _signals() as stop:
+            if step == 0 and probe_every:  # where the encoder starts from
+                self.writer.write(0, self.probe(self.program, state, self.splits))
+            count, clock = 1, time.perf_counter()
+            while step < end and not stop.agreed():
+                until = min(_next(step, save_every), _next(step, probe_every), end)
+                count = min(count, until - step, _CHUNK)
+                state, records = self.feed.advance(state, step, count)
+                self.pending.append((step, count, records))
+                step += count
+                while len(self.pending) > 1:
+                    self._record()
+                stop.requested |= self.collapsed is not None
+                if step == end or step == _next(step - 1, save_every):
+                    self._drain()
+                    self.checkpoints.save(state)
+                if probe_every and step == _next(step - 1, probe_every):
+                    self._drain()
+                    self.writer.write(step, self.probe(self.program, state, self.splits))
+                elapsed, clock = time.perf_counter() - clock, time.perf_counter()
+                # Grow or shrink the next call towards its intended length.
+                wanted = count * _CHUNK_SECONDS / max(elapsed, 1e-3)
+                count = int(min(max(wanted, 1), 2 * count, _CHUNK))
+                if jax.process_count() > 1:  # processes measure different times; they must agree
+                    count = _CHUNK // 8
+            self._drain()
+            if step < end:
+                self.checkpoints.save(state)
+            jax.block_until_ready(state.step)
+        self._note_alarms()
+        if self.collapsed is not None:
+            self.checkpoints.finish()
+            raise Collapsed(
+                f"{self.collapsed}. The run was stopped and saved at step {step}; with "
+                "--on-collapse warn the same command goes on"
+            )
+        return state
+
+    def _drain(self) -> None:
+        while self.pending:
+            self._record()
+
+    def _record(self) -> None:
+        """Fetches the oldest chunk's metrics; the device is already busy with the next."""
+        first, count, records = self.pending.popleft()
+        values = records()
+        for i in range(count):
+            step = first + i + 1
+            due = self.program.alarm_every and self.program.alarm_due(step - 1)
+            row = {
+                name: float(value[i])
+                for name, value in values.items()
+                if due or not name.startswith(alarm.PREFIX)
+            }
+            bad = [name for name, value in row.items() if not math.isfinite(value)]
+            if bad:
+                self.writer.write(step, row)
+                raise UserError(self._not_finite(step, bad, row))
+            if step % self.options.log_every == 0 or step in (1, self.program.steps):
+                self.writer.write(step, row)
+                self._judge({"step": step, **row})
+        self.progress.update(first + count, loss=values["loss"][count - 1])
+
+    def _judge(self, row: dict[str, float]) -> None:
+        verdicts = self.watch.see(row)
+        for verdict in verdicts:
+            self.progress.message(f"alarm: {verdict}")
+        if verdicts:
+            self._note_alarms()
+        if self.watch.standing and self.options.on_collapse == "stop":
+            self.collapsed = str(self.watch.standing[0])
+
+    def _note_alarms(self) -> None:
+        if jax.process_index() == 0 and (self.watch.alarms or self.run_.alarms.exists()):
+            write_json(self.run_.alarms, self.watch.record())
+
+    def _not_finite(self, step: int, bad: list[str], row: dict[str, float]) -> str:
+        self.checkpoints.finish()
+        kept = self.checkpoints.steps()
+        where = f"the last good checkpoint is step {kept[-1]}" if kept else "no checkpoint yet"
+        return (
+            f"{', '.join(bad)} stopped being finite at step {step} (loss {row['loss']}); {where} "
+            f"in {self.checkpoints.folder}; a lower learning rate (now "
+            f"{row['learning_rate']:.3g}) or a longer warm-up is the usual remedy"
+        )
+
+
+def _watch(run: Run, program: Program, start: int) -> Watch:
+    """The alarm's judge, with what a resumed run has recorded so far."""
+    schedule = program.experiment.optimizer
+    warmup = round(schedule.warmup_epochs * program.steps_per_epoch)
+    past = read_metrics(run.folder) if start and run.metrics.exists() else []
+    past = [row for row in past if row["step"] <= start]
+    return Watch(grace_of(program.steps, warmup), past)
+
+
+def _next(step: int, every: int) -> int:
+    return (step // every + 1) * every if every else 2**62
+
+
+def _summary(run: Run, program: Program) -> str:
+    experiment = run.experiment
+    optimizer = experiment.optimizer
+    return (
+        f"{experiment.name} (seed {run.seed}): {program.steps} steps, global batch "
+        f"{experiment.batch_size} on {program.mesh.size} device(s), {optimizer.name} at "
+        f"{optimizer.peak(experiment.batch_size):.4g} (base {optimizer.learning_rate:g}, scaling "
+        f"{optimizer.scaling}), folder {run.folder}"
+    )
+
+
+class _Stop:
+    requested = False
+
+    def agreed(self) -> bool:
+        """Whether any process was asked to stop; all of them get the same answer."""
+        if jax.process_count() == 1:
+            return self.requested
+        asked = multihost_utils.process_allgather(np.asarray(self.requested))
+        return bool(np.any(asked))
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[_Stop]:
+    """Turns SIGTERM and the first SIGINT into a request to save and leave."""
+    stop = _Stop()
+
+    def request(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if stop.requested:
+            raise KeyboardInterrupt
+        stop.requested = True
+
+    try:
+        old = {number: signal.signal(number, request) for number in (signal.SIGTERM, signal.SIGINT)}
+    except ValueError:  # not in the main thread, e.g. inside a notebook's executor
+        yield stop
+        return
+    try:
+        yield stop
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)

@@ -1,0 +1,149 @@
+"""Optimizers as data: what is swept, printed and saved; Optax does the work."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jssl.errors import UserError, nearest
+
+_SCALING = {
+    "none": lambda batch, reference: 1.0,
+    "linear": lambda batch, reference: batch / reference,
+    "sqrt": lambda batch, reference: (batch / reference) ** 0.5,
+}
+_OPTIMIZERS = ("adamw", "lars", "sgd")
+
+
+@dataclasses.dataclass(frozen=True)
+class Optimizer:
+    """An optimizer with its learning-rate rule: linear warm-up, then half a cosine.
+
+    Attributes:
+      name: "sgd", "lars" or "adamw".
+      learning_rate: the base rate, before scaling.
+      scaling: how the base rate grows with the global batch: "none", "linear"
+        (`base * batch / reference_batch`) or "sqrt" (`base * sqrt(batch / reference_batch)`).
+      reference_batch: global batch at which the base rate holds.
+      warmup_epochs: epochs of linear growth from `warmup_start` to the peak.
+      warmup_start: learning rate that the warm-up grows from, as a share of the peak. The first
+        step is already one part in `warmup` above it, so that none is taken at a rate of 0.
+      end: learning rate at the end, as a share of the peak.
+      weight_decay: coupled with the gradient for "sgd" and "lars", decoupled for "adamw".
+      decay_vectors: whether biases and normalisation scales (rank 0 and 1) decay as well.
+      momentum: of "sgd" and "lars".
+      nesterov: Nesterov's form of the momentum.
+      trust_coefficient: of "lars"; rank 0 and 1 parameters are never rescaled.
+      beta1: of "adamw".
+      beta2: of "adamw".
+      clip_norm: global gradient norm above which gradients are scaled down; 0 for never.
+    """
+
+    name: Literal["sgd", "lars", "adamw"] = "sgd"
+    learning_rate: float = 0.03
+    scaling: Literal["none", "linear", "sqrt"] = "linear"
+    reference_batch: int = 256
+    warmup_epochs: float = 0.0
+    warmup_start: float = 0.0
+    end: float = 0.0
+    weight_decay: float = 0.0
+    decay_vectors: bool = False
+    momentum: float = 0.9
+    nesterov: bool = False
+    trust_coefficient: float = 1e-3
+    beta1: float = 0.9
+    beta2: float = 0.999
+    clip_norm: float = 0.0
+
+    def check(self) -> None:
+        """Raises `UserError` if a name or a number cannot be right."""
+        if self.name not in _OPTIMIZERS:
+            raise UserError(
+                f"unknown optimizer.name {self.name!r}: {nearest(self.name, _OPTIMIZERS)}"
+            )
+        if self.scaling not in _SCALING:
+            raise UserError(
+                f"unknown optimizer.scaling {self.scaling!r}: {nearest(self.scaling, _SCALING)}"
+            )
+        if self.reference_batch < 1:
+            raise UserError(
+                f"optimizer.reference_batch is {self.reference_batch}; it must be positive"
+            )
+        for name in ("learning_rate", "warmup_epochs", "weight_decay", "clip_norm"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise UserError(
+                    f"optimizer.{name} is {getattr(self, name)}; it must be a number of at least 0"
+                )
+        for name in ("momentum", "beta1", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(f"optimizer.{name} is {getattr(self, name)}; it must be in [0, 1)")
+
+    def peak(self, batch_size: int) -> float:
+        """The learning rate after warm-up, for a global batch of `batch_size`."""
+        return self.learning_rate * _SCALING[self.scaling](batch_size, self.reference_batch)
+
+    def schedule(self, batch_size: int, steps: int, steps_per_epoch: int) -> optax.Schedule:
+        """Learning rate as a function of the step.
+
+        Args:
+          batch_size: global batch size.
+          steps: optimizer steps of the whole run.
+          steps_per_epoch: optimizer steps in an epoch.
+
+        Returns:
+          step -> float32 scalar.
+        """
+        peak = self.peak(batch_size)
+        warmup = min(round(self.warmup_epochs * steps_per_epoch), max(steps - 1, 0))
+        decay = optax.cosine_decay_schedule(peak, max(steps - warmup, 1), alpha=self.end)
+        if not warmup:
+            return decay
+        # The +1 keeps the first step from being wasted at a learning rate of zero.
+        first = peak * (self.warmup_start + (1.0 - self.warmup_start) / warmup)
+        rise = optax.linear_schedule(first, peak, max(warmup - 1, 1))
+        return optax.join_schedules([rise, decay], [warmup])
+
+    def build(
+        self, batch_size: int, steps: int, steps_per_epoch: int
+    ) -> optax.GradientTransformation:
+        """The Optax transformation for a run of `steps` steps at a global batch of `batch_size`."""
+        rate = self.schedule(batch_size, steps, steps_per_epoch)
+        decayed = _everything if self.decay_vectors else _matrices
+        if self.name == "adamw":
+            tx = optax.adamw(
+                rate,
+                b1=self.beta1,
+                b2=self.beta2,
+                weight_decay=self.weight_decay,
+                mask=decayed,
+                mu_dtype=jnp.float32,
+            )
+        elif self.name == "lars":
+            tx = optax.lars(
+                rate,
+                weight_decay=self.weight_decay,
+                weight_decay_mask=decayed,
+                trust_coefficient=self.trust_coefficient,
+                trust_ratio_mask=_matrices,
+                momentum=self.momentum,
+                nesterov=self.nesterov,
+            )
+        else:
+            tx = optax.chain(
+                optax.add_decayed_weights(self.weight_decay, mask=decayed),
+                optax.sgd(rate, momentum=self.momentum or None, nesterov=self.nesterov),
+            )
+        return optax.chain(optax.clip_by_global_norm(self.clip_norm), tx) if self.clip_norm else tx
+
+
+def _matrices(params: Any) -> Any:
+    return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
+
+
+def _everything(params: Any) -> Any:
+    return jax.tree.map(lambda leaf: True, params)

@@ -1,0 +1,306 @@
+"""The figures of a run's page, as PNG bytes.
+
+Charts come in a light and a dark form; the backgrounds are transparent, so that the page behind
+them shows through. Matplotlib is used through its object interface: no global state, no display.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jssl.errors import UserError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+GREY = "#808080"  # reads on white and on near-black: for figures that have one form only
+LINES = ("#0b62b8", "#c4570a", "#1d8348", "#8e44ad", "#b03a5b", "#5d6470")
+LINES_DARK = ("#6db3f2", "#ffb066", "#6fcf97", "#c39bd3", "#f08ba7", "#aab2bd")
+RIGHT, WRONG = "#1f9d55", "#d64545"
+
+
+def curves(
+    series: Mapping[str, Sequence[tuple[float, float]]],
+    *,
+    ylabel: str,
+    xlabel: str = "step",
+    percent: bool = False,
+    references: Mapping[str, float] | None = None,
+    dark: bool = False,
+) -> bytes:
+    """Lines over steps, such as the loss or the accuracy of an online probe.
+
+    Args:
+      series: for each line its points (step, value); values that are not finite are left out, and
+        long lines get their running median on top.
+      ylabel: name of the vertical axis.
+      xlabel: name of the horizontal axis.
+      percent: whether values in [0, 1] are shown in percent.
+      references: horizontal dashed lines by name, such as the untrained encoder's accuracy.
+      dark: whether the figure goes on a dark page.
+
+    Returns:
+      PNG bytes.
+
+    Raises:
+      UserError: no line has a finite point.
+    """
+    scale = 100 if percent else 1
+    lines = {}
+    for name, points in series.items():
+        array = np.asarray(points, dtype=np.float64).reshape(-1, 2)
+        array = array[np.isfinite(array).all(axis=1)]
+        if len(array):
+            lines[name] = array
+    if not lines:
+        raise UserError(
+            f"there is nothing to draw: no finite value of {', '.join(series) or ylabel}"
+        )
+    figure = _canvas(6.0, 3.4)
+    axes = figure.add_subplot()
+    ink = _style(axes, dark)
+    palette = LINES_DARK if dark else LINES
+    for index, (name, array) in enumerate(lines.items()):
+        x, y = array[:, 0], scale * array[:, 1]
+        colour = palette[index % len(palette)]
+        if len(x) > 100:
+            axes.plot(x, y, color=colour, alpha=0.3, linewidth=0.8)
+            axes.plot(x, _running_median(y, len(x) // 50 | 1), color=colour, label=name)
+        else:
+            marker = "o" if len(x) <= 20 else None
+            axes.plot(x, y, color=colour, label=name, marker=marker, markersize=4)
+    for index, (name, value) in enumerate((references or {}).items()):
+        style = ("--", ":", "-.")[index % 3]
+        axes.axhline(scale * value, color=ink, linestyle=style, linewidth=1.2, label=name)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(f"{ylabel} (%)" if percent else ylabel)
+    if len(lines) + len(references or {}) > 1:
+        axes.legend(frameon=False, labelcolor=ink, fontsize=10, loc="best")
+    return _png(figure)
+
+
+def view_grid(originals: np.ndarray, views: Mapping[str, np.ndarray]) -> bytes:
+    """The augmented views of a few examples: a column an example, a row a view.
+
+    Args:
+      originals: [N, H, W, C] in [0, 1] (C is 1 or 3), at most eight are shown.
+      views: for each name, [N, h, w, C] in [0, 1], de-normalised.
+
+    Returns:
+      PNG bytes.
+    """
+    rows = {"original": originals, **views}
+    return _image_rows({name: np.asarray(images)[:8] for name, images in rows.items()})
+
+
+def reconstruction_grid(
+    masked: np.ndarray, reconstructions: np.ndarray, originals: np.ndarray
+) -> bytes:
+    """For masked methods: the input with its mask, the reconstruction and the original.
+
+    Args:
+      masked: [N, H, W, C] in [0, 1], hidden patches already filled, at most eight are shown.
+      reconstructions: the same shape.
+      originals: the same shape.
+
+    Returns:
+      PNG bytes.
+    """
+    rows = {"masked input": masked, "reconstruction": reconstructions, "original": originals}
+    return _image_rows({name: np.asarray(images)[:8] for name, images in rows.items()})
+
+
+def neighbour_grid(
+    queries: np.ndarray,
+    neighbours: np.ndarray,
+    query_labels: np.ndarray,
+    neighbour_labels: np.ndarray,
+    classes: Sequence[str],
+) -> bytes:
+    """Queries with their nearest neighbours, framed green and solid or red and dashed by class.
+
+    Args:
+      queries: [Q, H, W, C] in [0, 1].
+      neighbours: [Q, K, H, W, C] in [0, 1], nearest first.
+      query_labels: int [Q].
+      neighbour_labels: int [Q, K].
+      classes: their names.
+
+    Returns:
+      PNG bytes.
+    """
+    count, k = neighbours.shape[:2]
+    figure = _canvas(1.1 * (k + 1), 1.25 * count)
+    grid = figure.subplots(count, k + 1, squeeze=False)
+    for row in range(count):
+        _show(grid[row, 0], queries[row])
+        grid[row, 0].set_title(_shorten(classes[query_labels[row]]), fontsize=10, color=GREY, pad=4)
+        for column in range(k):
+            axes, label = grid[row, column + 1], neighbour_labels[row, column]
+            right = label == query_labels[row]
+            _show(axes, neighbours[row, column])
+            for spine in axes.spines.values():
+                # The line's style says the same as its colour, for those who cannot tell them.
+                spine.set(
+                    visible=True,
+                    color=RIGHT if right else WRONG,
+                    linewidth=2.5,
+                    linestyle="-" if right else (0, (2, 2)),
+                    capstyle="butt",
+                )
+            mark = "" if right else "✗ "
+            axes.set_title(mark + _shorten(classes[label]), fontsize=10, color=GREY, pad=4)
+    return _png(figure)
+
+
+def embed_2d(features: np.ndarray, *, limit: int = 1000, seed: int = 0) -> np.ndarray:
+    """Places features on a plane: PCA to 50 dimensions, then t-SNE.
+
+    van der Maaten & Hinton 2008, "Visualizing Data using t-SNE". Distances between far groups and
+    the sizes of groups mean nothing in such a map.
+
+    Args:
+      features: float [N, D]; the first `limit` are placed.
+      limit: most points; t-SNE takes seconds for a thousand.
+      seed: of t-SNE.
+
+    Returns:
+      Positions float32 [min(N, limit), 2].
+
+    Raises:
+      UserError: fewer than four points, or a value that is not finite.
+    """
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+    from threadpoolctl import ThreadpoolController
+
+    x = np.asarray(features, dtype=np.float32)[:limit]
+    if len(x) < 4 or not np.isfinite(x).all():
+        raise UserError(
+            f"a map needs at least four finite feature vectors, but there are {len(x)}"
+            if len(x) < 4
+            else "the map's features hold NaN or infinity: evaluate an earlier checkpoint"
+        )
+    x = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+    if not np.ptp(x, axis=0).any():
+        return np.zeros((len(x), 2), np.float32)  # one feature for all: t-SNE would divide by zero
+    dimensions = min(50, *x.shape)
+    x = PCA(dimensions, random_state=seed).fit_transform(x)
+    perplexity = min(30.0, (len(x) - 1) / 3)
+    init = "pca" if dimensions >= 2 else "random"
+    # One thread: the threads of so small a problem mostly wait for each other on a busy machine.
+    with ThreadpoolController().limit(limits=1):
+        return TSNE(perplexity=perplexity, init=init, random_state=seed).fit_transform(x)
+
+
+def embedding_map(
+    points: np.ndarray, labels: np.ndarray, classes: Sequence[str], *, dark: bool = False
+) -> bytes:
+    """Points on a plane, coloured by class.
+
+    Args:
+      points: [N, 2], as `embed_2d` gives them.
+      labels: int [N].
+      classes: their names; up to twenty are listed beside the map.
+      dark: whether the figure goes on a dark page.
+
+    Returns:
+      PNG bytes.
+    """
+    import matplotlib
+
+    figure = _canvas(5.6, 5.4)
+    axes = figure.add_subplot()
+    ink = _style(axes, dark)
+    listed = len(classes) <= 20
+    name = "tab10" if len(classes) <= 10 else "tab20" if listed else "hsv"
+    colours = matplotlib.colormaps[name]
+    for index, title in enumerate(classes):
+        chosen = np.asarray(labels) == index
+        colour = colours(index) if listed else colours(index / len(classes))
+        axes.scatter(*points[chosen].T, s=12, color=colour, linewidths=0, label=title)
+    axes.set(xticks=[], yticks=[], aspect="equal")
+    axes.margins(0.02)
+    axes.grid(visible=False)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    if listed:
+        figure.legend(
+            loc="outside lower center",
+            ncols=min(5, len(classes)),
+            frameon=False,
+            labelcolor=ink,
+            fontsize=10,
+            markerscale=2,
+            handletextpad=0.1,
+        )
+    return _png(figure)
+
+
+def _canvas(width: float, height: float) -> Figure:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _style(axes: Axes, dark: bool) -> str:
+    ink, rule = ("#d7dae0", "#4a4f58") if dark else ("#30343b", "#d5d8dd")
+    axes.patch.set_alpha(0)
+    axes.grid(color=rule, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=ink, labelsize=10, length=0)
+    axes.xaxis.label.set_size(11)
+    axes.yaxis.label.set_size(11)
+    axes.xaxis.label.set_color(ink)
+    axes.yaxis.label.set_color(ink)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(rule)
+    return ink
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=150, transparent=True)
+    return buffer.getvalue()
+
+
+def _image_rows(rows: Mapping[str, np.ndarray]) -> bytes:
+    count = max(len(images) for images in rows.values())
+    figure = _canvas(0.95 * count + 0.4, 0.97 * len(rows) + 0.1)
+    grid = figure.subplots(len(rows), count, squeeze=False)
+    for row, (name, images) in enumerate(rows.items()):
+        for column in range(count):
+            _show(grid[row, column], images[column] if column < len(images) else None)
+        grid[row, 0].set_ylabel(name, color=GREY, fontsize=10)
+    return _png(figure)
+
+
+def _show(axes: Axes, image: np.ndarray | None) -> None:
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.patch.set_alpha(0)
+    if image is None:
+        return
+    image = np.clip(np.asarray(image, dtype=np.float32), 0, 1)
+    if image.shape[-1] == 1:
+        image = np.repeat(image, 3, axis=-1)
+    axes.imshow(image, interpolation="nearest")
+
+
+def _shorten(name: str, length: int = 12) -> str:
+    return name if len(name) <= length else name[: length - 1] + "…"
+
+
+def _running_median(values: np.ndarray, window: int) -> np.ndarray:
+    half = window // 2
+    padded = np.pad(values, half, mode="edge")
+    return np.median(np.lib.stride_tricks.sliding_window_view(padded, window), axis=-1)

@@ -1,0 +1,244 @@
+"""The page of a run: its table, its curves, what the encoder saw and what it made of it."""
+
+from __future__ import annotations
+
+import functools
+import json
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jssl.augmentations.compose import Pipeline, Views
+from jssl.data.source import Source, Splits, SubsetSource
+from jssl.evaluation.knn import neighbours
+from jssl.evaluation.protocol import Result
+from jssl.reporting import figures
+from jssl.reporting.page import Figure, themed, write_report
+from jssl.reporting.writer import read_metrics
+from jssl.run import Run, read_record
+from jssl.state import TrainState
+from jssl.train import Program
+
+_SHOWN = 8
+_MAPPED = 1000
+
+
+def write_run_page(
+    run: Run, program: Program, state: TrainState, splits: Splits, result: Result | None
+) -> Path:
+    """Writes `report.html` into the run's folder.
+
+    Args:
+      run: the run.
+      program: the compiled experiment.
+      state: the state to show.
+      splits: the data.
+      result: what evaluation found, if anything.
+
+    Returns:
+      The page's path.
+    """
+    record = read_record(run.folder)
+    metrics = read_metrics(run.folder)
+    pictures = _curves(metrics)
+    if _is_image(splits.train, program.experiment.preprocess.field):
+        pictures |= _views(program, splits.train)
+        pictures |= _reconstructions(program, state, splits.test)
+    if result is not None:
+        pictures |= _embeddings(program, state, splits)
+    losses = [row["loss"] for row in metrics if "loss" in row]
+    published = run.experiment.expected
+    folder = run.folder / "figures"
+    folder.mkdir(exist_ok=True)
+    for name, picture in pictures.items():
+        if isinstance(picture.image, bytes):
+            (folder / f"{name.lower().replace(' ', '_')}.png").write_bytes(picture.image)
+    return write_report(
+        run.folder,
+        title=run.experiment.name,
+        summary={
+            "method": type(run.experiment.method).__name__,
+            "family": run.experiment.family,
+            "paper": run.experiment.paper,
+            "steps": f"{int(state.step)} of {program.steps}",
+            "global batch": run.experiment.batch_size,
+            "seed": run.seed,
+            "final loss": f"{losses[-1]:.4f}" if losses else "none recorded",
+            "hardware": record["hardware"],
+            "command": record["command"],
+            **{f"published {name}": f"{value:g} ({source})" for name, value, source in published},
+        },
+        result_table=None if result is None else result.table(),
+        figures=pictures,
+        alarms=_alarms(run),
+        config=_config(record),
+    )
+
+
+def _alarms(run: Run) -> Sequence[str]:
+    """What the collapse alarm said; see `jssl/verdicts.py`."""
+    if not run.alarms.exists():
+        return ()
+    try:
+        found = json.loads(run.alarms.read_text())
+        return [f"{alarm['sentence']}. Last seen at step {alarm['last_step']}." for alarm in found]
+    except (ValueError, KeyError, TypeError):
+        return [f"{run.alarms.name} is damaged and was not read"]
+
+
+def _config(record: Mapping[str, Any]) -> str:
+    text = json.dumps(record["experiment"], indent=1)
+    versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+    return text + "\n\n" + textwrap.fill(f"versions: {versions}", 100)
+
+
+def _curves(metrics: Sequence[Mapping[str, float]]) -> dict[str, Figure]:
+    pictures = {}
+    loss = [(row["step"], row["loss"]) for row in metrics if "loss" in row]
+    if loss:
+        pictures["Loss"] = themed(
+            figures.curves,
+            {"loss": loss},
+            ylabel="loss",
+            caption="Training loss over optimizer steps.",
+            alt=f"Loss curve, from {loss[0][1]:.3g} to {loss[-1][1]:.3g}.",
+        )
+    probe = [(row["step"], row["validation_knn"]) for row in metrics if "validation_knn" in row]
+    if probe:
+        pictures["Validation probe"] = themed(
+            figures.curves,
+            {"20-NN": probe},
+            ylabel="accuracy on validation",
+            percent=True,
+            caption="20-NN accuracy on a part of the validation split while training.",
+            alt=f"Probe curve, ending at {100 * probe[-1][1]:.1f} %.",
+        )
+    return pictures
+
+
+def _is_image(source: Source, field: str) -> bool:
+    shape = np.shape(source[0].get(field, ()))
+    return len(shape) == 3 and shape[-1] in (1, 3)
+
+
+def _views(program: Program, source: Source) -> dict[str, Figure]:
+    experiment = program.experiment
+    index = np.arange(min(_SHOWN, len(source)))
+    batch = {**source[index], "index": index.astype(np.int32)}
+    made = jax.jit(experiment.views)(jax.random.key(0), batch)
+    shown = {}
+    for name, value in made.items():
+        value = value["image"] if isinstance(value, Mapping) and "image" in value else value
+        if isinstance(value, Mapping):
+            continue
+        pipeline = _pipeline(experiment.views, name)
+        for i, one in enumerate(_draws(np.asarray(value))):
+            label = name if np.ndim(value) == 4 else f"{name} {i + 1}"
+            if one.ndim == 4 and one.shape[-1] in (1, 3):
+                shown[label] = displayable(one, pipeline)
+    if not shown:
+        return {}
+    originals = np.asarray(batch[experiment.preprocess.field], np.float32) / 255.0
+    return {
+        "Views": Figure(
+            figures.view_grid(originals, shown),
+            caption="Eight training images and the augmented views the method sees.",
+            alt=f"Grid of originals and of the views {', '.join(shown)}.",
+        )
+    }
+
+
+def _draws(value: np.ndarray) -> list[np.ndarray]:
+    """[B, H, W, C] as one view; [B, V, H, W, C] as V of them, at most four."""
+    return [value] if value.ndim < 5 else [value[:, i] for i in range(min(value.shape[1], 4))]
+
+
+def _pipeline(views: Views, name: str) -> Any:
+    return dict(views.entries)[name]
+
+
+def displayable(images: np.ndarray, pipeline: Any) -> np.ndarray:
+    """Undoes a pipeline's normalisation, so that images can be looked at.
+
+    Args:
+      images: float [B, H, W, C].
+      pipeline: what made them.
+
+    Returns:
+      float32 [B, H, W, C] in [0, 1].
+    """
+    mean, std = _statistics(pipeline)
+    return np.clip(np.asarray(images, np.float32) * std + mean, 0.0, 1.0)
+
+
+def _statistics(node: Any) -> tuple[np.ndarray, np.ndarray]:
+    inner = getattr(node, "entry", getattr(node, "inner", node))
+    ops = inner.ops if isinstance(inner, Pipeline) else ()
+    for op in ops:
+        if isinstance(op, functools.partial) and op.func.__name__ == "normalise":
+            return np.asarray(op.keywords["mean"]), np.asarray(op.keywords["std"])
+    return np.zeros(1), np.ones(1)
+
+
+def _reconstructions(program: Program, state: TrainState, source: Source) -> dict[str, Figure]:
+    experiment = program.experiment
+    index = np.arange(min(_SHOWN, len(source)))
+    batch = {**source[index], "index": index.astype(np.int32)}
+
+    def rebuild(state: TrainState, batch: Any) -> Any:
+        views = experiment.views(jax.random.key(0), batch)
+        method = experiment.method
+        return method.reconstruct(program.net, state.params, state.stats, state.memory, views)
+
+    parts = jax.jit(rebuild)(state, batch)
+    if parts is None:
+        return {}
+    image = next(iter(dict(experiment.views.entries).values()))
+    shown = {name: displayable(np.asarray(part), image) for name, part in parts.items()}
+    return {
+        "Reconstructions": Figure(
+            figures.reconstruction_grid(shown["input"], shown["reconstruction"], shown["original"]),
+            caption="Test images: what the encoder saw, the decoder's answer for the hidden "
+            "patches, and the original.",
+            alt="Rows of masked inputs, reconstructions and originals.",
+        )
+    }
+
+
+def _embeddings(program: Program, state: TrainState, splits: Splits) -> dict[str, Figure]:
+    from jssl.session import features
+
+    test = SubsetSource(splits.test, np.arange(min(len(splits.test), _MAPPED)))
+    embedded, labels = features(program, state, test)
+    points = figures.embed_2d(embedded)
+    pictures = {
+        "Embedding map": themed(
+            figures.embedding_map,
+            points,
+            labels,
+            splits.classes,
+            caption="Test features by t-SNE, coloured by class (the method never saw a class).",
+            alt=f"Scatter of {len(points)} test features in {len(splits.classes)} classes.",
+        )
+    }
+    field = program.experiment.preprocess.field
+    if not _is_image(splits.test, field):
+        return pictures
+    queries = np.arange(min(6, len(labels)))
+    rest = np.arange(len(queries), len(labels))
+    if len(rest) >= 5:
+        _, found = neighbours(embedded[rest], embedded[queries], 5)
+        found = rest[np.asarray(found)]
+        images = np.asarray(test[np.arange(len(labels))][field], np.float32) / 255.0
+        pictures["Nearest neighbours"] = Figure(
+            figures.neighbour_grid(
+                images[queries], images[found], labels[queries], labels[found], splits.classes
+            ),
+            caption="Test images and their five nearest neighbours in the test split.",
+            alt="Rows of a query and its five neighbours, framed by whether the class agrees.",
+        )
+    return pictures

@@ -1,0 +1,172 @@
+"""Metrics on disk: `metrics.jsonl` for programs, TensorBoard events for people."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from jssl.errors import UserError
+
+FILE = "metrics.jsonl"
+EVENTS = "tensorboard"
+# Strict JSON has no NaN: these strings stand for what float() reads back.
+_WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+
+
+class MetricsWriter:
+    """Appends one JSON line a record, and the same scalars to TensorBoard.
+
+    A line is handed to the operating system whole and at once, so a killed process loses at most
+    the line it was writing. Opening the file repairs such a line.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        resume_step: int | None = None,
+        tensorboard: bool = True,
+        enabled: bool = True,
+    ) -> None:
+        """Opens the run's metrics, keeping what still holds.
+
+        Args:
+          folder: the run's folder; made if missing.
+          resume_step: the number of steps in the restored state: records of later steps are
+            dropped, since those steps run again. None keeps all records.
+          tensorboard: whether to write events too, into `folder/tensorboard`.
+          enabled: False makes every call do nothing, for all processes but the first.
+
+        Raises:
+          UserError: a line of metrics.jsonl other than the last is damaged.
+        """
+        self._file = self._events = None
+        if not enabled:
+            return
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / FILE
+        if path.exists():
+            _repair(path, resume_step)
+        self._file = path.open("a", encoding="utf-8")
+        if tensorboard:
+            from tensorboardX import SummaryWriter
+
+            purge = None if resume_step is None else resume_step + 1
+            self._events = SummaryWriter(str(folder / EVENTS), purge_step=purge, flush_secs=30)
+
+    def write(self, step: int, metrics: Mapping[str, Any]) -> None:
+        """Writes one record.
+
+        Args:
+          step: updates done so far.
+          metrics: scalars by name (a device array is fetched here). "step" and "time" (seconds
+            since 1970) are added.
+        """
+        if self._file is None:
+            return
+        scalars = {name: _scalar(value) for name, value in metrics.items()}
+        record = {"step": int(step), "time": round(time.time(), 3), **scalars}
+        line = json.dumps({k: _strict(v) for k, v in record.items()}, allow_nan=False)
+        self._file.write(line + "\n")
+        self._file.flush()
+        if self._events is not None:
+            for name, value in scalars.items():
+                self._events.add_scalar(name, value, int(step))
+
+    def flush(self) -> None:
+        """Brings TensorBoard's events to disk (metrics.jsonl always is)."""
+        if self._events is not None:
+            self._events.flush()
+
+    def close(self) -> None:
+        """Closes both files; a second call does nothing."""
+        if self._file is not None:
+            self._file.close()
+        if self._events is not None:
+            self._events.close()
+        self._file = self._events = None
+
+    def __enter__(self) -> Self:
+        """Returns itself, to be closed at the end of the block."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Closes both files."""
+        self.close()
+
+
+def read_metrics(path: Path) -> list[dict[str, float]]:
+    """Reads the records of a run, in the order they were written.
+
+    Args:
+      path: the run's folder, or its metrics.jsonl.
+
+    Returns:
+      One dictionary a record: "step" int, "time" and the metrics float. A last line that was cut
+      short is left out.
+
+    Raises:
+      UserError: there is no such file, or a line other than the last is damaged.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / FILE
+    if not path.is_file():
+        raise UserError(
+            f"there are no metrics at {path}: give the folder of a run that has trained"
+        )
+    return [record for record, _ in _parse(path)]
+
+
+def _repair(path: Path, resume_step: int | None) -> None:
+    """Rewrites the file without its torn last line and without the steps that run again."""
+    before = path.read_bytes()
+    kept = [
+        line
+        for record, line in _parse(path)
+        if resume_step is None or record["step"] <= resume_step
+    ]
+    after = b"".join(line + b"\n" for line in kept)
+    if after != before:
+        partial = path.with_name(path.name + ".partial")
+        partial.write_bytes(after)
+        partial.replace(path)
+
+
+def _parse(path: Path) -> list[tuple[dict[str, float], bytes]]:
+    # A record is whole only with its newline, whatever its text looks like ("1" of "12" is JSON).
+    *lines, _torn = path.read_bytes().split(b"\n")
+    records = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            record = json.loads(line)
+            record = {k: _WORDS[v] if isinstance(v, str) else v for k, v in record.items()}
+            record["step"] = int(record["step"])
+        except (ValueError, KeyError, TypeError, AttributeError):
+            # A lost power supply can leave a newline after a torn line.
+            if number == len(lines):
+                break
+            raise UserError(
+                f"line {number} of {path} is not a record of metrics: delete that line to go on"
+            ) from None
+        records.append((record, line))
+    return records
+
+
+def _scalar(value: Any) -> float | int:
+    return value if type(value) is int else float(value)
+
+
+def _strict(value: float | int) -> float | int | str:
+    return value if math.isfinite(value) else str(float(value))

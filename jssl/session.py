@@ -1,0 +1,240 @@
+"""The three verbs of the command line on a run: train it, evaluate it, report it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from jssl import sharding
+from jssl.checkpoint import Checkpoints
+from jssl.data.source import Source, Splits, SubsetSource, fingerprint
+from jssl.errors import UserError
+from jssl.evaluation.arrays import FeatureSplits, Labelled
+from jssl.evaluation.features import extract, raw_features
+from jssl.evaluation.knn import knn_accuracy
+from jssl.evaluation.protocol import Protocol, Result, evaluate_features
+from jssl.loop import Finished, Options, fit, prepare
+from jssl.run import Run, command
+from jssl.state import TrainState
+from jssl.train import Program
+
+Say = Callable[[str], None]
+
+_PROBE = (2048, 1024)  # most training and validation examples in an online probe
+
+
+def train(run: Run, options: Options, *, evaluate: bool = True, say: Say = print) -> Finished:
+    """Trains a run to its end; then evaluates it and writes its page.
+
+    Args:
+      run: the run.
+      options: how it is carried out.
+      evaluate: False to train only.
+      say: prints a line.
+
+    Returns:
+      What the loop returned.
+
+    Raises:
+      UserError: see `jssl.loop.fit`.
+    """
+    say = say if jax.process_index() == 0 else lambda line: None
+    finished = fit(run, options, probe=online_probe, say=say)
+    if not finished.complete:
+        say(
+            f"stopped at step {int(finished.state.step)} of {finished.program.steps}, saved; the "
+            "same command goes on from there"
+        )
+    elif evaluate:
+        result = _measure(run, finished.program, finished.state, finished.splits, say)
+        _page(run, finished.program, finished.state, finished.splits, result, say)
+    return finished
+
+
+def evaluate(run: Run, options: Options | None = None, *, say: Say = print) -> Result:
+    """Evaluates the newest checkpoint of a run and writes `results.json`.
+
+    Args:
+      run: the run.
+      options: devices to use.
+      say: prints a line.
+
+    Returns:
+      The result.
+
+    Raises:
+      UserError: if the run has no checkpoint.
+    """
+    program, state, splits = restore(run, options or Options(), say=say)
+    return _measure(run, program, state, splits, say)
+
+
+def report(run: Run, options: Options | None = None, *, say: Say = print) -> Path:
+    """Writes `report.html` of a run from its newest checkpoint, evaluating it if need be.
+
+    Args:
+      run: the run.
+      options: devices to use.
+      say: prints a line.
+
+    Returns:
+      The page.
+
+    Raises:
+      UserError: if the run has no checkpoint.
+    """
+    program, state, splits = restore(run, options or Options(), say=say)
+    result = _saved_result(run, say) or _measure(run, program, state, splits, say)
+    return _page(run, program, state, splits, result, say)
+
+
+def _saved_result(run: Run, say: Say) -> Result | None:
+    if not run.results.exists():
+        return None
+    try:
+        return Result.from_json(run.results.read_text())
+    except (UserError, OSError, UnicodeDecodeError) as error:
+        say(f"warning: {run.results} cannot be read ({error}); the run is evaluated again")
+        return None
+
+
+def restore(
+    run: Run, options: Options, *, step: int | None = None, say: Say = print
+) -> tuple[Program, TrainState, Splits]:
+    """The program, a saved state and the data of a run.
+
+    Args:
+      run: the run.
+      options: how it is carried out. Without a number of devices, as many are used as divide
+        the batch of the run, which may have been trained on another machine.
+      step: of the checkpoint; None for the newest.
+      say: prints a line.
+
+    Returns:
+      (program, state, splits).
+
+    Raises:
+      UserError: if there is no whole checkpoint.
+    """
+    if options.devices is None and jax.process_count() == 1:
+        batch = run.experiment.batch_size
+        counts = range(options.fsdp, jax.device_count() + 1, options.fsdp)
+        options = dataclasses.replace(
+            options, devices=max((n for n in counts if batch % n == 0), default=None)
+        )
+    program, splits = prepare(run, options)
+    checkpoints = Checkpoints(run.checkpoints)
+    try:
+        state, problems = checkpoints.restore(program.abstract_state, step)
+    finally:
+        checkpoints.close()
+    for problem in problems:
+        say(f"warning: {problem}; the previous one is used")
+    if state is None:
+        raise UserError(f"{run.folder} has no checkpoint yet: train it first")
+    return program, state, splits
+
+
+def features(
+    program: Program, state: TrainState, source: Source, *, batch_size: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pooled features and labels of every example of a source, in order.
+
+    Args:
+      program: the compiled experiment.
+      state: whose encoder is used.
+      source: the examples.
+      batch_size: examples at a time; None for the training batch, 256 at most.
+
+    Returns:
+      (features float32 [N, D], labels int [N]).
+    """
+    pipeline = program.experiment.preprocess
+    view = jax.jit(jax.vmap(lambda x: pipeline(None, {pipeline.field: x})))
+    size = batch_size or min(program.experiment.batch_size, 256)
+    size = -(-size // program.mesh.size) * program.mesh.size
+    return extract(
+        lambda x: program.encode(state, x),
+        source,
+        batch_size=size,
+        preprocess=lambda batch: np.asarray(view(batch[pipeline.field])),
+        sharding=sharding.batch_sharding(program.mesh),
+    )
+
+
+def online_probe(program: Program, state: TrainState, splits: Splits) -> dict[str, float]:
+    """kNN accuracy on the validation split, from a part of the training split; cheap.
+
+    Args:
+      program: the compiled experiment.
+      state: whose encoder is used.
+      splits: the data; the test split is not touched.
+
+    Returns:
+      {"validation_knn": accuracy in [0, 1]}, or {} where there are no labels.
+    """
+    if "label" not in splits.train[0] or not len(splits.validation):
+        return {}
+    parts = [
+        SubsetSource(source, np.arange(min(len(source), most)))
+        for source, most in zip((splits.train, splits.validation), _PROBE, strict=True)
+    ]
+    bank, queries = (features(program, state, part) for part in parts)
+    k = min(20, len(bank[0]))
+    return {"validation_knn": knn_accuracy(*bank, *queries, ks=(k,))[k]}
+
+
+def _measure(
+    run: Run, program: Program, state: TrainState, splits: Splits, say: Say
+) -> Result | None:
+    if "label" not in splits.train[0]:
+        say("the data has no labels: nothing to evaluate")
+        return None
+    say("evaluating: trained, untrained and raw input")
+    parts = (splits.train, splits.validation, splits.test)
+    untrained = program.init(program.root_key(run.seed))
+
+    def rows(read: Callable[[Source], tuple[np.ndarray, np.ndarray]]) -> FeatureSplits:
+        return FeatureSplits(*(Labelled(*read(part)) for part in parts))
+
+    field = program.experiment.preprocess.field
+    table = {
+        "trained": rows(lambda part: features(program, state, part)),
+        "untrained": rows(lambda part: features(program, untrained, part)),
+        f"raw {field}": rows(lambda part: raw_features(part, field=field)),
+    }
+    names = ("train", "validation", "test")
+    if jax.process_index():
+        return None
+    result = evaluate_features(
+        table,
+        protocol=Protocol(),
+        seeds={"training": run.seed},
+        fingerprints={n: fingerprint(part) for n, part in zip(names, parts, strict=True)},
+        command=command(),
+    )
+    result.save(run.results)
+    say(result.markdown())
+    return result
+
+
+def _page(
+    run: Run,
+    program: Program,
+    state: TrainState,
+    splits: Splits,
+    result: Result | None,
+    say: Say,
+) -> Path | None:
+    from jssl.reporting.run_page import write_run_page
+
+    if jax.process_count() > 1:
+        say(f"write the page with: jssl report {run.folder}")
+        return None
+    page = write_run_page(run, program, state, splits, result)
+    say(f"page: {page}")
+    return page

@@ -1,0 +1,84 @@
+"""Methods broken in one place each, for `jssl.testing.faults` to show that the alarm notices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jssl.methods.base import apply
+from jssl.methods.contrastive.simclr import SimCLR
+from jssl.methods.distillation.byol import BYOL
+from jssl.methods.masked.mae import MAE
+from jssl.methods.siamese import Siamese
+
+Array = jax.Array
+Pair = tuple[jax.Array, jax.Array]
+Result = tuple[dict[str, jax.Array], Any]
+
+
+class NoStopGradient(BYOL):
+    """The target comes from the student itself, gradient and all."""
+
+    def forward(
+        self, net: Any, params: Any, stats: Any, memory: Any, views: Any, *, rng: Any, clock: Any
+    ) -> Result:
+        outputs = {}
+        for name in ("a", "b"):
+            (target, _), stats = apply(net, params, stats, views[name], rng=rng)
+            outputs[f"prediction_{name}"] = outputs[f"target_{name}"] = target
+        return outputs, stats
+
+
+class NoPredictor(BYOL):
+    """The student's projection itself is regressed onto the teacher's."""
+
+    def net(self, encoder: Any) -> Siamese:
+        return super().net(encoder).clone(predictor=None)
+
+
+class _Changed(SimCLR):
+    def change(self, a: Array, b: Array) -> Pair:
+        raise NotImplementedError
+
+    def forward(self, *args: Any, **kwargs: Any) -> Result:
+        outputs, stats = super().forward(*args, **kwargs)
+        a, b = self.change(outputs["a"], outputs["b"])
+        return {"a": a, "b": b}, stats
+
+
+class ZeroProjector(_Changed):
+    """A head that gives nothing."""
+
+    def change(self, a: Array, b: Array) -> Pair:
+        return 0.0 * a, 0.0 * b
+
+
+class OneDimension(_Changed):
+    """All dimensions of the projection are the first one."""
+
+    def change(self, a: Array, b: Array) -> Pair:
+        return jnp.broadcast_to(a[:, :1], a.shape), jnp.broadcast_to(b[:, :1], b.shape)
+
+
+class Detached(_Changed):
+    """A stopped gradient too many."""
+
+    def change(self, a: Array, b: Array) -> Pair:
+        return jax.lax.stop_gradient(a), jax.lax.stop_gradient(b)
+
+
+class WrongPairs(_Changed):
+    """Each positive is the view of another example."""
+
+    def change(self, a: Array, b: Array) -> Pair:
+        return a, jnp.roll(b, 1, axis=0)
+
+
+class DeadDecoder(MAE):
+    """A decoder that always gives zeros."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Result:
+        outputs, stats = super().forward(*args, **kwargs)
+        return {**outputs, "prediction": 0.0 * outputs["prediction"]}, stats

@@ -1,0 +1,261 @@
+"""Checks of what a method computes, on one batch; see `jssl.testing.conformance`."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jssl.state import paths
+from jssl.testing.bench import Bench, Outcome, host, relative
+from jssl.testing.shadow import directional_derivatives
+
+_EXACT = 1e-5  # how far two float32 sums of the same numbers may differ
+
+
+def permutation(bench: Bench) -> Outcome:
+    """The order of the examples is of no account."""
+    if not bench.method.permutable:
+        return Outcome(None, sentence="declared to depend on the order of the examples")
+    order = np.random.default_rng(0).permutation(bench.experiment.batch_size)
+    mixed = {name: x[order] for name, x in bench.outputs.items()}
+    return _same(bench.loss(bench.outputs), bench.loss(mixed), "in another order of the examples")
+
+
+def view_symmetry(bench: Bench) -> Outcome:
+    """Swapping the declared views changes nothing."""
+    names = bench.method.symmetric_views
+    if not names:
+        return Outcome(None, sentence="no symmetric views are declared")
+    a, b = names
+    swapped = {**bench.views, a: bench.views[b], b: bench.views[a]}
+    outputs = bench.forward(bench.state.params, bench.state.memory, swapped)
+    return _same(bench.loss(bench.outputs), bench.loss(outputs), f"with {a} and {b} swapped")
+
+
+def coupling(bench: Bench) -> Outcome:
+    """A loss that does not couple examples is the mean over the parts of the batch."""
+    if bench.method.couples_batch:
+        return Outcome(None, sentence="declared to couple the batch")
+    half = bench.experiment.batch_size // 2
+    parts = [
+        {name: x[rows] for name, x in bench.outputs.items()}
+        for rows in (slice(0, half), slice(half, 2 * half))
+    ]
+    mean = sum(float(bench.loss(part)) for part in parts) / 2
+    return _same(bench.loss(bench.outputs), mean, "as the mean of the losses of its two halves")
+
+
+def memory_order(bench: Bench) -> Outcome:
+    """Memory is read before it is updated: what a step overwrites still counts in its loss."""
+    state = bench.state
+    step = jax.jit(bench.objective)
+    loss, after = step(bench.outputs, state.memory)
+    before, after = host(state.memory), host(after)
+    widths = {x.shape[-1]: np.asarray(x, np.float32) for x in bench.floats().values()}
+    draw, checked = np.random.default_rng(0), []
+    for name, old in before.items():
+        if old.ndim < 2 or not np.issubdtype(old.dtype, np.floating) or name not in after:
+            continue
+        kept = {row.tobytes() for row in after[name]}
+        gone = np.asarray([row.tobytes() not in kept for row in old])
+        if not gone.any() or gone.all():
+            continue  # not a queue: all of it changes, or none
+        fillings = [draw.normal(size=old[gone].shape).astype(old.dtype)]
+        if old.shape[-1] in widths:  # rows that lookups are sure to find
+            found = widths[old.shape[-1]].reshape(-1, old.shape[-1])
+            found = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+            fillings.append(np.resize(found, old[gone].shape).astype(old.dtype))
+        losses = []
+        for filling in fillings:
+            values = old.copy()
+            values[gone] = filling
+            losses.append(float(step(bench.outputs, _put(state.memory, name, values))[0]))
+        checked.append(name)
+        if all(value == float(loss) for value in losses):
+            return Outcome(
+                False,
+                "no influence",
+                f"the rows of {name} that a step overwrites have no influence on its loss: it is "
+                "updated before it is read",
+            )
+    return Outcome(True if checked else None, ", ".join(checked), "" if checked else "no queue")
+
+
+def finite_differences(bench: Bench) -> Outcome:
+    """Gradients of the objective against central differences in float64."""
+    point = bench.floats()
+    rest = {k: x for k, x in bench.outputs.items() if k not in point}
+    draw = np.random.default_rng(0)
+    directions = [[draw.normal(size=x.shape) for x in point.values()] for _ in range(4)]
+    _, slope = bench.loss_and_slope(point)
+    slopes = [np.asarray(slope[k], np.float64) for k in point]
+    size = max(np.sqrt(sum(float(np.sum(s * s)) for s in slopes)), 1e-12)
+
+    def loss(*values: jax.Array) -> jax.Array:
+        return bench.objective({**rest, **dict(zip(point, values, strict=True))})[0]
+
+    exact = directional_derivatives(loss, list(point.values()), directions)
+    ours = [sum(float(np.sum(s * v)) for s, v in zip(slopes, d, strict=True)) for d in directions]
+    worst = max(abs(a - b) for a, b in zip(exact, ours, strict=True)) / size
+    if worst < 1e-3:
+        return Outcome(True, f"{worst:.1e}")
+    return Outcome(
+        False, f"{worst:.1e}", "the gradient of the objective is not that of its finite differences"
+    )
+
+
+def scale(bench: Bench) -> Outcome:
+    """Declared outputs can be scaled freely; any can be scaled without a number getting lost."""
+    point, free = bench.floats(), bench.method.scale_invariant
+    base = float(bench.loss(bench.outputs))
+    for factor in (1e-3, 1e3):
+        for name in point:
+            value, slope = bench.loss_and_slope({**point, name: point[name] * factor})
+            if not _finite(value, slope):
+                return Outcome(False, "not finite", f"{name} times {factor:g} gives {value}")
+            if name in free and relative(base, value) > 1e-4:
+                return Outcome(
+                    False,
+                    f"{relative(base, value):.1e}",
+                    f"{name} is declared scale_invariant, and times {factor:g} the loss goes from "
+                    f"{base:.6g} to {float(value):.6g}",
+                )
+    return Outcome(True, "exact" if free else "finite")
+
+
+def temperature(bench: Bench) -> Outcome:
+    """Every temperature may be small or large; a large one gives the declared trivial loss."""
+    method = bench.method
+    names = [
+        field.name
+        for field in dataclasses.fields(method)
+        if "temperature" in field.name and isinstance(getattr(method, field.name), float)
+    ]
+    if not names:
+        return Outcome(None, sentence="it has no temperature")
+    for name in names:
+        for value in (1e-3, 1e3):
+            other = dataclasses.replace(method, **{name: value})
+
+            def loss(x: dict, other: object = other) -> jax.Array:
+                rest = {k: v for k, v in bench.outputs.items() if k not in x}
+                key, clock = jax.random.key(3), bench.program.clock(5)
+                return other.objective({**rest, **x}, bench.state.memory, rng=key, clock=clock)[0]
+
+            found, slope = jax.jit(jax.value_and_grad(loss))(bench.floats())
+            if not _finite(found, slope):
+                return Outcome(False, "not finite", f"{name}={value:g} gives a loss of {found}")
+    # Asked of the copy with the large temperature: in some losses the value grows with it.
+    trivial = other.monitor(bench.outputs, bench.state.params, bench.state.memory).trivial_loss
+    if len(names) == 1 and trivial is not None and relative(found, trivial) > 1e-2:
+        return Outcome(
+            False,
+            f"{float(found):.4g}",
+            f"{names[0]}=1000 gives {float(found):.4g}, and the declared trivial loss is {trivial}",
+        )
+    return Outcome(True, "finite")
+
+
+def precision(bench: Bench) -> Outcome:
+    """bfloat16 outputs are computed on in float32."""
+    point = bench.floats()
+    low = {**bench.outputs, **{k: x.astype(jnp.bfloat16) for k, x in point.items()}}
+    rounded = {**bench.outputs, **{k: low[k].astype(jnp.float32) for k in point}}
+    loss = bench.loss(low)
+    if loss.dtype != jnp.float32:
+        return Outcome(False, str(loss.dtype), f"the loss of bfloat16 outputs is {loss.dtype}")
+    return _same(bench.loss(rounded), loss, "for the same numbers in bfloat16")
+
+
+def extremes(bench: Bench) -> Outcome:
+    """No NaN from inputs that training can produce."""
+    point = bench.floats()
+    changes = {
+        "zeros": lambda x: jnp.zeros_like(x),
+        "equal rows": lambda x: jnp.broadcast_to(x[:1], x.shape),
+        "1e6 times larger": lambda x: 1e6 * x,
+        "1e-20 times as large": lambda x: 1e-20 * x,
+    }
+    for label, change in changes.items():
+        value, slope = bench.loss_and_slope({k: change(x) for k, x in point.items()})
+        if not _finite(value, slope):
+            where = [k for k, g in slope.items() if not bool(jnp.isfinite(g).all())]
+            return Outcome(
+                False,
+                "not finite",
+                f"outputs with {label} give a loss of {float(value)}; gradients that are not "
+                f"finite: {', '.join(where) or 'none'}",
+            )
+    return Outcome(True, "finite")
+
+
+def reached(bench: Bench) -> Outcome:
+    """The gradient is finite and reaches every parameter that is not declared unreached."""
+    slopes = host(bench.slopes[0])
+    bad = [name for name, g in slopes.items() if not np.isfinite(g).all()]
+    if bad:
+        return Outcome(False, "not finite", f"the gradient of {bad[0]} is not finite")
+    free = bench.method.unreached
+    dead = [
+        name
+        for name, g in slopes.items()
+        if not g.any() and not any(re.search(pattern, name) for pattern in free)
+    ]
+    if dead:
+        return Outcome(
+            False,
+            f"{len(dead)} of {len(slopes)}",
+            f"no gradient reaches {', '.join(dead[:3])}: a stop-gradient too many, or declare it "
+            "in `unreached`",
+        )
+    return Outcome(True, f"{len(slopes)} leaves")
+
+
+def stopped(bench: Bench) -> Outcome:
+    """No gradient flows into the memory that `forward` reads, nor through declared targets."""
+    _, memory, through = bench.slopes
+    leaks = [i for i, g in enumerate(memory) if bool(jnp.any(g != 0))]
+    if leaks:
+        names = [
+            name
+            for name, x in paths(bench.state.memory).items()
+            if jnp.issubdtype(x.dtype, jnp.floating)
+        ]
+        return Outcome(
+            False, f"{len(leaks)} leaves", f"a gradient flows into memory/{names[leaks[0]]}"
+        )
+    leaks = [name for name, g in paths(through).items() if bool(jnp.any(g != 0))]
+    if leaks:
+        targets = ", ".join(bench.method.targets)
+        return Outcome(
+            False, f"{len(leaks)} leaves", f"a gradient reaches {leaks[0]} through {targets}"
+        )
+    if not memory and not bench.method.targets:
+        return Outcome(None, sentence="no memory and no declared targets")
+    return Outcome(True, "exact")
+
+
+def _same(a: object, b: object, how: str) -> Outcome:
+    difference = relative(a, b)
+    if difference <= _EXACT:
+        return Outcome(True, f"{difference:.1e}")
+    return Outcome(
+        False, f"{difference:.1e}", f"the loss is {float(a):.7g}, and {float(b):.7g} {how}"
+    )
+
+
+def _finite(value: jax.Array, slope: dict) -> bool:
+    return bool(jnp.isfinite(value)) and all(
+        bool(jnp.isfinite(g.astype(jnp.float32)).all()) for g in jax.tree.leaves(slope)
+    )
+
+
+def _put(tree: object, name: str, value: np.ndarray) -> object:
+    flat, structure = jax.tree_util.tree_flatten(tree)
+    index = list(paths(tree)).index(name)
+    flat[index] = jnp.asarray(value)
+    return jax.tree_util.tree_unflatten(structure, flat)

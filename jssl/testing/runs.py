@@ -1,0 +1,246 @@
+"""Short runs of an experiment on different meshes, cut in different places, and compared."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jssl import sharding
+from jssl.checkpoint import Checkpoints
+from jssl.encoders.mlp import MLP
+from jssl.encoders.resnet import ResNet
+from jssl.experiment import Experiment
+from jssl.feed import make_feed
+from jssl.optim import Optimizer
+from jssl.state import paths
+from jssl.train import Program, build
+
+
+class Trajectory(NamedTuple):
+    """What a short run leaves behind, on the host.
+
+    Attributes:
+      state: path of a leaf -> its value.
+      metrics: name -> float32 [steps].
+    """
+
+    state: dict[str, np.ndarray]
+    metrics: dict[str, np.ndarray]
+
+
+def small(experiment: Experiment, *, batch_size: int = 16) -> Experiment:
+    """A copy that compiles in seconds and whose numbers can be compared across meshes.
+
+    Everything is as in `Experiment.smoke`, and the optimizer is SGD: Adam divides gradients that
+    should be zero by their own rounding error, which makes a comparison meaningless. A ResNet is
+    replaced by an MLP with BatchNorm; methods that need tokens keep their transformer.
+
+    Args:
+      experiment: any experiment.
+      batch_size: global batch size.
+
+    Returns:
+      The copy.
+    """
+    experiment = experiment.smoke()
+    encoder = experiment.encoder
+    if isinstance(encoder, ResNet):
+        encoder = MLP(hidden=(32, 32), norm="batch")
+    return dataclasses.replace(
+        experiment,
+        encoder=encoder,
+        optimizer=Optimizer("sgd", learning_rate=0.05, scaling="none", weight_decay=1e-4),
+        batch_size=batch_size,
+        epochs=8,
+    )
+
+
+def program_of(
+    experiment: Experiment, *, devices: int = 1, fsdp: int = 1, **kwargs: Any
+) -> Program:
+    """The program of an experiment on a mesh of `devices`, of which `fsdp` share parameters."""
+    splits = experiment.data.load()
+    mesh = sharding.make_mesh(devices, fsdp)
+    return build(experiment, splits.train[0], len(splits.train), mesh, **kwargs)
+
+
+def trajectory(
+    experiment: Experiment,
+    *,
+    devices: int = 1,
+    fsdp: int = 1,
+    steps: int = 3,
+    seed: int = 0,
+    data_path: str = "device",
+    cut: Sequence[int] = (),
+    folder: Path | None = None,
+    **kwargs: Any,
+) -> Trajectory:
+    """Runs a few steps.
+
+    Args:
+      experiment: what to run.
+      devices: size of the mesh.
+      fsdp: how many of them share each parameter.
+      steps: how many steps.
+      seed: of the run.
+      data_path: "device" or "stream".
+      cut: steps at which the run is saved, forgotten and restored.
+      folder: where checkpoints go, needed for `cut`.
+      **kwargs: options of `jssl.train.build`.
+
+    Returns:
+      The final state and the metrics of every step.
+    """
+    program = program_of(experiment, devices=devices, fsdp=fsdp, **kwargs)
+    root = program.root_key(seed)
+    source = experiment.data.load().train
+    state = program.init(root)
+    records = []
+    start = 0
+    for until in [*cut, steps]:
+        options = {"path": data_path, "workers": 0, "chunk": steps}
+        feed = make_feed(program, source, seed=seed, root=root, start=start, **options)
+        state, record = feed.advance(state, start, until - start)
+        records.append(record())
+        feed.close()
+        start = until
+        if until != steps:
+            checkpoints = Checkpoints(folder)
+            checkpoints.save(state)
+            checkpoints.finish()
+            del state
+            state, _ = checkpoints.restore(program.abstract_state)
+            checkpoints.close()
+    metrics = {k: np.concatenate([record[k] for record in records]) for k in records[0]}
+    leaves = {name: np.asarray(leaf) for name, leaf in paths(state).items()}
+    return Trajectory(leaves, metrics)
+
+
+def deviation(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> tuple[float, str]:
+    """Largest difference of two sets of arrays, each relative to the size of its own array.
+
+    An array far smaller than the others of its collection (the first part of its name) is measured
+    against a thousandth of the largest of them: a gradient that is zero in exact arithmetic, such
+    as that of a bias before BatchNorm, is nothing but rounding.
+
+    Args:
+      a: name -> array.
+      b: name -> array, the same names and shapes.
+
+    Returns:
+      (deviation, name): max |a - b| / size over the worst array, and its name; infinite where a
+      value is finite in one and not in the other.
+
+    Raises:
+      ValueError: if names or shapes differ.
+    """
+    if a.keys() != b.keys():
+        raise ValueError(f"the two have different leaves: {sorted(a.keys() ^ b.keys())}")
+    sizes = {name: float(np.max(np.abs(a[name]), initial=0.0)) for name in a}
+    largest: dict[str, float] = {}
+    for name, size in sizes.items():
+        group = name.split("/")[0]
+        largest[group] = max(largest.get(group, 0.0), size)
+    worst, where = 0.0, ""
+    for name in a:
+        x, y = np.asarray(a[name], np.float64), np.asarray(b[name], np.float64)
+        if x.shape != y.shape:
+            raise ValueError(f"{name} has shape {x.shape} and {y.shape}")
+        if not x.size or np.array_equal(x, y, equal_nan=True):
+            continue
+        scale = max(sizes[name], 1e-3 * largest[name.split("/")[0]], 1e-12)
+        value = float(np.max(np.abs(x - y))) / scale
+        value = value if np.isfinite(value) else np.inf
+        if value >= worst:
+            worst, where = value, name
+    return worst, where
+
+
+def compare_meshes(
+    experiment: Experiment,
+    meshes: Sequence[tuple[int, int]] = ((8, 4),),
+    *,
+    steps: int = 3,
+    **kwargs: Any,
+) -> tuple[float, str]:
+    """Largest difference between one device and other meshes, in state and metrics.
+
+    Args:
+      experiment: what to run; see `small`.
+      meshes: (devices, fsdp) pairs.
+      steps: how many steps.
+      **kwargs: options of `trajectory`.
+
+    Returns:
+      (deviation, name of the worst leaf or metric); see `deviation`.
+    """
+    reference = trajectory(experiment, steps=steps, **kwargs)
+    worst = (0.0, "")
+    for devices, fsdp in meshes:
+        other = trajectory(experiment, devices=devices, fsdp=fsdp, steps=steps, **kwargs)
+        for a, b in zip(reference, other, strict=True):
+            worst = max(worst, deviation(a, b))
+    return worst
+
+
+def compare_resumed(
+    experiment: Experiment, folder: Path, *, steps: int = 5, cut: int = 3, **kwargs: Any
+) -> list[str]:
+    """Leaves and metrics that are not the same bits after saving, forgetting and resuming.
+
+    Args:
+      experiment: what to run; see `small`.
+      folder: for the checkpoints.
+      steps: how many steps.
+      cut: the step at which the run is cut in two.
+      **kwargs: options of `trajectory`.
+
+    Returns:
+      Names of whatever differs; empty for an exact resume.
+    """
+    whole = trajectory(experiment, steps=steps, **kwargs)
+    parts = trajectory(experiment, steps=steps, cut=(cut,), folder=folder, **kwargs)
+    return [
+        name
+        for a, b in zip(whole, parts, strict=True)
+        for name in a
+        if a[name].tobytes() != b[name].tobytes()
+    ]
+
+
+def one_experiment_per_method() -> dict[str, str]:
+    """For each method that ships with the project, the name of an experiment that uses it."""
+    from jssl import experiment as registry
+
+    names = {method: name for name, method in registry.methods().items()}
+    found: dict[str, str] = {}
+    for name in registry.names():
+        method = names.get(type(registry.load(name).method))
+        if method is not None:
+            found.setdefault(method, name)
+    return found
+
+
+def gradient_of(program: Program, state: Any, batch: Any, root: jax.Array) -> Any:
+    """Gradients of the loss with respect to the parameters, for one batch."""
+    from jssl.gradients import loss_and_gradients
+
+    views_key, loss_key = jax.random.split(root)
+    views = program.experiment.views(views_key, batch)
+    return loss_and_gradients(
+        program.experiment.method,
+        program.net,
+        state.params,
+        state.stats,
+        state.memory,
+        views,
+        rng=loss_key,
+        clock=program.clock(state.step),
+        accumulate=program.accumulate,
+    )[1]

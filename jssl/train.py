@@ -1,0 +1,301 @@
+"""The train step: one for every method, compiled and sharded once, never forked.
+
+    key -> views -> loss and gradients -> optimizer -> memory -> metrics
+
+Nothing here knows a method, a modality or an objective by name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.sharding import Mesh
+
+from jssl import alarm, sharding
+from jssl.clock import Clock
+from jssl.data.device import gather
+from jssl.data.order import steps_per_epoch
+from jssl.experiment import Experiment
+from jssl.gradients import check_accumulation, loss_and_gradients
+from jssl.state import TrainState
+
+Tree = Any
+
+# Named streams of randomness, folded into the root key; the order is part of the numbers.
+_INIT, _STEPS = range(2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """An experiment bound to a data length and a mesh: everything the loop needs, compiled lazily.
+
+    Attributes:
+      experiment: what is run.
+      mesh: where it runs.
+      net: the method's Linen module around the experiment's encoder.
+      tx: the Optax transformation.
+      steps: optimizer steps of the whole run.
+      steps_per_epoch: optimizer steps in an epoch.
+      example: name -> `jax.ShapeDtypeStruct` of one example, with its "index".
+      rules: sharding rules of the state.
+      accumulate: number of micro-batches in a step.
+      approximate: whether micro-batches may keep batch statistics of their own.
+      alarm_every: steps between measurements of the collapse alarm; 0 for none.
+    """
+
+    experiment: Experiment
+    mesh: Mesh
+    net: nn.Module
+    tx: optax.GradientTransformation
+    steps: int
+    steps_per_epoch: int
+    example: dict[str, jax.ShapeDtypeStruct]
+    rules: sharding.Rules
+    accumulate: int
+    approximate: bool
+    alarm_every: int
+
+    def clock(self, step: jax.Array | int) -> Clock:
+        """Progress at a step."""
+        peak = self.experiment.optimizer.peak(self.experiment.batch_size)
+        rate = self.learning_rate(step) / peak if peak else 1.0
+        return Clock(step, self.steps, self.steps_per_epoch, rate)
+
+    def initial_state(self, root: jax.Array) -> TrainState:
+        """The state before the first step, unsharded; a pure function of the root key."""
+        method = self.experiment.method
+        views_key, params_key, memory_key = jax.random.split(jax.random.fold_in(root, _INIT), 3)
+        batch = {
+            name: jnp.zeros((2, *spec.shape), spec.dtype) for name, spec in self.example.items()
+        }
+        views = self.experiment.views(views_key, batch)
+        variables = dict(method.init(self.net, params_key, views))
+        params = variables.pop("params")
+        return TrainState(
+            step=jnp.zeros((), jnp.int32),
+            params=params,
+            opt_state=self.tx.init(params),
+            stats=variables,
+            memory=method.init_memory(memory_key, params, variables),
+        )
+
+    @functools.cached_property
+    def abstract_state(self) -> TrainState:
+        """Shapes, dtypes and shardings of the state, without computing it."""
+        shapes = jax.eval_shape(self.initial_state, jax.random.key(0))
+        check_accumulation(self.experiment.method, shapes.stats, self.accumulate, self.approximate)
+        where = sharding.state_shardings(shapes, self.mesh, self.rules)
+        return jax.tree.map(
+            lambda leaf, place: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place),
+            shapes,
+            where,
+        )
+
+    @functools.cached_property
+    def state_shardings(self) -> Tree:
+        """Pytree of `NamedSharding`, one a leaf of the state."""
+        return jax.tree.map(lambda leaf: leaf.sharding, self.abstract_state)
+
+    @functools.cached_property
+    def views_per_step(self) -> int:
+        """Augmented inputs in a global batch: arrays of floats, several where a view repeats."""
+        batch = {
+            name: jax.ShapeDtypeStruct((2, *spec.shape), spec.dtype)
+            for name, spec in self.example.items()
+        }
+        views = jax.eval_shape(self.experiment.views, jax.random.key(0), batch)
+        rank = len(next(iter(self.example.values())).shape) + 1
+        counts = [
+            leaf.shape[1] if leaf.ndim > rank else 1
+            for leaf in jax.tree.leaves(views)
+            if jnp.issubdtype(leaf.dtype, jnp.floating) and leaf.ndim >= rank
+        ]
+        return max(sum(counts), 1) * self.experiment.batch_size
+
+    def root_key(self, seed: int) -> jax.Array:
+        """The key of a run, on every device of the mesh."""
+        everywhere = sharding.replicated(self.mesh)
+        return jax.jit(lambda: jax.random.key(seed), out_shardings=everywhere)()
+
+    def init(self, root: jax.Array) -> TrainState:
+        """The state before the first step, on the mesh."""
+        return jax.jit(self.initial_state, out_shardings=self.state_shardings)(root)
+
+    def train_step(
+        self, state: TrainState, batch: Tree, root: jax.Array
+    ) -> tuple[TrainState, Tree]:
+        """One update; a pure function of its arguments.
+
+        Args:
+          state: the state.
+          batch: name -> [B, ...], with "index" int32 [B].
+          root: the run's key.
+
+        Returns:
+          (state, metrics): metrics name -> float32 scalar.
+        """
+        method = self.experiment.method
+        clock = self.clock(state.step)
+        step_key = jax.random.fold_in(jax.random.fold_in(root, _STEPS), state.step)
+        views_key, loss_key = jax.random.split(step_key)
+        views = sharding.constrain_batch(self.experiment.views(views_key, batch), self.mesh)
+        loss, gradients, stats, memory, metrics, outputs = loss_and_gradients(
+            method,
+            self.net,
+            state.params,
+            state.stats,
+            state.memory,
+            views,
+            rng=loss_key,
+            clock=clock,
+            accumulate=self.accumulate,
+        )
+        updates, opt_state = self.tx.update(gradients, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, method.scale_updates(updates, clock=clock))
+        memory = method.after_update(params, stats, memory, clock=clock)
+        params = method.next_params(params, memory, clock=clock)
+        if self.alarm_every:
+            monitored = method.monitor(outputs, state.params, state.memory)
+            parts = {"batch": batch, "views": views, "params": state.params}
+            due = self.alarm_due(state.step)
+            metrics = {**metrics, **alarm.measure_when(due, monitored, **parts)}
+        metrics = {
+            "loss": loss,
+            **metrics,
+            "gradient_norm": optax.tree.norm(gradients),
+            # Also what notices an update that overflows, before it is saved.
+            "parameter_norm": optax.tree.norm(params),
+            "learning_rate": self.learning_rate(state.step),
+        }
+        metrics = jax.tree.map(lambda value: jnp.asarray(value, jnp.float32), metrics)
+        return TrainState(state.step + 1, params, opt_state, stats, memory), metrics
+
+    def alarm_due(self, step: jax.Array | int) -> jax.Array | bool:
+        """Whether the alarm measures in the step that follows `step` steps; always in the first."""
+        done = step + 1
+        return (done % self.alarm_every == 0) | (done == 1) | (done == self.steps)
+
+    def learning_rate(self, step: jax.Array | int) -> jax.Array:
+        """Learning rate of a step, float32 scalar."""
+        return self._schedule(step)
+
+    @functools.cached_property
+    def _schedule(self) -> optax.Schedule:
+        experiment = self.experiment
+        return experiment.optimizer.schedule(
+            experiment.batch_size, self.steps, self.steps_per_epoch
+        )
+
+    @functools.cached_property
+    def encode(self) -> Any:
+        """Compiled `(state, x [B, ...]) -> Features`, what evaluation sees."""
+        return jax.jit(self._encode, in_shardings=(self.state_shardings, None))
+
+    def _encode(self, state: TrainState, x: jax.Array) -> Any:
+        method = self.experiment.method
+        return method.encode(self.net, state.params, state.stats, state.memory, x)
+
+    @functools.cached_property
+    def step(self) -> Any:
+        """Compiled `train_step(state, batch, root)`; the state's buffers are given away."""
+        everywhere = sharding.replicated(self.mesh)
+        return jax.jit(
+            self.train_step,
+            donate_argnums=0,
+            in_shardings=(self.state_shardings, sharding.batch_sharding(self.mesh), everywhere),
+            out_shardings=(self.state_shardings, everywhere),
+        )
+
+    @functools.cached_property
+    def chunk(self) -> Any:
+        """Compiled `(state, data, indices [K, B], count, root) -> (state, metrics [K])`.
+
+        Runs `count` <= K steps on data that lives on the device, with no host in between; metrics
+        of the steps not run are zero. The count is an argument of the program, so one compilation
+        serves every chunk, and a run cut into other chunks gives the same bits.
+        """
+        everywhere = sharding.replicated(self.mesh)
+        return jax.jit(
+            self._run_chunk,
+            donate_argnums=0,
+            in_shardings=(self.state_shardings, everywhere, everywhere, everywhere, everywhere),
+            out_shardings=(self.state_shardings, everywhere),
+        )
+
+    def _run_chunk(
+        self, state: TrainState, data: Tree, indices: jax.Array, count: jax.Array, root: jax.Array
+    ) -> tuple[TrainState, Tree]:
+        def run(step: jax.Array, state: TrainState) -> tuple[TrainState, Tree]:
+            batch = sharding.constrain_batch(gather(data, indices[step]), self.mesh)
+            return self.train_step(state, batch, root)
+
+        def body(step: jax.Array, carry: Tree) -> Tree:
+            state, records = carry
+            state, metrics = run(step, state)
+            return state, jax.tree.map(lambda r, m: r.at[step].set(m), records, metrics)
+
+        shapes = jax.eval_shape(run, 0, state)[1]
+        records = jax.tree.map(lambda m: jnp.zeros((indices.shape[0],), m.dtype), shapes)
+        return jax.lax.fori_loop(0, count, body, (state, records))
+
+
+def build(
+    experiment: Experiment,
+    example: dict[str, np.ndarray],
+    length: int,
+    mesh: Mesh,
+    *,
+    rules: sharding.Rules | None = None,
+    accumulate: int = 1,
+    approximate: bool = False,
+    alarm_every: int = 1,
+) -> Program:
+    """Binds an experiment to data of a given length and to a mesh.
+
+    Args:
+      experiment: what to run.
+      example: one example of the training split.
+      length: examples in the training split.
+      mesh: where to run; see `jssl.sharding.make_mesh`.
+      rules: sharding rules of the state; by default FSDP where the mesh has such an axis.
+      accumulate: micro-batches in a step.
+      approximate: accept batch statistics of the micro-batch.
+      alarm_every: steps between measurements of the collapse alarm; 0 for none. It changes no
+        other number.
+
+    Returns:
+      The program; nothing is compiled yet.
+
+    Raises:
+      UserError: if the batch does not fit the data or the mesh.
+    """
+    sharding.check_batch(experiment.batch_size, mesh, accumulate)
+    per_epoch = steps_per_epoch(length, experiment.batch_size)
+    steps = max(round(experiment.epochs * per_epoch), 1)
+    if rules is None:
+        rules = sharding.FSDP if mesh.shape["fsdp"] > 1 else sharding.REPLICATE
+    specs = {
+        name: jax.ShapeDtypeStruct(np.shape(value), np.asarray(value).dtype)
+        for name, value in example.items()
+    }
+    specs["index"] = jax.ShapeDtypeStruct((), np.int32)
+    return Program(
+        experiment=experiment,
+        mesh=mesh,
+        net=experiment.method.net(experiment.encoder),
+        tx=experiment.optimizer.build(experiment.batch_size, steps, per_epoch),
+        steps=steps,
+        steps_per_epoch=per_epoch,
+        example=specs,
+        rules=rules,
+        accumulate=accumulate,
+        approximate=approximate,
+        alarm_every=alarm_every,
+    )
