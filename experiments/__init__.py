@@ -1,0 +1,1 @@
+"""Run modules: one file an experiment; its path is its name."""

@@ -1,0 +1,35 @@
+"""DIET on procedural shapes (Ibrahim et al., 2024): each of the 8192 images its own class.
+
+Command: jssl train image/diet_shapes. No published figure.
+"""
+
+from jssl.augmentations.compose import Views, field
+from jssl.augmentations.recipes import evaluation
+from jssl.augmentations.view import view
+from jssl.cli import run_module
+from jssl.data import Shapes
+from jssl.encoders.resnet import ResNet
+from jssl.experiment import Experiment
+from jssl.methods.pretext.diet import DIET
+from jssl.optim import Optimizer
+
+
+def get_experiment() -> Experiment:
+    # Hue over the whole circle: in this set a colour says nothing of the shape.
+    one = view(32, scale=(0.35, 1.0), method="bilinear", jitter=(0.4, 0.4, 0.4, 0.5), stats=None)
+    return Experiment(
+        method=DIET(examples=8192),
+        encoder=ResNet(depth=10, stem="cifar", width=0.25),
+        data=Shapes(),
+        views=Views(image=one, index=field("index")),
+        preprocess=evaluation(stats=None),
+        optimizer=Optimizer(
+            "adamw", learning_rate=2e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
+        ),
+        batch_size=256,
+        epochs=40,
+    )
+
+
+if __name__ == "__main__":
+    run_module(__spec__)

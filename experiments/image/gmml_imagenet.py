@@ -1,0 +1,33 @@
+"""GMML on ImageNet-1k (Atito et al., 2022), ViT-S/16, the optimizer of the authors' code.
+
+AdamW at 5e-4 x batch / 256, 800 epochs of which 10 warm-up, bfloat16. Weight decay is constant here
+and grows to 0.4 there; one view here, two there.
+Command: jssl train image/gmml_imagenet --set data.data_dir=DIR --data-path stream
+"""
+
+from jssl.augmentations.recipes import evaluation, gmml
+from jssl.cli import run_module
+from jssl.data import TFDS
+from jssl.encoders.vit import ViT
+from jssl.experiment import Experiment
+from jssl.methods.masked.gmml import GMML
+from jssl.optim import Optimizer
+
+
+def get_experiment() -> Experiment:
+    return Experiment(
+        method=GMML(dtype="bfloat16"),
+        encoder=ViT("S", patch_size=16, dtype="bfloat16"),
+        data=TFDS("imagenet2012", test="validation", size=256),
+        views=gmml(224),
+        preprocess=evaluation(size=224, share=224 / 256),
+        optimizer=Optimizer(
+            "adamw", learning_rate=5e-4, warmup_epochs=10, weight_decay=0.04, clip_norm=3.0
+        ),
+        batch_size=1024,
+        epochs=800,
+    )
+
+
+if __name__ == "__main__":
+    run_module(__spec__)

@@ -1,0 +1,31 @@
+"""I-JEPA on procedural shapes (Assran et al., 2023): a small ViT with patches of 4 pixels.
+
+Command: jssl train image/ijepa_shapes. No published figure.
+"""
+
+from jssl.augmentations.recipes import evaluation, ijepa
+from jssl.cli import run_module
+from jssl.data import Shapes
+from jssl.encoders.vit import ViT
+from jssl.experiment import Experiment
+from jssl.methods.predictive.ijepa import IJEPA
+from jssl.optim import Optimizer
+
+
+def get_experiment() -> Experiment:
+    return Experiment(
+        method=IJEPA(momentum=0.99, predictor_width=64, predictor_depth=2, predictor_heads=4),
+        encoder=ViT("Ti", patch_size=4, width=128, depth=6, heads=4, pool="mean"),
+        data=Shapes(),
+        views=ijepa(32, grid=(8, 8), stats=None),
+        preprocess=evaluation(stats=None),
+        optimizer=Optimizer(
+            "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=3, weight_decay=0.05
+        ),
+        batch_size=256,
+        epochs=40,
+    )
+
+
+if __name__ == "__main__":
+    run_module(__spec__)

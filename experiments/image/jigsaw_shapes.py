@@ -1,0 +1,38 @@
+"""Jigsaw on procedural shapes (Noroozi & Favaro, 2016): nine tiles of 14 pixels.
+
+Command: jssl train image/jigsaw_shapes. No published figure.
+"""
+
+from functools import partial
+
+from jssl.augmentations.compose import Views
+from jssl.augmentations.labelled import after, jigsaw_tiles
+from jssl.augmentations.recipes import evaluation
+from jssl.augmentations.view import view
+from jssl.cli import run_module
+from jssl.data import Shapes
+from jssl.encoders.resnet import ResNet
+from jssl.experiment import Experiment
+from jssl.methods.pretext.jigsaw import Jigsaw
+from jssl.optim import Optimizer
+
+
+def get_experiment() -> Experiment:
+    one = view(48, scale=(0.35, 1.0), method="bilinear", gray_p=0.3, flip_p=0.0, stats=None)
+    shuffle = partial(jigsaw_tiles, permutations=100, gap=2)
+    return Experiment(
+        method=Jigsaw(permutations=100, tile=64, hidden=256),
+        encoder=ResNet(depth=10, stem="cifar", width=0.25),
+        data=Shapes(),
+        views=Views(image=after(one, shuffle)),
+        preprocess=evaluation(stats=None),
+        optimizer=Optimizer(
+            "adamw", learning_rate=2e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
+        ),
+        batch_size=256,
+        epochs=20,
+    )
+
+
+if __name__ == "__main__":
+    run_module(__spec__)

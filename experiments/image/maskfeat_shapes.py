@@ -1,0 +1,31 @@
+"""MaskFeat on procedural shapes (Wei et al., 2022): a small ViT with patches of 4 pixels.
+
+Command: jssl train image/maskfeat_shapes. No published figure.
+"""
+
+from jssl.augmentations.recipes import evaluation, maskfeat
+from jssl.cli import run_module
+from jssl.data import Shapes
+from jssl.encoders.vit import ViT
+from jssl.experiment import Experiment
+from jssl.methods.masked.maskfeat import MaskFeat
+from jssl.optim import Optimizer
+
+
+def get_experiment() -> Experiment:
+    return Experiment(
+        method=MaskFeat(),
+        encoder=ViT("Ti", patch_size=4, width=128, depth=6, heads=4, pool="mean"),
+        data=Shapes(),
+        views=maskfeat(32, grid=(8, 8), patch=4, cell=4, smallest=4, stats=None),
+        preprocess=evaluation(stats=None),
+        optimizer=Optimizer(
+            "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=3, weight_decay=0.05
+        ),
+        batch_size=256,
+        epochs=40,
+    )
+
+
+if __name__ == "__main__":
+    run_module(__spec__)

@@ -1,0 +1,31 @@
+"""RotNet on procedural shapes (Gidaris et al., 2018): all four rotations of each image.
+
+Command: jssl train image/rotnet_shapes. No published figure.
+"""
+
+from jssl.augmentations.recipes import evaluation, rotnet
+from jssl.cli import run_module
+from jssl.data import Shapes
+from jssl.encoders.resnet import ResNet
+from jssl.experiment import Experiment
+from jssl.methods.pretext.rotnet import RotNet
+from jssl.optim import Optimizer
+
+
+def get_experiment() -> Experiment:
+    return Experiment(
+        method=RotNet(),
+        encoder=ResNet(depth=10, stem="cifar", width=0.25),
+        data=Shapes(),
+        views=rotnet(32, scale=(0.35, 1.0), stats=None),
+        preprocess=evaluation(stats=None),
+        optimizer=Optimizer(
+            "adamw", learning_rate=2e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
+        ),
+        batch_size=256,
+        epochs=12,
+    )
+
+
+if __name__ == "__main__":
+    run_module(__spec__)

@@ -1,0 +1,32 @@
+"""SimCLR on ImageNet-1k (Chen et al., 2020), ResNet-50 at the paper's settings.
+
+LARS at 0.3 x batch / 256, batch 4096, 1000 epochs, bfloat16; the authors' repository reports 69.1
+top-1 (linear). About 10^10 views: pod-scale.
+Command: jssl train image/simclr_imagenet --set data.data_dir=DIR --data-path stream
+"""
+
+from jssl.augmentations.recipes import evaluation, simclr
+from jssl.cli import run_module
+from jssl.data import TFDS
+from jssl.encoders.resnet import ResNet
+from jssl.experiment import Experiment
+from jssl.methods.contrastive.simclr import SimCLR
+from jssl.optim import Optimizer
+
+
+def get_experiment() -> Experiment:
+    return Experiment(
+        method=SimCLR(temperature=0.1, hidden=(2048,), out=128, dtype="bfloat16"),
+        encoder=ResNet(depth=50, stem="imagenet", zero_init_residual=True, dtype="bfloat16"),
+        data=TFDS("imagenet2012", test="validation", size=256),
+        views=simclr(224),
+        preprocess=evaluation(size=224, share=224 / 256),
+        optimizer=Optimizer("lars", learning_rate=0.3, warmup_epochs=10, weight_decay=1e-6),
+        batch_size=4096,
+        epochs=1000,
+        expected=(("linear", 0.691, "google-research/simclr, ResNet-50, 1000 epochs"),),
+    )
+
+
+if __name__ == "__main__":
+    run_module(__spec__)

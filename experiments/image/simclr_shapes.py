@@ -1,0 +1,31 @@
+"""SimCLR on procedural shapes (Chen et al., 2020): invariance to colour and place, by design.
+
+Command: jssl train image/simclr_shapes. No published figure.
+"""
+
+from jssl.augmentations.recipes import evaluation, shapes
+from jssl.cli import run_module
+from jssl.data import Shapes
+from jssl.encoders.resnet import ResNet
+from jssl.experiment import Experiment
+from jssl.methods.contrastive.simclr import SimCLR
+from jssl.optim import Optimizer
+
+
+def get_experiment() -> Experiment:
+    return Experiment(
+        method=SimCLR(temperature=0.2, hidden=(512,), out=128),
+        encoder=ResNet(depth=10, stem="imagenet", width=0.5),
+        data=Shapes(),
+        views=shapes(),
+        preprocess=evaluation(stats=None),
+        optimizer=Optimizer(
+            "adamw", learning_rate=2e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
+        ),
+        batch_size=256,
+        epochs=24,
+    )
+
+
+if __name__ == "__main__":
+    run_module(__spec__)

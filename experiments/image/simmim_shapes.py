@@ -1,0 +1,31 @@
+"""SimMIM on procedural shapes (Xie et al., 2022): a small ViT with patches of 4 pixels.
+
+Command: jssl train image/simmim_shapes. No published figure.
+"""
+
+from jssl.augmentations.recipes import evaluation, simmim
+from jssl.cli import run_module
+from jssl.data import Shapes
+from jssl.encoders.vit import ViT
+from jssl.experiment import Experiment
+from jssl.methods.masked.simmim import SimMIM
+from jssl.optim import Optimizer
+
+
+def get_experiment() -> Experiment:
+    return Experiment(
+        method=SimMIM(),
+        encoder=ViT("Ti", patch_size=4, width=128, depth=6, heads=4, pool="mean"),
+        data=Shapes(),
+        views=simmim(32, grid=(8, 8), scale=(0.35, 1.0), stats=None),
+        preprocess=evaluation(stats=None),
+        optimizer=Optimizer(
+            "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=3, weight_decay=0.05
+        ),
+        batch_size=256,
+        epochs=40,
+    )
+
+
+if __name__ == "__main__":
+    run_module(__spec__)

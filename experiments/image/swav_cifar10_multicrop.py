@@ -1,0 +1,34 @@
+"""SwAV on CIFAR-10 (Caron et al., 2020), ResNet-18, the recipe of solo-learn with small crops.
+
+LARS at 0.6 x batch / 256, projector 2048 - 128, 3000 prototypes held for two epochs, a queue of
+3840 from epoch 50, 1000 epochs at batch 256; no figure
+is published for this one.
+Command: jssl train image/swav_cifar10_multicrop --set data.data_dir=DIR
+"""
+
+from jssl.augmentations.recipes import CIFAR10, evaluation, swav_multicrop_cifar
+from jssl.cli import run_module
+from jssl.data import TFDS
+from jssl.encoders.resnet import ResNet
+from jssl.experiment import Experiment
+from jssl.methods.clustering.swav import SwAV
+from jssl.optim import Optimizer
+
+
+def get_experiment() -> Experiment:
+    return Experiment(
+        method=SwAV(queue=3840, queue_epochs=50, freeze_epochs=2),
+        encoder=ResNet(depth=18, stem="cifar"),
+        data=TFDS("cifar10"),
+        views=swav_multicrop_cifar(32),
+        preprocess=evaluation(CIFAR10),
+        optimizer=Optimizer(
+            "lars", learning_rate=0.6, warmup_epochs=10, weight_decay=1e-6, trust_coefficient=0.02
+        ),
+        batch_size=256,
+        epochs=1000,
+    )
+
+
+if __name__ == "__main__":
+    run_module(__spec__)
