@@ -1,0 +1,136 @@
+"""What masked, predictive and pretext methods hand to their objectives."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jssl.clock import Clock
+from jssl.encoders.mlp import MLP
+from jssl.encoders.vit import ViT
+from jssl.errors import UserError
+from jssl.methods.masked.dbot import DBOT
+from jssl.methods.predictive.flexpredict import FlexPredict
+from jssl.methods.predictive.ijepa import IJEPA
+from jssl.methods.pretext.droppos import DropPos
+from jssl.methods.pretext.mp3 import MP3
+from jssl.methods.pretext.rotnet import RotNet
+
+KEY = jax.random.key(0)
+ENCODER = ViT(width=16, depth=1, heads=2, patch_size=4, pool="mean")
+IMAGES = jax.random.normal(KEY, (2, 16, 8, 3))  # 4 x 2 tokens
+CLOCK = Clock(2, 10, 5)
+
+
+def start(method, views, encoder=ENCODER):
+    net = method.net(encoder)
+    variables = dict(jax.jit(lambda: method.init(net, KEY, views))())
+    params = variables.pop("params")
+    return net, params, variables, method.init_memory(KEY, params, variables)
+
+
+def outputs_of(method, views, net, params, stats, memory):
+    run = lambda p, m: method.forward(net, p, stats, m, views, rng=KEY, clock=CLOCK)[0]  # noqa: E731
+    return jax.jit(run)(params, memory)
+
+
+def test_ijepa_predicts_the_teacher() -> None:
+    targets = jnp.array([[[0, 2], [3, 5]], [[1, 3], [4, 6]]])
+    views = {
+        "image": IMAGES,
+        "mask": {"keep": jnp.array([[1, 4, 6], [0, 2, 7]]), "targets": targets},
+    }
+    method = IJEPA(momentum=0.5, predictor_width=8, predictor_depth=1, predictor_heads=2)
+    net, params, stats, memory = start(method, views)
+    assert set(memory["teacher"]["params"]) == set(params["encoder"])
+    teacher = jax.tree.map(lambda x: x * 1.5 + 0.01, memory["teacher"])
+    memory = {"teacher": teacher}
+    out = outputs_of(method, views, net, params, stats, memory)
+    seen = jax.jit(lambda m: method.encode(net, params, stats, m, IMAGES))(memory)
+    tokens = np.asarray(seen.tokens, np.float64)
+    for b, m, t in np.ndindex(2, 2, 2):
+        token = tokens[b, targets[b, m, t]]
+        expected = (token - token.mean()) / (token.var() + 1e-5) ** 0.5
+        np.testing.assert_allclose(out["target"][b, m, t], expected, atol=2e-4)
+    # Halfway at the first step, and not at all at the last.
+    moved = method.after_update(params, stats, memory, clock=Clock(0, 10, 5))["teacher"]["params"]
+    average = jax.tree.map(lambda a, b: (a + b) / 2, teacher["params"], params["encoder"])
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), moved, average)
+    kept = method.after_update(params, stats, memory, clock=Clock(10, 10, 5))["teacher"]
+    jax.tree.map(np.testing.assert_array_equal, kept, teacher)
+    # Without noise the stochastic positions are the fixed ones.
+    fields = {f.name: getattr(method, f.name) for f in dataclasses.fields(method)}
+    losses = []
+    for noise in (0.0, 0.25):
+        other = FlexPredict(**fields, noise=noise)
+        parts = outputs_of(other, views, other.net(ENCODER), params, stats, memory)
+        losses.append(other.objective(parts, memory, rng=KEY, clock=CLOCK)[0])
+    loss = method.objective(out, memory, rng=KEY, clock=CLOCK)[0]
+    np.testing.assert_allclose(losses[0], loss, rtol=1e-6)
+    assert abs(losses[1] - loss) > 1e-5
+
+
+def test_dbot_changes_teacher_and_student_between_stages() -> None:
+    method = DBOT(stages=2, warmup_epochs=0.2)
+    initial = {"encoder": {"kernel": jnp.ones(3)}, "decoder": jnp.zeros(2)}
+    memory = method.init_memory(KEY, initial, {})
+    trained = jax.tree.map(lambda x: x + 4.0, initial)
+    for step in range(10):
+        clock = Clock(jnp.int32(step), 10, 10)
+        after = method.after_update(trained, {}, memory, clock=clock)
+        params = method.next_params(trained, after, clock=clock)
+        boundary = step == 4  # the fifth step of ten; the last student is kept
+        teacher = trained["encoder"] if boundary else initial["encoder"]
+        jax.tree.map(np.testing.assert_array_equal, after["teacher"]["params"], teacher)
+        jax.tree.map(np.testing.assert_array_equal, params, initial if boundary else trained)
+        jax.tree.map(np.testing.assert_array_equal, after["initial"], initial)
+
+
+def test_dbot_has_a_schedule_in_each_stage() -> None:
+    method = DBOT(stages=2, warmup_epochs=0.2)
+    rates = [
+        float(method.scale_updates({"x": jnp.ones(())}, clock=Clock(jnp.int32(step), 20, 10))["x"])
+        for step in range(20)
+    ]
+    np.testing.assert_allclose(rates[:10], rates[10:], rtol=1e-6)
+    cosine = [0.5 * (1 + np.cos(np.pi * k / 8)) for k in range(8)]
+    np.testing.assert_allclose(rates[:10], [0.5, 1.0, *cosine], rtol=1e-5)
+
+
+def test_droppos_targets_and_weights() -> None:
+    keep = jnp.array([[1, 4, 6], [0, 2, 7]])
+    dropped = jnp.array([[True, True, False], [False, True, True]])
+    views = {"image": IMAGES, "mask": {"keep": keep}, "dropped": {"mask": dropped}}
+    method = DropPos(decoder_width=8, decoder_depth=1, decoder_heads=2)
+    net, params, stats, memory = start(method, views)
+    out = outputs_of(method, views, net, params, stats, memory)
+    assert out["logits"].shape == (2, 3, 8)
+    np.testing.assert_array_equal(out["weight"] > 0, dropped)
+    np.testing.assert_array_equal(np.argmax(out["target"], axis=-1), keep)
+    sigma = 0.8  # a fifth of the run is done
+    weights = [np.exp(-((i // 2 - 2) ** 2 + (i % 2) ** 2) / sigma**2) for i in range(8)]
+    np.testing.assert_allclose(out["target"][0, 1], weights / np.sum(weights), rtol=1e-4)
+    plain = dataclasses.replace(method, temperature=0.0)
+    equal = outputs_of(plain, views, net, params, stats, memory)["weight"]
+    np.testing.assert_array_equal(equal, dropped.astype(jnp.float32))
+
+
+def test_rotnet_takes_one_or_several_copies() -> None:
+    method, encoder = RotNet(), MLP(hidden=(8,), norm="none")
+    copies, labels = jnp.stack([IMAGES, -IMAGES], axis=1), jnp.array([[0, 2], [1, 3]])
+    several = {"image": {"image": copies, "label": labels}}
+    net, params, stats, memory = start(method, several, encoder)
+    out = outputs_of(method, several, net, params, stats, memory)
+    assert out["logits"].shape == (2, 2, 4)
+    single = {"image": {"image": -IMAGES, "label": labels[:, 1]}}
+    second = outputs_of(method, single, net, params, stats, memory)
+    np.testing.assert_allclose(second["logits"], out["logits"][:, 1], atol=1e-6)
+
+
+def test_encoders_that_would_make_the_task_void_are_refused() -> None:
+    with pytest.raises(UserError, match="positions='none'"):
+        MP3().net(ENCODER)
+    with pytest.raises(UserError, match="needs an encoder with positions"):
+        DropPos().net(ENCODER.clone(positions="none"))

@@ -1,0 +1,90 @@
+"""Heads on tokens, decoders of masked patches and predictors of blocks."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jssl.encoders.vit import ViT
+from jssl.errors import UserError
+from jssl.nn.decoder import MaskedAutoencoder, TokenPredictor
+from jssl.nn.predictor import BlockPredictor, PredictiveNet
+
+KEY = jax.random.key(0)
+ENCODER = ViT(width=16, depth=1, heads=2, patch_size=4, pool="mean")
+IMAGES = jax.random.normal(KEY, (2, 16, 8, 3))  # 4 x 2 tokens
+KEEP = jnp.array([[1, 4, 6], [0, 2, 7]])
+MASKED = jnp.array([[0, 2, 3, 5, 7], [1, 3, 4, 5, 6]])
+TARGETS = jnp.array([[[0, 2], [3, 5]], [[1, 3], [4, 6]]])
+
+
+def run(net, *args, rngs=None, **kwargs):
+    variables = jax.jit(lambda: net.init({"params": KEY, "dropout": KEY}, *args, **kwargs))()
+    return variables, jax.jit(lambda v, r: net.apply(v, *args, rngs=r, **kwargs))(variables, rngs)
+
+
+@pytest.mark.parametrize(("out", "size"), [("patches", 48), ("features", 16), ("positions", 8)])
+def test_sizes_of_predictions(out: str, size: int) -> None:
+    for net, args in (
+        (TokenPredictor(ENCODER, out), ()),
+        (TokenPredictor(ENCODER, out, width=8, depth=1, heads=2), ()),
+        (MaskedAutoencoder(ENCODER, 8, 1, 2, "float32", out), (KEEP, MASKED)),
+    ):
+        make = lambda net=net, args=args: net.init_with_output(KEY, IMAGES, *args, train=False)  # noqa: E731
+        pooled, tokens = jax.eval_shape(make)[0]
+        assert pooled.shape == (2, 16)
+        assert tokens.shape == (2, 8, size)
+    with pytest.raises(UserError, match="did you mean 'patches'"):
+        TokenPredictor(ENCODER, "patch").init(KEY, IMAGES, train=False)
+
+
+def test_decoder_puts_tokens_back_in_order() -> None:
+    net = MaskedAutoencoder(ENCODER, 8, 1, 2, "float32")
+    variables, (_, tokens) = run(net, IMAGES, KEEP, MASKED, train=False)
+    decode = jax.jit(lambda keep, masked: net.apply(variables, IMAGES, keep, masked, train=False))
+    shuffled = decode(KEEP[:, ::-1], MASKED[:, jnp.array([3, 0, 4, 1, 2])])[1]
+    np.testing.assert_allclose(shuffled, tokens, atol=1e-5)
+
+
+def test_blocks_are_predicted_one_by_one() -> None:
+    net = PredictiveNet(ENCODER, BlockPredictor(width=8, depth=1, heads=2))
+    variables, (_, both) = run(net, IMAGES, KEEP, TARGETS, train=False)
+    assert both.shape == (2, 2, 2, 16)
+    predict = jax.jit(lambda x, k, t: net.apply(variables, x, k, t, train=False)[1])
+    np.testing.assert_allclose(predict(IMAGES, KEEP, TARGETS[:, 1:]), both[:, 1:], atol=1e-5)
+    np.testing.assert_allclose(  # the order of a block's places is that of its predictions
+        predict(IMAGES, KEEP, TARGETS[..., ::-1]), both[:, :, ::-1], atol=1e-5
+    )
+    np.testing.assert_allclose(
+        predict(IMAGES[::-1], KEEP[::-1], TARGETS[::-1]), both[::-1], atol=1e-5
+    )
+
+
+def test_only_the_context_is_seen() -> None:
+    net = PredictiveNet(ENCODER, BlockPredictor(width=8, depth=1, heads=2))
+    variables, (_, before) = run(net, IMAGES, KEEP, TARGETS, train=False)
+    hidden = jnp.zeros((2, 8), bool).at[jnp.arange(2)[:, None], MASKED].set(True)
+    patches = jnp.where(hidden[..., None], 9.0, ENCODER.patches(IMAGES))
+    changed = ENCODER.assemble(patches, IMAGES.shape)
+    after = jax.jit(lambda x: net.apply(variables, x, KEEP, TARGETS, train=False)[1])(changed)
+    np.testing.assert_array_equal(after, before)
+
+
+def test_noise_moves_training_alone_and_is_tied_to_the_context() -> None:
+    predictor = BlockPredictor(width=8, depth=1, heads=2, noise=0.25)
+    net = PredictiveNet(ENCODER, predictor)
+    rngs = {"dropout": jax.random.key(1)}
+    variables, (_, noisy) = run(net, IMAGES, KEEP, TARGETS, train=True, rngs=rngs)
+    plain = PredictiveNet(ENCODER, predictor.clone(noise=0.0))
+    run_plain = jax.jit(
+        lambda v, train: plain.apply(v, IMAGES, KEEP, TARGETS, train=train)[1], static_argnums=1
+    )
+    quiet = jax.jit(lambda v: net.apply(v, IMAGES, KEEP, TARGETS, train=False)[1])(variables)
+    assert np.abs(noisy - run_plain(variables, True)).max() > 1e-3
+    np.testing.assert_array_equal(quiet, run_plain(variables, False))
+    # Without the projection A neither context nor noise is left.
+    kernel = variables["params"]["predictor"]["embedding"]["kernel"]
+    silent = jax.tree.map(jnp.asarray, variables)
+    silent["params"]["predictor"]["embedding"]["kernel"] = jnp.zeros_like(kernel)
+    noisy = jax.jit(lambda v: net.apply(v, IMAGES, KEEP, TARGETS, train=True, rngs=rngs)[1])(silent)
+    np.testing.assert_allclose(noisy, run_plain(silent, True), atol=1e-6)

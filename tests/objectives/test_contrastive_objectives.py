@@ -1,0 +1,159 @@
+"""InfoNCE and NT-Xent against loops in float64, closed forms and extreme inputs."""
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from objective_reference import check, is_finite, unit
+
+from jssl.objectives.contrastive import info_nce, nt_xent
+
+
+def embeddings(rows: int, width: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(rows, width))
+
+
+def reference_info_nce(queries, keys, *, weights, temperature, candidates=None) -> np.ndarray:
+    queries, keys = unit(queries), unit(keys)
+    losses = []
+    for i, query in enumerate(queries):
+        similarity = [float(query @ key) / temperature for key in keys]
+        allowed = [k for k in range(len(keys)) if candidates is None or candidates[i, k]]
+        normalizer = math.log(sum(math.exp(similarity[k]) for k in allowed))
+        total = sum(weights[i])
+        terms = [weights[i, j] / total * (similarity[j] - normalizer) for j in range(len(keys))]
+        losses.append(-sum(terms))
+    return np.array(losses)
+
+
+def reference_nt_xent(a, b, temperature) -> np.ndarray:
+    both = unit(np.concatenate([a, b]))
+    count = len(a)
+    losses = []
+    for i in range(2 * count):
+        positive = (i + count) % (2 * count)
+        terms = [math.exp(both[i] @ both[k] / temperature) for k in range(2 * count) if k != i]
+        losses.append(math.log(sum(terms)) - both[i] @ both[positive] / temperature)
+    return np.array([(losses[i] + losses[i + count]) / 2 for i in range(count)])
+
+
+@pytest.mark.parametrize("temperature", [0.1, 1.0])
+def test_info_nce_with_one_positive(temperature: float) -> None:
+    index = np.array([2, 0, 4, 4])
+    check(
+        lambda q, k: info_nce(q, k, positives=jnp.asarray(index), temperature=temperature),
+        functools.partial(reference_info_nce, weights=np.eye(5)[index], temperature=temperature),
+        embeddings(4, 3),
+        embeddings(5, 3, seed=1),
+    )
+
+
+def test_info_nce_with_several_positives_among_candidates() -> None:
+    rng = np.random.default_rng(2)
+    candidates = rng.random((4, 6)) < 0.7
+    candidates[:, 0] = True
+    positives = candidates & (rng.random((4, 6)) < 0.5)
+    positives[:, 0] = True
+    check(
+        lambda q, k: info_nce(
+            q, k, positives=jnp.asarray(positives), temperature=0.3, candidates=candidates
+        ),
+        functools.partial(
+            reference_info_nce, weights=positives * 1.0, temperature=0.3, candidates=candidates
+        ),
+        embeddings(4, 3),
+        embeddings(6, 3, seed=1),
+    )
+
+
+def test_info_nce_with_soft_targets() -> None:
+    weights = np.random.default_rng(3).random((4, 5)) * 7.0
+    check(
+        lambda q, k: info_nce(q, k, positives=jnp.asarray(weights), temperature=0.5),
+        functools.partial(reference_info_nce, weights=weights, temperature=0.5),
+        embeddings(4, 3),
+        embeddings(5, 3, seed=1),
+    )
+
+
+def test_info_nce_of_a_query_without_positive_is_zero() -> None:
+    queries, keys = jnp.asarray(embeddings(2, 3)), jnp.asarray(embeddings(4, 3, seed=1))
+    positives = jnp.array([[0, 0, 0, 0], [0, 1, 0, 0]])
+
+    def loss(queries: jax.Array) -> jax.Array:
+        return info_nce(queries, keys, positives=positives, temperature=0.2)
+
+    assert loss(queries)[0] == 0.0
+    assert loss(queries)[1] > 0.0
+    gradient = jax.grad(lambda q: jnp.sum(loss(q)))(queries)
+    assert not np.any(gradient[0])
+    assert np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("temperature", [0.1, 0.5])
+def test_nt_xent(temperature: float) -> None:
+    check(
+        lambda a, b: nt_xent(a, b, temperature=temperature),
+        functools.partial(reference_nt_xent, temperature=temperature),
+        embeddings(5, 4),
+        embeddings(5, 4, seed=1),
+    )
+
+
+def test_nt_xent_of_equal_embeddings_is_ln_2b_minus_1() -> None:
+    for batch in (2, 32):
+        same = jnp.ones((batch, 8))
+        loss = nt_xent(same, same, temperature=0.1)
+        np.testing.assert_allclose(loss, math.log(2 * batch - 1), rtol=1e-6)
+
+
+def test_nt_xent_of_random_embeddings_is_about_ln_2b_minus_1() -> None:
+    a, b = (jnp.asarray(embeddings(256, 512, seed), jnp.float32) for seed in (0, 1))
+    assert float(jnp.mean(nt_xent(a, b, temperature=1.0))) == pytest.approx(math.log(511), rel=1e-3)
+
+
+def test_nt_xent_of_orthogonal_pairs() -> None:
+    pairs = jnp.eye(8)
+    expected = math.log(1 + 14 * math.exp(-2.0))  # T = 0.5: positive at 2, fourteen others at 0
+    np.testing.assert_allclose(nt_xent(pairs, pairs, temperature=0.5), expected, rtol=1e-6)
+
+
+def test_nt_xent_is_blind_to_length_order_and_side() -> None:
+    a, b = (jnp.asarray(embeddings(6, 4, seed), jnp.float32) for seed in (0, 1))
+    loss = nt_xent(a, b, temperature=0.2)
+    np.testing.assert_allclose(nt_xent(17.0 * a, b * 0.03, temperature=0.2), loss, rtol=1e-5)
+    np.testing.assert_allclose(nt_xent(b, a, temperature=0.2), loss, rtol=1e-5)
+    order = jnp.array([3, 1, 0, 5, 4, 2])
+    np.testing.assert_allclose(nt_xent(a[order], b[order], temperature=0.2), loss[order], rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("temperature", [1e-6, 0.1, 1e6])
+@pytest.mark.parametrize("scale", [0.0, 1e-30, 1.0, 1e30])
+def test_extreme_inputs_stay_finite(scale: float, temperature: float, dtype: str) -> None:
+    # The smallest scale meets the smallest temperature with a true gradient beyond float32.
+    if scale == 1e-30 and temperature == 1e-6:
+        temperature = 1e-3
+    a, b = (jnp.asarray(embeddings(4, 3, seed) * scale, dtype) for seed in (0, 1))
+    loss = functools.partial(nt_xent, temperature=temperature)
+    # Equal and opposite vectors, which is as far as similarities go, beside random ones.
+    assert is_finite(lambda a, b: loss(a, b) + loss(a, a) + loss(a, -a), a, b)
+
+
+def test_bfloat16_embeddings_give_a_float32_loss() -> None:
+    a, b = (jnp.asarray(embeddings(4, 8, seed), jnp.bfloat16) for seed in (0, 1))
+    loss = nt_xent(a, b, temperature=0.1)
+    assert loss.dtype == jnp.float32
+    wide = reference_nt_xent(np.asarray(a, np.float64), np.asarray(b, np.float64), 0.1)
+    np.testing.assert_allclose(loss, wide, rtol=1e-5)
+
+
+def test_shapes_are_checked() -> None:
+    with pytest.raises(ValueError, match=r"\(4, 3\) and \(4, 2\)"):
+        nt_xent(jnp.zeros((4, 3)), jnp.zeros((4, 2)), temperature=1.0)
+    with pytest.raises(ValueError, match=r"\(4, 3\) and keys \(5, 2\)"):
+        index = jnp.zeros(4, int)
+        info_nce(jnp.zeros((4, 3)), jnp.zeros((5, 2)), positives=index, temperature=1.0)

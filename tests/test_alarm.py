@@ -1,0 +1,193 @@
+"""The alarm's figures, its verdicts, and that it changes nothing."""
+
+import json
+import math
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jssl import alarm, verdicts
+from jssl import experiment as registry
+from jssl.cli import main
+from jssl.reporting.writer import read_metrics
+from jssl.testing import small, trajectory
+from jssl.testing.faults import cases, watch
+
+EXPERIMENT = str(Path(__file__).parent / "run_experiment.py")
+
+
+def test_embedding_statistics_have_closed_forms() -> None:
+    draw = np.random.default_rng(0)
+    even = np.eye(8, dtype=np.float32).repeat(4, axis=0)  # 8 directions, equally often
+    found = alarm.embedding_statistics(jnp.asarray(np.concatenate([even, -even])))
+    assert found["rank"] == pytest.approx(8, rel=1e-5)
+    assert found["spread"] == pytest.approx(1, rel=1e-5)
+    x = draw.normal(size=(50, 12)).astype(np.float32) * 3
+    z = x / np.linalg.norm(x, axis=1, keepdims=True)
+    values = np.linalg.eigvalsh(np.cov(z.T, bias=True))
+    wide = draw.normal(size=(20, 400)).astype(np.float32)  # D > N goes through the other product
+    for data, eigen in ((x, values), (wide, None)):
+        found = alarm.embedding_statistics(jnp.asarray(data))
+        unit = data / np.linalg.norm(data, axis=1, keepdims=True)
+        if eigen is None:
+            eigen = np.linalg.svd(unit - unit.mean(0), compute_uv=False) ** 2
+        cosines = unit @ unit.T
+        off = cosines[~np.eye(len(unit), dtype=bool)].mean()
+        assert found["rank"] == pytest.approx(eigen.sum() ** 2 / (eigen**2).sum(), rel=1e-4)
+        assert found["spread"] == pytest.approx(
+            unit.std(axis=0).mean() * math.sqrt(unit.shape[1]), rel=1e-4
+        )
+        assert found["cosine"] == pytest.approx(off, abs=1e-5)
+    for dead in (np.zeros((9, 5), np.float32), np.ones((9, 5), np.float32)):
+        found = alarm.embedding_statistics(jnp.asarray(dead))
+        assert all(np.isfinite(float(v)) for v in found.values())
+        assert found["spread"] < 1e-5
+
+
+def test_other_statistics_have_closed_forms() -> None:
+    draw = np.random.default_rng(1)
+    a, b = draw.normal(size=(2, 30, 6)).astype(np.float32)
+    unit = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in (a, b)]
+    cosines = unit[0] @ unit[1].T
+    found = alarm.pair_statistics(jnp.asarray(a), jnp.asarray(b))
+    off = cosines[~np.eye(30, dtype=bool)].mean()
+    assert found["alignment"] == pytest.approx(np.trace(cosines) / 30, abs=1e-5)
+    assert found["margin"] == pytest.approx(np.trace(cosines) / 30 - off, abs=1e-5)
+    p = np.zeros((40, 4), np.float32)
+    p[:20, 0] = p[20:, 1] = 1
+    found = alarm.assignment_statistics(jnp.asarray(p))
+    assert [float(found[k]) for k in ("entropy", "usage", "largest")] == pytest.approx(
+        [0, 0.5, 0.5]
+    )
+    uniform = alarm.assignment_statistics(jnp.full((8, 4), 0.25))
+    assert float(uniform["entropy"]) == pytest.approx(1) == float(uniform["usage"])
+    target = draw.normal(size=(5, 7, 3)).astype(np.float32)
+    hidden = draw.random((5, 7)) < 0.6
+    mean = target[hidden].mean(0)
+    found = alarm.prediction_statistics(
+        jnp.broadcast_to(mean, target.shape), jnp.asarray(target), jnp.asarray(hidden)
+    )
+    assert float(found["unexplained"]) == pytest.approx(1, rel=1e-5)
+    assert float(found["hidden"]) == pytest.approx(hidden.mean(), rel=1e-5)
+    nothing = alarm.prediction_statistics(target, target, jnp.zeros((5, 7), bool))
+    assert float(nothing["unexplained"]) == 0
+
+
+def rows(count: int, **figures: object) -> list[dict[str, float]]:
+    """Records every ten steps; a figure is a number or a function of the step."""
+    base = {"loss": 1.0, "gradient_norm": 1.0, "parameter_norm": 1.0}
+    values = base | {f"alarm/{k}" if "/" in k or k == "trivial_loss" else k: v
+                     for k, v in figures.items()}  # fmt: skip
+    return [
+        {"step": s, **{k: v(s) if callable(v) else v for k, v in values.items()}}
+        for s in (1, *range(10, 10 * count, 10))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("figures", "verdict"),
+    [
+        ({"z/spread": 1e-5, "z/cosine": 1.0}, "complete collapse"),
+        ({"z/spread": 0.05, "z/cosine": 0.99}, "complete collapse"),
+        ({"z/rank": 3.0, "z/full_rank": 128.0}, "dimensional collapse"),
+        ({"loss": 5.54, "trivial_loss": 5.545}, "loss stuck at its trivial value"),
+        ({"loss": 50.0, "trivial_loss": 5.545}, "loss above its trivial value"),
+        ({"t/entropy": 0.999, "t/usage": 1.0, "t/largest": 0.02}, "uniform teacher"),
+        ({"t/entropy": 0.01, "t/usage": 0.1, "t/largest": 0.99}, "one prototype takes all"),
+        ({"r/unexplained": 1.01, "r/hidden": 0.75}, "no better than the mean patch"),
+        ({"r/unexplained": 0.1, "r/hidden": 0.01}, "nothing is masked"),
+        ({"v/margin": 0.001, "v/alignment": 0.5}, "views indistinct"),
+        ({"teacher/distance": 0.0}, "teacher equals student"),
+        ({"gradient_norm": 0.0, "z/spread": 1.0}, "no gradient"),
+        ({"parameter_norm": lambda s: 1e3 * s, "z/spread": 1.0}, "divergence"),
+        ({"input/spread": 0.0}, "constant input"),
+        ({"input/difference": 0.0}, "identical views"),
+    ],
+)
+def test_each_verdict_has_its_rule(figures: dict, verdict: str) -> None:
+    found = verdicts.judge(rows(40, **figures), grace=100)
+    assert [v.name for v in found] == [verdict]
+    assert str(found[0]).startswith(f"{verdict}") and "likely: " in str(found[0])
+
+
+def test_early_and_improving_figures_are_no_alarm() -> None:
+    low = {"z/rank": 1.5, "z/full_rank": 128.0}
+    assert verdicts.judge(rows(10, **low), grace=100) == []  # before the grace period is over
+    rising = {**low, "z/rank": lambda s: 1.0 + s / 400}
+    assert verdicts.judge(rows(40, **rising), grace=100) == []
+    once = rows(40, **{"z/spread": 0.9, "z/cosine": 0.1})
+    once[-1] |= {"alarm/z/spread": 0.0}
+    assert verdicts.judge(once, grace=100) == []  # one record is not enough
+
+
+def test_a_watch_is_its_history() -> None:
+    history = rows(40, **{"z/spread": lambda s: max(1 - s / 150, 0.0), "z/cosine": 0.0})
+    whole = verdicts.Watch(100, history)
+    resumed = verdicts.Watch(100, history[:17])
+    for row in history[17:]:
+        resumed.see(row)
+    assert whole.record() == resumed.record() != []
+
+
+def test_the_alarm_changes_no_bit() -> None:
+    case = small(registry.load("image/simclr_digits"))
+    off, on = (trajectory(case, steps=3, alarm_every=every) for every in (0, 2))
+    assert [k for k in off.state if off.state[k].tobytes() != on.state[k].tobytes()] == []
+    assert [k for k in off.metrics if off.metrics[k].tobytes() != on.metrics[k].tobytes()] == []
+    # Measured in the first step and then every second one; zero in between.
+    assert (on.metrics["alarm/projection/spread"] > 0).tolist() == [True, True, False]
+
+
+def test_stop_ends_the_run_with_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    command = ["train", EXPERIMENT, "--workdir", str(tmp_path / "run"), "--no-evaluate"]
+    command += ["--devices", "1", "--probe-every", "0", "--checkpoint-every", "1000"]
+    command += ["--set", "method.momentum=0.0", "method.momentum_end=0.0", "epochs=2"]
+    assert main([*command, "--on-collapse", "stop"]) == 3
+    text = capsys.readouterr().err
+    assert "alarm: teacher equals student (teacher) at step 20" in text
+    assert "stopped and saved at step" in text
+    found = json.loads((tmp_path / "run/alarms.json").read_text())
+    assert [(a["name"], a["step"]) for a in found] == [("teacher equals student", 20)]
+    assert (tmp_path / "run/checkpoints").exists()
+    stopped = read_metrics(tmp_path / "run")[-1]["step"]
+    # Resumed with a warning only: it goes to the end and says what it said before, no more.
+    assert main([*command, "--on-collapse", "warn"]) == 0
+    text = capsys.readouterr().err
+    assert "alarm:" not in text
+    resumed = json.loads((tmp_path / "run/alarms.json").read_text())
+    assert resumed[0]["step"] == 20 and resumed[0]["last_step"] > stopped - 10
+    assert len(resumed) == 1
+
+
+QUICK = ("projector zeroed", "loss detached")
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(
+            case,
+            id=f"{type(case.experiment.method).__name__}-{case.name}",
+            marks=() if case.name in QUICK else pytest.mark.slow,
+        )
+        for case in cases()
+    ],
+)
+def test_fault(case: object) -> None:
+    outcome = watch(case.experiment, steps=300 if not case.verdict else case.within)
+    said = [verdict.name for verdict in outcome.verdicts]
+    if case.verdict:
+        assert case.verdict in said, said
+    else:
+        assert said == []
+
+
+def test_figures_are_those_of_the_global_batch() -> None:
+    x = jax.random.normal(jax.random.key(0), (1024, 16))
+    thin = alarm.embedding_statistics(x)
+    assert float(thin["full_rank"]) == 16
+    chosen = alarm.embedding_statistics(x[::4])
+    assert {k: float(v) for k, v in thin.items()} == {k: float(v) for k, v in chosen.items()}

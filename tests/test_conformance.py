@@ -1,0 +1,181 @@
+"""Three broken methods, each caught by the check of that name; and what a report says."""
+
+import dataclasses
+import itertools
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.experimental import io_callback
+from jax.experimental.custom_partitioning import custom_partitioning
+from jax.sharding import NamedSharding, PartitionSpec
+
+from jssl.errors import UserError
+from jssl.methods.contrastive.simclr import SimCLR
+from jssl.methods.distillation.byol import BYOL
+from jssl.objectives.common import l2_normalize
+from jssl.objectives.contrastive import info_nce
+from jssl.testing import conformance
+from jssl.testing.shadow import directional_derivatives
+
+SMALL = {"hidden": (16,), "out": 8, "temperature": 0.2}
+
+
+# --- a mean over the device's own part of the batch ---
+
+
+@custom_partitioning
+def local_mean(x: jax.Array) -> jax.Array:
+    """The mean over rows, which each device takes over the rows it has."""
+    return jnp.broadcast_to(jnp.mean(x, axis=0), x.shape)
+
+
+local_mean.def_partition(
+    partition=lambda mesh, args, result: (
+        mesh,
+        lambda x: jnp.broadcast_to(jnp.mean(x, axis=0), x.shape),
+        NamedSharding(mesh, PartitionSpec(("data", "fsdp"))),
+        (NamedSharding(mesh, PartitionSpec(("data", "fsdp"))),),
+    ),
+    infer_sharding_from_operands=lambda mesh, args, result: NamedSharding(
+        mesh, PartitionSpec(("data", "fsdp"))
+    ),
+    sharding_rule="i j -> i j",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class PerDeviceMean(SimCLR):
+    """Centres each embedding by the mean of whatever lies on its device."""
+
+    def objective(self, outputs, memory, *, rng, clock):
+        a, b = (x - local_mean(jax.lax.stop_gradient(x)) for x in (outputs["a"], outputs["b"]))
+        return super().objective({"a": a, "b": b}, memory, rng=rng, clock=clock)
+
+
+# --- a queue that holds the batch it is read for ---
+
+
+@dataclasses.dataclass(frozen=True)
+class Queued(SimCLR):
+    """MoCo's objective in a few lines; `early` updates the queue before it is read."""
+
+    early: bool = False
+    couples_batch: ClassVar[bool] = False
+    symmetric_views: ClassVar[tuple[str, ...]] = ()
+
+    def init_memory(self, rng, params, stats):
+        return {"queue": l2_normalize(jax.random.normal(rng, (64, self.out)))}
+
+    def objective(self, outputs, memory, *, rng, clock):
+        keys = jax.lax.stop_gradient(l2_normalize(outputs["b"]))
+        old = memory["queue"]
+        new = jnp.concatenate([keys, old])[: old.shape[0]]
+        negatives = new if self.early else old
+        candidates = jnp.concatenate([keys, negatives])
+        count = len(keys)
+        allowed = jnp.concatenate(
+            [jnp.eye(count, dtype=bool), jnp.ones((count, len(old)), bool)], axis=1
+        )
+        loss = info_nce(
+            outputs["a"],
+            candidates,
+            positives=jnp.arange(count),
+            temperature=self.temperature,
+            candidates=allowed,
+        )
+        return jnp.mean(loss), ({"queue": new}, {})
+
+
+# --- a counter that no checkpoint holds ---
+
+
+@dataclasses.dataclass(frozen=True)
+class UnsavedCounter(SimCLR):
+    """Anneals its temperature by a counter of its own, outside the state."""
+
+    calls: ClassVar[itertools.count] = itertools.count()
+
+    def objective(self, outputs, memory, *, rng, clock):
+        step = io_callback(
+            lambda: np.float32(next(self.calls)), jax.ShapeDtypeStruct((), jnp.float32)
+        )
+        loss, rest = super().objective(outputs, memory, rng=rng, clock=clock)
+        return loss * (1.0 + 0.01 * step), rest
+
+
+@dataclasses.dataclass(frozen=True)
+class Leaky(BYOL):
+    """Declares its targets stopped, and they are not."""
+
+    def forward(self, net, params, stats, memory, views, **kwargs):
+        outputs, stats = super().forward(net, params, stats, memory, views, **kwargs)
+        same = {"target_b": outputs["prediction_b"], "target_a": outputs["prediction_a"]}
+        return {**outputs, **same}, stats
+
+
+@dataclasses.dataclass(frozen=True)
+class WrongGradient(SimCLR):
+    """A stopped gradient that is really a function of the outputs' own scale."""
+
+    scale_invariant: ClassVar[tuple[str, ...]] = ("a",)
+
+    def objective(self, outputs, memory, *, rng, clock):
+        @jax.custom_vjp
+        def halved(x):
+            return x
+
+        halved.defvjp(lambda x: (x, None), lambda _, g: (g / 2,))
+        a, b = (halved(outputs[name]) for name in ("a", "b"))
+        loss, rest = super().objective({"a": a, "b": b}, memory, rng=rng, clock=clock)
+        return loss + 0.01 * jnp.mean(a**2), rest
+
+
+@pytest.mark.parametrize(
+    ("method", "checks", "failing", "words"),
+    [
+        (PerDeviceMean(**SMALL), ("mesh", "resume"), {"mesh"}, "on 8 devices"),
+        (
+            Queued(**SMALL, early=True),
+            ("coupling", "memory order", "resume"),
+            {"coupling", "memory order"},
+            "updated before it is read",
+        ),
+        (Queued(**SMALL), ("coupling", "memory order"), set(), ""),
+        (UnsavedCounter(**SMALL), ("resume",), {"resume"}, "outside the state"),
+        (Leaky(hidden=16, out=8), ("gradients stop",), {"gradients stop"}, "through target_a"),
+        (
+            WrongGradient(**SMALL),
+            ("finite differences", "scale"),
+            {"finite differences", "scale"},
+            "scale_invariant",
+        ),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, SimCLR | BYOL) else "",
+)
+def test_a_broken_method_is_caught_by_name(method, checks, failing, words) -> None:
+    report = conformance(method, checks=checks)
+    assert {check.name for check in report.failures} == failing, str(report)
+    assert words in str(report)
+    assert report.ok == (not failing)
+
+
+def test_an_unknown_check_is_refused() -> None:
+    with pytest.raises(UserError, match="did you mean 'mesh'"):
+        conformance(SimCLR(**SMALL), checks=("mesch",))
+
+
+def test_differences_in_float64_hold_what_is_stopped() -> None:
+    draw = np.random.default_rng(0)
+    a, b, u, v = (jnp.asarray(draw.normal(size=(5, 3)), jnp.float32) for _ in range(4))
+
+    def f(a: jax.Array, b: jax.Array) -> jax.Array:
+        looped = jax.lax.scan(lambda c, x: (c + jnp.tanh(x).sum(), None), 0.0, a)[0]
+        return jnp.sum(jax.lax.stop_gradient(a) * b**2) + looped + jax.nn.logsumexp(b)
+
+    slope = jax.grad(f, (0, 1))(a, b)
+    expected = float(jnp.sum(slope[0] * u) + jnp.sum(slope[1] * v))
+    (found,) = directional_derivatives(f, [a, b], [[u, v]])
+    assert found == pytest.approx(expected, rel=1e-5)

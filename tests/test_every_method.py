@@ -1,0 +1,38 @@
+"""What every method owes its users, checked for each one that is there."""
+
+import pytest
+
+from jssl import experiment as registry
+from jssl.testing import CHECKS, conformance
+from jssl.testing.runs import one_experiment_per_method
+
+CASES = one_experiment_per_method()
+
+# What does not hold yet: faults to mend, listed so that no other slips in beside them.
+KNOWN: dict[str, set[str]] = {
+    # Stochastic depth draws other numbers in micro-batches.
+    "distillation/data2vec": {"accumulation"},
+    "distillation/dinov2": {"accumulation", "finite differences", "mesh"},
+    "distillation/msn": {"mesh"},
+    "clustering/deepcluster_v2": {"mesh"},
+    "pretext/droppos": {"finite differences", "temperature", "extreme outputs"},
+    "redundancy/t_regs": {"mesh"},  # rounding picks another edge of the spanning tree
+    "redundancy/w_mse": {"mesh", "accumulation"},  # whitening amplifies rounding: 3e-5
+}
+
+
+def test_every_method_has_an_experiment() -> None:
+    assert set(CASES) == set(registry.methods())
+
+
+@pytest.mark.parametrize("method", sorted(CASES))
+def test_conformance(method: str) -> None:
+    """Eight devices equal one, resume is exact, streamed equals resident, and all the others."""
+    report = conformance(CASES[method])
+    known = KNOWN.get(method, set())
+    failed = {check.name for check in report.checks if check.passed is False}
+    assert failed <= known, str(report)
+    assert {check.name for check in report.checks} == set(CHECKS)
+    # These apply to every method: none may be passed over.
+    for name in ("mesh", "resume", "repeatable", "streamed", "one compilation", "gradients reach"):
+        assert report[name].passed or name in known, str(report)

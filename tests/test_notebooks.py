@@ -1,0 +1,24 @@
+"""Every notebook runs from its first cell to its last."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the notebook client's own parts
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import nbformat
+    from nbclient import NotebookClient
+
+    monkeypatch.setenv("JSSL_NOTEBOOK_EPOCHS", "3")
+    monkeypatch.setenv("XLA_FLAGS", os.environ["XLA_FLAGS"])
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}}
+    )
+    client.execute()
+    assert all(cell.get("execution_count") for cell in notebook.cells if cell.cell_type == "code")
