@@ -1,0 +1,71 @@
+"""Gathers finished runs into one result file and one table.
+
+    python results/collect.py TITLE OUT RUN...
+
+writes OUT.json (every run's record: protocol, split fingerprints, seeds, versions, hardware,
+command) and OUT.md (one row a run and representation). Nothing is typed in by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+from jssl.evaluation.protocol import Result
+from jssl.run import read_record
+
+
+def main(title: str, out: str, *folders: str) -> None:
+    """Writes OUT.json and OUT.md."""
+    entries = []
+    for folder in map(Path, folders):
+        record = read_record(folder)
+        result = json.loads((folder / "results.json").read_text())
+        steps = [
+            json.loads(line)
+            for line in (folder / "metrics.jsonl").read_text().splitlines()
+            if '"loss"' in line
+        ]
+        keys = ("name", "seed", "overrides", "fingerprint", "hardware", "command", "versions")
+        record["command"] = result["command"] = _portable(record["command"])
+        record["overrides"] = [_portable(text) for text in record["overrides"]]
+        entries.append(
+            {key: record[key] for key in keys}
+            | {"steps": steps[-1]["step"], "minutes": _minutes(steps), "result": result}
+        )
+    entries.sort(key=lambda entry: (entry["name"], entry["seed"]))
+    Path(f"{out}.json").write_text(json.dumps(entries, indent=1) + "\n")
+    lines = [f"# {title}", ""]
+    for number, entry in enumerate(entries):
+        table = Result(**entry["result"]).table()
+        if number == 0:
+            lines += [f"| experiment | seed | {' | '.join(table.header)} |"]
+            lines += ["|---|---|---|" + "---:|" * (len(table.header) - 1)]
+        for row in table.rows:
+            lines.append(f"| {entry['name']} | {entry['seed']} | {' | '.join(row)} |")
+    lines += ["", *(f"- {note}" for note in table.notes), ""]
+    lines += ["| experiment | seed | steps | minutes of training | hardware | command |"]
+    lines += ["|---|---|---:|---:|---|---|"]
+    for entry in entries:
+        facts = (entry["name"], entry["seed"], entry["steps"], f"{entry['minutes']:.1f}")
+        lines.append(
+            "| " + " | ".join(map(str, facts)) + f" | {entry['hardware']} | `{entry['command']}` |"
+        )
+    Path(f"{out}.md").write_text("\n".join(lines) + "\n")
+
+
+def _minutes(steps: list[dict[str, float]]) -> float:
+    """Minutes between the first and the last record, compilation and probes included."""
+    return (steps[-1]["time"] - steps[0]["time"]) / 60
+
+
+def _portable(text: str) -> str:
+    """A command or an override without the folders of the machine it ran on."""
+    text = re.sub(r"--workdir \S+ ?", "", text)
+    return re.sub(r"(^|[ =])/\S*/", r"\1", text).strip()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
