@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jssl.clock import Clock
 from jssl.errors import UserError
 from jssl.methods.base import Method
+from jssl.nn import rows
 
 Tree = Any
 
@@ -54,20 +55,23 @@ def loss_and_gradients(
     """
     forward_key, objective_key = jax.random.split(rng)
 
-    def forward(params: Tree, stats: Tree, views: Tree, key: jax.Array) -> tuple[Tree, Tree]:
-        return method.forward(net, params, stats, memory, views, rng=key, clock=clock)
+    batch = len(jax.tree.leaves(views)[0])
+
+    def forward(params: Tree, stats: Tree, views: Tree, index: Any = 0) -> tuple[Tree, Tree]:
+        with rows.part(index, accumulate, batch // accumulate):
+            return method.forward(net, params, stats, memory, views, rng=forward_key, clock=clock)
 
     def objective(outputs: Tree, memory: Tree) -> tuple[jax.Array, tuple[Tree, Tree]]:
         return method.objective(outputs, memory, rng=objective_key, clock=clock)
 
-    def whole(params: Tree, stats: Tree, views: Tree, key: jax.Array) -> tuple[jax.Array, Tree]:
-        outputs, stats = forward(params, stats, views, key)
+    def whole(params: Tree, stats: Tree, views: Tree, index: Any = 0) -> tuple[jax.Array, Tree]:
+        outputs, stats = forward(params, stats, views, index)
         loss, (new_memory, metrics) = objective(outputs, memory)
         return loss, (stats, new_memory, metrics, outputs)
 
     differentiate = jax.value_and_grad(whole, has_aux=True)
     if accumulate == 1:
-        (loss, aux), gradients = differentiate(params, stats, views, forward_key)
+        (loss, aux), gradients = differentiate(params, stats, views)
         return loss, gradients, *aux
 
     # The micro-batch axis goes second, so that each micro-batch is spread over all devices.
@@ -78,7 +82,8 @@ def loss_and_gradients(
         x = x.swapaxes(0, 1)
         return x.reshape(x.shape[0] * x.shape[1], *x.shape[2:])
 
-    pieces = (jax.tree.map(split, views), jax.random.split(forward_key, accumulate))
+    # The key is the same for all: what is drawn belongs to the example (`jssl.nn.rows`).
+    pieces = (jax.tree.map(split, views), jnp.arange(accumulate))
     zeros = jax.tree.map(jnp.zeros_like, params)
 
     if not method.couples_batch:
@@ -114,8 +119,8 @@ def loss_and_gradients(
         return [x for x in jax.tree.leaves(outputs) if jnp.issubdtype(x.dtype, jnp.inexact)]
 
     def replay(total: Tree, inputs: Tree) -> tuple[Tree, None]:
-        views, key, cotangent = inputs
-        _, pull_back = jax.vjp(lambda p: differentiable(forward(p, stats, views, key)[0]), params)
+        views, index, cotangent = inputs
+        _, pull_back = jax.vjp(lambda p: differentiable(forward(p, stats, views, index)[0]), params)
         return jax.tree.map(jnp.add, total, pull_back(cotangent)[0]), None
 
     cotangents = [split(x) for x in differentiable(cotangents)]

@@ -48,8 +48,6 @@ class Method(abc.ABC):
       scale_invariant: outputs that can be multiplied by a constant without changing the loss.
       targets: outputs that are stopped, so that no gradient reaches a parameter through them.
       unreached: regular expressions of parameter paths that the loss does not depend on.
-      random_forward: whether `forward` draws numbers of its own, so that micro-batches see other
-        draws than the whole batch (of the same distribution).
 
     All but the first two are promises; `jssl.testing.conformance` holds a method to them.
     """
@@ -61,7 +59,6 @@ class Method(abc.ABC):
     scale_invariant: ClassVar[tuple[str, ...]] = ()
     targets: ClassVar[tuple[str, ...]] = ()
     unreached: ClassVar[tuple[str, ...]] = ()
-    random_forward: ClassVar[bool] = False
 
     @abc.abstractmethod
     def net(self, encoder: nn.Module) -> nn.Module:

@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jssl.nn import rows
 from jssl.nn.dense import Dense
 from jssl.nn.transformer import Transformer
 
@@ -65,9 +66,10 @@ class BlockPredictor(nn.Module):
         token = self.param("mask_token", nn.initializers.truncated_normal(0.02), (self.width,))
         queries = positions[targets] + token.astype(self.dtype)
         if train and self.noise:
-            shape = (*targets.shape, context.shape[-1])
-            noise = self.noise * jax.random.normal(self.make_rng("dropout"), shape)
-            queries = queries + embed(noise)
+            shape = (blocks, size, context.shape[-1])
+            key = self.make_rng("dropout")
+            noise = rows.draw(key, batch, lambda key: jax.random.normal(key, shape))
+            queries = queries + embed(self.noise * noise)
         # Blocks do not see each other: they become examples, beside one another on a device.
         x = jnp.repeat(x, blocks, axis=0)
         x = jnp.concatenate([x, queries.reshape(batch * blocks, size, self.width)], axis=1)

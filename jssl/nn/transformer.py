@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jssl.errors import UserError, nearest
+from jssl.nn import rows
 from jssl.nn.attention import Attention
 from jssl.nn.dense import Dense
 from jssl.nn.init import activation
@@ -35,8 +36,8 @@ def drop_path(key: jax.Array, x: jax.Array, rate: float | jax.Array) -> jax.Arra
       The branch, kept examples divided by (1 - rate): its expectation is ``x``.
     """
     keep = 1.0 - jnp.asarray(rate, jnp.float32)
-    shape = (x.shape[0],) + (1,) * (x.ndim - 1)
-    factor = jax.random.bernoulli(key, keep, shape) / keep
+    kept = rows.draw(key, x.shape[0], lambda key: jax.random.bernoulli(key, keep))
+    factor = kept.reshape(-1, *(1,) * (x.ndim - 1)) / keep
     return x * factor.astype(x.dtype)
 
 

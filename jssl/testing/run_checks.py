@@ -69,8 +69,6 @@ def compilations(bench: Bench) -> Outcome:
 def accumulation(bench: Bench) -> Outcome:
     """Micro-batches give the gradient of the whole batch, or are refused by name."""
     experiment = bench.experiment
-    if bench.method.random_forward:
-        return Outcome(None, "random", "its forward draws numbers: micro-batches draw others")
     if bench.state.stats:
         try:
             check_accumulation(bench.method, bench.state.stats, 2, approximate=False)

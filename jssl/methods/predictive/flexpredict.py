@@ -41,7 +41,5 @@ class FlexPredict(IJEPA):
         "Predicting masked tokens in stochastic locations improves masked image modeling"
     )
 
-    random_forward: ClassVar[bool] = True
-
     def _predictor(self) -> BlockPredictor:
         return super()._predictor().clone(noise=self.noise)

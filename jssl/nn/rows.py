@@ -1,0 +1,75 @@
+"""Random numbers that belong to an example, not to the micro-batch it is computed in."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+
+class _Part(NamedTuple):
+    index: jax.Array
+    count: int
+    examples: int
+
+
+_PART: contextvars.ContextVar[_Part | None] = contextvars.ContextVar("part", default=None)
+
+
+@contextlib.contextmanager
+def part(index: jax.Array, count: int, examples: int) -> Iterator[None]:
+    """Says that what is traced inside sees one micro-batch of a global batch.
+
+    Args:
+      index: int [], which micro-batch: it holds the examples `index`, `index + count`, ...
+      count: number of micro-batches.
+      examples: number of examples in each.
+    """
+    token = _PART.set(_Part(index, count, examples))
+    try:
+        yield
+    finally:
+        _PART.reset(token)
+
+
+def numbers(rows: int) -> jax.Array:
+    """The number of each row in the global batch.
+
+    Rows are example-major everywhere: V rows of one example (its views, its blocks) stand side by
+    side, so row v of example e has the number e * V + v, in whichever micro-batch e is.
+
+    Args:
+      rows: how many there are here.
+
+    Returns:
+      int32 [rows].
+
+    Raises:
+      ValueError: if the rows are not the same number for each example of the micro-batch.
+    """
+    here = jnp.arange(rows, dtype=jnp.int32)
+    where = _PART.get()
+    if where is None:
+        return here
+    each, rest = divmod(rows, where.examples)
+    if rest:
+        raise ValueError(f"{rows} rows are not shared evenly by {where.examples} examples")
+    return (here // each * where.count + where.index) * each + here % each
+
+
+def draw(key: jax.Array, rows: int, sample: Callable[[jax.Array], jax.Array]) -> jax.Array:
+    """Draws for each row by itself, the same whether the batch comes whole or in micro-batches.
+
+    Args:
+      key: PRNG key.
+      rows: how many there are here.
+      sample: key -> array [...], the draw for one row.
+
+    Returns:
+      [rows, ...].
+    """
+    return jax.vmap(lambda number: sample(jax.random.fold_in(key, number)))(numbers(rows))
