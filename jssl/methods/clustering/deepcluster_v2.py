@@ -44,13 +44,19 @@ class ProjectedCrops(nn.Module):
 class DeepClusterV2(Method):
     """Cross-entropy of every crop with its image's cluster, averaged over several clusterings.
 
+    Each clustering is made anew between two epochs, by spherical k-means on the device, clusterings
+    taking the embeddings of `a` and `b` in turn and starting from randomly drawn examples.
+
+    Equation: L = mean over clusterings k and crops v of -log softmax(C_k z_v / T)[y_k], y_k the
+    image's cluster.
+
     Views: `a` and `b` [B, ...], optionally `local` [B, V, ...], and `index` int [B], the place in
-    the training split (`jssl.augmentations.compose.field("index")`). It remembers the last
-    embedding of `a` and of `b` of each training example; centroids, which take the place of
-    learned prototypes; and the cluster of each example. Between two epochs each clustering is made
-    anew by spherical k-means on the device, clusterings taking the embeddings of `a` and `b` in
-    turn and starting from randomly drawn examples. Empty clusters keep their centroid; nothing
-    else but the renewed clusters keeps from collapse.
+    the training split (`jssl.augmentations.compose.field("index")`).
+
+    Remembers: the last embedding of `a` and of `b` of each training example; centroids, which take
+    the place of learned prototypes; and the cluster of each example.
+
+    Collapse: held off by the renewed clusters alone. Empty clusters keep their centroid.
 
     The first epoch only fills the memory, at a loss of 0 and with all updates held, as the authors
     do in a pass before training: the first epoch of a schedule is spent on it. An example that is

@@ -29,10 +29,16 @@ from jssl.objectives.distillation import cross_view
 class SwAV(Method):
     """Swapped prediction of codes (eqs. 1 and 2, with multi-crop eq. 6).
 
+    Equation: L = mean over views s and t != s of -sum_k q_t[k] log softmax(C z_s / T)[k], q_t the
+    Sinkhorn code of view t.
+
     Views: `a` and `b` [B, ...], whose codes are predicted, and optionally `local` [B, V, ...],
     which only predict. Codes are balanced over the batch and, with a queue, over the last
-    embeddings of the same view; the balance is what keeps all images off one prototype. It
-    remembers the queues, one a view, and a copy of the prototypes to score the queues with.
+    embeddings of the same view.
+
+    Remembers: the queues, one a view, and a copy of the prototypes to score the queues with.
+
+    Collapse: the balance of the codes is what keeps all images off one prototype.
 
     Defaults are the authors' for ImageNet at batch 4096 (projector 2048 - 128, 3000 prototypes,
     temperature 0.1, epsilon 0.05, three Sinkhorn iterations, prototypes held for 313 steps, which

@@ -28,10 +28,15 @@ from jssl.objectives.contrastive import info_nce, nearest
 class NNCLR(Method):
     """InfoNCE between the neighbour of one view and the prediction of the other (eqs. 3 and 4).
 
-    Views: `a` and `b`, each [B, ...], through the net as one batch of 2B. It remembers a queue of
-    the projections of `a` (the support set), starting from random unit vectors; neighbours are
-    looked up before the batch enters it, over the global batch. Negatives are the predictions of
-    the other examples, and keep it from collapse.
+    Equation: L = -log softmax over j of (nn(z_a)_i.p_b_j / T) at j = i, and the same with a and b
+    swapped; nn looks z up in the queue.
+
+    Views: `a` and `b`, each [B, ...], through the net as one batch of 2B.
+
+    Remembers: a queue of the projections of `a` (the support set), starting from random unit
+    vectors; neighbours are looked up before the batch enters it, over the global batch.
+
+    Collapse: held off by the negatives, the predictions of the other examples.
 
     Defaults are the paper's for ImageNet (section 4.1: temperature 0.1, queue of 98304, projector
     2048 - 2048 - 256 with a last BatchNorm, predictor 4096 - 256; batch 4096, LARS at 0.3 x batch /

@@ -25,8 +25,15 @@ from jssl.objectives.contrastive import nt_xent
 class SimCLR(Method):
     """Normalised temperature-scaled cross-entropy between two views (the paper's eq. 1).
 
+    Equation: L_i = -log(exp(z_i.z_j / T) / sum over k != i of exp(z_i.z_k / T)), (i, j) the two
+    views of an image among 2B.
+
     Views: `a` and `b`, both [B, ...]; they pass through the net as one batch of 2B, so that
-    BatchNorm sees both. It remembers nothing.
+    BatchNorm sees both.
+
+    Remembers: nothing.
+
+    Collapse: held off by the negatives, all other views of the batch; few of them teach little.
 
     Defaults are the paper's for ImageNet (section 2.1 and appendix B.7: temperature 0.1, projector
     2048 - 128 on a ResNet-50; batch 4096, LARS at 0.3 x batch / 256, weight decay 1e-6). The

@@ -21,9 +21,17 @@ from jssl.objectives.uniformity import koleo
 class DINOv2(IBOT):
     """DINO at the crops, iBOT at the hidden patches, KoLeo between the images (section 4).
 
-    Views and memory: those of iBOT. KoLeo is taken of the student's pooled features of each large
-    crop, over the global batch, in float32 whatever the encoder computes in. The balance of
-    Sinkhorn-Knopp over batch and hidden patches keeps off collapse, and KoLeo keeps images apart.
+    KoLeo is taken of the student's pooled features of each large crop, over the global batch, in
+    float32 whatever the encoder computes in.
+
+    Equation: L = L_DINO + L_iBOT - w mean_i log(distance of image i to its nearest in the batch).
+
+    Views: those of iBOT.
+
+    Remembers: what iBOT does.
+
+    Collapse: held off by the balance of Sinkhorn-Knopp over batch and hidden patches; KoLeo keeps
+    images apart.
 
     Defaults are those of the authors' code for large models (131072 prototypes over a bottleneck of
     384 is theirs for ViT-g; here 65536 over 256, their defaults; teacher 0.04 to 0.07 in 30 epochs,

@@ -64,11 +64,17 @@ class MaskedMultiCrop(nn.Module):
 class IBOT(DINO):
     """DINO's loss of crops plus the same cross-entropy at the hidden patches (eqs. 2 and 3).
 
+    Equation: L = L_DINO + w mean over hidden patches i of -sum_k P_t(u)_i[k] log P_s(u~)_i[k], u
+    the crop and u~ the crop with patches hidden.
+
     Views: those of DINO and `mask`, {"mask": bool [B, 2, N], "masked": int [B, 2, M]} for `a` and
     `b`: a sampler repeated twice, in blocks or at random. `masked` names the tokens that are
     compared; those of them that are not hidden (a sampler of varying ratio pads so) count for
-    nothing. The teacher sees whole crops. It remembers the teacher, the centre, and the centre of
-    the patches. What keeps DINO from collapse does so here, for images and for patches.
+    nothing. The teacher sees whole crops.
+
+    Remembers: the teacher, the centre, and the centre of the patches.
+
+    Collapse: what keeps DINO from it does so here, for images and for patches.
 
     Defaults are those of the authors' command for ViT-S/16 (8192 prototypes, one head for images
     and patches, both teacher temperatures 0.04 to 0.07 in 30 epochs, weights 1 and 1; half of the

@@ -26,11 +26,17 @@ from jssl.objectives.common import log_softmax
 class RandomTeacher(Method):
     """Cross-entropy of the student's softmax with that of a fixed random net (eq. 1).
 
-    View: `image` [B, ...], not augmented in the paper; both nets see the same. It remembers the
-    teacher, which never moves. There is nothing to collapse to: the teacher is a fixed function,
-    and equal nets are where the loss is least. The student starts at `alpha * teacher +
-    (1 - alpha) * fresh`, divided by the root of `alpha^2 + (1 - alpha)^2` to keep the variance;
-    it learns features on its way.
+    The student starts at `alpha * teacher + (1 - alpha) * fresh`, divided by the root of `alpha^2 +
+    (1 - alpha)^2` to keep the variance; it learns features on its way.
+
+    Equation: L = -sum_k softmax(g_t(x) / T_t)[k] log softmax(g_s(x) / T_s)[k], g_t a random net.
+
+    Views: `image` [B, ...], not augmented in the paper; both nets see the same.
+
+    Remembers: the teacher, which never moves.
+
+    Collapse: there is nothing to collapse to: the teacher is a fixed function, and equal nets are
+    where the loss is least.
 
     Defaults are those of the authors' configuration (head 2048 - 2048 - 256 with 65536 prototypes,
     both temperatures 1, no centring; AdamW at 1e-3, batch 256, no weight decay). `alpha` is 0, a

@@ -23,10 +23,15 @@ from jssl.objectives.regression import cosine_regression
 class SimSiam(Method):
     """Negative cosine between predictions and stopped projections, both ways round (eqs. 2 to 4).
 
+    Equation: L = -1/2 cos(p_a, stop(z_b)) - 1/2 cos(p_b, stop(z_a)).
+
     Views: `a` and `b`, each [B, ...], through the net one after the other, so that BatchNorm keeps
-    the two apart, as in the authors' code. It remembers nothing: the target is the net itself.
-    Without the predictor or the stopped gradient it collapses at once, at a loss of -1 (section
-    4); without BatchNorm in the hidden layers of the heads it does not learn.
+    the two apart, as in the authors' code.
+
+    Remembers: nothing: the target is the net itself.
+
+    Collapse: comes at once, at a loss of -1, without the predictor or the stopped gradient (section
+    4 of the paper).
 
     Defaults are the paper's for ImageNet (section 3: projector 2048 - 2048 - 2048, predictor with
     a bottleneck of 512; SGD at 0.05 x batch / 256, batch 512, weight decay 1e-4). The authors' code

@@ -25,11 +25,19 @@ from jssl.objectives.masked import masked_l1
 class GMML(Method):
     """Mean absolute error of the corrupted patches' pixels (section 3).
 
+    There is no mask token: the encoder has to find out what is wrong. A light head predicts a patch
+    from each token.
+
+    Equation: L = mean over corrupted patches of |h(f(x~)) - x|.
+
     Views: `image` [B, ...] corrupted, `original` [B, ...] and `mask` bool [B, N], True where a
-    patch was replaced (`jssl.augmentations.batchwise.corrupt_groups`: by noise, or by another
-    image of the batch). There is no mask token: the encoder has to find out what is wrong. A
-    light head predicts a patch from each token. It remembers nothing, and cannot collapse in the
-    way of joint embeddings; its failure is a head that predicts the mean of the neighbours.
+    patch was replaced (`jssl.augmentations.batchwise.corrupt_groups`: by noise, or by another image
+    of the batch).
+
+    Remembers: nothing.
+
+    Collapse: not in the way of joint embeddings; the failure is a head that predicts the mean of
+    the neighbours.
 
     Defaults of the recipe are those of the authors' code (AdamW at 5e-4 x batch / 256, weight
     decay 0.04 to 0.4, 10 epochs of warm-up, 800 epochs; the loss on corrupted pixels alone).

@@ -25,9 +25,17 @@ from jssl.objectives.masked import masked_mse, normalize_patches
 class MAE(Method):
     """Mean squared error of the hidden patches' pixels, each patch normalised (section 3).
 
-    Views: `image` [B, ...] and `mask` {"keep" int [B, K], "masked" int [B, N - K], "mask" bool
-    [B, N]}. The encoder sees the kept patches alone. It remembers nothing, and cannot collapse in
-    the way of joint embeddings; its failure is a decoder that predicts the mean patch.
+    The encoder sees the kept patches alone; a small decoder sees its tokens and mask tokens.
+
+    Equation: L = mean over hidden patches of (d(f(visible)) - norm(x))^2.
+
+    Views: `image` [B, ...] and `mask` {"keep" int [B, K], "masked" int [B, N - K], "mask" bool [B,
+    N]}.
+
+    Remembers: nothing.
+
+    Collapse: not in the way of joint embeddings; the failure is a decoder that predicts the mean
+    patch.
 
     Defaults are the paper's for ImageNet (section 4 and appendix A.1: decoder of 8 blocks, width
     512, 16 heads; normalised pixels; masking ratio 0.75, set in the views; AdamW at 1.5e-4 x batch

@@ -23,10 +23,18 @@ from jssl.objectives.masked import masked_mse
 class MaskFeat(Method):
     """Mean squared error of the hidden patches' features, by default HOG (section 3.2).
 
+    Which feature is predicted is the view's business; HOG is `jssl.augmentations.hog.with_hog`. A
+    linear layer predicts it from each token of the encoder.
+
+    Equation: L = mean over hidden patches of (h(f(x, mask)) - HOG(x))^2.
+
     Views: `image` {"image" [B, ...], "target" float [B, N, P]}, made from one crop, and `mask`
-    {"mask" bool [B, N]}, True where hidden. Which feature is predicted is the view's business; HOG
-    is `jssl.augmentations.hog.with_hog`. A linear layer predicts it from each token of the
-    encoder. It remembers nothing, and cannot collapse in the way of joint embeddings.
+    {"mask" bool [B, N]}, True where hidden.
+
+    Remembers: nothing.
+
+    Collapse: not in the way of joint embeddings; the failure is a head that predicts the mean
+    histogram.
 
     Defaults of the recipe are those of the authors' code for ViT-B on ImageNet
     (`in1k_VIT_B_MaskFeat_PT.yaml`): blocks that hide 40 %, crops from 0.5, AdamW at 2e-4 x batch /

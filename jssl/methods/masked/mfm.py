@@ -23,10 +23,18 @@ from jssl.objectives.spectrum import spectrum_distance
 class MFM(Method):
     """Distance of the spectra of prediction and original where they were removed (eq. 6 and 7).
 
+    The encoder sees no mask and no mask token; a linear layer predicts a patch from each of its
+    tokens.
+
+    Equation: L = mean over removed frequencies of |F(h(f(x~))) - F(x)|^gamma, F the Fourier
+    transform.
+
     Views: `image` {"image" [B, *S, C], what is left; "original" [B, *S, C]; "mask" bool [B, *S],
-    True where a frequency was removed}, S being (H, W) for images. The encoder sees no mask and no
-    mask token; a linear layer predicts a patch from each of its tokens. It remembers nothing and
-    cannot collapse in the way of joint embeddings; its failure is a net that only blurs.
+    True where a frequency was removed}, S being (H, W) for images.
+
+    Remembers: nothing.
+
+    Collapse: not in the way of joint embeddings; the failure is a net that only blurs.
 
     Defaults are those of the authors' code for ViT-B on ImageNet
     (`mfm_pretrain__vit_base__img224__300ep.yaml`: radius 16 of 224 pixels, low and high in turn

@@ -25,10 +25,17 @@ from jssl.objectives.masked import masked_l1
 class SimMIM(Method):
     """Mean absolute error of the hidden patches' pixels (section 3.4).
 
-    Views: `image` [B, ...] and `mask` {"mask" bool [B, N]}, True where hidden. The encoder sees
-    all places, with a learned token at the hidden ones; a linear layer turns each of its tokens
-    into a patch. It remembers nothing, and cannot collapse in the way of joint embeddings; its
-    failure is a head that predicts the mean of the neighbours.
+    The encoder sees all places, with a learned token at the hidden ones; a linear layer turns each
+    of its tokens into a patch.
+
+    Equation: L = mean over hidden patches of |h(f(x, mask)) - x|.
+
+    Views: `image` [B, ...] and `mask` {"mask" bool [B, N]}, True where hidden.
+
+    Remembers: nothing.
+
+    Collapse: not in the way of joint embeddings; the failure is a head that predicts the mean of
+    the neighbours.
 
     Defaults of the recipe are the paper's for ViT-B (section 4 and appendix): squares of 32 pixels,
     ratio 0.6, AdamW at 1e-4 x batch / 512, weight decay 0.05, 800 epochs, batch 2048; the pixels

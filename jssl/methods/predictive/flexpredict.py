@@ -18,8 +18,16 @@ class FlexPredict(IJEPA):
     """I-JEPA's loss; the position of a mask token is drawn from N(psi, noise^2 A A^T) (eq. 3-6).
 
     A is the matrix that projects the context into the predictor, so it cannot shrink to make the
-    positions certain without losing the context. Views, memory, collapse, BatchNorm and what is
-    evaluated are I-JEPA's.
+    positions certain without losing the context.
+
+    Equation: L = mean of smoothL1(g(A f(context), psi + noise A n), norm(t(x))), n standard normal,
+    psi the position of the target.
+
+    Views: those of I-JEPA.
+
+    Remembers: what I-JEPA does.
+
+    Collapse: held off as in I-JEPA. BatchNorm and what is evaluated are I-JEPA's as well.
 
     Defaults are those of the authors' code for ViT-B/16 (`configs/pretrain/vit-b16.yaml`: predictor
     of width 384 with 6 blocks, AdamW at 8e-4, batch 2048, 15 epochs of warm-up, 600 epochs). Its

@@ -26,10 +26,17 @@ from jssl.objectives.classification import accuracy, cross_entropy
 class DIET(Method):
     """Cross-entropy of the example's index, with strong label smoothing.
 
+    One linear layer has an output for each training example. It learns slowly, since each output
+    has one positive an epoch.
+
+    Equation: L = -sum_n y_n log softmax(W f(x))_n, y the example's own index, smoothed.
+
     Views: `image` [B, ...] and `index` int [B], the example's place in the training split
-    (`jssl.augmentations.compose.field("index")`). One linear layer has an output for each training
-    example. It remembers nothing beyond that layer and cannot collapse: a constant feature costs
-    ln N. It learns slowly, since each output has one positive an epoch.
+    (`jssl.augmentations.compose.field("index")`).
+
+    Remembers: nothing beyond that layer.
+
+    Collapse: impossible, since a constant feature costs ln N.
 
     Defaults: smoothing 0.8 and a linear layer without bias are those of the paper; AdamW at 1e-3
     with weight decay 0.05 and a cosine, as the experiments have it, unverified.

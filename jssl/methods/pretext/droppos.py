@@ -27,13 +27,21 @@ from jssl.objectives.masked import masked_mean
 class DropPos(Method):
     """Cross-entropy of each dropped place, smoothed over near places, weighted by affinity (3.2).
 
+    A decoder without positions classifies the place of every shown patch among all N. Targets
+    spread to near places by a Gaussian of `sigma` tokens that shrinks to nothing over the run;
+    patches weigh by the softmax of their similarity to the pooled feature of the whole image, seen
+    by the same encoder without gradient.
+
+    Equation: L = -sum over dropped i of w_i sum_j y_ij log softmax(o_i)_j, y_ij proportional to
+    exp(-distance(i, j)^2 / sigma^2).
+
     Views: `image` [B, ...], `mask` {"keep" int [B, K]}, the patches shown, and `dropped` {"mask"
-    bool [B, K]}, True for those of them that get a learned token for their position. A decoder
-    without positions classifies the place of every shown patch among all N. Targets spread to
-    near places by a Gaussian of `sigma` tokens that shrinks to nothing over the run; patches weigh
-    by the softmax of their similarity to the pooled feature of the whole image, seen by the same
-    encoder without gradient. It remembers nothing and cannot collapse: a constant feature costs
-    ln N. Patches that look alike everywhere teach nothing, hence the weights.
+    bool [B, K]}, True for those of them that get a learned token for their position.
+
+    Remembers: nothing.
+
+    Collapse: impossible, since a constant feature costs ln N. Patches that look alike everywhere
+    teach nothing, hence the weights.
 
     Defaults are those of the authors' code for ViT-B on ImageNet (`scripts/pretrain_base.sh`:
     both ratios 0.75, set in the views; decoder of 2 blocks, width 512, 16 heads; sigma 1 to 0;

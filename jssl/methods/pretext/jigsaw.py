@@ -44,11 +44,18 @@ class JigsawNet(nn.Module):
 class Jigsaw(Method):
     """Cross-entropy of the permutation's number in a fixed set (section 3).
 
+    Every tile passes the encoder alone, so that the order is found from what is in them and not
+    from edges that continue.
+
+    Equation: L = -log softmax(h(f(tile 1), ..., f(tile T)))[permutation].
+
     Views: `image` {"image" [B, T, ...], T tiles in shuffled order; "label" int [B]}
-    (`jssl.augmentations.labelled.jigsaw_tiles`). Every tile passes the encoder alone, so that the
-    order is found from what is in them and not from edges that continue. It remembers nothing and
-    cannot collapse: a constant feature costs ln(permutations). Its shortcuts are low-level: tiles
-    are therefore cropped apart and normalised one by one, in the views.
+    (`jssl.augmentations.labelled.jigsaw_tiles`).
+
+    Remembers: nothing.
+
+    Collapse: impossible, since a constant feature costs ln(permutations). Its shortcuts are
+    low-level: tiles are therefore cropped apart and normalised one by one, in the views.
 
     Defaults are the paper's: 9 tiles, 1000 permutations, layers of 512 for a tile (fc6) and 4096
     for all (fc7). SGD and its schedule in the experiments are unverified.

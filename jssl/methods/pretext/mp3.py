@@ -25,10 +25,17 @@ from jssl.objectives.classification import accuracy, cross_entropy
 class MP3(Method):
     """Cross-entropy of each token's position among all N (section 3).
 
-    Views: `image` [B, ...] and `mask` {"mask" bool [B, N]}, False for the context. In every layer
-    all tokens attend, but to the context alone, so most patches are placed without the help of
-    their neighbours. The encoder must have no position embeddings; a linear layer classifies. It
-    remembers nothing and cannot collapse: a constant feature costs ln N.
+    In every layer all tokens attend, but to the context alone, so most patches are placed without
+    the help of their neighbours. The encoder must have no position embeddings; a linear layer
+    classifies.
+
+    Equation: L = mean over tokens i of -log softmax(h(f(x)_i))[i].
+
+    Views: `image` [B, ...] and `mask` {"mask" bool [B, N]}, False for the context.
+
+    Remembers: nothing.
+
+    Collapse: impossible, since a constant feature costs ln N.
 
     Defaults: a linear head as in the paper; the share of context is set in the views and it, the
     optimizer and the schedule are unverified.

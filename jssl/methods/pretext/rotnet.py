@@ -25,11 +25,17 @@ from jssl.objectives.classification import accuracy, cross_entropy
 class RotNet(Method):
     """Cross-entropy of a linear classifier of the transformation (eq. 2 and 3).
 
+    Equation: L = mean over rotations r of -log softmax(h(f(rotate(x, r))))[r].
+
     Views: `image` {"image" [B, R, ...], "label" int [B, R]}: R transformed copies of each example
     and which transformation each had, all four rotations as in the paper
     (`jssl.augmentations.labelled.rotate_all`), or, without the axis R, one drawn at random. The
-    copies pass the net as one batch. It remembers nothing and cannot collapse: a constant feature
-    costs ln 4. Its shortcuts are artefacts of resampling, hence quarter turns, which need none.
+    copies pass the net as one batch.
+
+    Remembers: nothing.
+
+    Collapse: impossible, since a constant feature costs ln 4. Its shortcuts are artefacts of
+    resampling, hence quarter turns, which need none.
 
     Defaults of the recipe are the authors' code's for CIFAR-10 (SGD at 0.1 with momentum 0.9,
     Nesterov, weight decay 5e-4, batch 128 of four rotations each, 200 epochs).

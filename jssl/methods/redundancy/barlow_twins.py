@@ -20,9 +20,15 @@ from jssl.objectives.redundancy import barlow_twins
 class BarlowTwins(Twins):
     """Invariance on the diagonal, decorrelation off it (eqs. 1 and 2), over the global batch.
 
+    Equation: L = sum_i (1 - C_ii)^2 + w sum over i != j of C_ij^2, C the cross-correlation of the
+    views' standardised embeddings.
+
     Views: `a` and `b`, each [B, ...], through the net one after the other, as in the authors' code.
-    It remembers nothing. Collapse of a dimension costs 1, of all of them the width of the
-    embedding; with too small a weight off the diagonal the dimensions become copies of each other.
+
+    Remembers: nothing.
+
+    Collapse: of a dimension costs 1, of all of them the width of the embedding; with too small a
+    weight off the diagonal the dimensions become copies of each other.
 
     Defaults are the paper's for ImageNet (section 2.2: weight 5e-3, projector 8192 - 8192 - 8192;
     batch 2048, LARS at 0.2 x batch / 256, weight decay 1.5e-6).

@@ -24,9 +24,15 @@ from jssl.objectives.gaussian import lejepa, random_slices
 class LeJEPA(Method):
     """`(1 - weight) * prediction + weight * SIGReg` (algorithms 1 and 2), over the global batch.
 
+    Equation: L = (1 - w) mean over views v of |z_v - mean of the global z|^2 + w mean over slices u
+    of EppsPulley(u.z).
+
     Views: global ones `a` and `b`, [B, ...], and, if there are such, `local` [B, V, ...], which may
-    be smaller. It remembers nothing; new random slices are drawn in each step. SIGReg keeps it from
-    collapse; with too small a weight embeddings shrink to a point.
+    be smaller.
+
+    Remembers: nothing; new random slices are drawn in each step.
+
+    Collapse: held off by SIGReg; with too small a weight embeddings shrink to a point.
 
     Three forms of this loss are about: this is the paper's, with the Epps-Pulley statistic on 17
     points in [-5, 5], times the global batch. The authors' later example integrates 17 points on

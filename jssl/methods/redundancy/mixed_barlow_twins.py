@@ -21,10 +21,16 @@ from jssl.objectives.redundancy import mixed_correlation
 class MixedBarlowTwins(BarlowTwins):
     """Barlow Twins and a penalty on how mixed inputs correlate with unmixed ones (section 3).
 
+    Equation: L = L_BT(a, b) + w / 2 (|C(m, a) - lambda C(a, a) - (1 - lambda) C(b*, a)|^2 + the
+    same with b), m = lambda a + (1 - lambda) b*, b* the partners.
+
     Views: `a`, `b` and `mixed` {"image" [B, ...], "partner" int [B], "share" [B]}, which
     `augmentations.batchwise.mix_views` makes of them; the three pass through the net one after the
-    other. It remembers nothing and collapses like Barlow Twins; the penalty stops the embedding
-    from overfitting in long training.
+    other.
+
+    Remembers: nothing.
+
+    Collapse: as in Barlow Twins; the penalty stops the embedding from overfitting in long training.
 
     Defaults are the authors' for CIFAR-10 (their code: weight 1/128 off the diagonal, 4 times that
     on the penalty, projector 512 - 1024; batch 256, Adam at 0.01 x batch / 256 with a cosine, 2000

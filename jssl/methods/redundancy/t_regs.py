@@ -22,12 +22,17 @@ from jssl.objectives.spanning import sphere_distance, tree_length
 class TREGS(Twins):
     """Distance of views, length of the spanning tree of each, distance from the sphere (section 4).
 
-    `invariance * |a - b|^2 + mean over views of (sphere * (|z| - 1)^2 - length * E(MST) / B)`,
-    distances averaged over the global batch. The tree is found by Prim's algorithm on the device in
-    B - 1 steps; gradients flow to its edges.
+    Distances are averaged over the global batch. The tree is found by Prim's algorithm on the
+    device in B - 1 steps; gradients flow to its edges.
 
-    Views: `a` and `b`, each [B, ...], through the net one after the other. It remembers nothing.
-    A short tree is what collapse looks like; without the sphere embeddings fly apart.
+    Equation: L = invariance |a - b|^2 + mean over views of (sphere (|z| - 1)^2 - length E(MST) /
+    B), E the length of the tree.
+
+    Views: `a` and `b`, each [B, ...], through the net one after the other.
+
+    Remembers: nothing.
+
+    Collapse: a short tree is what it looks like; without the sphere embeddings fly apart.
 
     Unverified: the paper's text could be read in part alone. The two terms of the regulariser are
     the paper's; the three weights and the projector (8192 wide, like VICReg's) are chosen here.

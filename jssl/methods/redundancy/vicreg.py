@@ -22,9 +22,15 @@ from jssl.objectives.redundancy import mean_squared, vicreg_covariance, vicreg_v
 class VICReg(Twins):
     """Mean squared error of the views, variance hinge and covariance of each (eqs. 1 to 6).
 
+    Equation: L = l |a - b|^2 + m (mean_d max(0, 1 - std_d) of a and b) + n (mean of squared
+    covariances off the diagonal, of a and of b).
+
     Views: `a` and `b`, each [B, ...], through the net one after the other, as in the authors' code.
-    It remembers nothing. Without the variance term all embeddings become one, without the
-    covariance term all dimensions do.
+
+    Remembers: nothing.
+
+    Collapse: without the variance term all embeddings become one, without the covariance term all
+    dimensions do.
 
     Defaults are the paper's for ImageNet (section 4.2: weights 25, 25 and 1, projector 8192 - 8192
     - 8192; batch 2048, LARS at 0.2 x batch / 256, weight decay 1e-6). As in the authors' code the

@@ -25,10 +25,18 @@ from jssl.objectives.redundancy import w_mse
 class WMSE(Method):
     """Distance of whitened unit embeddings over all pairs of views (eq. 6, sections 3.1 and 3.2).
 
-    Views: `views` [B, V, ...], V >= 2. Each view is whitened by itself, in random groups of
-    `group` examples of the global batch, by the Cholesky factor of the group's covariance in
-    float32; several groupings are averaged. It remembers nothing. Whitened embeddings cannot
-    collapse; groups smaller than about twice the embedding make whitening unstable.
+    Each view is whitened by itself, in random groups of `group` examples of the global batch, by
+    the Cholesky factor of the group's covariance in float32; several groupings are averaged.
+
+    Equation: L = mean over pairs of views of (2 - 2 cos(W z_i, W z_j)), W whitening the view's
+    group.
+
+    Views: `views` [B, V, ...], V >= 2.
+
+    Remembers: nothing.
+
+    Collapse: impossible, since the embeddings are whitened; groups smaller than about twice the
+    embedding make whitening unstable.
 
     Defaults are the paper's for CIFAR-10 (section 5 and the authors' code: embedding 64, hidden
     layer 1024, groups of 128, one grouping; Adam at 3e-3, weight decay 1e-6, batch 256 with four
