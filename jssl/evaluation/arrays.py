@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -49,14 +50,38 @@ def labelled(features: np.ndarray, labels: np.ndarray, name: str) -> Labelled:
         raise UserError(f"{name} is empty: its features have shape {list(features.shape)}")
     if not np.issubdtype(labels.dtype, np.integer):
         raise UserError(f"{name} needs integer labels, but they are {labels.dtype}")
-    features = features.astype(np.float32, copy=False)
+    features = finite(features, name).astype(np.float32, copy=False)
+    return Labelled(features, labels.astype(np.int64, copy=False))
+
+
+def finite(features: Any, name: str, *, least: int = 1) -> np.ndarray:
+    """Checks a feature matrix that has no labels.
+
+    Args:
+      features: real numbers [N, D].
+      name: what the error sentence calls it.
+      least: examples that are needed.
+
+    Returns:
+      The array, in its own float type (other types become float32).
+
+    Raises:
+      UserError: a wrong shape, too few examples, or a value that is not finite.
+    """
+    features = np.asarray(features)
+    if features.ndim != 2 or not features.shape[1]:
+        raise UserError(f"{name} must be [N, D], not {list(features.shape)}")
+    if len(features) < least:
+        raise UserError(f"{name} has {len(features)} examples, but at least {least} are needed")
+    if features.dtype not in (np.float32, np.float64):
+        features = features.astype(np.float32)
     broken = int((~np.isfinite(features).all(axis=1)).sum())
     if broken:
         raise UserError(
             f"{name} has {broken} of {len(features)} feature vectors that hold NaN or infinity: "
             "the encoder diverged, so evaluate an earlier checkpoint"
         )
-    return Labelled(features, labels.astype(np.int64, copy=False))
+    return features
 
 
 def class_indices(train: np.ndarray, *others: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -85,3 +110,60 @@ def class_indices(train: np.ndarray, *others: np.ndarray) -> tuple[np.ndarray, .
                 f"{len(classes)} classes): use splits that share their classes"
             )
     return classes, *(np.searchsorted(classes, a).astype(np.int32) for a in (train, *others))
+
+
+def class_splits(train: Any, validation: Any, test: Any, *, who: str = "") -> FeatureSplits:
+    """Checks three splits and numbers their classes 0..C-1.
+
+    Args:
+      train: features float [N, D] and labels int [N]; its labels define the classes.
+      validation: the same.
+      test: the same.
+      who: a name for the error sentence, such as the representation's.
+
+    Returns:
+      The splits with class numbers for labels.
+
+    Raises:
+      UserError: unfit arrays, features of different sizes, one class only, or a class that train
+        lacks.
+    """
+    of = f" of {who!r}" if who else ""
+    parts = [
+        labelled(*split, f"the {name} split{of}")
+        for name, split in zip(FeatureSplits._fields, (train, validation, test), strict=True)
+    ]
+    widths = [part.features.shape[1] for part in parts]
+    if len(set(widths)) > 1:
+        raise UserError(
+            f"features{of} have the sizes {', '.join(map(str, widths))} in train, validation and "
+            "test: all three must come from the same encoder"
+        )
+    _, *numbers = class_indices(*(part.labels for part in parts))
+    return FeatureSplits(
+        *(
+            Labelled(part.features, number.astype(np.int64))
+            for part, number in zip(parts, numbers, strict=True)
+        )
+    )
+
+
+def same_labels(splits: Mapping[str, FeatureSplits]) -> None:
+    """Makes sure that all representations show the same examples.
+
+    Args:
+      splits: checked splits by name; at least one.
+
+    Raises:
+      UserError: there is none, or labels differ.
+    """
+    if not splits:
+        raise UserError("there is no representation to evaluate")
+    reference, first = next(iter(splits.items()))
+    for name, row in splits.items():
+        for part, split, other in zip(FeatureSplits._fields, row, first, strict=True):
+            if not np.array_equal(split.labels, other.labels):
+                raise UserError(
+                    f"the {part} labels of {name!r} differ from those of {reference!r}: "
+                    "every row must show the same examples in the same order"
+                )

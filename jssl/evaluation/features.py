@@ -61,32 +61,84 @@ def extract(
             f"an evaluation batch of {batch_size} cannot be divided among "
             f"{sharding.mesh.size} devices"
         )
-    features: list[np.ndarray] = []
+    found, labels = extract_arrays(
+        lambda x: {"pooled": _pooled(encode(x))},
+        source,
+        batch_size=batch_size,
+        preprocess=preprocess,
+        sharding=sharding,
+        label=label,
+    )
+    return found["pooled"], labels
+
+
+def extract_arrays(
+    encode: Callable[[jax.Array], Mapping[str, jax.Array]],
+    source: Indexable,
+    *,
+    batch_size: int,
+    preprocess: Callable[[dict[str, np.ndarray]], Any],
+    sharding: NamedSharding | None = None,
+    label: str | None = "label",
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """The same for several arrays at once: layers, tokens, views.
+
+    Args:
+      encode: a jitted function of a batch, [B, ...] -> name -> array [B, ...].
+      source: as for `extract`, like the rest.
+      batch_size: examples per call, B.
+      preprocess: from the source's batch to the encoder's input.
+      sharding: where a batch goes on a mesh, or None.
+      label: the key of the labels, or None for a source without (zeros are returned).
+
+    Returns:
+      For each name float32 [N, ...], and labels [N].
+
+    Raises:
+      UserError: see `extract`.
+    """
+    length = len(source)
+    if not length:
+        raise UserError("there is nothing to encode: the split is empty")
+    if sharding is not None and batch_size % sharding.mesh.size:
+        raise UserError(
+            f"an evaluation batch of {batch_size} cannot be divided among "
+            f"{sharding.mesh.size} devices"
+        )
+    features: dict[str, list[np.ndarray]] = {}
     labels: list[np.ndarray] = []
-    pending: deque[tuple[jax.Array, int]] = deque()
+    pending: deque[tuple[dict[str, jax.Array], int]] = deque()
+
+    def fetch() -> None:
+        arrays, valid = pending.popleft()
+        for name, array in arrays.items():
+            features.setdefault(name, []).append(np.asarray(array, dtype=np.float32)[:valid])
+
     for start in range(0, length, batch_size):
         indices = np.minimum(np.arange(start, start + batch_size), length - 1)
         batch = dict(source[indices])
         valid = min(batch_size, length - start)
-        labels.append(np.asarray(_entry(batch, label))[:valid])
+        known = np.zeros(batch_size, np.int32) if label is None else _entry(batch, label)
+        labels.append(np.asarray(known)[:valid])
         batch["index"] = indices.astype(np.int32)
-        x = _place(preprocess(batch), sharding)
-        pending.append((_collect(_pooled(encode(x)), sharding), valid))
+        arrays = encode(_place(preprocess(batch), sharding))
+        pending.append(({name: _collect(a, sharding) for name, a in arrays.items()}, valid))
         if len(pending) > 1:
-            features.append(_fetch(*pending.popleft()))
-    features.extend(_fetch(*item) for item in pending)
-    return np.concatenate(features), np.concatenate(labels)
+            fetch()
+    while pending:
+        fetch()
+    return {name: np.concatenate(parts) for name, parts in features.items()}, np.concatenate(labels)
 
 
 def raw_features(
-    source: Indexable, *, field: str = "image", label: str = "label", batch_size: int = 1024
+    source: Indexable, *, field: str = "image", label: str | None = "label", batch_size: int = 1024
 ) -> tuple[np.ndarray, np.ndarray]:
     """The input itself as a feature vector: the row every representation has to beat.
 
     Args:
       source: examples by index array.
       field: which entry of an example is the input.
-      label: the key of the labels.
+      label: the key of the labels, or None for a source without (zeros are returned).
       batch_size: examples read at a time.
 
     Returns:
@@ -102,7 +154,8 @@ def raw_features(
         x = np.asarray(_entry(batch, field))
         scale = np.float32(1 / 255 if x.dtype == np.uint8 else 1)
         parts.append(x.reshape(len(x), -1).astype(np.float32) * scale)
-        labels.append(np.asarray(_entry(batch, label)))
+        known = np.zeros(len(x), np.int32) if label is None else _entry(batch, label)
+        labels.append(np.asarray(known))
     if not parts:
         raise UserError("there is nothing to read: the split is empty")
     return np.concatenate(parts), np.concatenate(labels)
@@ -141,7 +194,3 @@ def _collect(features: jax.Array, sharding: NamedSharding | None) -> jax.Array:
         return features
     # A process can read only what its own devices hold: let XLA bring every row to each of them.
     return _replicator(NamedSharding(sharding.mesh, PartitionSpec()))(features)
-
-
-def _fetch(features: jax.Array, valid: int) -> np.ndarray:
-    return np.asarray(features, dtype=np.float32)[:valid]

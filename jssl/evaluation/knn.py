@@ -9,9 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.sharding import Mesh, NamedSharding
 
 from jssl.errors import UserError
 from jssl.evaluation.arrays import class_indices, labelled
+from jssl.sharding import batch_sharding, put, replicated
 
 
 def neighbours(
@@ -21,11 +23,13 @@ def neighbours(
     *,
     query_block: int = 512,
     bank_block: int = 8192,
+    mesh: Mesh | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The k most similar bank entries of every query, by cosine.
 
-    Only one block of similarities, [query_block, bank_block], exists at a time: the running k best
-    are merged with the k best of the next block of the bank.
+    Only one block of similarities, [query_block, bank_block], exists at a time on a device: the
+    running k best are merged with the k best of the next block of the bank. On a mesh each device
+    holds and searches its share of the bank, and the k best of all shares are merged.
 
     Args:
       bank: float [N, D].
@@ -33,6 +37,7 @@ def neighbours(
       k: how many neighbours.
       query_block: queries per block.
       bank_block: bank entries per block.
+      mesh: devices to spread the bank over; None for one device.
 
     Returns:
       Cosine similarities float32 [Q, k] in descending order, and bank positions int32 [Q, k].
@@ -45,15 +50,22 @@ def neighbours(
             f"k = {k} neighbours cannot be drawn from a bank of {len(bank)} examples: choose k "
             f"between 1 and {len(bank)}"
         )
+    shards = 1 if mesh is None else mesh.size
+    share = -(-len(bank) // shards)
     query_block = min(query_block, len(queries))
-    bank_block = max(min(bank_block, len(bank)), k)
+    bank_block = max(min(bank_block, share), k)
+    share = -(-share // bank_block) * bank_block
+    shared = _padded(bank, shards * share).reshape(shards, share, -1)
+    if mesh is not None:
+        shared = put(shared, batch_sharding(mesh))
     similarity, position = _search(
         _padded(queries, query_block),
-        _padded(bank, bank_block),
+        shared,
         jnp.int32(len(bank)),
         k=k,
         query_block=query_block,
         bank_block=bank_block,
+        everywhere=None if mesh is None else replicated(mesh),
     )
     return np.asarray(similarity)[: len(queries)], np.asarray(position)[: len(queries)]
 
@@ -65,6 +77,7 @@ def knn_predict(
     *,
     ks: Sequence[int] = (20,),
     temperature: float = 0.07,
+    mesh: Mesh | None = None,
 ) -> dict[int, np.ndarray]:
     """Labels by the vote of the k nearest bank entries, weighted by exp(similarity / temperature).
 
@@ -77,6 +90,7 @@ def knn_predict(
       queries: float [Q, D].
       ks: neighbour counts; one search serves all of them.
       temperature: of the weights; smaller means that nearer neighbours count for more.
+      mesh: devices to spread the bank over; None for one device.
 
     Returns:
       For each k, the predicted labels int64 [Q]; a tie goes to the smallest label.
@@ -97,7 +111,7 @@ def knn_predict(
     if temperature <= 0:
         raise UserError(f"the kNN temperature must be positive, not {temperature}")
     classes, index = class_indices(bank_labels)
-    similarity, position = neighbours(bank, queries, max(ks))
+    similarity, position = neighbours(bank, queries, max(ks), mesh=mesh)
     # Only ratios of weights matter: subtracting the best similarity keeps exp in range at any
     # temperature.
     weights = np.exp((similarity - similarity[:, :1]) / temperature)
@@ -120,6 +134,7 @@ def knn_accuracy(
     *,
     ks: Sequence[int] = (20,),
     temperature: float = 0.07,
+    mesh: Mesh | None = None,
 ) -> dict[int, float]:
     """Top-1 accuracy in [0, 1] of `knn_predict` for each k; its arguments and its errors.
 
@@ -128,11 +143,11 @@ def knn_accuracy(
     """
     _, query_labels = labelled(queries, query_labels, "the kNN query set")
     class_indices(np.asarray(bank_labels), query_labels)
-    predictions = knn_predict(bank, bank_labels, queries, ks=ks, temperature=temperature)
+    predictions = knn_predict(bank, bank_labels, queries, ks=ks, temperature=temperature, mesh=mesh)
     return {k: float((p == query_labels).mean()) for k, p in predictions.items()}
 
 
-@functools.partial(jax.jit, static_argnames=("k", "query_block", "bank_block"))
+@functools.partial(jax.jit, static_argnames=("k", "query_block", "bank_block", "everywhere"))
 def _search(
     queries: jax.Array,
     bank: jax.Array,
@@ -141,38 +156,55 @@ def _search(
     k: int,
     query_block: int,
     bank_block: int,
+    everywhere: NamedSharding | None,
 ) -> tuple[jax.Array, jax.Array]:
-    queries, bank = _unit(queries), _unit(bank)
-    blocks = bank.reshape(-1, bank_block, bank.shape[1])
-    starts = jnp.arange(len(blocks), dtype=jnp.int32) * bank_block
+    """queries [Q, D], bank [shards, share, D] -> similarity and position [Q, k]."""
+    queries = _unit(queries).reshape(-1, query_block, queries.shape[1])
+    bank = _unit(bank)
+    shards, share, width = bank.shape
+    blocks = bank.reshape(shards, -1, bank_block, width)
+    starts = jnp.arange(shards * share, step=bank_block, dtype=jnp.int32).reshape(shards, -1)
 
     def one_query_block(q: jax.Array) -> tuple[jax.Array, jax.Array]:
-        def merge(best: tuple, block: tuple) -> tuple[tuple, None]:
-            entries, start = block
-            # HIGHEST: an accelerator's default would round the similarities to about 3 digits.
-            similarity = jnp.matmul(q, entries.T, precision=lax.Precision.HIGHEST)
-            real = start + jnp.arange(bank_block, dtype=jnp.int32) < valid
-            similarity = jnp.where(real, similarity, -jnp.inf)
-            values, columns = lax.top_k(similarity, k)
-            values = jnp.concatenate([best[0], values], axis=1)
-            positions = jnp.concatenate([best[1], start + columns], axis=1)
-            values, order = lax.top_k(values, k)
-            return (values, jnp.take_along_axis(positions, order, axis=1)), None
+        def one_shard(blocks: jax.Array, starts: jax.Array) -> tuple[jax.Array, jax.Array]:
+            def merge(best: tuple, block: tuple) -> tuple[tuple, None]:
+                entries, start = block
+                # HIGHEST: an accelerator's default would round the similarities to about 3 digits.
+                similarity = jnp.matmul(q, entries.T, precision=lax.Precision.HIGHEST)
+                real = start + jnp.arange(bank_block, dtype=jnp.int32) < valid
+                similarity = jnp.where(real, similarity, -jnp.inf)
+                values, columns = lax.top_k(similarity, k)
+                return _best(best, (values, start + columns), k), None
 
-        start = jnp.full((query_block, k), -jnp.inf), jnp.zeros((query_block, k), jnp.int32)
-        return lax.scan(merge, start, (blocks, starts))[0]
+            start = jnp.full((query_block, k), -jnp.inf), jnp.zeros((query_block, k), jnp.int32)
+            return lax.scan(merge, start, (blocks, starts))[0]
 
-    similarity, position = lax.map(
-        one_query_block, queries.reshape(-1, query_block, queries.shape[1])
-    )
+        # One entry a shard: XLA runs each on the device that holds it.
+        values, positions = jax.vmap(one_shard)(blocks, starts)
+        if everywhere is not None:
+            values = lax.with_sharding_constraint(values, everywhere)
+            positions = lax.with_sharding_constraint(positions, everywhere)
+        best = values[0], positions[0]
+        for shard in range(1, shards):
+            best = _best(best, (values[shard], positions[shard]), k)
+        return best
+
+    similarity, position = lax.map(one_query_block, queries)
     return similarity.reshape(-1, k), position.reshape(-1, k)
+
+
+def _best(a: tuple, b: tuple, k: int) -> tuple[jax.Array, jax.Array]:
+    """The k largest of two lists of (similarity, position), both [Q, k]; a tie goes to `a`."""
+    values, positions = (jnp.concatenate(pair, axis=1) for pair in zip(a, b, strict=True))
+    values, order = lax.top_k(values, k)
+    return values, jnp.take_along_axis(positions, order, axis=1)
 
 
 def _unit(x: jax.Array) -> jax.Array:
     x = x.astype(jnp.float32)
-    return x / jnp.maximum(jnp.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+    return x / jnp.maximum(jnp.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
 
 
 def _padded(x: np.ndarray, block: int) -> np.ndarray:
     x = np.asarray(x, dtype=np.float32)
-    return np.pad(x, ((0, -len(x) % block), (0, 0)))
+    return np.pad(x, ((0, -len(x) % block), (0, 0))) if len(x) % block else x

@@ -18,7 +18,7 @@ import numpy as np
 
 from jssl.errors import UserError
 from jssl.evaluation import few_label, linear
-from jssl.evaluation.arrays import FeatureSplits, labelled
+from jssl.evaluation.arrays import FeatureSplits, labelled, same_labels
 from jssl.evaluation.knn import knn_accuracy
 from jssl.reporting.table import Table
 
@@ -185,13 +185,7 @@ def evaluate_features(
             )
         )
     first = next(iter(splits.values()))
-    for name, row in splits.items():
-        for part, split, reference in zip(FeatureSplits._fields, row, first, strict=True):
-            if not np.array_equal(split.labels, reference.labels):
-                raise UserError(
-                    f"the {part} labels of {name!r} differ from those of {next(iter(splits))!r}: "
-                    "every row must show the same examples in the same order"
-                )
+    same_labels(splits)
     return Result(
         protocol={"id": protocol.id, **json.loads(json.dumps(dataclasses.asdict(protocol)))},
         data={

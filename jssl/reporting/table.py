@@ -1,8 +1,9 @@
-"""A table of text, rendered as Markdown here and as HTML by the page."""
+"""A table of text, rendered as Markdown, LaTeX and HTML; a run's page has its own form of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,57 @@ class Table:
         if self.notes:
             lines += ["", *(f"- {note}" for note in self.notes)]
         return "\n".join(lines) + "\n"
+
+    def latex(self) -> str:
+        """The table for LaTeX's booktabs; the notes as lines below, rows it is about in bold."""
+        columns = "l" + "r" * (len(self.header) - 1)
+        lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", _latex_row(self.header)]
+        lines.append(r"\midrule")
+        for row in self.rows:
+            cells = [_latex(cell) for cell in row]
+            if row[0] in self.emphasis:
+                cells = [rf"\textbf{{{cell}}}" if cell else "" for cell in cells]
+            lines.append(" & ".join(cells) + r" \\")
+        lines += [r"\bottomrule", r"\end{tabular}"]
+        lines += [rf"\par\footnotesize {_latex(note)}" for note in self.notes]
+        return "\n".join(lines) + "\n"
+
+    def html(self) -> str:
+        """A `<table>` and a list of notes, without styles; all text is escaped."""
+        head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in self.header)
+        body = "".join(
+            f"<tr{' class=own' * (row[0] in self.emphasis)}>"
+            f'<th scope="row">{escape(row[0])}</th>'
+            + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
+            + "</tr>\n"
+            for row in self.rows
+        )
+        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
+        table = f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n"
+        return table + (f"<ul>{notes}</ul>\n" if notes else "")
+
+
+_LATEX = str.maketrans(
+    {
+        **{character: f"\\{character}" for character in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "±": r"$\pm$",
+        "α": r"$\alpha$",
+        "†": r"$\dagger$",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+    }
+)
+
+
+def _latex(text: str) -> str:
+    return text.translate(_LATEX)
+
+
+def _latex_row(cells: tuple[str, ...]) -> str:
+    return " & ".join(map(_latex, cells)) + r" \\"
 
 
 def _escape(cell: str) -> str:

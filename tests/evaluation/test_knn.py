@@ -7,6 +7,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from jssl.errors import UserError
 from jssl.evaluation.knn import knn_accuracy, knn_predict, neighbours
+from jssl.sharding import make_mesh
 
 DIGITS = load_digits()
 X, Y = DIGITS.data.astype(np.float32), DIGITS.target + 3  # labels need not start at 0
@@ -37,6 +38,19 @@ def test_blocks_change_nothing_and_find_the_nearest():
         np.testing.assert_allclose(
             np.take_along_axis(similarity, position, axis=1), expected, atol=1e-6
         )
+
+
+def test_a_bank_spread_over_the_mesh_is_the_same_bank():
+    mesh = make_mesh(8)
+    alone = neighbours(BANK[:101], QUERIES[:33], 7)
+    for blocks in ({}, {"query_block": 8, "bank_block": 9}):
+        spread = neighbours(BANK[:101], QUERIES[:33], 7, mesh=mesh, **blocks)
+        np.testing.assert_allclose(spread[0], alone[0], atol=1e-6)
+        assert (spread[1] == alone[1]).mean() > 0.99  # ties at float32 rounding
+    few = neighbours(BANK[:5], QUERIES[:3], 5, mesh=mesh)  # devices without an entry
+    assert (np.sort(few[1], axis=1) == np.arange(5)).all()
+    one, eight = (knn_accuracy(BANK, LABELS, QUERIES, TRUTH, mesh=m) for m in (None, mesh))
+    assert one[20] == pytest.approx(eight[20], abs=0.007)
 
 
 def test_weights_decide_the_vote():

@@ -11,7 +11,13 @@ from sklearn.preprocessing import StandardScaler
 
 from jssl.errors import UserError
 from jssl.evaluation import logistic
-from jssl.evaluation.few_label import few_label_probe, mean_interval, stratified_subset
+from jssl.evaluation.few_label import (
+    few_label_probe,
+    fraction_probe,
+    fraction_subset,
+    mean_interval,
+    stratified_subset,
+)
 from jssl.evaluation.linear import linear_probe
 from jssl.evaluation.logistic import Scaler, fit_path
 
@@ -152,3 +158,23 @@ def test_unfit_splits_are_sentences():
         linear_probe(TRAIN, broken, TEST)
     with pytest.raises(UserError, match="positive values of C"):
         linear_probe(TRAIN, VALIDATION, TEST, strengths=())
+
+
+def test_shares_of_the_labels_are_stratified_and_seeded():
+    labels = np.repeat([3, 5, 9], [200, 30, 4])
+    subset = fraction_subset(labels, 0.1, seed=0, draw=0)
+    assert np.bincount(labels[subset])[[3, 5, 9]].tolist() == [20, 3, 1]  # one at least
+    assert len(np.unique(subset)) == len(subset)
+    assert (fraction_subset(labels, 0.1, seed=0, draw=0) == subset).all()
+    assert (fraction_subset(labels, 0.1, seed=0, draw=1) != subset).any()
+    assert len(fraction_subset(labels, 1.0, seed=0, draw=0)) == len(labels)
+    with pytest.raises(UserError, match=r"lies in \(0, 1\], but 0 was"):
+        fraction_subset(labels, 0, seed=0, draw=0)
+    found = fraction_probe(TRAIN, VALIDATION, TEST, fractions=(0.1, 1.0), draws=2)
+    assert found[0.1].per_class == pytest.approx(4, abs=0.3)
+    assert found[1.0].draws[0] == found[1.0].draws[1]  # all labels: nothing is drawn
+    few = few_label_probe(TRAIN, VALIDATION, TEST, per_class=(4,), draws=2)[4]
+    assert 0.6 < found[0.1].mean < found[1.0].mean
+    assert few.mean == pytest.approx(found[0.1].mean, abs=0.15)
+    with pytest.raises(UserError, match='select_on="validation"'):
+        fraction_probe(TRAIN, VALIDATION, TEST, select_on="test")

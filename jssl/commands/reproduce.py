@@ -1,0 +1,72 @@
+"""`jssl reproduce NAME`: a paper's table, ours beside the published figures."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+
+def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
+    """Adds the command's parser.
+
+    Args:
+      commands: of the main parser.
+      device_options: adds the options about devices.
+    """
+    parser = commands.add_parser("reproduce", help="run or collect the rows of a paper's table")
+    parser.add_argument("name", nargs="?", help="of the table; without it, all tables are listed")
+    parser.add_argument("--budget", choices=("smoke", "small", "full"), default="small")
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="training seeds 0..N-1")
+    parser.add_argument("--rows", nargs="+", default=[], metavar="NAME", help="only these rows")
+    parser.add_argument("--collect", action="store_true", help="train nothing, show what there is")
+    parser.add_argument("--workdir", type=Path, help="folder of the runs")
+    parser.add_argument("--npz", metavar="FILE", help="take the data from an .npz file instead")
+    parser.add_argument("--data-dir", metavar="DIR", help="short for --set data.data_dir=DIR")
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a value in every row's experiment",
+    )
+    parser.add_argument("--format", choices=("markdown", "latex", "html"), default="markdown")
+    parser.add_argument("--out", type=Path, help="write the table there as well")
+    device_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Carries the command out; returns the exit status."""
+    from jssl import reproduction
+    from jssl.data import Npz
+    from jssl.errors import UserError
+    from jssl.loop import Options
+
+    if arguments.name is None:
+        for name in reproduction.names():
+            print(f"  {name:20}{reproduction.load_table(name).title}")
+        return 0
+    if arguments.seeds < 1:
+        raise UserError(f"--seeds is a number of seeds from 1 up, not {arguments.seeds}")
+    overrides = list(arguments.overrides)
+    if arguments.data_dir is not None:
+        overrides.append(f"data.data_dir={arguments.data_dir}")
+    table = reproduction.reproduce(
+        arguments.name,
+        budget=arguments.budget,
+        seeds=range(arguments.seeds),
+        rows=arguments.rows,
+        overrides=overrides,
+        data=None if arguments.npz is None else Npz(arguments.npz),
+        workdir=arguments.workdir,
+        collect=arguments.collect,
+        options=Options(devices=arguments.devices, fsdp=arguments.fsdp, probe_every=0),
+    )
+    text = getattr(table, arguments.format)()
+    print(text, end="")
+    if arguments.out is not None:
+        arguments.out.write_text(text)
+    return 0

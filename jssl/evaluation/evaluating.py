@@ -1,0 +1,131 @@
+"""A run under protocols: what `jssl evaluate RUN --protocol ...` does."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import jax
+
+from jssl import session
+from jssl.data.source import Splits, fingerprint, labels
+from jssl.errors import UserError
+from jssl.evaluation import record, supervision
+from jssl.evaluation.protocols import protocol
+from jssl.evaluation.record import Record
+from jssl.evaluation.subject import PARTS, Row, Subject
+from jssl.experiment import load
+from jssl.loop import Options
+from jssl.overrides import override
+from jssl.run import Run, command, hardware, versions
+
+FOLDER = "evaluations"
+TRAINED, UNTRAINED, SUPERVISED = "trained", "untrained", "supervised"
+
+
+def evaluate_run(
+    run: Run,
+    names: Sequence[str],
+    options: Options | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    seed: int | None = None,
+    on: Sequence[str] = (),
+    on_overrides: Sequence[str] = (),
+    supervised: bool = False,
+    say: Callable[[str], None] = print,
+) -> list[Record]:
+    """Measures the newest checkpoint of a run and writes a record for each protocol.
+
+    The records go to `evaluations/<protocol>.json` in the run's folder, or
+    `evaluations/<protocol>@<data>.json` for transfer.
+
+    Args:
+      run: the run.
+      names: of protocols.
+      options: devices to use.
+      overrides: settings such as "epochs=20", for every protocol named.
+      seed: of whatever the protocols draw; None for theirs.
+      on: experiments on whose data the features are probed; none for the run's own data.
+      on_overrides: assignments for those experiments.
+      supervised: whether to add the row of the same encoder trained on the labels.
+      say: prints a line.
+
+    Returns:
+      The records.
+
+    Raises:
+      UserError: an unknown protocol or setting, no checkpoint, no labels, or what a protocol
+        raises.
+    """
+    chosen = {}
+    for name in names:  # mistakes are found before anything is computed
+        evaluation = override(protocol(name), *overrides)
+        chosen[name] = evaluation if seed is None else dataclasses.replace(evaluation, seed=seed)
+        record.check_selection(evaluation.select_on)
+    if jax.process_count() > 1:
+        raise UserError("protocols run in one process: evaluate the run's folder after training")
+    others = {name: override(load(name), *on_overrides) for name in on}
+    options = options or Options()
+    program, state, splits = session.restore(run, options, say=say)
+    field = program.experiment.preprocess.field
+    rows = {TRAINED: Row(program, state)}
+    if supervised:
+        rows[SUPERVISED] = supervision.row(run, options, splits, say=say)
+    rows[UNTRAINED] = Row(program, program.init(program.root_key(run.seed)))
+    rows[f"raw {field}"] = Row(None)
+    records = []
+    for where in on or (None,):
+        data = splits if where is None else others[where].data.load()
+        if labels(data.train) is None:
+            raise UserError(f"the data {data.name} has no labels, so there is nothing to measure")
+        subject = Subject(rows, data, program)
+        for name, evaluation in chosen.items():
+            place = "" if where is None else f" on {data.name}"
+            say(f"{name}{place}: {', '.join(rows)}")
+            found = record.evaluate(
+                subject,
+                name,
+                evaluation,
+                run=_run_facts(run),
+                data=_data_facts(data),
+                seeds={"training": run.seed},
+                versions=versions(),
+                hardware=hardware(),
+                command=command(),
+            )
+            found.save(path_of(run, name, "" if where is None else where))
+            records.append(found)
+            from jssl.reporting.tables import record_table
+
+            say(record_table(found).markdown())
+    return records
+
+
+def path_of(run: Run, name: str, where: str = "") -> Path:
+    """Where a protocol's record lies."""
+    tag = f"@{Path(where).stem if where.endswith('.py') else where.replace('/', '_')}"
+    return run.folder / FOLDER / f"{name}{tag if where else ''}.json"
+
+
+def _run_facts(run: Run) -> dict:
+    return {
+        "name": run.experiment.name,
+        "method": type(run.experiment.method).__name__,
+        "seed": run.seed,
+        "fingerprint": run.fingerprint,
+        "overrides": list(run.overrides),
+        "expected": [list(item) for item in run.experiment.expected],
+    }
+
+
+def _data_facts(data: Splits) -> dict:
+    return {
+        "name": data.name,
+        "classes": len(data.classes),
+        "splits": {
+            part: {"size": len(source), "fingerprint": fingerprint(source)}
+            for part, source in ((part, getattr(data, part)) for part in PARTS)
+        },
+    }

@@ -1,0 +1,263 @@
+"""Few-shot episodes on frozen features: prototypes, and transductive clustering of the queries."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jssl.errors import UserError, nearest
+from jssl.evaluation.arrays import labelled
+from jssl.evaluation.few_label import mean_interval
+from jssl.evaluation.labelfree import unit
+from jssl.objectives.common import matmul
+
+METHODS = ("prototype", "laplacian", "clustering")
+
+
+@dataclass(frozen=True)
+class FewShot:
+    """How episodes are drawn and answered.
+
+    Attributes:
+      ways: classes in an episode.
+      shots: labelled examples of each class.
+      queries: unlabelled examples of each class.
+      episodes: how many.
+      method: "prototype" (nearest mean of the labelled), "laplacian" (the same, with queries that
+        are neighbours drawn to one answer; Ziko et al. 2020) or "clustering" (means move with the
+        queries as well: "Transductive Few-Shot Learning: Clustering is All You Need?").
+      weight: of the Laplacian term.
+      neighbours: of a query in its graph.
+      iterations: rounds of the transductive methods.
+      seed: of the episodes.
+    """
+
+    ways: int = 5
+    shots: int = 1
+    queries: int = 15
+    episodes: int = 600
+    method: str = "prototype"
+    weight: float = 1.0
+    neighbours: int = 3
+    iterations: int = 20
+    seed: int = 0
+
+    def check(self) -> None:
+        """Raises `UserError` if a value cannot be right."""
+        if self.method not in METHODS:
+            raise UserError(
+                f"unknown few-shot method {self.method!r}: {nearest(self.method, METHODS)}"
+            )
+        if self.ways < 2 or min(self.shots, self.queries, self.episodes, self.iterations) < 1:
+            raise UserError(
+                "an episode needs two ways, and a shot, a query and a round at least, not "
+                f"ways = {self.ways}, shots = {self.shots}, queries = {self.queries}, "
+                f"episodes = {self.episodes}, iterations = {self.iterations}"
+            )
+        asked = self.ways * self.queries
+        if not 1 <= self.neighbours < asked:
+            raise UserError(
+                f"a query cannot have {self.neighbours} neighbours among {asked} queries"
+            )
+
+
+@dataclass(frozen=True)
+class FewShotResult:
+    """Mean accuracy over episodes with the half-width of its 95 % interval (Student's t)."""
+
+    mean: float
+    interval: float
+    episodes: int
+
+
+def few_shot(
+    features: np.ndarray,
+    labels: np.ndarray,
+    settings: FewShot | None = None,
+    *,
+    centre: np.ndarray | None = None,
+) -> FewShotResult:
+    """Accuracy over episodes drawn from a split.
+
+    Features are centred and put on the unit sphere ("CL2N": Wang et al. 2019, "SimpleShot").
+
+    Args:
+      features: [N, D] of a split whose labels nothing has seen.
+      labels: int [N].
+      settings: None for 5-way 1-shot with prototypes.
+      centre: what is subtracted, float [D]: the mean of the training features; None for the mean
+        of `features`, which looks at the queries.
+
+    Returns:
+      The result.
+
+    Raises:
+      UserError: unfit arrays, or too few classes or examples for an episode.
+    """
+    settings = settings or FewShot()
+    settings.check()
+    features, labels = labelled(features, labels, "the few-shot split")
+    support, queries = draw_episodes(labels, settings)
+    x = unit(features - (features.mean(axis=0) if centre is None else centre)).astype(np.float32)
+    accuracy = []
+    block = max(1, 2**26 // (support[0].size + queries[0].size) // x.shape[1])
+    for start in range(0, len(support), block):
+        part = slice(start, start + block)
+        answers = _answer(
+            jnp.asarray(x[support[part]]),
+            jnp.asarray(x[queries[part]]),
+            jnp.float32(settings.weight),
+            method=settings.method,
+            neighbours=settings.neighbours,
+            iterations=settings.iterations,
+        )
+        truth = np.arange(settings.ways)[:, None]
+        accuracy.append((np.asarray(answers) == truth).mean(axis=(1, 2)))
+    mean, interval = mean_interval(np.concatenate(accuracy))
+    return FewShotResult(mean, interval, settings.episodes)
+
+
+def draw_episodes(labels: np.ndarray, settings: FewShot) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of labelled and unlabelled examples of every episode.
+
+    Args:
+      labels: int [N].
+      settings: ways, shots, queries, episodes and seed.
+
+    Returns:
+      int64 [E, ways, shots] and [E, ways, queries]; an episode repeats no example.
+
+    Raises:
+      UserError: too few classes, or a class with too few examples.
+    """
+    values, counts = np.unique(labels, return_counts=True)
+    if len(values) < settings.ways:
+        raise UserError(
+            f"{settings.ways}-way episodes need as many classes, but there are {len(values)}"
+        )
+    each = settings.shots + settings.queries
+    if counts.min() < each:
+        raise UserError(
+            f"class {values[counts.argmin()]} has {counts.min()} examples, too few for "
+            f"{settings.shots} shots and {settings.queries} queries"
+        )
+    members = [np.flatnonzero(labels == value) for value in values]
+    rng = np.random.default_rng(settings.seed)
+    drawn = np.empty((settings.episodes, settings.ways, each), np.int64)
+    for episode in drawn:
+        for row, way in zip(episode, rng.permutation(len(values))[: settings.ways], strict=True):
+            row[:] = rng.choice(members[way], each, replace=False)
+    return drawn[..., : settings.shots], drawn[..., settings.shots :]
+
+
+@functools.partial(jax.jit, static_argnames=("method", "neighbours", "iterations"))
+def _answer(
+    support: jax.Array,
+    queries: jax.Array,
+    weight: jax.Array,
+    *,
+    method: str,
+    neighbours: int,
+    iterations: int,
+) -> jax.Array:
+    """support [E, W, S, D], queries [E, W, Q, D] -> class of each query, int [E, W, Q]."""
+
+    def episode(support: jax.Array, queries: jax.Array) -> jax.Array:
+        asked = queries.reshape(-1, queries.shape[-1])
+        if method == "prototype":
+            answers = -squares(asked, support.mean(axis=1))
+        else:
+            moving = method == "clustering"
+            answers = transduce(
+                support, asked, weight, neighbours=neighbours, iterations=iterations, moving=moving
+            )
+        return jnp.argmax(answers, axis=1).reshape(queries.shape[:2])
+
+    return jax.vmap(episode)(support, queries)
+
+
+def transduce(
+    support: jax.Array,
+    queries: jax.Array,
+    weight: jax.Array | float,
+    *,
+    neighbours: int,
+    iterations: int,
+    moving: bool,
+) -> jax.Array:
+    """Soft classes of the queries of one episode, found together.
+
+    With a[q, c] the squared distance of query q to the mean of class c and w the graph that joins
+    a query to its nearest others, each round takes y[q] = softmax(-a[q] + weight * sum_p w[q, p]
+    y[p]), which minimises an upper bound of sum a y + weight / 2 sum w |y[q] - y[p]|^2 plus the
+    negative entropy of y (Ziko et al. 2020, "Laplacian Regularized Few-Shot Learning", equations 6
+    to 9). With `moving`, each round then takes the means of the labelled examples and of the
+    queries weighted by y, the block-coordinate form of clustering with known labels.
+
+    Args:
+      support: [W, S, D].
+      queries: [Q, D].
+      weight: of the Laplacian term.
+      neighbours: of each query.
+      iterations: rounds.
+      moving: whether the means move.
+
+    Returns:
+      float32 [Q, W], rows summing to 1.
+    """
+    shots, total = support.shape[1], support.sum(axis=1)
+    between = squares(queries, queries) + jnp.diag(jnp.full(len(queries), jnp.inf))
+    _, near = jax.lax.top_k(-between, neighbours)
+    graph = jax.nn.one_hot(near, len(queries)).sum(axis=1)
+
+    def round_(carry: tuple[jax.Array, jax.Array], _: None) -> tuple[tuple, None]:
+        y, means = carry
+        y = jax.nn.softmax(-squares(queries, means) + weight * matmul(graph, y), axis=1)
+        if moving:
+            means = (total + matmul(y.T, queries)) / (shots + y.sum(axis=0))[:, None]
+        return (y, means), None
+
+    means = total / shots
+    y = jax.nn.softmax(-squares(queries, means), axis=1)
+    (y, _), _ = jax.lax.scan(round_, (y, means), length=iterations)
+    return y
+
+
+def squares(a: jax.Array, b: jax.Array) -> jax.Array:
+    """Squared distances of rows of [N, D] and [M, D]: float32 [N, M]."""
+    found = jnp.sum(a * a, axis=1)[:, None] + jnp.sum(b * b, axis=1) - 2 * matmul(a, b.T)
+    return jnp.maximum(found, 0.0)
+
+
+def choose_weight(
+    features: np.ndarray,
+    labels: np.ndarray,
+    settings: FewShot,
+    *,
+    weights: Sequence[float] = (0.1, 0.3, 0.5, 0.7, 0.8, 1.0, 1.2, 1.5),
+    centre: np.ndarray | None = None,
+) -> float:
+    """The Laplacian's weight that is best on episodes of the validation split.
+
+    Args:
+      features: of the validation split, [N, D].
+      labels: int [N].
+      settings: whose weight is replaced.
+      weights: to choose from; the paper's.
+      centre: as for `few_shot`.
+
+    Returns:
+      The weight; a tie goes to the smaller.
+    """
+
+    def score(weight: float) -> float:
+        changed = dataclasses.replace(settings, weight=weight)
+        return few_shot(features, labels, changed, centre=centre).mean
+
+    return max(sorted(weights), key=score)

@@ -1,0 +1,39 @@
+"""Protocols by name. Every module here has `PROTOCOLS`, name -> settings; nothing is registered."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+
+from jssl.errors import UserError, nearest
+from jssl.evaluation.record import Evaluation
+
+
+@functools.cache
+def protocols() -> dict[str, Evaluation]:
+    """All protocols by name, sorted.
+
+    Raises:
+      ValueError: two modules use one name.
+    """
+    found: dict[str, Evaluation] = {}
+    for module in pkgutil.iter_modules(__path__):
+        named = importlib.import_module(f"{__name__}.{module.name}").PROTOCOLS
+        twice = found.keys() & named.keys()
+        if twice:
+            raise ValueError(f"two protocols are called {', '.join(sorted(twice))}")
+        found |= named
+    return dict(sorted(found.items()))
+
+
+def protocol(name: str) -> Evaluation:
+    """The protocol of a name.
+
+    Raises:
+      UserError: there is none of that name.
+    """
+    known = protocols()
+    if name not in known:
+        raise UserError(f"unknown protocol {name!r}: {nearest(name, known)}")
+    return known[name]

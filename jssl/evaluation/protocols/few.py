@@ -1,0 +1,110 @@
+"""Protocols with few labels: shares of the labels, labels a class, episodes."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jssl.evaluation.few_label import FewLabelResult, few_label_probe, fraction_probe
+from jssl.evaluation.few_shot import METHODS, FewShot, choose_weight, few_shot
+from jssl.evaluation.record import Evaluation, Measured, Score
+from jssl.evaluation.subject import Subject
+
+
+@dataclass(frozen=True)
+class FewLabels(Evaluation):
+    """Logistic probes on stratified subsets of the training labels.
+
+    Attributes:
+      fractions: shares of the labels.
+      per_class: numbers of labels a class.
+      draws: subsets for each.
+    """
+
+    fractions: tuple[float, ...] = (0.01, 0.1)
+    per_class: tuple[int, ...] = ()
+    draws: int = 5
+
+    about: ClassVar[str] = "logistic probe on 1 % and 10 % of the labels"
+
+    def measure(self, subject: Subject, row: str) -> Measured:
+        splits = subject.features(row)
+        common = {"draws": self.draws, "seed": self.seed, "select_on": self.select_on}
+        shares = fraction_probe(*splits, fractions=self.fractions, **common)
+        counts = few_label_probe(*splits, per_class=self.per_class, **common)
+        found = {f"{100 * share:g} % of labels": result for share, result in shares.items()}
+        found |= {f"{count} a class": result for count, result in counts.items()}
+        return Measured(
+            {name: _score(result.mean, result.interval) for name, result in found.items()},
+            {name: _plain(result) for name, result in found.items()},
+        )
+
+    def notes(self) -> tuple[str, ...]:
+        return (
+            f"± over {self.draws} draws of the labelled examples, the same for every row; one C "
+            "for all draws, chosen on validation.",
+        )
+
+
+@dataclass(frozen=True)
+class Episodes(Evaluation):
+    """n-way k-shot episodes drawn from the test split.
+
+    Attributes:
+      ways: classes in an episode.
+      shots: labelled examples of each class, one column each.
+      queries: of each class.
+      episodes: how many.
+      methods: of `jssl.evaluation.few_shot`.
+    """
+
+    ways: int = 5
+    shots: tuple[int, ...] = (1, 5)
+    queries: int = 15
+    episodes: int = 600
+    methods: tuple[str, ...] = METHODS
+
+    about: ClassVar[str] = "few-shot episodes: prototypes, Laplacian and clustering"
+    source: ClassVar[str] = "Wang et al. 2019; Ziko et al. 2020"
+
+    def measure(self, subject: Subject, row: str) -> Measured:
+        train, validation, test = subject.features(row)
+        centre = train.features.mean(axis=0)
+        scores, weights = {}, {}
+        for shots in self.shots:
+            for method in self.methods:
+                settings = FewShot(
+                    self.ways, shots, self.queries, self.episodes, method, seed=self.seed
+                )
+                if method == "laplacian":
+                    tried = dataclasses.replace(settings, episodes=min(self.episodes, 100))
+                    weight = choose_weight(*validation, tried, centre=centre)
+                    settings = dataclasses.replace(settings, weight=weight)
+                    weights[f"{shots}-shot"] = weight
+                found = few_shot(*test, settings, centre=centre)
+                scores[f"{shots}-shot {method}"] = _score(found.mean, found.interval)
+        return Measured(scores, {"laplacian weight": weights})
+
+    def notes(self) -> tuple[str, ...]:
+        return (
+            f"{self.ways}-way, {self.queries} queries a class, {self.episodes} episodes; ± over "
+            "episodes. Laplacian and clustering see all queries of an episode together.",
+        )
+
+
+def _score(mean: float, interval: float) -> Score:
+    return Score(mean, None if math.isnan(interval) else interval)
+
+
+def _plain(result: FewLabelResult) -> dict:
+    plain = dataclasses.asdict(result) | {"draws": list(result.draws)}
+    return plain | {"interval": None if math.isnan(result.interval) else result.interval}
+
+
+PROTOCOLS = {
+    "few_labels": FewLabels(),
+    "few_labels_a_class": FewLabels(fractions=(), per_class=(1, 5, 10), draws=10),
+    "episodes": Episodes(),
+}

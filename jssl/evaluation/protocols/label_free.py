@@ -1,0 +1,71 @@
+"""Numbers that need no label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from jssl.errors import UserError
+from jssl.evaluation import labelfree
+from jssl.evaluation.collapse import effective_rank
+from jssl.evaluation.record import Evaluation, Measured, Score
+from jssl.evaluation.subject import Subject, pooled
+
+
+@dataclass(frozen=True)
+class LabelFree(Evaluation):
+    """RankMe, alpha-ReQ, NESum, stable rank, CLID's two parts, LiDAR, alignment and uniformity.
+
+    Attributes:
+      part: the split that is looked at.
+      most: examples for the spectra and neighbours.
+      examples: of LiDAR, alignment.
+      draws: views of each.
+      clusters: of cluster learnability.
+    """
+
+    part: str = "train"
+    most: int = 2048
+    examples: int = 256
+    draws: int = 10
+    clusters: int = 10
+
+    about: ClassVar[str] = "RankMe, alpha-ReQ, LiDAR, CLID, NESum, stable rank, alignment, ..."
+
+    def measure(self, subject: Subject, row: str) -> Measured:
+        arrays, _ = subject.arrays(row, self.part, pooled, most=self.most)
+        x = arrays["pooled"]
+        found = {
+            "RankMe": float(effective_rank(x)),
+            "alpha-ReQ": labelfree.alpha_req(x),
+            "NESum": labelfree.nesum(x),
+            "stable rank": labelfree.stable_rank(x),
+            "uniformity": labelfree.uniformity(x),
+            "intrinsic dimension": labelfree.intrinsic_dimension(x),
+            "cluster learnability": labelfree.cluster_learnability(
+                x, clusters=self.clusters, seed=self.seed
+            ),
+        }
+        try:
+            views = subject.views(
+                row, self.part, examples=self.examples, draws=self.draws, seed=self.seed
+            )
+        except UserError:  # an experiment without augmented views has no metric of them
+            views = None
+        if views is not None:
+            found["LiDAR"] = labelfree.lidar(views)
+            found["alignment"] = labelfree.alignment(views[:, 0], views[:, 1])
+        return Measured(
+            {name: Score(float(np.asarray(v)), percent=False) for name, v in found.items()}
+        )
+
+    def notes(self) -> tuple[str, ...]:
+        return (
+            f"{self.most} examples of {self.part} at most; LiDAR and alignment: {self.examples} "
+            f"examples with {self.draws} views each, of the run's own augmentation.",
+        )
+
+
+PROTOCOLS = {"label_free": LabelFree()}

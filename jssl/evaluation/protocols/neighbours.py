@@ -1,0 +1,105 @@
+"""Protocols that train nothing: nearest neighbours, retrieval and clusters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jssl.evaluation.clustering import cluster_features
+from jssl.evaluation.knn import knn_accuracy
+from jssl.evaluation.protocol import binomial_interval
+from jssl.evaluation.record import Evaluation, Measured, Score
+from jssl.evaluation.retrieval import retrieval
+from jssl.evaluation.subject import Subject
+
+
+@dataclass(frozen=True)
+class KNN(Evaluation):
+    """Weighted kNN on test; nothing is chosen.
+
+    Attributes:
+      ks: neighbour counts, all from one search.
+      temperature: of the weights.
+    """
+
+    ks: tuple[int, ...] = (1, 5, 20, 200)
+    temperature: float = 0.07
+
+    about: ClassVar[str] = "weighted k nearest neighbours by cosine"
+    source: ClassVar[str] = "Wu et al. 2018, section 3.4"
+
+    def measure(self, subject: Subject, row: str) -> Measured:
+        train, _, test = subject.features(row)
+        mesh = subject.program.mesh
+        found = knn_accuracy(
+            *train,
+            *test,
+            ks=self.ks,
+            temperature=self.temperature,
+            mesh=mesh if mesh.size > 1 else None,
+        )
+        count = len(test.labels)
+        return Measured({f"k={k}": Score(a, binomial_interval(a, count)) for k, a in found.items()})
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"Weights exp(cosine / {self.temperature}); ± over test examples.",)
+
+
+@dataclass(frozen=True)
+class Retrieval(Evaluation):
+    """Every test image asks for others of its class.
+
+    Attributes:
+      ks: of recall@k.
+      most: test examples used.
+    """
+
+    ks: tuple[int, ...] = (1, 5, 10)
+    most: int = 10000
+
+    about: ClassVar[str] = "recall@k and mean average precision within the test split"
+
+    def measure(self, subject: Subject, row: str) -> Measured:
+        features, labels = subject.labelled(row, "test")
+        found = retrieval(features[: self.most], labels[: self.most], ks=self.ks)
+        return Measured({name: Score(value) for name, value in found.items()})
+
+
+@dataclass(frozen=True)
+class Clusters(Evaluation):
+    """Clusters of the test split against its classes.
+
+    Attributes:
+      clusters: their number; None for the number of classes.
+      dimensions: principal components that are clustered.
+      most: test examples used.
+      tree_most: examples above which hierarchical clustering is left out.
+    """
+
+    clusters: int | None = None
+    dimensions: int = 50
+    most: int = 10000
+    tree_most: int = 5000
+
+    about: ClassVar[str] = "k-means and Ward clusters: AMI, ARI, Hungarian accuracy, silhouettes"
+    source: ClassVar[str] = "Lowe et al. 2024, with PCA for the reduced space"
+
+    def measure(self, subject: Subject, row: str) -> Measured:
+        features, labels = subject.labelled(row, "test")
+        found = cluster_features(
+            features[: self.most],
+            labels[: self.most],
+            clusters=self.clusters,
+            dimensions=self.dimensions,
+            agglomerative_most=self.tree_most,
+            seed=self.seed,
+        )
+        scores = {f"k-means {name}": Score(v) for name, v in found.kmeans.items()}
+        if found.agglomerative is not None:
+            scores["Ward ami"] = Score(found.agglomerative["ami"])
+        scores["silhouette of clusters"] = Score(found.silhouette, percent=False)
+        scores["silhouette of classes"] = Score(found.class_silhouette, percent=False)
+        return Measured(scores, {"agglomerative": found.agglomerative})
+
+
+PROTOCOLS = {"knn": KNN(), "retrieval": Retrieval(), "clusters": Clusters()}

@@ -1,0 +1,199 @@
+"""Linear probes: logistic regression, ridge, sweeps over everything, and those of papers."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jssl.encoders.features import Features
+from jssl.evaluation import linear, ridge
+from jssl.evaluation.arrays import FeatureSplits, Labelled
+from jssl.evaluation.protocol import binomial_interval
+from jssl.evaluation.readouts import choose, readouts
+from jssl.evaluation.record import Evaluation, Measured, Score
+from jssl.evaluation.subject import PARTS, Subject
+from jssl.evaluation.sweep import Sweep, sweep_probes
+from jssl.optim import Optimizer
+
+
+@dataclass(frozen=True)
+class Linear(Evaluation):
+    """The converged logistic regression.
+
+    Attributes:
+      strengths: values of C.
+      refit: "train" or "train+validation".
+    """
+
+    strengths: tuple[float, ...] = linear.STRENGTHS
+    refit: str = "train"
+
+    about: ClassVar[str] = "logistic regression solved to convergence, C chosen on validation"
+
+    def measure(self, subject: Subject, row: str) -> Measured:
+        found = linear.linear_probe(
+            *subject.features(row),
+            strengths=self.strengths,
+            refit=self.refit,
+            select_on=self.select_on,
+        )
+        return _measured(subject, found, "linear")
+
+
+@dataclass(frozen=True)
+class Ridge(Evaluation):
+    """Least squares in closed form.
+
+    Attributes:
+      penalties: to choose from.
+    """
+
+    penalties: tuple[float, ...] = ridge.PENALTIES
+
+    about: ClassVar[str] = "ridge regression in closed form, penalty chosen on validation"
+
+    def measure(self, subject: Subject, row: str) -> Measured:
+        found = ridge.ridge_probe(
+            *subject.features(row), penalties=self.penalties, select_on=self.select_on
+        )
+        return _measured(subject, found, "ridge")
+
+
+@dataclass(frozen=True)
+class ProbeSweep(Evaluation):
+    """Linear probes by SGD over layers, poolings, norms, learning rates and weight decays at once.
+
+    Features are cached: there is no augmentation, which the published protocols have (crops and
+    flips). Zero initial weights, cosine schedule.
+
+    Attributes:
+      readouts: layers and poolings by name (see `jssl.evaluation.readouts`); those that an encoder
+        lacks are left out, and "*" stands for all it has. If it has none, "last/pooled" is taken.
+      last: blocks put side by side in the readouts "last<n>/...".
+      learning_rates: base rates.
+      weight_decays: of the weights.
+      norms: see `jssl.evaluation.sweep.Sweep`.
+      optimizer: rule and schedule.
+      batch_size: examples in a step, at most the training split.
+      epochs: passes over the training split.
+      paper: where the settings are from.
+    """
+
+    readouts: tuple[str, ...] = ("*",)
+    last: tuple[int, ...] = (1, 4)
+    learning_rates: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+    weight_decays: tuple[float, ...] = (0.0, 1e-5, 1e-4, 1e-3)
+    norms: tuple[str, ...] = ("standardise",)
+    optimizer: Optimizer = dataclasses.field(default_factory=Optimizer)
+    batch_size: int = 256
+    epochs: int = 50
+    paper: str = ""
+
+    about: ClassVar[str] = "many linear probes at once on cached features, chosen on validation"
+
+    def measure(self, subject: Subject, row: str) -> Measured:
+        names = {field.name for field in dataclasses.fields(Sweep)}
+        settings = {k: v for k, v in vars(self).items() if k in names}
+        found = sweep_probes(self._representations(subject, row), Sweep(**settings))
+        return _measured(subject, found, "linear")
+
+    def _representations(self, subject: Subject, row: str) -> dict[str, FeatureSplits]:
+        if subject.rows[row].program is None:
+            return {"last/pooled": subject.features(row)}
+
+        def select(features: Features) -> dict:
+            found = readouts(features, last=self.last)
+            if "*" in self.readouts:
+                return found
+            return choose(found, [n for n in self.readouts if n in found] or ["last/pooled"])
+
+        parts = [subject.arrays(row, part, select) for part in PARTS]
+        return {
+            name: FeatureSplits(*(Labelled(arrays[name], labels) for arrays, labels in parts))
+            for name in parts[0][0]
+        }
+
+    def notes(self) -> tuple[str, ...]:
+        chosen = "Layer, pooling, norm, rate and decay were chosen on validation, for each row."
+        if not self.paper:
+            return (chosen,)
+        return (
+            f"Settings of {self.paper}. Differs from it: features are cached, so there is no "
+            "augmentation; the choice is made on validation; zero initial weights.",
+            chosen,
+        )
+
+
+def _measured(subject: Subject, found: object, name: str) -> Measured:
+    tests = len(subject.splits.test)
+    score = Score(found.top1, binomial_interval(found.top1, tests))
+    details = dataclasses.asdict(found)
+    scores = {name: score, "validation": Score(found.validation_top1)}
+    return Measured(scores, {k: list(v) if isinstance(v, tuple) else v for k, v in details.items()})
+
+
+_SGD = Optimizer("sgd")
+_LARS = Optimizer("lars")
+
+# The last decimal of a published figure depends on crops and flips, which cached features lack.
+PROTOCOLS = {
+    "linear": Linear(),
+    "ridge": Ridge(),
+    "sweep": ProbeSweep(),
+    "simclr_linear": ProbeSweep(
+        readouts=("last/pooled",),
+        learning_rates=(0.1,),
+        weight_decays=(0.0,),
+        norms=("none",),
+        optimizer=dataclasses.replace(_SGD, nesterov=True),
+        batch_size=4096,
+        epochs=90,
+        paper="SimCLR (Chen et al. 2020), appendix B.6",
+    ),
+    "mae_linear": ProbeSweep(
+        readouts=("last/pooled",),
+        learning_rates=(0.1,),
+        weight_decays=(0.0,),
+        norms=("batch",),
+        optimizer=dataclasses.replace(_LARS, warmup_epochs=10),
+        batch_size=16384,
+        epochs=90,
+        paper="MAE (He et al. 2022), appendix A.2, table 10",
+    ),
+    "dino_linear": ProbeSweep(
+        readouts=("last4/cls",),
+        last=(4,),
+        learning_rates=(0.001,),
+        weight_decays=(0.0,),
+        norms=("none",),
+        optimizer=_SGD,
+        batch_size=1024,
+        epochs=100,
+        paper="DINO (Caron et al. 2021), appendix F.2, ViT-S",
+    ),
+    "dinov2_linear": ProbeSweep(
+        readouts=("last/cls", "last/cls+mean", "last4/cls", "last4/cls+mean"),
+        last=(1, 4),
+        learning_rates=(
+            *(1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1),
+        ),
+        weight_decays=(0.0,),
+        norms=("none",),
+        optimizer=_SGD,
+        batch_size=1024,
+        epochs=10,
+        paper="DINOv2 (Oquab et al. 2024), appendix B.3",
+    ),
+    "ijepa_linear": ProbeSweep(
+        readouts=("last/mean", "last4/mean"),
+        last=(1, 4),
+        learning_rates=(0.01, 0.05, 0.001),
+        weight_decays=(0.0005, 0.0),
+        norms=("none",),
+        optimizer=_LARS,
+        batch_size=16384,
+        epochs=50,
+        paper="I-JEPA (Assran et al. 2023), appendix A.2, with a cosine for its steps",
+    ),
+}

@@ -1,0 +1,86 @@
+"""What a probe may read of an encoder: which layers, pooled how."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+
+from jssl.encoders.features import Features
+from jssl.errors import UserError, nearest
+from jssl.objectives.common import standardize
+
+_LAYER = re.compile(r"(block|stage|layer)(\d+)")
+
+
+def readouts(features: Features, *, last: Sequence[int] = (1, 4)) -> dict[str, jax.Array]:
+    """Feature vectors by the name of their layers and pooling.
+
+    "last/pooled" is what every other evaluator reads. A transformer also has "last/cls",
+    "last/mean" (of the patch tokens) and "last/cls+mean" after its final norm, and for n in `last`
+    above 1 "last<n>/cls" and "last<n>/mean": the n last blocks side by side. Its inner blocks pass
+    a layer norm without learned parts here, where DINO and DINOv2 apply the final norm's factors.
+    "last<n>/cls+mean" adds the last layer's mean, as DINOv2 does. Other encoders have
+    "<layer>/mean" for the outputs of their stages or layers, averaged over places.
+
+    Args:
+      features: an encoder's output for a batch.
+      last: how many of the last blocks are put side by side.
+
+    Returns:
+      Name -> float [B, D].
+    """
+    found = {"last/pooled": features.pooled}
+    names = sorted((n for n in features.extras if _LAYER.fullmatch(n)), key=_number)
+    blocks = [features.extras[name] for name in names if name.startswith("block")]
+    if not blocks or features.tokens is None:
+        for name in names:
+            layer = features.extras[name]
+            places = tuple(range(1, layer.ndim - 1))
+            found[f"{name}/mean"] = layer.mean(axis=places) if places else layer
+        return found
+    mean = features.tokens.mean(axis=1)
+    found["last/mean"] = mean
+    prefix = blocks[-1].shape[1] - features.tokens.shape[1]
+    inner = [standardize(block) for block in blocks]
+    cls = features.extras.get("cls")
+    if cls is not None:
+        found["last/cls"] = cls
+        found["last/cls+mean"] = jnp.concatenate([cls, mean], axis=1)
+    for count in last:
+        if not 1 < count <= len(blocks):
+            continue
+        means = [block[:, prefix:].mean(axis=1) for block in inner[-count:-1]] + [mean]
+        found[f"last{count}/mean"] = jnp.concatenate(means, axis=1)
+        if cls is not None:
+            side = jnp.concatenate([block[:, 0] for block in inner[-count:-1]] + [cls], axis=1)
+            found[f"last{count}/cls"] = side
+            found[f"last{count}/cls+mean"] = jnp.concatenate([side, mean], axis=1)
+    return found
+
+
+def choose(found: dict[str, jax.Array], names: Sequence[str]) -> dict[str, jax.Array]:
+    """The named readouts; a name that the encoder lacks is an error, "*" stands for all.
+
+    Args:
+      found: what `readouts` gave.
+      names: such as ("last/cls", "last4/cls").
+
+    Returns:
+      Name -> array, in the order of the names.
+
+    Raises:
+      UserError: the encoder has no readout of that name.
+    """
+    if "*" in names:
+        return found
+    for name in names:
+        if name not in found:
+            raise UserError(f"this encoder has no readout {name!r}: {nearest(name, found)}")
+    return {name: found[name] for name in names}
+
+
+def _number(name: str) -> int:
+    return int(_LAYER.fullmatch(name).group(2))

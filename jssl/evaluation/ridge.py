@@ -1,0 +1,128 @@
+"""The ridge probe: least squares on the labels, solved in closed form for all strengths at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from jssl.errors import UserError
+from jssl.evaluation.arrays import class_splits
+from jssl.evaluation.linear import check_selection
+from jssl.evaluation.logistic import Scaler
+
+PENALTIES = tuple(10.0**power for power in range(-2, 7))
+
+
+@dataclass(frozen=True)
+class RidgeResult:
+    """What a ridge probe found.
+
+    Attributes:
+      top1: accuracy on test, in [0, 1].
+      validation_top1: accuracy on validation of the chosen penalty.
+      penalty: the chosen one, scikit-learn's alpha.
+      at_edge: whether it is an end of the grid.
+      path: "penalty" and "validation_top1" of each.
+    """
+
+    top1: float
+    validation_top1: float
+    penalty: float
+    at_edge: bool
+    path: tuple[dict[str, float], ...]
+
+
+class RidgePath(NamedTuple):
+    """The eigenvectors of a ridge regression, from which any penalty's solution follows.
+
+    Attributes:
+      mean: of the features, float64 [D].
+      target_mean: of the targets, float64 [K].
+      basis: float64 [D, R].
+      squares: the squared singular values, float64 [R].
+      moments: float64 [R, K].
+    """
+
+    mean: np.ndarray
+    target_mean: np.ndarray
+    basis: np.ndarray
+    squares: np.ndarray
+    moments: np.ndarray
+
+    @classmethod
+    def fit(cls, x: np.ndarray, targets: np.ndarray) -> RidgePath:
+        """Decomposes features [N, D] with targets [N, K]; the smaller of D x D and N x N is used.
+
+        With the centred X = U S V^T the weights are V (S^2 + penalty)^-1 V^T X^T Y.
+        """
+        mean, target_mean = x.mean(axis=0, dtype=np.float64), targets.mean(axis=0)
+        centred = x.astype(np.float64) - mean
+        wanted = centred.T @ (targets - target_mean)
+        if len(x) >= x.shape[1]:
+            squares, basis = np.linalg.eigh(centred.T @ centred)
+        else:
+            squares, left = np.linalg.eigh(centred @ centred.T)
+            kept = squares > squares[-1] * len(x) * np.finfo(np.float64).eps
+            squares = squares[kept]
+            basis = centred.T @ (left[:, kept] / np.sqrt(squares))
+        return cls(mean, target_mean, basis, np.maximum(squares, 0.0), basis.T @ wanted)
+
+    def solve(self, penalty: float) -> tuple[np.ndarray, np.ndarray]:
+        """Weights [D, K] and offset [K] that minimise |Y - X W - b|^2 + penalty |W|^2."""
+        weights = self.basis @ (self.moments / (self.squares + penalty)[:, None])
+        return weights, self.target_mean - self.mean @ weights
+
+
+def ridge_probe(
+    train: tuple[np.ndarray, np.ndarray],
+    validation: tuple[np.ndarray, np.ndarray],
+    test: tuple[np.ndarray, np.ndarray],
+    *,
+    penalties: Sequence[float] = PENALTIES,
+    select_on: str = "validation",
+) -> RidgeResult:
+    """Ridge regression of +-1 targets on standardised features, the penalty chosen on validation.
+
+    The same as scikit-learn's RidgeClassifier; one eigendecomposition serves all penalties. A tie
+    goes to the larger penalty.
+
+    Args:
+      train: features float [N, D] and labels int [N].
+      validation: the same, for the choice of the penalty.
+      test: the same, seen once.
+      penalties: positive values to choose from.
+      select_on: "validation"; anything else is an error.
+
+    Returns:
+      The result.
+
+    Raises:
+      UserError: select_on has another value, a penalty is not positive, or the arrays are unfit.
+    """
+    check_selection(select_on)
+    if len(penalties) == 0 or min(penalties) <= 0:
+        raise UserError(f"a ridge probe needs positive penalties, not {list(penalties)}")
+    splits = class_splits(train, validation, test)
+    scaler = Scaler.fit(splits.train.features)
+    x, held_out, unseen = (scaler(split.features) for split in splits)
+    targets = 2.0 * np.eye(splits.train.labels.max() + 1)[splits.train.labels] - 1.0
+    solver = RidgePath.fit(x, targets)
+    path, best = [], None
+    for penalty in sorted(penalties, reverse=True):
+        weights, offset = solver.solve(penalty)
+        predicted = (held_out @ weights + offset).argmax(axis=1)
+        accuracy = float((predicted == splits.validation.labels).mean())
+        path.append({"penalty": float(penalty), "validation_top1": accuracy})
+        if best is None or accuracy > best[0]:
+            best = accuracy, float(penalty), weights, offset
+    accuracy, penalty, weights, offset = best
+    return RidgeResult(
+        top1=float(((unseen @ weights + offset).argmax(axis=1) == splits.test.labels).mean()),
+        validation_top1=accuracy,
+        penalty=penalty,
+        at_edge=len(path) > 1 and penalty in (min(penalties), max(penalties)),
+        path=tuple(path),
+    )

@@ -1,0 +1,215 @@
+"""What is evaluated: representations of one data set, encoded when asked for and remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import numpy as np
+
+from jssl import sharding
+from jssl.augmentations.compose import Views
+from jssl.data.source import Source, Splits, SubsetSource, labels
+from jssl.encoders.features import Features
+from jssl.errors import UserError
+from jssl.evaluation.arrays import FeatureSplits, Labelled, labelled
+from jssl.evaluation.features import extract_arrays, raw_features
+from jssl.state import TrainState
+from jssl.train import Program
+
+PARTS = FeatureSplits._fields
+BATCH = 256
+
+Select = Callable[[Features], Mapping[str, jax.Array]]
+
+
+def pooled(features: Features) -> dict[str, jax.Array]:
+    """What most evaluators read: the pooled features."""
+    return {"pooled": features.pooled}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One representation: a program and the state whose encoder is used; None for the raw input."""
+
+    program: Program | None
+    state: TrainState | None = None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Representations of a data set, by name.
+
+    Attributes:
+      rows: the representations; "untrained" and one that starts with "raw" are among them.
+      splits: the data.
+      program: of the run that is evaluated: its preprocessing and its mesh are used for all.
+    """
+
+    rows: dict[str, Row]
+    splits: Splits
+    program: Program
+    _known: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    def source(self, part: str) -> Source:
+        """A split by its name: "train", "validation" or "test"."""
+        return getattr(self.splits, part)
+
+    def labelled(self, row: str, part: str) -> Labelled:
+        """Pooled features and labels of a split; encoded once.
+
+        Raises:
+          UserError: the data has no labels, or features are not finite.
+        """
+        key = row, part
+        if key not in self._known:
+            arrays, known = self.arrays(row, part, pooled)
+            self._known[key] = labelled(arrays["pooled"], known, f"the {part} split of {row!r}")
+        return self._known[key]
+
+    def features(self, row: str) -> FeatureSplits:
+        """Pooled features and labels of all splits."""
+        return FeatureSplits(*(self.labelled(row, part) for part in PARTS))
+
+    def arrays(
+        self, row: str, part: str | Source, select: Select, *, most: int | None = None
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Any arrays of the encoder's output for a split.
+
+        Args:
+          row: the representation. The raw input has "pooled" alone, whatever is selected.
+          part: name of a split, or a source.
+          select: from the encoder's `Features` to arrays [B, ...].
+          most: examples taken from the front of the split; None for all.
+
+        Returns:
+          Name -> float32 [N, ...], and labels int [N] (zeros where the data has none).
+
+        Raises:
+          UserError: the split is empty.
+        """
+        source = self.source(part) if isinstance(part, str) else part
+        if most is not None and most < len(source):
+            source = SubsetSource(source, np.arange(most))
+        known = "label" if labels(source) is not None else None
+        program, state = self.rows[row].program, self.rows[row].state
+        pipeline = self.program.experiment.preprocess
+        if program is None:
+            x, y = raw_features(source, field=pipeline.field, label=known)
+            return {"pooled": x}, y
+        single = jax.vmap(lambda x: pipeline(None, {pipeline.field: x}))
+        view = self._memo("preprocess", lambda: jax.jit(single))
+        return extract_arrays(
+            self._encoder(row, program, state, select),
+            source,
+            batch_size=self._batch(program),
+            preprocess=lambda batch: np.asarray(view(batch[pipeline.field])),
+            sharding=sharding.batch_sharding(program.mesh),
+            label=known,
+        )
+
+    def encode(self, row: str, x: np.ndarray) -> np.ndarray:
+        """Pooled features of inputs that are already preprocessed: [N, ...] -> float32 [N, D].
+
+        The raw input's features are the flattened inputs.
+        """
+        program, state = self.rows[row].program, self.rows[row].state
+        if program is None:
+            return np.asarray(x, np.float32).reshape(len(x), -1)
+        arrays, _ = extract_arrays(
+            self._encoder(row, program, state, pooled),
+            Inputs(x),
+            batch_size=self._batch(program),
+            preprocess=lambda batch: batch["x"],
+            sharding=sharding.batch_sharding(program.mesh),
+            label=None,
+        )
+        return arrays["pooled"]
+
+    def views(self, row: str, part: str, *, examples: int, draws: int, seed: int = 0) -> np.ndarray:
+        """Features of augmented views: float32 [N, Q, D].
+
+        Args:
+          row: the representation.
+          part: name of a split.
+          examples: N, taken from the front of the split.
+          draws: Q, views of each.
+          seed: of the augmentation; the same views for every representation.
+
+        Returns:
+          The features of the run's own first view of images.
+
+        Raises:
+          UserError: the experiment has no view that its encoder could see.
+        """
+        key = "augmented", part, examples, draws, seed
+        x = self._memo(key, lambda: self._augmented(part, examples, draws, seed))
+        flat = self.encode(row, x.reshape(-1, *x.shape[2:]))
+        return flat.reshape(*x.shape[:2], -1)
+
+    def _augmented(self, part: str, examples: int, draws: int, seed: int) -> np.ndarray:
+        source = self.source(part)
+        examples = min(examples, len(source))
+        views = Views(view=first_view(self.program.experiment.views))
+        make = jax.jit(lambda key, batch: views(key, batch)["view"])
+        made = []
+        for start in range(0, examples, BATCH):
+            index = np.arange(start, min(start + BATCH, examples))
+            batch = {**source[index], "index": index.astype(np.int32)}
+            keys = [jax.random.fold_in(jax.random.key(seed), draw) for draw in range(draws)]
+            made.append(np.stack([np.asarray(make(key, batch)) for key in keys], axis=1))
+        return np.concatenate(made)
+
+    def _encoder(
+        self, row: str, program: Program, state: TrainState, select: Select
+    ) -> Callable[[jax.Array], Mapping[str, jax.Array]]:
+        # Selected inside the program, so that XLA drops what nobody asked for.
+        def build() -> Any:
+            method, net = program.experiment.method, program.net
+
+            def encode(state: TrainState, x: jax.Array) -> dict[str, jax.Array]:
+                return dict(select(method.encode(net, state.params, state.stats, state.memory, x)))
+
+            return jax.jit(encode, in_shardings=(program.state_shardings, None))
+
+        run = self._memo(("encoder", id(program), select), build)
+        return lambda x: run(state, x)
+
+    def _batch(self, program: Program) -> int:
+        size = min(program.experiment.batch_size, BATCH)
+        return -(-size // program.mesh.size) * program.mesh.size
+
+    def _memo(self, key: Any, make: Callable[[], Any]) -> Any:
+        if key not in self._known:
+            self._known[key] = make()
+        return self._known[key]
+
+
+class Inputs:
+    """Arrays [N, ...] as a source with the key "x"."""
+
+    def __init__(self, x: np.ndarray) -> None:
+        self.x = x
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, index: Any) -> dict[str, np.ndarray]:
+        return {"x": self.x[index]}
+
+
+def first_view(views: Views) -> Any:
+    """The first entry of an experiment's views that is one augmented input.
+
+    Raises:
+      UserError: every entry is a mask, a field or a stack of several inputs.
+    """
+    from jssl.augmentations.compose import Pipeline
+
+    for _, entry in views.entries:
+        inner = getattr(entry, "entry", entry)
+        if isinstance(inner, Pipeline):
+            return inner
+    raise UserError("this experiment has no view that shows a whole augmented input")

@@ -1,0 +1,68 @@
+"""The supervised row: the same encoder, data, optimizer and length, trained on the labels."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+from jssl.augmentations.compose import Views, field
+from jssl.data.source import Splits, labels
+from jssl.errors import UserError
+from jssl.evaluation.subject import Row, first_view
+from jssl.experiment import Experiment
+from jssl.loop import Options, fit
+from jssl.methods.semisupervised.finetune import FineTune
+from jssl.run import Run
+
+FOLDER = "supervised"
+
+
+def counterpart(experiment: Experiment, classes: int) -> Experiment:
+    """The supervised form of an experiment.
+
+    Its view is the first of the experiment's views. Recipe and length are those of the
+    self-supervised run, not tuned for labels: the row says what labels are worth here, not the
+    best that supervision can do.
+
+    Args:
+      experiment: a self-supervised one.
+      classes: number of classes.
+
+    Returns:
+      The experiment.
+
+    Raises:
+      UserError: it has no view that shows a whole augmented input.
+    """
+    return dataclasses.replace(
+        experiment,
+        method=FineTune(classes=classes, hidden=()),
+        views=Views(image=first_view(experiment.views), label=field("label")),
+        expected=(),
+    )
+
+
+def row(run: Run, options: Options, splits: Splits, *, say: Callable[[str], None] = print) -> Row:
+    """Trains the supervised counterpart in the run's folder, or finds it there.
+
+    Args:
+      run: the self-supervised run.
+      options: devices to use.
+      splits: the data.
+      say: prints a line.
+
+    Returns:
+      The row.
+
+    Raises:
+      UserError: the data has no labels.
+    """
+    known = labels(splits.train)
+    if known is None:
+        raise UserError(f"the data {splits.name} has no labels, so nothing can be supervised")
+    classes = max(len(splits.classes), int(known.max()) + 1)
+    own = Run(counterpart(run.experiment, classes), run.seed, run.folder / FOLDER, run.overrides)
+    finished = fit(own, dataclasses.replace(options, probe_every=0, on_collapse="off"), say=say)
+    if not finished.complete:
+        raise UserError("the supervised row was interrupted; the same command goes on from there")
+    return Row(finished.program, finished.state)

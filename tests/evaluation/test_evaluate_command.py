@@ -1,0 +1,141 @@
+"""`jssl evaluate RUN --protocol ...` on a run of seconds: what is written, and what is refused."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_runs import write_experiment
+
+from jssl import session
+from jssl.cli import main
+from jssl.data.source import fingerprint
+from jssl.evaluation.knn import knn_accuracy
+from jssl.evaluation.protocols import protocol, protocols
+from jssl.evaluation.record import Record, identity
+from jssl.loop import Options
+from jssl.run import reopen
+
+QUICK = ["knn", "linear", "ridge", "few_labels", "clusters", "retrieval"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    base = tmp_path_factory.mktemp("run")
+    run = base / "run"
+    command = ["train", str(write_experiment(base)), "--workdir", str(run), "--devices", "2"]
+    assert main([*command, "--no-evaluate", "--probe-every", "0"]) == 0
+    return run
+
+
+def test_records_hold_what_a_number_needs(folder: Path, capsys):
+    assert main(["evaluate", str(folder), "--protocol", *QUICK, "--devices", "2"]) == 0
+    printed = capsys.readouterr().out
+    program, state, splits = session.restore(reopen(folder), Options(devices=2))
+    for name in QUICK:
+        record = Record.load(folder / "evaluations" / f"{name}.json")
+        assert record.protocol["id"] == identity(name, protocol(name))
+        assert set(record.rows) == {"trained", "untrained", "raw image"}
+        assert record.seeds == {"evaluation": 0, "training": 0}
+        assert record.run["fingerprint"] == reopen(folder).fingerprint
+        assert {"python", "jax", "numpy"} <= record.versions.keys()
+        for part, facts in record.data["splits"].items():
+            source = getattr(splits, part)
+            assert facts == {"size": len(source), "fingerprint": fingerprint(source)}
+        assert record.protocol["id"] in printed
+        for row in record.rows.values():
+            assert all(np.isfinite(score["value"]) for score in row.values())
+    bank, queries = (session.features(program, state, part) for part in (splits.train, splits.test))
+    record = Record.load(folder / "evaluations" / "knn.json")
+    for k, top1 in knn_accuracy(*bank, *queries, ks=(1, 5, 20, 200)).items():
+        assert record.rows["trained"][f"k={k}"]["value"] == pytest.approx(top1, abs=0.004)
+    assert record.rows["raw image"]["k=1"]["value"] > 0.9
+    assert main(["table", str(folder)]) == 0
+    assert "## few_labels, digits" in capsys.readouterr().out
+
+
+def test_settings_change_the_id_but_the_seed_does_not(folder: Path):
+    command = ["evaluate", str(folder), "--devices", "2", "--protocol", "knn", "--set"]
+    assert main([*command, "ks=(3,)", "--seed", "5"]) == 0
+    record = Record.load(folder / "evaluations" / "knn.json")
+    assert list(record.rows["trained"]) == ["k=3"]
+    assert record.seeds["evaluation"] == 5
+    plain = protocol("knn")
+    assert record.protocol["id"] != identity("knn", plain)
+    assert identity("knn", dataclasses.replace(plain, seed=9)) == identity("knn", plain)
+
+
+def test_sweep_label_free_and_episodes(folder: Path):
+    command = ["evaluate", str(folder), "--devices", "2", "--protocol"]
+    small = ["learning_rates=(0.1,1.0)", "weight_decays=(0.0,)", "epochs=3", "batch_size=64"]
+    assert main([*command, "sweep", "--set", *small]) == 0
+    record = Record.load(folder / "evaluations" / "sweep.json")
+    read = {s["representation"] for s in record.details["trained"]["settings"]}
+    assert read == {"last/pooled", "layer0/mean"}
+    assert main([*command, "label_free", "--set", "most=200", "examples=24", "draws=3"]) == 0
+    record = Record.load(folder / "evaluations" / "label_free.json")
+    wanted = {"RankMe", "alpha-ReQ", "LiDAR", "NESum", "stable rank", "alignment", "uniformity"}
+    for row in record.rows.values():
+        assert wanted | {"intrinsic dimension", "cluster learnability"} == row.keys()
+        assert not any(score["percent"] for score in row.values())
+    assert main([*command, "episodes", "--set", "episodes=20", "shots=(1,)", "queries=5"]) == 0
+    record = Record.load(folder / "evaluations" / "episodes.json")
+    assert list(record.rows["trained"]) == [
+        "1-shot prototype",
+        "1-shot laplacian",
+        "1-shot clustering",
+    ]
+
+
+def test_transfer_probes_on_other_data(folder: Path, tmp_path: Path):
+    other = write_experiment(tmp_path, "Digits()", "elsewhere")
+    text = other.read_text().replace("data=Digits()", "data=Part(Digits(), train=200)")
+    other.write_text(text.replace("import Digits, ImageFolder, Npz", "import Digits, Part"))
+    command = ["evaluate", str(folder), "--protocol", "ridge", "--devices", "2"]
+    assert main([*command, "--on", str(other)]) == 0
+    record = Record.load(folder / "evaluations" / "ridge@elsewhere.json")
+    assert record.data["splits"]["train"]["size"] == 200
+    assert record.data["name"] == "part of digits"
+
+
+def test_supervised_row_is_trained_once_and_beats_the_untrained(folder: Path, capsys):
+    command = ["evaluate", str(folder), "--protocol", "ridge", "--supervised", "--devices", "2"]
+    assert main(command) == 0
+    record = Record.load(folder / "evaluations" / "ridge.json")
+    assert list(record.rows) == ["trained", "supervised", "untrained", "raw image"]
+    capsys.readouterr()
+    assert main(command) == 0
+    assert "resumed at step 9 of 9" in capsys.readouterr().out
+
+
+def test_listing_names_every_protocol(capsys):
+    assert main(["evaluate", "--list"]) == 0
+    text = capsys.readouterr().out
+    for name, evaluation in protocols().items():
+        assert f"  {name} " in text
+        assert evaluation.about
+        json.dumps(evaluation.notes())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--protocol", "knnn"], "unknown protocol 'knnn': did you mean 'knn'?"),
+        (["--protocol", "linear", "--set", "select_on=test"], "would choose on the very examples"),
+        (["--protocol", "knn", "--set", "kz=3"], "unknown key 'kz'"),
+        (["--protocol", "knn", "--set", "ks=(5000,)"], "k = 5000 neighbours cannot be drawn"),
+        (["--set", "ks=(3,)"], "go with --protocol NAME"),
+        (["--protocol", "knn", "--on", "image/nothing"], "unknown experiment 'image/nothing'"),
+    ],
+)
+def test_impossible_requests_are_sentences(folder: Path, capsys, arguments, sentence):
+    assert main(["evaluate", str(folder), "--devices", "2", *arguments]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_without_a_run_it_says_what_it_takes(tmp_path: Path, capsys):
+    assert main(["evaluate"]) == 2
+    assert "takes a run's folder, or --list" in capsys.readouterr().err
+    assert main(["evaluate", str(tmp_path), "--protocol", "knn"]) == 2
+    assert "is not the folder of a run" in capsys.readouterr().err
