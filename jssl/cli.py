@@ -1,4 +1,4 @@
-"""The command line: `jssl list | train | evaluate | report | replay | bisect`."""
+"""The command line: `jssl list | train | evaluate | table | reproduce | report | ...`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from jssl import __version__
+from jssl.commands import evaluate, reproduce, table
 from jssl.errors import UserError
 
 
@@ -76,10 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_train_options(train)
     train.set_defaults(run=_train)
 
-    evaluate = commands.add_parser("evaluate", help="measure the features of a run")
-    evaluate.add_argument("folder", type=Path, help="a run's folder")
-    _add_device_options(evaluate)
-    evaluate.set_defaults(run=_evaluate)
+    evaluate.add(commands, _add_device_options)
+    table.add(commands)
+    reproduce.add(commands, _add_device_options)
 
     report = commands.add_parser("report", help="write a run's page, report.html")
     report.add_argument("folder", type=Path, nargs="?", help="a run's folder")
@@ -232,16 +232,6 @@ def _train(arguments: argparse.Namespace) -> int:
     fields = {field.name for field in dataclasses.fields(Options)}
     options = Options(**{k: v for k, v in vars(arguments).items() if k in fields})
     session.train(run, options, evaluate=not arguments.no_evaluate)
-    return 0
-
-
-def _evaluate(arguments: argparse.Namespace) -> int:
-    from jssl import session
-    from jssl.loop import Options
-    from jssl.run import reopen
-
-    options = Options(devices=arguments.devices, fsdp=arguments.fsdp)
-    session.evaluate(reopen(arguments.folder), options)
     return 0
 
 
