@@ -101,6 +101,7 @@ def write_report(
     summary: Mapping[str, Any],
     result_table: Table | None,
     figures: Mapping[str, Figure],
+    tables: Mapping[str, Table] | None = None,
     alarms: Sequence[str] = (),
     config: str = "",
 ) -> Path:
@@ -116,6 +117,7 @@ def write_report(
         its own.
       result_table: what evaluation found, or None while there is nothing.
       figures: by heading, in order.
+      tables: further ones by name, such as those of other protocols, shown after the results.
       alarms: sentences about what went wrong or looks suspicious, shown above the results.
       config: the resolved experiment as text, folded away at the end.
 
@@ -134,6 +136,10 @@ def write_report(
         )
     if result_table is not None:
         parts.append(f"<section><h2>Results</h2>{_table(result_table)}</section>")
+    parts += [
+        f"<section><h2>Protocol {escape(name)}</h2>{_table(table, name)}</section>"
+        for name, table in (tables or {}).items()
+    ]
     parts += [
         f"<section><h2>{escape(name)}</h2>{_figure(name, figure)}</section>"
         for name, figure in figures.items()
@@ -167,7 +173,7 @@ def _summary(summary: Mapping[str, Any]) -> str:
     return f"<dl>{''.join(facts)}</dl>" if facts else ""
 
 
-def _table(table: Table) -> str:
+def _table(table: Table, label: str = "Results") -> str:
     head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in table.header)
     rows = []
     for name, *cells in table.rows:
@@ -177,7 +183,7 @@ def _table(table: Table) -> str:
     notes = "".join(f"<li>{escape(note)}</li>" for note in table.notes)
     return (
         # Focusable, so that a keyboard can scroll a table wider than the screen.
-        '<div class="scroll" tabindex="0" role="region" aria-label="Results"><table>'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}"><table>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
         + (f'<ul class="notes">{notes}</ul>' if notes else "")
     )

@@ -16,8 +16,12 @@ from jssl.augmentations.compose import Pipeline, Views
 from jssl.data.source import Source, Splits, SubsetSource
 from jssl.evaluation.knn import neighbours
 from jssl.evaluation.protocol import Result
+from jssl.evaluation.record import Record
 from jssl.reporting import figures
 from jssl.reporting.page import Figure, themed, write_report
+from jssl.reporting.table import Table
+from jssl.reporting.tables import record_table
+from jssl.reporting.token_figures import token_figures
 from jssl.reporting.writer import read_metrics
 from jssl.run import Run, read_record
 from jssl.state import TrainState
@@ -48,6 +52,7 @@ def write_run_page(
     if _is_image(splits.train, program.experiment.preprocess.field):
         pictures |= _views(program, splits.train)
         pictures |= _reconstructions(program, state, splits.test)
+        pictures |= token_figures(program, state, splits.test)
     if result is not None:
         pictures |= _embeddings(program, state, splits)
     losses = [row["loss"] for row in metrics if "loss" in row]
@@ -73,6 +78,7 @@ def write_run_page(
             **{f"published {name}": f"{value:g} ({source})" for name, value, source in published},
         },
         result_table=None if result is None else result.table(),
+        tables=_protocols(run),
         figures=pictures,
         alarms=_alarms(run),
         config=_config(record),
@@ -88,6 +94,13 @@ def _alarms(run: Run) -> Sequence[str]:
         return [f"{alarm['sentence']}. Last seen at step {alarm['last_step']}." for alarm in found]
     except (ValueError, KeyError, TypeError):
         return [f"{run.alarms.name} is damaged and was not read"]
+
+
+def _protocols(run: Run) -> dict[str, Table]:
+    """Tables of the protocols that `jssl evaluate --protocol` has measured in this run."""
+    folder = run.folder / "evaluations"
+    found = [(path.stem, Record.load(path)) for path in sorted(folder.glob("*.json"))]
+    return {name: record_table(r) for name, r in found if r.run["fingerprint"] == run.fingerprint}
 
 
 def _config(record: Mapping[str, Any]) -> str:
