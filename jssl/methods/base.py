@@ -108,8 +108,8 @@ class Method(abc.ABC):
         """
 
     def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
-        """Variables of `net`; the default runs it on the first view."""
-        first = next(iter(views.values()))
+        """Variables of `net`; the default runs it on the view `image`, or on the first."""
+        first = views.get("image", next(iter(views.values())))
         return net.init({"params": rng, "dropout": rng}, first, train=True)
 
     def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
@@ -156,9 +156,24 @@ class Method(abc.ABC):
     def encode(
         self, net: nn.Module, params: Tree, stats: Tree, memory: Memory, x: jax.Array
     ) -> Features:
-        """What evaluation sees: by default the online encoder, in evaluation mode."""
+        """What evaluation sees: the encoder of `encoder_state`, in evaluation mode."""
+        params, stats = self.encoder_state(params, stats, memory)
+        return net.encoder.apply({"params": params, **stats}, x, train=False)
+
+    def encoder_state(self, params: Tree, stats: Tree, memory: Memory) -> tuple[Tree, Tree]:
+        """Parameters and collections of the encoder that a run is for: by default the online one.
+
+        It is what evaluation sees and what another run can start from.
+        """
         del memory
-        return run_encoder(net, params, stats, x)
+        return encoder_part(params, stats)
+
+    def inherited(self) -> tuple[str, ...]:
+        """Parts of the net that a run takes over from the run that it starts from.
+
+        Each is a path such as "projector/dense0". "encoder" stands for that run's `encoder_state`.
+        """
+        return ("encoder",)
 
     def reconstruct(
         self, net: nn.Module, params: Tree, stats: Tree, memory: Memory, views: Views
@@ -170,6 +185,20 @@ class Method(abc.ABC):
     def smoke(self) -> Method:
         """A copy small enough for a two-step test; the default is the method itself."""
         return self
+
+
+def encoder_part(params: Tree, stats: Tree) -> tuple[Tree, Tree]:
+    """The encoder's share of a net's parameters and collections."""
+    return params["encoder"], {k: v["encoder"] for k, v in stats.items() if "encoder" in v}
+
+
+def part_at(tree: Tree, path: str) -> Tree | None:
+    """The part of a nested mapping at a path such as "a/b"; None if there is none."""
+    for key in path.split("/"):
+        if not isinstance(tree, Mapping) or key not in tree:
+            return None
+        tree = tree[key]
+    return tree
 
 
 def same_tree(params: Tree, memory: Memory) -> dict[str, tuple[Tree, Tree]]:

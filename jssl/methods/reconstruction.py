@@ -1,12 +1,17 @@
-"""Pictures of a masked reconstruction, for reports."""
+"""What methods share that predict hidden patches: the loss, and pictures for reports."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+
+from jssl.alarm import Monitored
+from jssl.clock import Clock
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree
 
 
 def picture(
@@ -29,3 +34,32 @@ def picture(
         "reconstruction": encoder.assemble(jnp.where(hidden, prediction, patches), image.shape),
         "original": image,
     }
+
+
+class HiddenPatches(Method):
+    """A method that predicts something of each hidden token, and nothing else.
+
+    `forward` returns `prediction` and `target` [B, N, P] and `mask` bool [B, N]. The loss is the
+    error of the hidden tokens, averaged over the batch.
+
+    Class attributes:
+      error: (prediction, target, mask) -> [B].
+      predicted: what the prediction is called in reports.
+    """
+
+    couples_batch: ClassVar[bool] = False
+    targets: ClassVar[tuple[str, ...]] = ("target",)
+    error: ClassVar[Callable[[jax.Array, jax.Array, jax.Array], jax.Array]]
+    predicted: ClassVar[str] = "reconstruction"
+
+    def objective(
+        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
+    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+        """Error of the hidden tokens, averaged over the batch."""
+        error = self.error(outputs["prediction"], outputs["target"], outputs["mask"])
+        return jnp.mean(error), (memory, {})
+
+    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+        """The prediction of the hidden tokens."""
+        parts = (outputs["prediction"], outputs["target"], outputs["mask"])
+        return Monitored(predictions={self.predicted: parts})

@@ -2,14 +2,57 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
 
-from jssl.methods.base import apply
+from jssl.clock import Clock, cosine, linear
+from jssl.methods.base import Memory, Method, Tree, apply, encoder_part
 
-Tree = Any
+
+class Taught(Method):
+    """A method that remembers a moving average of its net, and what that takes.
+
+    A subclass has the fields `momentum` (at the first step) and `momentum_end` (at the last).
+
+    Class attributes:
+      average_of: "net", or "encoder" for a teacher without heads.
+      rise: how the momentum goes from one to the other: "cosine" or "linear".
+      evaluated: "student" or "teacher": whose encoder evaluation sees.
+    """
+
+    average_of: ClassVar[Literal["net", "encoder"]] = "net"
+    rise: ClassVar[Literal["cosine", "linear"]] = "cosine"
+    evaluated: ClassVar[Literal["student", "teacher"]] = "student"
+
+    def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
+        """The teacher, equal to the student."""
+        return {"teacher": new_teacher(*self._part(params, stats))}
+
+    def after_update(self, params: Tree, stats: Tree, memory: Memory, *, clock: Clock) -> Memory:
+        """Moves the teacher towards the student."""
+        part, momentum = self._part(params, stats), self.teacher_momentum(clock)
+        return {**memory, "teacher": update_teacher(memory["teacher"], *part, momentum)}
+
+    def encoder_state(self, params: Tree, stats: Tree, memory: Memory) -> tuple[Tree, Tree]:
+        """The encoder of the student or of the teacher."""
+        if self.evaluated == "student":
+            return encoder_part(params, stats)
+        params, stats = memory["teacher"]["params"], memory["teacher"]["stats"]
+        return encoder_part(params, stats) if self.average_of == "net" else (params, stats)
+
+    def teacher_momentum(self, clock: Clock) -> jax.Array:
+        """Share of the old teacher that is kept in a step, a scalar."""
+        rise = {"cosine": cosine, "linear": linear}[self.rise]
+        return rise(self.momentum, self.momentum_end, clock.fraction)
+
+    def distance(self, params: Tree, memory: Memory) -> dict[str, tuple[Tree, Tree]]:
+        """For `Monitored.teachers`: the student's part and the teacher's."""
+        return {"teacher": (self._part(params, {})[0], memory["teacher"]["params"])}
+
+    def _part(self, params: Tree, stats: Tree) -> tuple[Tree, Tree]:
+        return (params, stats) if self.average_of == "net" else encoder_part(params, stats)
 
 
 def new_teacher(params: Tree, stats: Tree) -> dict[str, Tree]:
@@ -70,8 +113,3 @@ def run_teacher(
         net = still if encoder is net else net.clone(encoder=still)
     output, _ = apply(net, teacher["params"], teacher["stats"], *args, rng=rng, **kwargs)
     return jax.lax.stop_gradient(output)
-
-
-def encoder_part(params: Tree, stats: Tree) -> tuple[Tree, Tree]:
-    """The encoder's share of a net's parameters and collections, for a teacher without heads."""
-    return params["encoder"], {k: v["encoder"] for k, v in stats.items() if "encoder" in v}

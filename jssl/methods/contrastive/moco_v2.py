@@ -14,24 +14,28 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock, cosine
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply, same_tree
+from jssl.clock import Clock
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
 from jssl.methods.queue import new_queue, push
 from jssl.methods.siamese import Siamese
-from jssl.methods.teacher import new_teacher, run_teacher, update_teacher
+from jssl.methods.teacher import Taught, run_teacher
 from jssl.nn.heads import MLPHead
 from jssl.objectives.common import l2_normalize
 from jssl.objectives.contrastive import queue_nce
 
 
 @dataclasses.dataclass(frozen=True)
-class MoCoV2(Method):
+class MoCoV2(Taught):
     """InfoNCE with a queue of the teacher's keys (eq. 1 of He et al., 2020).
 
-    Views: `a` (queries) and `b` (keys), each [B, ...]; both ways round if `symmetric`. It remembers
-    the teacher, a moving average of encoder and projector, and a queue of its last keys; the queue
-    is read before the batch's own keys enter it. Negatives keep it from collapse; a fast teacher
-    makes the keys in the queue inconsistent.
+    Equation: L = -log(exp(q.k / T) / (exp(q.k / T) + sum over queue of exp(q.n / T))).
+
+    Views: `a` (queries) and `b` (keys), each [B, ...]; both ways round if `symmetric`.
+
+    Remembers: the teacher, a moving average of encoder and projector, and a queue of its last keys,
+    which is read before the batch's own keys enter it.
+
+    Collapse: held off by the negatives; a fast teacher makes the keys in the queue inconsistent.
 
     Defaults are the paper's for ImageNet (section 3 and He et al., 2020: temperature 0.2, queue of
     65536, momentum 0.999, projector 2048 - 128 without normalisation; SGD at 0.03, batch 256,
@@ -74,7 +78,7 @@ class MoCoV2(Method):
     def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
         """The teacher, equal to the student, and a queue of random keys."""
         queue = new_queue(rng, self.queue, self.out)
-        return {"teacher": new_teacher(params, stats), "queue": queue}
+        return {**super().init_memory(rng, params, stats), "queue": queue}
 
     def forward(
         self,
@@ -113,12 +117,7 @@ class MoCoV2(Method):
             loss = 0.5 * (loss + back)
             keys = jnp.concatenate([keys, outputs["key_a"]])
         memory = {**memory, "queue": push(memory["queue"], l2_normalize(keys))}
-        return jnp.mean(loss), (memory, {"teacher_momentum": self._momentum(clock)})
-
-    def after_update(self, params: Tree, stats: Tree, memory: Memory, *, clock: Clock) -> Memory:
-        """Moves the teacher towards the student."""
-        teacher = update_teacher(memory["teacher"], params, stats, self._momentum(clock))
-        return {**memory, "teacher": teacher}
+        return jnp.mean(loss), (memory, {"teacher_momentum": self.teacher_momentum(clock)})
 
     def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
         """Queries and keys, and how far the teacher is; the trivial loss is ln(queue + 1)."""
@@ -126,13 +125,10 @@ class MoCoV2(Method):
         return Monitored(
             embeddings={"query": query, "key": key},
             pairs={"views": (query, key)},
-            teachers=same_tree(params, memory),
+            teachers=self.distance(params, memory),
             trivial_loss=math.log(self.queue + 1),
         )
 
     def smoke(self) -> Method:
         """A queue of 64 and a projector of width 32."""
         return dataclasses.replace(self, queue=64, hidden=(32,), out=16)
-
-    def _momentum(self, clock: Clock) -> jax.Array:
-        return cosine(self.momentum, self.momentum_end, clock.fraction)

@@ -14,24 +14,30 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock, cosine
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply, same_tree
+from jssl.clock import Clock
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
 from jssl.methods.freeze import hold
 from jssl.methods.siamese import Siamese
-from jssl.methods.teacher import new_teacher, run_teacher, update_teacher
+from jssl.methods.teacher import Taught, run_teacher
 from jssl.nn.heads import MLPHead
 from jssl.objectives.contrastive import info_nce
 
 
 @dataclasses.dataclass(frozen=True)
-class MoCoV3(Method):
+class MoCoV3(Taught):
     """Symmetric InfoNCE of predictions with the teacher's keys, times 2 T (algorithm 1).
 
-    Views: `a` and `b`, each [B, ...], through the net one after the other. It remembers the
-    teacher, a moving average of encoder and projector. Negatives are the keys of the other
-    examples, and keep it from collapse; large ViTs have dips of instability, against which the
-    projection of the patches keeps its random start: updates of parameters whose path matches
-    `frozen` are zero (section 4.2; an encoder without such parameters has none frozen).
+    Equation: L = 2 T (ctr(q_a, k_b) + ctr(q_b, k_a)), ctr(q, k)_i = -log softmax over j of (q_i.k_j
+    / T) at j = i.
+
+    Views: `a` and `b`, each [B, ...], through the net one after the other.
+
+    Remembers: the teacher, a moving average of encoder and projector.
+
+    Collapse: held off by the negatives, the keys of the other examples. Large ViTs have dips of
+    instability, against which the projection of the patches keeps its random start: updates of
+    parameters whose path matches `frozen` are zero (section 4.2; an encoder without such parameters
+    has none frozen).
 
     Defaults are the paper's for ViTs on ImageNet (section 5 and the authors' code: temperature 0.2,
     momentum 0.99 to 1 by a cosine, projector 4096 - 4096 - 256 and predictor 4096 - 256, both with
@@ -77,10 +83,6 @@ class MoCoV3(Method):
             encoder, self._head(self.hidden, True), self._head((self.predictor,), self.last_norm)
         )
 
-    def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
-        """The teacher, equal to the student."""
-        return {"teacher": new_teacher(params, stats)}
-
     def forward(
         self,
         net: nn.Module,
@@ -113,17 +115,12 @@ class MoCoV3(Method):
             )
             for one, other in (("a", "b"), ("b", "a"))
         )
-        metrics = {"teacher_momentum": self._momentum(clock)}
+        metrics = {"teacher_momentum": self.teacher_momentum(clock)}
         return 2 * self.temperature * jnp.mean(loss), (memory, metrics)
 
     def scale_updates(self, updates: Tree, *, clock: Clock) -> Tree:
         """Zero for the frozen parameters."""
         return hold(updates, self.frozen) if self.frozen else updates
-
-    def after_update(self, params: Tree, stats: Tree, memory: Memory, *, clock: Clock) -> Memory:
-        """Moves the teacher towards the student."""
-        teacher = update_teacher(memory["teacher"], params, stats, self._momentum(clock))
-        return {**memory, "teacher": teacher}
 
     def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
         """Predictions and keys, and how far the teacher is; the trivial loss is 4 T ln B."""
@@ -131,7 +128,7 @@ class MoCoV3(Method):
         return Monitored(
             embeddings={"query": query, "key": key},
             pairs={"views": (query, key)},
-            teachers=same_tree(params, memory),
+            teachers=self.distance(params, memory),
             trivial_loss=4 * self.temperature * math.log(query.shape[0]),
         )
 
@@ -152,6 +149,3 @@ class MoCoV3(Method):
             last_shift=False,
             dtype=self.dtype,
         )
-
-    def _momentum(self, clock: Clock) -> jax.Array:
-        return cosine(self.momentum, self.momentum_end, clock.fraction)

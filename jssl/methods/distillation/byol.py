@@ -13,22 +13,27 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock, cosine
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply, same_tree
+from jssl.clock import Clock
+from jssl.methods.base import Memory, Metrics, Outputs, Tree, Views, apply
 from jssl.methods.siamese import Siamese
-from jssl.methods.teacher import new_teacher, run_teacher, update_teacher
+from jssl.methods.teacher import Taught, run_teacher
 from jssl.nn.heads import MLPHead
 from jssl.objectives.regression import cosine_regression
 
 
 @dataclasses.dataclass(frozen=True)
-class BYOL(Method):
+class BYOL(Taught):
     """Regression of the teacher's normalised projection, both ways round (eq. 2 and section 3.1).
 
+    Equation: L = (2 - 2 cos(p_a, t_b)) + (2 - 2 cos(p_b, t_a)), p the student's predictions, t the
+    teacher's projections.
+
     Views: `a` and `b`, each [B, ...], through the net one after the other, so that BatchNorm keeps
-    the two augmentations apart, as in the authors' code. It remembers the teacher: an exponential
-    moving average of encoder and projector. Nothing but the predictor, the stopped gradient and
-    the slow teacher keeps it from collapse.
+    the two augmentations apart, as in the authors' code.
+
+    Remembers: the teacher, an exponential moving average of encoder and projector.
+
+    Collapse: held off by nothing but the predictor, the stopped gradient and the slow teacher.
 
     Defaults are the paper's for ImageNet (appendix J: projector and predictor 4096 - 256, momentum
     0.996 to 1 by a cosine; batch 4096, LARS at 0.2 x batch / 256, weight decay 1.5e-6).
@@ -73,10 +78,6 @@ class BYOL(Method):
         )
         return Siamese(encoder, head, head.clone())
 
-    def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
-        """The teacher, equal to the student."""
-        return {"teacher": new_teacher(params, stats)}
-
     def forward(
         self,
         net: nn.Module,
@@ -103,12 +104,7 @@ class BYOL(Method):
         """Sum of the two directions, averaged over the batch; between 0 and 8."""
         forth = cosine_regression(outputs["prediction_a"], outputs["target_b"])
         back = cosine_regression(outputs["prediction_b"], outputs["target_a"])
-        return jnp.mean(forth + back), (memory, {"teacher_momentum": self._momentum(clock)})
-
-    def after_update(self, params: Tree, stats: Tree, memory: Memory, *, clock: Clock) -> Memory:
-        """Moves the teacher towards the student."""
-        teacher = update_teacher(memory["teacher"], params, stats, self._momentum(clock))
-        return {**memory, "teacher": teacher}
+        return jnp.mean(forth + back), (memory, {"teacher_momentum": self.teacher_momentum(clock)})
 
     def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
         """Predictions, the teacher's projections, and how far the teacher is from the student."""
@@ -116,8 +112,5 @@ class BYOL(Method):
         return Monitored(
             embeddings={"prediction": prediction, "target": target},
             pairs={"views": (prediction, target)},
-            teachers=same_tree(params, memory),
+            teachers=self.distance(params, memory),
         )
-
-    def _momentum(self, clock: Clock) -> jax.Array:
-        return cosine(self.momentum, self.momentum_end, clock.fraction)

@@ -16,8 +16,8 @@ import jax.numpy as jnp
 from jssl.alarm import Monitored
 from jssl.clock import Clock, linear
 from jssl.encoders.features import Features
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply, same_tree
-from jssl.methods.teacher import encoder_part, new_teacher, run_teacher, update_teacher
+from jssl.methods.base import Memory, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.teacher import Taught, run_teacher
 from jssl.nn.dense import Dense
 from jssl.objectives.common import standardize
 from jssl.objectives.masked import masked_mean
@@ -46,14 +46,20 @@ class Data2VecNet(nn.Module):
 
 
 @dataclasses.dataclass(frozen=True)
-class Data2Vec(Method):
+class Data2Vec(Taught):
     """Smooth L1 error of the hidden tokens' contextual targets (eqs. 2 and 3).
+
+    Equation: L = mean over hidden tokens of smoothL1(f(h), y), y the mean over the top K blocks of
+    the teacher's normalised outputs.
 
     Views: `image` [B, ...] and `mask` {"mask": bool [B, N], ...}. The teacher sees the whole input;
     a target is the mean of its top blocks' outputs at that token, each normalised without learned
-    parts. It remembers the teacher, a moving average of the encoder. Collapse to a constant is held
-    off by the normalised targets, the masks and the slow teacher alone (section 3.4 of the paper
-    advises a careful learning rate and momentum).
+    parts.
+
+    Remembers: the teacher, a moving average of the encoder.
+
+    Collapse: to a constant, held off by the normalised targets, the masks and the slow teacher
+    alone (section 3.4 of the paper advises a careful learning rate and momentum).
 
     Defaults are the paper's for ViT-B on ImageNet, read in the paper and unverified in code: top 6
     blocks, beta 2, momentum 0.9998 throughout, blocks hiding 60 % (set in the views), Adam at 2e-3,
@@ -82,6 +88,7 @@ class Data2Vec(Method):
     beta: float = 2.0
     dtype: str = "float32"
 
+    average_of: ClassVar[str] = "encoder"
     paper: ClassVar[str] = (
         "data2vec: A General Framework for Self-supervised Learning in Speech, Vision and Language"
     )
@@ -96,10 +103,6 @@ class Data2Vec(Method):
         """Variables of the net."""
         keys = {"params": rng, "dropout": rng}
         return net.init(keys, views["image"], views["mask"]["mask"], train=True)
-
-    def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
-        """The teacher, equal to the student's encoder."""
-        return {"teacher": new_teacher(*encoder_part(params, stats))}
 
     def forward(
         self,
@@ -127,13 +130,8 @@ class Data2Vec(Method):
         error = smooth_l1(outputs["prediction"], outputs["target"], beta=self.beta)
         loss = jnp.mean(masked_mean(error, outputs["mask"]))
         spread = jnp.mean(jnp.std(outputs["target"].astype(jnp.float32), axis=(0, 1)))
-        metrics = {"teacher_momentum": self._momentum(clock), "target_spread": spread}
+        metrics = {"teacher_momentum": self.teacher_momentum(clock), "target_spread": spread}
         return loss, (memory, metrics)
-
-    def after_update(self, params: Tree, stats: Tree, memory: Memory, *, clock: Clock) -> Memory:
-        """Moves the teacher towards the student."""
-        part, momentum = encoder_part(params, stats), self._momentum(clock)
-        return {**memory, "teacher": update_teacher(memory["teacher"], *part, momentum)}
 
     def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
         """The prediction of the hidden tokens, and how far the teacher is."""
@@ -141,10 +139,11 @@ class Data2Vec(Method):
         return Monitored(
             embeddings={"embedding": outputs["embedding"]},
             predictions={"prediction": parts},
-            teachers=same_tree(params["encoder"], memory),
+            teachers=self.distance(params, memory),
         )
 
-    def _momentum(self, clock: Clock) -> jax.Array:
+    def teacher_momentum(self, clock: Clock) -> jax.Array:
+        """Rises by a line over `momentum_epochs`, scalar."""
         done = clock.epoch / self.momentum_epochs if self.momentum_epochs else clock.fraction
         return linear(self.momentum, self.momentum_end, done)
 

@@ -13,8 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock, cosine, linear
-from jssl.encoders.features import Features
+from jssl.clock import Clock, linear
 from jssl.methods.base import (
     Memory,
     Method,
@@ -23,25 +22,29 @@ from jssl.methods.base import (
     Tree,
     Views,
     apply,
-    run_encoder,
-    same_tree,
 )
 from jssl.methods.freeze import hold
 from jssl.methods.multicrop import MultiCrop, PrototypeHead, all_crops, global_crops
-from jssl.methods.teacher import new_teacher, run_teacher, update_teacher
+from jssl.methods.teacher import Taught, run_teacher
 from jssl.nn.heads import MLPHead, Prototypes
 from jssl.objectives.distillation import cross_view, teacher_targets, update_centre
 
 
 @dataclasses.dataclass(frozen=True)
-class DINO(Method):
+class DINO(Taught):
     """Cross-entropy of the student's softmax with the teacher's, over all pairs of crops (eq. 3).
 
+    Equation: L = mean over teacher crops t and other student crops s of -sum_k softmax((g_t - c) /
+    T_t)[k] log softmax(g_s / T_s)[k].
+
     Views: `a` and `b` [B, ...] for both nets, and optionally `local` [B, V, ...] for the student
-    alone. It remembers the teacher (a moving average of encoder and head) and the centre of its
-    scores. Collapse to one prototype is kept off by the centre, collapse to a uniform assignment
-    by the teacher's low temperature; with `centring="sinkhorn"` the batch is balanced instead (as
-    in DINOv2) and there is no centre. The teacher is what evaluation sees, as in the paper.
+    alone. The teacher is what evaluation sees, as in the paper.
+
+    Remembers: the teacher (a moving average of encoder and head) and the centre of its scores.
+
+    Collapse: to one prototype is kept off by the centre, to a uniform assignment by the teacher's
+    low temperature; with `centring="sinkhorn"` the batch is balanced instead (as in DINOv2) and
+    there is no centre.
 
     Defaults are those of the authors' code (head 2048 - 2048 - 256, 65536 prototypes, student at
     0.1, teacher at 0.04, centre momentum 0.9, teacher momentum 0.996 to 1 by a cosine, prototypes
@@ -89,6 +92,7 @@ class DINO(Method):
     kernel_init: str = "trunc_normal"
     dtype: str = "float32"
 
+    evaluated: ClassVar[str] = "teacher"
     paper: ClassVar[str] = "Emerging Properties in Self-Supervised Vision Transformers"
     symmetric_views: ClassVar[tuple[str, ...]] = ("a", "b")
     targets: ClassVar[tuple[str, ...]] = ("teacher",)
@@ -115,7 +119,8 @@ class DINO(Method):
 
     def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
         """The teacher, equal to the student, and a centre of zeros."""
-        return {"teacher": new_teacher(params, stats), "centre": jnp.zeros((self.prototypes,))}
+        memory = super().init_memory(rng, params, stats)
+        return {**memory, "centre": jnp.zeros((self.prototypes,))}
 
     def forward(
         self,
@@ -148,23 +153,13 @@ class DINO(Method):
             cross_view(outputs["student"], targets, temperature=self.student_temperature)
         )
         centre = update_centre(memory["centre"], outputs["teacher"], momentum=self.centre_momentum)
-        metrics = {"teacher_temperature": temperature, "teacher_momentum": self._momentum(clock)}
+        metrics = {"teacher_momentum": self.teacher_momentum(clock)}
+        metrics["teacher_temperature"] = temperature
         return loss, ({**memory, "centre": centre}, metrics)
-
-    def after_update(self, params: Tree, stats: Tree, memory: Memory, *, clock: Clock) -> Memory:
-        """Moves the teacher towards the student."""
-        teacher = update_teacher(memory["teacher"], params, stats, self._momentum(clock))
-        return {**memory, "teacher": teacher}
 
     def scale_updates(self, updates: Tree, *, clock: Clock) -> Tree:
         """Holds the prototypes for the first epochs."""
         return hold(updates, "prototypes", clock.epoch < self.freeze_epochs)
-
-    def encode(
-        self, net: nn.Module, params: Tree, stats: Tree, memory: Memory, x: jax.Array
-    ) -> Features:
-        """The teacher's encoder."""
-        return run_encoder(net, memory["teacher"]["params"], memory["teacher"]["stats"], x)
 
     def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
         """Scores of two crops, the teacher's assignments, the distance of the teacher."""
@@ -174,7 +169,7 @@ class DINO(Method):
             embeddings={"student": student[:, 0], "teacher": teacher[:, 1]},
             pairs={"views": (student[:, 0], teacher[:, 1])},
             assignments={"teacher": assignments},
-            teachers=same_tree(params, memory),
+            teachers=self.distance(params, memory),
             trivial_loss=jnp.log(jnp.float32(self.prototypes)),
         )
 
@@ -189,6 +184,3 @@ class DINO(Method):
         """64 prototypes and a head of width 32."""
         small = {"hidden": (32, 32), "bottleneck": 16, "prototypes": 64, "kernel_init": "lecun"}
         return dataclasses.replace(self, **small)
-
-    def _momentum(self, clock: Clock) -> jax.Array:
-        return cosine(self.momentum, self.momentum_end, clock.fraction)

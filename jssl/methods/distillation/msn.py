@@ -13,8 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock, linear
-from jssl.encoders.features import Features
+from jssl.clock import Clock
 from jssl.methods.base import (
     Memory,
     Method,
@@ -23,11 +22,9 @@ from jssl.methods.base import (
     Tree,
     Views,
     apply,
-    run_encoder,
-    same_tree,
 )
 from jssl.methods.multicrop import PrototypeHead
-from jssl.methods.teacher import new_teacher, run_teacher, update_teacher
+from jssl.methods.teacher import Taught, run_teacher
 from jssl.nn.heads import MLPHead, Prototypes
 from jssl.objectives.classification import soft_cross_entropy
 from jssl.objectives.clustering import mean_entropy, sinkhorn
@@ -66,14 +63,20 @@ class MSNNet(nn.Module):
 
 
 @dataclasses.dataclass(frozen=True)
-class MSN(Method):
+class MSN(Taught):
     """Cross-entropy of anchors with the sharpened target, less the entropy of the mean (eq. 1).
 
+    Equation: L = mean over anchors of -sum_k p_t[k] log p_a[k] - w H(mean p_a), p_t sharpened and
+    balanced.
+
     Views: `target` [B, ...] for the teacher; `anchor` [B, ...] with `mask` {"keep": int [B, K]},
-    and optionally `local` [B, V, ...], small crops seen whole, for the student. It remembers the
-    teacher, a moving average of encoder and projector; prototypes are the student's for both, with
-    no gradient from the target's side. Collapse to one prototype is kept off by the entropy of the
-    mean anchor assignment (and by Sinkhorn on the targets), a uniform one by sharpening.
+    and optionally `local` [B, V, ...], small crops seen whole, for the student.
+
+    Remembers: the teacher, a moving average of encoder and projector; prototypes are the student's
+    for both, with no gradient from the target's side.
+
+    Collapse: to one prototype is kept off by the entropy of the mean anchor assignment (and by
+    Sinkhorn on the targets), to a uniform one by sharpening.
 
     Defaults are those of the authors' configuration for ViT-S/16 (1024 prototypes, head 2048 -
     2048 - 256 with BatchNorm, temperature 0.1, sharpening 0.25, Sinkhorn, entropy weight 1, 15 %
@@ -111,6 +114,8 @@ class MSN(Method):
     norm: str = "batch"
     dtype: str = "float32"
 
+    rise: ClassVar[str] = "linear"
+    evaluated: ClassVar[str] = "teacher"
     paper: ClassVar[str] = "Masked Siamese Networks for Label-Efficient Learning"
     targets: ClassVar[tuple[str, ...]] = ("target",)
 
@@ -126,10 +131,6 @@ class MSN(Method):
         """Variables of the net."""
         anchors = (views["anchor"], views["mask"]["keep"], views.get("local"))
         return net.init({"params": rng, "dropout": rng}, *anchors, train=True)
-
-    def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
-        """The teacher, equal to the student."""
-        return {"teacher": new_teacher(params, stats)}
 
     def forward(
         self,
@@ -165,17 +166,6 @@ class MSN(Method):
         loss = error + self.entropy_weight * (jnp.log(float(self.prototypes)) - entropy)
         return loss, (memory, {"cross_entropy": error, "mean_entropy": entropy})
 
-    def after_update(self, params: Tree, stats: Tree, memory: Memory, *, clock: Clock) -> Memory:
-        """Moves the teacher towards the student."""
-        momentum = linear(self.momentum, self.momentum_end, clock.fraction)
-        return {**memory, "teacher": update_teacher(memory["teacher"], params, stats, momentum)}
-
-    def encode(
-        self, net: nn.Module, params: Tree, stats: Tree, memory: Memory, x: jax.Array
-    ) -> Features:
-        """The teacher's encoder."""
-        return run_encoder(net, memory["teacher"]["params"], memory["teacher"]["stats"], x)
-
     def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
         """Scores of anchors, the target's assignments, and how far the teacher is."""
         anchor, target = outputs["anchors"][:, 0], outputs["target"]
@@ -183,7 +173,7 @@ class MSN(Method):
             embeddings={"anchor": anchor},
             pairs={"views": (anchor, target)},
             assignments={"target": jnp.exp(log_softmax(target, temperature=self.temperature))},
-            teachers=same_tree(params, memory),
+            teachers=self.distance(params, memory),
             trivial_loss=jnp.log(jnp.float32(self.prototypes)),
         )
 

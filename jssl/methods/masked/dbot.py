@@ -12,25 +12,42 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
 from jssl.clock import Clock, cosine
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
-from jssl.methods.teacher import encoder_part, new_teacher, run_teacher
+from jssl.methods.base import (
+    Memory,
+    Method,
+    Metrics,
+    Outputs,
+    Tree,
+    Views,
+    apply,
+    encoder_part,
+)
+from jssl.methods.reconstruction import HiddenPatches
+from jssl.methods.teacher import new_teacher, run_teacher
 from jssl.nn.decoder import MaskedAutoencoder
 from jssl.objectives.masked import masked_mean, normalize_patches
 from jssl.objectives.regression import smooth_l1
 
 
 @dataclasses.dataclass(frozen=True)
-class DBOT(Method):
+class DBOT(HiddenPatches):
     """Smooth L1 error of the hidden patches' features, those of a fixed teacher (section 3).
 
-    Views: `image` [B, ...] and `mask` {"keep" int [B, K], "masked" int [B, N - K], "mask" bool
-    [B, N]}, as for MAE. The run is cut into `stages` of equal length. In the first the teacher is
-    the untrained encoder itself; at each boundary the student's encoder becomes the teacher and
-    the student goes back to its initial parameters. It remembers the teacher and those parameters.
-    A fixed teacher cannot be collapsed to; a random one whose features are nearly constant teaches
-    little.
+    The run is cut into `stages` of equal length. In the first the teacher is the untrained encoder
+    itself; at each boundary the student's encoder becomes the teacher and the student goes back to
+    its initial parameters.
+
+    Equation: L = mean over hidden patches of smoothL1(d(f(visible)), norm(t(x))), t the encoder of
+    the stage before.
+
+    Views: `image` [B, ...] and `mask` {"keep" int [B, K], "masked" int [B, N - K], "mask" bool [B,
+    N]}, as for MAE.
+
+    Remembers: the teacher and the initial parameters.
+
+    Collapse: a fixed teacher cannot be collapsed to; a random one whose features are nearly
+    constant teaches little.
 
     Each stage has a learning-rate schedule of its own: warm-up and half a cosine, as a factor of
     the optimizer's rate. Give the optimizer `end=1.0` and no warm-up.
@@ -65,8 +82,7 @@ class DBOT(Method):
     dtype: str = "float32"
 
     paper: ClassVar[str] = "Exploring Target Representations for Masked Autoencoders"
-    couples_batch: ClassVar[bool] = False
-    targets: ClassVar[tuple[str, ...]] = ("target",)
+    predicted: ClassVar[str] = "features"
 
     def net(self, encoder: nn.Module) -> nn.Module:
         """Encoder and a decoder to the encoder's own width."""
@@ -111,11 +127,6 @@ class DBOT(Method):
         error = smooth_l1(outputs["prediction"], outputs["target"], beta=self.beta)
         metrics = {"stage": (jnp.asarray(clock.step, jnp.float32) // self._length(clock))}
         return jnp.mean(masked_mean(error, outputs["mask"])), (memory, metrics)
-
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
-        """The prediction of the hidden features."""
-        parts = (outputs["prediction"], outputs["target"], outputs["mask"])
-        return Monitored(predictions={"features": parts})
 
     def scale_updates(self, updates: Tree, *, clock: Clock) -> Tree:
         """The stage's own schedule, as a factor between 0 and 1."""

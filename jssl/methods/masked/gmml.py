@@ -11,18 +11,16 @@ from typing import ClassVar
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
-from jssl.alarm import Monitored
 from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
-from jssl.methods.reconstruction import picture
+from jssl.methods.base import Memory, Outputs, Tree, Views, apply
+from jssl.methods.reconstruction import HiddenPatches, picture
 from jssl.nn.decoder import TokenPredictor
 from jssl.objectives.masked import masked_l1
 
 
 @dataclasses.dataclass(frozen=True)
-class GMML(Method):
+class GMML(HiddenPatches):
     """Mean absolute error of the corrupted patches' pixels (section 3).
 
     There is no mask token: the encoder has to find out what is wrong. A light head predicts a patch
@@ -53,16 +51,11 @@ class GMML(Method):
     dtype: str = "float32"
 
     paper: ClassVar[str] = "GMML is All you Need"
-    couples_batch: ClassVar[bool] = False
-    targets: ClassVar[tuple[str, ...]] = ("target",)
+    error = staticmethod(masked_l1)
 
     def net(self, encoder: nn.Module) -> nn.Module:
         """Encoder and linear head."""
         return TokenPredictor(encoder, "patches", dtype=self.dtype)
-
-    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
-        """Variables of the net."""
-        return net.init({"params": rng, "dropout": rng}, views["image"], train=True)
 
     def forward(
         self,
@@ -80,18 +73,6 @@ class GMML(Method):
         target = net.encoder.patches(views["original"])
         outputs = {"prediction": prediction, "target": target, "mask": views["mask"]}
         return {**outputs, "embedding": pooled}, stats
-
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
-        """Error of the corrupted patches, averaged over the batch."""
-        error = masked_l1(outputs["prediction"], outputs["target"], outputs["mask"])
-        return jnp.mean(error), (memory, {})
-
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
-        """The reconstruction of the corrupted patches."""
-        parts = (outputs["prediction"], outputs["target"], outputs["mask"])
-        return Monitored(predictions={"reconstruction": parts})
 
     def reconstruct(
         self, net: nn.Module, params: Tree, stats: Tree, memory: Memory, views: Views

@@ -13,16 +13,15 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
 from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
-from jssl.methods.reconstruction import picture
+from jssl.methods.base import Memory, Method, Outputs, Tree, Views, apply
+from jssl.methods.reconstruction import HiddenPatches, picture
 from jssl.nn.decoder import MaskedAutoencoder
 from jssl.objectives.masked import masked_mse, normalize_patches
 
 
 @dataclasses.dataclass(frozen=True)
-class MAE(Method):
+class MAE(HiddenPatches):
     """Mean squared error of the hidden patches' pixels, each patch normalised (section 3).
 
     The encoder sees the kept patches alone; a small decoder sees its tokens and mask tokens.
@@ -58,8 +57,7 @@ class MAE(Method):
     dtype: str = "float32"
 
     paper: ClassVar[str] = "Masked Autoencoders Are Scalable Vision Learners"
-    couples_batch: ClassVar[bool] = False
-    targets: ClassVar[tuple[str, ...]] = ("target",)
+    error = staticmethod(masked_mse)
 
     def net(self, encoder: nn.Module) -> nn.Module:
         """Encoder and decoder."""
@@ -93,18 +91,6 @@ class MAE(Method):
             target = normalize_patches(target)
         outputs = {"prediction": prediction, "target": target, "mask": mask["mask"]}
         return {**outputs, "embedding": pooled}, stats
-
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
-        """Error of the hidden patches, averaged over the batch; 1 for a mean patch."""
-        error = masked_mse(outputs["prediction"], outputs["target"], outputs["mask"])
-        return jnp.mean(error), (memory, {})
-
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
-        """The reconstruction of the hidden patches."""
-        parts = (outputs["prediction"], outputs["target"], outputs["mask"])
-        return Monitored(predictions={"reconstruction": parts})
 
     def reconstruct(
         self, net: nn.Module, params: Tree, stats: Tree, memory: Memory, views: Views

@@ -10,17 +10,16 @@ from typing import ClassVar
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
-from jssl.alarm import Monitored
 from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.base import Memory, Outputs, Tree, Views, apply
+from jssl.methods.reconstruction import HiddenPatches
 from jssl.nn.decoder import TokenPredictor
 from jssl.objectives.masked import masked_mse
 
 
 @dataclasses.dataclass(frozen=True)
-class MaskFeat(Method):
+class MaskFeat(HiddenPatches):
     """Mean squared error of the hidden patches' features, by default HOG (section 3.2).
 
     Which feature is predicted is the view's business; HOG is `jssl.augmentations.hog.with_hog`. A
@@ -50,8 +49,8 @@ class MaskFeat(Method):
     dtype: str = "float32"
 
     paper: ClassVar[str] = "Masked Feature Prediction for Self-Supervised Visual Pre-Training"
-    couples_batch: ClassVar[bool] = False
-    targets: ClassVar[tuple[str, ...]] = ("target",)
+    error = staticmethod(masked_mse)
+    predicted: ClassVar[str] = "features"
 
     def net(self, encoder: nn.Module) -> nn.Module:
         """Encoder; the size of the linear head is known with the views."""
@@ -80,15 +79,3 @@ class MaskFeat(Method):
         (pooled, prediction), stats = apply(net, params, stats, image["image"], mask=mask, rng=rng)
         outputs = {"prediction": prediction, "target": image["target"], "mask": mask}
         return {**outputs, "embedding": pooled}, stats
-
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
-        """Error of the hidden patches' features, averaged over the batch."""
-        error = masked_mse(outputs["prediction"], outputs["target"], outputs["mask"])
-        return jnp.mean(error), (memory, {})
-
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
-        """The prediction of the hidden features."""
-        parts = (outputs["prediction"], outputs["target"], outputs["mask"])
-        return Monitored(predictions={"features": parts})

@@ -11,18 +11,16 @@ from typing import ClassVar
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
-from jssl.alarm import Monitored
 from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
-from jssl.methods.reconstruction import picture
+from jssl.methods.base import Memory, Outputs, Tree, Views, apply
+from jssl.methods.reconstruction import HiddenPatches, picture
 from jssl.nn.decoder import TokenPredictor
 from jssl.objectives.masked import masked_l1
 
 
 @dataclasses.dataclass(frozen=True)
-class SimMIM(Method):
+class SimMIM(HiddenPatches):
     """Mean absolute error of the hidden patches' pixels (section 3.4).
 
     The encoder sees all places, with a learned token at the hidden ones; a linear layer turns each
@@ -51,8 +49,7 @@ class SimMIM(Method):
     dtype: str = "float32"
 
     paper: ClassVar[str] = "SimMIM: A Simple Framework for Masked Image Modeling"
-    couples_batch: ClassVar[bool] = False
-    targets: ClassVar[tuple[str, ...]] = ("target",)
+    error = staticmethod(masked_l1)
 
     def net(self, encoder: nn.Module) -> nn.Module:
         """Encoder and linear head."""
@@ -80,18 +77,6 @@ class SimMIM(Method):
         target = net.encoder.patches(image)
         outputs = {"prediction": prediction, "target": target, "mask": mask, "embedding": pooled}
         return outputs, stats
-
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
-        """Error of the hidden patches, averaged over the batch."""
-        error = masked_l1(outputs["prediction"], outputs["target"], outputs["mask"])
-        return jnp.mean(error), (memory, {})
-
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
-        """The reconstruction of the hidden patches."""
-        parts = (outputs["prediction"], outputs["target"], outputs["mask"])
-        return Monitored(predictions={"reconstruction": parts})
 
     def reconstruct(
         self, net: nn.Module, params: Tree, stats: Tree, memory: Memory, views: Views

@@ -14,24 +14,29 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock, linear
-from jssl.encoders.features import Features
+from jssl.clock import Clock
 from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
-from jssl.methods.teacher import encoder_part, new_teacher, run_teacher, update_teacher
+from jssl.methods.teacher import Taught, run_teacher
 from jssl.nn.predictor import BlockPredictor, PredictiveNet
 from jssl.objectives.common import standardize
 from jssl.objectives.regression import smooth_l1
 
 
 @dataclasses.dataclass(frozen=True)
-class IJEPA(Method):
+class IJEPA(Taught):
     """Smooth L1 error of the predicted tokens, the teacher's being normalised (section 3).
 
-    Views: `image` [B, ...] and `mask` {"keep" int [B, K], the context; "targets" int [B, M, T],
-    the M blocks}. The student sees the context alone, the teacher everything. It remembers the
-    teacher: an exponential moving average of the encoder, and the encoder that is evaluated.
-    Nothing but the stopped gradient, the slow teacher and the hardness of the task keeps it from
-    collapse to tokens that tell nothing of the image, such as their positions.
+    Equation: L = mean over blocks and their tokens of smoothL1(g(f(context), places),
+    norm(t(x))[places]), t the teacher.
+
+    Views: `image` [B, ...] and `mask` {"keep" int [B, K], the context; "targets" int [B, M, T], the
+    M blocks}. The student sees the context alone, the teacher everything.
+
+    Remembers: the teacher, an exponential moving average of the encoder, and the encoder that is
+    evaluated.
+
+    Collapse: to tokens that tell nothing of the image, such as their positions, is held off by
+    nothing but the stopped gradient, the slow teacher and the hardness of the task.
 
     Defaults are the paper's for ImageNet (appendix A; predictor of width 384 with 12 blocks for
     ViT-L and larger, 6 for ViT-B; momentum 0.996 to 1; AdamW at 1e-3, batch 2048, 15 to 40 epochs
@@ -59,6 +64,9 @@ class IJEPA(Method):
     predictor_heads: int = 12
     dtype: str = "float32"
 
+    average_of: ClassVar[str] = "encoder"
+    rise: ClassVar[str] = "linear"
+    evaluated: ClassVar[str] = "teacher"
     paper: ClassVar[str] = (
         "Self-Supervised Learning from Images with a Joint-Embedding Predictive Architecture"
     )
@@ -79,10 +87,6 @@ class IJEPA(Method):
         mask = views["mask"]
         keys = {"params": rng, "dropout": rng}
         return net.init(keys, views["image"], mask["keep"], mask["targets"], train=True)
-
-    def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
-        """The teacher, equal to the student's encoder."""
-        return {"teacher": new_teacher(*encoder_part(params, stats))}
 
     def forward(
         self,
@@ -111,13 +115,7 @@ class IJEPA(Method):
     ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
         """Error averaged over tokens, blocks and the batch."""
         error = smooth_l1(outputs["prediction"], outputs["target"])
-        return jnp.mean(error), (memory, {"teacher_momentum": self._momentum(clock)})
-
-    def after_update(self, params: Tree, stats: Tree, memory: Memory, *, clock: Clock) -> Memory:
-        """Moves the teacher towards the student."""
-        student = encoder_part(params, stats)
-        teacher = update_teacher(memory["teacher"], *student, self._momentum(clock))
-        return {**memory, "teacher": teacher}
+        return jnp.mean(error), (memory, {"teacher_momentum": self.teacher_momentum(clock)})
 
     def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
         """Predicted blocks, the context's features, and how far teacher and student are apart."""
@@ -128,19 +126,9 @@ class IJEPA(Method):
         return Monitored(
             embeddings={"embedding": outputs["embedding"]},
             predictions={"blocks": (x, y, jnp.ones(x.shape[:2]))},
-            teachers={"teacher": (params["encoder"], memory["teacher"]["params"])},
+            teachers=self.distance(params, memory),
         )
-
-    def encode(
-        self, net: nn.Module, params: Tree, stats: Tree, memory: Memory, x: jax.Array
-    ) -> Features:
-        """The teacher in evaluation mode, as in the paper (section 5)."""
-        teacher = memory["teacher"]
-        return net.encoder.apply({"params": teacher["params"], **teacher["stats"]}, x, train=False)
 
     def smoke(self) -> Method:
         """A one-block predictor of width 16."""
         return dataclasses.replace(self, predictor_width=16, predictor_depth=1, predictor_heads=2)
-
-    def _momentum(self, clock: Clock) -> jax.Array:
-        return linear(self.momentum, self.momentum_end, clock.fraction)

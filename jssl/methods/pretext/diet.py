@@ -7,23 +7,20 @@ Representations?", 2024; the method is Balestriero's "Unsupervised Learning on a
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import ClassVar
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
-from jssl.alarm import Monitored
 from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.base import Memory, Method, Outputs, Tree, Views, apply
+from jssl.methods.classifier import Classifier
 from jssl.methods.siamese import Siamese
 from jssl.nn.heads import MLPHead
-from jssl.objectives.classification import accuracy, cross_entropy
 
 
 @dataclasses.dataclass(frozen=True)
-class DIET(Method):
+class DIET(Classifier):
     """Cross-entropy of the example's index, with strong label smoothing.
 
     One linear layer has an output for each training example. It learns slowly, since each output
@@ -55,16 +52,11 @@ class DIET(Method):
         "Occam's Razor for Self Supervised Learning: What is Sufficient to Learn Good "
         "Representations?"
     )
-    couples_batch: ClassVar[bool] = False
 
     def net(self, encoder: nn.Module) -> nn.Module:
         """Encoder and linear classifier of all examples."""
         head = MLPHead((), self.examples, norm="none", last_bias=False, dtype=self.dtype)
         return Siamese(encoder, head)
-
-    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
-        """Variables of the net."""
-        return net.init({"params": rng, "dropout": rng}, views["image"], train=True)
 
     def forward(
         self,
@@ -77,21 +69,9 @@ class DIET(Method):
         rng: jax.Array,
         clock: Clock,
     ) -> tuple[Outputs, Tree]:
-        """`logits` [B, N] and the `index` [B]."""
+        """`logits` [B, N], and the index as `label` [B]."""
         (logits, _), stats = apply(net, params, stats, views["image"], rng=rng)
-        return {"logits": logits, "index": views["index"]}, stats
-
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
-        """Cross-entropy averaged over the batch; ln N for a constant feature."""
-        logits, index = outputs["logits"], outputs["index"]
-        loss = jnp.mean(cross_entropy(logits, index, smoothing=self.smoothing))
-        return loss, (memory, {"accuracy": jnp.mean(accuracy(logits, index))})
-
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
-        """The loss of a constant feature, ln N."""
-        return Monitored(trivial_loss=math.log(self.examples))
+        return {"logits": logits, "label": views["index"]}, stats
 
     def smoke(self) -> Method:
         """A head for the few examples of a smoke data set."""

@@ -6,18 +6,15 @@ Noroozi & Favaro, "Unsupervised Learning of Visual Representations by Solving Ji
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import ClassVar
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
-from jssl.alarm import Monitored
 from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.base import Memory, Method, Outputs, Tree, Views, apply
+from jssl.methods.classifier import Classifier
 from jssl.nn.heads import MLPHead
-from jssl.objectives.classification import accuracy, cross_entropy
 
 
 class JigsawNet(nn.Module):
@@ -41,7 +38,7 @@ class JigsawNet(nn.Module):
 
 
 @dataclasses.dataclass(frozen=True)
-class Jigsaw(Method):
+class Jigsaw(Classifier):
     """Cross-entropy of the permutation's number in a fixed set (section 3).
 
     Every tile passes the encoder alone, so that the order is found from what is in them and not
@@ -78,7 +75,6 @@ class Jigsaw(Method):
     paper: ClassVar[str] = (
         "Unsupervised Learning of Visual Representations by Solving Jigsaw Puzzles"
     )
-    couples_batch: ClassVar[bool] = False
 
     def net(self, encoder: nn.Module) -> nn.Module:
         """Encoder, layer of a tile and classifier."""
@@ -104,18 +100,6 @@ class Jigsaw(Method):
         """`logits` [B, permutations] and `label` [B]."""
         logits, stats = apply(net, params, stats, views["image"]["image"], rng=rng)
         return {"logits": logits, "label": views["image"]["label"]}, stats
-
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
-        """Cross-entropy averaged over the batch; ln(permutations) for a constant feature."""
-        logits, label = outputs["logits"], outputs["label"]
-        metrics = {"accuracy": jnp.mean(accuracy(logits, label))}
-        return jnp.mean(cross_entropy(logits, label)), (memory, metrics)
-
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
-        """The loss of a constant feature, ln(permutations)."""
-        return Monitored(trivial_loss=math.log(self.permutations))
 
     def smoke(self) -> Method:
         """Narrow heads."""

@@ -6,23 +6,21 @@ Zhai et al., "Position Prediction as an Effective Pretraining Strategy", 2022.
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import ClassVar
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
 from jssl.clock import Clock
 from jssl.errors import UserError
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.base import Memory, Outputs, Tree, Views, apply
+from jssl.methods.classifier import Classifier
 from jssl.nn.decoder import TokenPredictor
-from jssl.objectives.classification import accuracy, cross_entropy
 
 
 @dataclasses.dataclass(frozen=True)
-class MP3(Method):
+class MP3(Classifier):
     """Cross-entropy of each token's position among all N (section 3).
 
     In every layer all tokens attend, but to the context alone, so most patches are placed without
@@ -50,7 +48,6 @@ class MP3(Method):
     dtype: str = "float32"
 
     paper: ClassVar[str] = "Position Prediction as an Effective Pretraining Strategy"
-    couples_batch: ClassVar[bool] = False
 
     def net(self, encoder: nn.Module) -> nn.Module:
         """Encoder and linear head; positions in the encoder would give the answer away."""
@@ -60,10 +57,6 @@ class MP3(Method):
                 f"{encoder.positions!r}"
             )
         return TokenPredictor(encoder, "positions", dtype=self.dtype)
-
-    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
-        """Variables of the net."""
-        return net.init({"params": rng, "dropout": rng}, views["image"], train=True)
 
     def forward(
         self,
@@ -76,23 +69,10 @@ class MP3(Method):
         rng: jax.Array,
         clock: Clock,
     ) -> tuple[Outputs, Tree]:
-        """`logits` [B, N, N] and the pooled `embedding`."""
+        """`logits` [B, N, N], the places as `label` [B, N] and the pooled `embedding`."""
         context = ~views["mask"]["mask"]
         (pooled, logits), stats = apply(
             net, params, stats, views["image"], context=context, rng=rng
         )
-        return {"logits": logits, "embedding": pooled}, stats
-
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
-        """Cross-entropy averaged over tokens and the batch; ln N for a constant feature."""
-        logits = outputs["logits"]
         places = jnp.broadcast_to(jnp.arange(logits.shape[1]), logits.shape[:2])
-        metrics = {"accuracy": jnp.mean(accuracy(logits, places))}
-        return jnp.mean(cross_entropy(logits, places)), (memory, metrics)
-
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
-        """Features, and the loss of a constant one, ln N."""
-        embeddings = {"embedding": outputs["embedding"]}
-        return Monitored(embeddings=embeddings, trivial_loss=math.log(outputs["logits"].shape[-1]))
+        return {"logits": logits, "label": places, "embedding": pooled}, stats

@@ -6,23 +6,20 @@ Gidaris et al., "Unsupervised Representation Learning by Predicting Image Rotati
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import ClassVar
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
-from jssl.alarm import Monitored
 from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.base import Memory, Outputs, Tree, Views, apply
+from jssl.methods.classifier import Classifier
 from jssl.methods.siamese import Siamese
 from jssl.nn.heads import MLPHead
-from jssl.objectives.classification import accuracy, cross_entropy
 
 
 @dataclasses.dataclass(frozen=True)
-class RotNet(Method):
+class RotNet(Classifier):
     """Cross-entropy of a linear classifier of the transformation (eq. 2 and 3).
 
     Equation: L = mean over rotations r of -log softmax(h(f(rotate(x, r))))[r].
@@ -52,7 +49,6 @@ class RotNet(Method):
     dtype: str = "float32"
 
     paper: ClassVar[str] = "Unsupervised Representation Learning by Predicting Image Rotations"
-    couples_batch: ClassVar[bool] = False
 
     def net(self, encoder: nn.Module) -> nn.Module:
         """Encoder and linear classifier."""
@@ -77,18 +73,6 @@ class RotNet(Method):
         images, labels = self._flat(views)
         (logits, _), stats = apply(net, params, stats, images, rng=rng)
         return {"logits": logits.reshape(*labels.shape, -1), "label": labels}, stats
-
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
-        """Cross-entropy averaged over copies and the batch; ln 4 for a constant feature."""
-        logits, labels = outputs["logits"], outputs["label"]
-        metrics = {"accuracy": jnp.mean(accuracy(logits, labels))}
-        return jnp.mean(cross_entropy(logits, labels)), (memory, metrics)
-
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
-        """The loss of a constant feature, ln 4."""
-        return Monitored(trivial_loss=math.log(self.classes))
 
     @staticmethod
     def _flat(views: Views) -> tuple[jax.Array, jax.Array]:

@@ -25,11 +25,17 @@ from jssl.objectives.common import log_softmax
 class Distill(FineTune):
     """Cross-entropy of the teacher's probabilities and the student's (eq. 2), the third stage.
 
-    Views: `image` [B, ...]; both see the same view. It remembers the teacher, a fine-tuned net of
-    the student's own form (self-distillation), in evaluation mode and never updated: its BatchNorm
-    uses the running statistics it came with. The teacher starts as a copy of the student, which
-    teaches nothing: put the fine-tuned parameters and statistics into `memory["teacher"]` and into
-    the student's parameters before the first step.
+    Teacher and student both start as the net of a fine-tuned run, given with `--init-from RUN`;
+    without one the teacher is a random net, which teaches nothing.
+
+    Equation: L = -sum_c softmax(t(x) / T)[c] log softmax(s(x) / T)[c].
+
+    Views: `image` [B, ...]; both see the same view.
+
+    Remembers: the teacher, a fine-tuned net of the student's own form (self-distillation), in
+    evaluation mode and never updated: its BatchNorm uses the running statistics it came with.
+
+    Collapse: impossible with a teacher that was trained; the student becomes what it is.
 
     Defaults are the paper's for ImageNet (section 2 and appendix C: temperature 0.1, no labels in
     the loss; LARS at 0.1 x sqrt(batch) with batch 4096, weight decay 1e-6, 400 epochs, SimCLR's
@@ -45,6 +51,10 @@ class Distill(FineTune):
     temperature: float = 0.1
 
     paper: ClassVar[str] = "Big Self-Supervised Models are Strong Semi-Supervised Learners"
+
+    def inherited(self) -> tuple[str, ...]:
+        """All of the fine-tuned net."""
+        return ("encoder", "projector")
 
     def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
         """A teacher equal to the student."""

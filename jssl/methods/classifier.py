@@ -1,0 +1,38 @@
+"""What methods share that make a classification task of the data itself."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from jssl.alarm import Monitored
+from jssl.clock import Clock
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree
+from jssl.objectives.classification import accuracy, cross_entropy
+
+
+class Classifier(Method):
+    """Cross-entropy of `logits` [B, ..., C] with `label` int [B, ...], averaged.
+
+    A field `smoothing`, if the method has one, is the share of the target spread over all classes.
+    """
+
+    couples_batch: ClassVar[bool] = False
+
+    def objective(
+        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
+    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+        """Cross-entropy averaged over all labels; ln C for a constant feature."""
+        logits, label = outputs["logits"], outputs["label"]
+        smoothing = getattr(self, "smoothing", 0.0)
+        loss = jnp.mean(cross_entropy(logits, label, smoothing=smoothing))
+        return loss, (memory, {"accuracy": jnp.mean(accuracy(logits, label))})
+
+    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+        """Features, where there are any, and the loss of a constant one, ln C."""
+        embeddings = {k: outputs[k] for k in ("embedding",) if k in outputs}
+        classes = outputs["logits"].shape[-1]
+        return Monitored(embeddings=embeddings, trivial_loss=math.log(classes))
