@@ -134,6 +134,12 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--workdir", type=Path, help="the run's folder (default: runs/NAME/...)")
     parser.add_argument("--seed", type=_seed, default=0)
+    parser.add_argument(
+        "--init-from",
+        type=Path,
+        metavar="RUN",
+        help="start from the encoder of another run (and the heads that the method takes over)",
+    )
     _add_device_options(parser)
     parser.add_argument("--accumulate", type=_positive, default=1, help="micro-batches in a step")
     parser.add_argument(
@@ -217,7 +223,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _train(arguments: argparse.Namespace) -> int:
     _join(arguments)
-    from jssl import session
+    from jssl import handover, session
     from jssl.experiment import load
     from jssl.loop import Options
     from jssl.overrides import override
@@ -227,8 +233,9 @@ def _train(arguments: argparse.Namespace) -> int:
     if arguments.data_dir is not None:
         overrides += (f"data.data_dir={arguments.data_dir}",)
     experiment = override(load(arguments.name), *overrides)
-    folder = arguments.workdir or default_folder(arguments.name, arguments.seed, overrides)
-    run = Run(experiment, arguments.seed, folder, overrides)
+    start = handover.find(arguments.init_from) if arguments.init_from else None
+    folder = arguments.workdir or default_folder(arguments.name, arguments.seed, overrides, start)
+    run = Run(experiment, arguments.seed, folder, overrides, start)
     fields = {field.name for field in dataclasses.fields(Options)}
     options = Options(**{k: v for k, v in vars(arguments).items() if k in fields})
     session.train(run, options, evaluate=not arguments.no_evaluate)

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from jssl import alarm, sharding
+from jssl import alarm, handover, sharding
 from jssl.checkpoint import Checkpoints
 from jssl.data.source import Splits
 from jssl.errors import Collapsed, UserError
@@ -134,7 +134,9 @@ def fit(
     """
     program, splits = prepare(run, options)
     shapes = program.abstract_state  # refuses what cannot work before anything is written
+    given = handover.given(run, program, say=say)
     run.open(mesh=dict(program.mesh.shape), steps=program.steps)
+    handover.keep(run, given)
     say(_summary(run, program))
     root = program.root_key(run.seed)
     checkpoints = Checkpoints(
@@ -147,7 +149,7 @@ def fit(
         for problem in problems:
             say(f"warning: {problem}; the previous one is used")
         if state is None:
-            state = program.init(root)
+            state = program.init(root, given)
         else:
             say(f"resumed at step {int(state.step)} of {program.steps}")
         start = int(state.step)

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jssl import sharding
+from jssl import handover, sharding
 from jssl.checkpoint import Checkpoints
 from jssl.data.order import batch_indices
 from jssl.data.source import Source
@@ -87,7 +87,7 @@ class Rerun:
             finally:
                 checkpoints.close()
         else:
-            state = self.program.init(self.root)
+            state = self.program.init(self.root, handover.given(self.run, self.program))
         return self.advance(state, step)
 
     def advance(self, state: TrainState, step: int) -> TrainState:

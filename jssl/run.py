@@ -18,6 +18,7 @@ import jax
 from jssl import __version__
 from jssl.errors import UserError
 from jssl.experiment import Experiment, load
+from jssl.handover import Start
 from jssl.overrides import describe, fingerprint, override
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy", "scikit-learn")
@@ -32,12 +33,14 @@ class Run:
       seed: of everything random in the run.
       folder: where its files lie.
       overrides: the assignments given on the command line.
+      start: the run that it starts from; None for a random start.
     """
 
     experiment: Experiment
     seed: int
     folder: Path
     overrides: tuple[str, ...] = ()
+    start: Start | None = None
 
     @property
     def record_path(self) -> Path:
@@ -71,12 +74,16 @@ class Run:
 
     @property
     def fingerprint(self) -> str:
-        """Changes with anything that changes the numbers: every value of the experiment, the seed.
+        """Changes with anything that changes the numbers: every value of the experiment, the seed,
+        and the checkpoint that the run starts from.
 
         The experiment's name and its published figures are left out; they change no number.
         """
         bare = dataclasses.replace(self.experiment, name="", expected=())
-        return fingerprint({"experiment": describe(bare), "seed": self.seed})
+        values = {"experiment": describe(bare), "seed": self.seed}
+        if self.start is not None:
+            values |= {"start": [self.start.fingerprint, self.start.step]}
+        return fingerprint(values)
 
     def open(self, **facts: Any) -> None:
         """Creates the folder, or makes sure that it belongs to this very run.
@@ -120,6 +127,7 @@ class Run:
             "name": self.experiment.name,
             "seed": self.seed,
             "overrides": list(self.overrides),
+            "start": None if self.start is None else dataclasses.asdict(self.start),
             "fingerprint": self.fingerprint,
             "paper": self.experiment.paper,
             "method": f"{self.experiment.family}/{type(self.experiment.method).__name__}",
@@ -149,7 +157,8 @@ def reopen(folder: Path, *, as_it_was: bool = False) -> Run:
     copy = Path(folder) / "source" / Path(name).name
     loaded = load(str(copy) if as_it_was and name.endswith(".py") and copy.is_file() else name)
     experiment = override(dataclasses.replace(loaded, name=name), *record["overrides"])
-    run = Run(experiment, record["seed"], Path(folder), tuple(record["overrides"]))
+    start = Start(**record["start"]) if record.get("start") else None
+    run = Run(experiment, record["seed"], Path(folder), tuple(record["overrides"]), start)
     if run.fingerprint != record["fingerprint"]:
         raise UserError(
             f"the experiment {record['name']} has changed since {folder} was made. "
@@ -184,8 +193,12 @@ def write_json(path: Path, value: Any) -> None:
         raise UserError(f"cannot write {path}: {error.strerror}") from error
 
 
-def default_folder(name: str, seed: int, overrides: tuple[str, ...]) -> Path:
+def default_folder(
+    name: str, seed: int, overrides: tuple[str, ...], start: Start | None = None
+) -> Path:
     """`runs/<experiment>/<overrides>seed<N>`, so that the same command finds its run again."""
+    if start is not None:
+        overrides = (*overrides, f"from-{start.fingerprint}")
     stem = Path(name).stem if name.endswith(".py") else name
     tag = "".join(f"{text.replace('/', '_').replace(' ', '')}," for text in overrides)
     if len(tag) > 150:  # file systems end a name at 255 bytes
@@ -218,6 +231,12 @@ def _first_difference(old: dict[str, Any], new: dict[str, Any]) -> str:
             return f"First difference: {key} was {before.get(key)!r}, is {after.get(key)!r}."
     if old["seed"] != new["seed"]:
         return f"The seed was {old['seed']}, is {new['seed']}."
+    if old.get("start") != new.get("start"):
+        was, now = (
+            f"step {start['step']} of {start['folder']}" if start else "a random start"
+            for start in (old.get("start"), new.get("start"))
+        )
+        return f"It started from {was}; this one would from {now}."
     return ""
 
 

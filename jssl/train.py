@@ -68,8 +68,17 @@ class Program:
         rate = self.learning_rate(step) / peak if peak else 1.0
         return Clock(step, self.steps, self.steps_per_epoch, rate)
 
-    def initial_state(self, root: jax.Array) -> TrainState:
-        """The state before the first step, unsharded; a pure function of the root key."""
+    def initial_state(self, root: jax.Array, given: Tree | None = None) -> TrainState:
+        """The state before the first step, unsharded; a pure function of its arguments.
+
+        Args:
+          root: the run's key.
+          given: {"params", "stats"}, nested parts that take the place of what is drawn; see
+            `jssl.handover`. Memory (a teacher, say) is made of the result.
+
+        Returns:
+          The state.
+        """
         method = self.experiment.method
         views_key, params_key, memory_key = jax.random.split(jax.random.fold_in(root, _INIT), 3)
         batch = {
@@ -78,6 +87,8 @@ class Program:
         views = self.experiment.views(views_key, batch)
         variables = dict(method.init(self.net, params_key, views))
         params = variables.pop("params")
+        if given is not None:
+            params, variables = _put(params, given["params"]), _put(variables, given["stats"])
         return TrainState(
             step=jnp.zeros((), jnp.int32),
             params=params,
@@ -124,9 +135,9 @@ class Program:
         everywhere = sharding.replicated(self.mesh)
         return jax.jit(lambda: jax.random.key(seed), out_shardings=everywhere)()
 
-    def init(self, root: jax.Array) -> TrainState:
-        """The state before the first step, on the mesh."""
-        return jax.jit(self.initial_state, out_shardings=self.state_shardings)(root)
+    def init(self, root: jax.Array, given: Tree | None = None) -> TrainState:
+        """The state before the first step, on the mesh; see `initial_state`."""
+        return jax.jit(self.initial_state, out_shardings=self.state_shardings)(root, given)
 
     def train_step(
         self, state: TrainState, batch: Tree, root: jax.Array
@@ -145,7 +156,9 @@ class Program:
         clock = self.clock(state.step)
         step_key = jax.random.fold_in(jax.random.fold_in(root, _STEPS), state.step)
         views_key, loss_key = jax.random.split(step_key)
-        views = sharding.constrain_batch(self.experiment.views(views_key, batch), self.mesh)
+        views = sharding.constrain_batch(
+            self.experiment.views(views_key, batch, mesh=self.mesh), self.mesh
+        )
         loss, gradients, stats, memory, metrics, outputs = loss_and_gradients(
             method,
             self.net,
@@ -244,6 +257,13 @@ class Program:
         shapes = jax.eval_shape(run, 0, state)[1]
         records = jax.tree.map(lambda m: jnp.zeros((indices.shape[0],), m.dtype), shapes)
         return jax.lax.fori_loop(0, count, body, (state, records))
+
+
+def _put(tree: Tree, parts: Tree) -> Tree:
+    """`tree` with the leaves of `parts`, a nested mapping with some of its keys."""
+    if not isinstance(parts, dict):
+        return jnp.asarray(parts, tree.dtype)
+    return {**tree, **{key: _put(tree[key], part) for key, part in parts.items()}}
 
 
 def build(
