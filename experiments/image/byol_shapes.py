@@ -3,7 +3,7 @@
 Command: jssl train image/byol_shapes. No published figure.
 """
 
-from jssl.augmentations.recipes import evaluation, shapes
+from jssl.augmentations.recipes_shapes import shapes, shapes_evaluation
 from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.resnet import ResNet
@@ -18,7 +18,7 @@ def get_experiment() -> Experiment:
         encoder=ResNet(depth=10, stem="imagenet", width=0.5),
         data=Shapes(),
         views=shapes(),
-        preprocess=evaluation(stats=None),
+        preprocess=shapes_evaluation(),
         optimizer=Optimizer(
             "adamw", learning_rate=2e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
         ),

@@ -7,7 +7,7 @@ from functools import partial
 
 from jssl.augmentations.compose import Views
 from jssl.augmentations.mask_blocks import block_mask
-from jssl.augmentations.recipes import evaluation, view
+from jssl.augmentations.recipes_shapes import shapes_alone, shapes_evaluation
 from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.vit import ViT
@@ -22,10 +22,10 @@ def get_experiment() -> Experiment:
         encoder=ViT("Ti", patch_size=4, width=128, depth=6, heads=4, pool="mean"),
         data=Shapes(),
         views=Views(
-            image=view(32, scale=(0.4, 1.0), method="bilinear", gray_p=0.0, stats=None),
+            image=shapes_alone(),
             mask=partial(block_mask, grid=(8, 8), ratio=0.6, smallest=4),
         ),
-        preprocess=evaluation(stats=None),
+        preprocess=shapes_evaluation(),
         optimizer=Optimizer(
             "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=3, weight_decay=0.05
         ),

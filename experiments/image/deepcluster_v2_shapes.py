@@ -4,7 +4,7 @@ Command: jssl train image/deepcluster_v2_shapes. No published figure.
 """
 
 from jssl.augmentations.compose import Views, field
-from jssl.augmentations.recipes import evaluation, shapes_multicrop
+from jssl.augmentations.recipes_shapes import shapes_evaluation, shapes_multicrop
 from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.resnet import ResNet
@@ -19,7 +19,7 @@ def get_experiment() -> Experiment:
         encoder=ResNet(depth=10, stem="imagenet", width=0.5),
         data=Shapes(),
         views=Views(**dict(shapes_multicrop().entries), index=field("index")),
-        preprocess=evaluation(stats=None),
+        preprocess=shapes_evaluation(),
         optimizer=Optimizer(
             "adamw", learning_rate=2e-3, scaling="none", warmup_epochs=2, weight_decay=0.01
         ),

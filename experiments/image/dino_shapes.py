@@ -3,7 +3,7 @@
 Command: jssl train image/dino_shapes. No published figure.
 """
 
-from jssl.augmentations.recipes import evaluation, shapes_multicrop
+from jssl.augmentations.recipes_shapes import shapes_evaluation, shapes_multicrop
 from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.vit import ViT
@@ -20,7 +20,7 @@ def get_experiment() -> Experiment:
         encoder=ViT("Ti", patch_size=4, width=128, depth=6, heads=4),
         data=Shapes(),
         views=shapes_multicrop(),
-        preprocess=evaluation(stats=None),
+        preprocess=shapes_evaluation(),
         optimizer=Optimizer(
             "adamw",
             learning_rate=1e-3,

@@ -1,11 +1,12 @@
 """Distillation on procedural shapes (Chen et al., 2020c), SimCLRv2's third stage.
 
-The teacher is the student's own start until a fine-tuned one is put into the memory.
-Command: jssl train image/distill_shapes. No published figure.
+Teacher and student start from a fine-tuned run; no label is used.
+Command: jssl train image/distill_shapes --init-from RUN, a run of image/finetune_shapes
+No published figure.
 """
 
 from jssl.augmentations.compose import Views
-from jssl.augmentations.recipes import evaluation, view
+from jssl.augmentations.recipes_shapes import shapes_alone, shapes_evaluation
 from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.resnet import ResNet
@@ -15,13 +16,12 @@ from jssl.optim import Optimizer
 
 
 def get_experiment() -> Experiment:
-    one = view(32, scale=(0.35, 1.0), method="bilinear", stats=None)
     return Experiment(
-        method=Distill(classes=10, hidden=()),
-        encoder=ResNet(depth=10, stem="cifar", width=0.25),
+        method=Distill(classes=10, hidden=(512,)),
+        encoder=ResNet(depth=10, stem="imagenet", width=0.5),
         data=Shapes(),
-        views=Views(image=one),
-        preprocess=evaluation(stats=None),
+        views=Views(image=shapes_alone()),
+        preprocess=shapes_evaluation(),
         optimizer=Optimizer(
             "adamw", learning_rate=2e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
         ),

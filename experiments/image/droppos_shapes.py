@@ -3,7 +3,11 @@
 Command: jssl train image/droppos_shapes. No published figure.
 """
 
-from jssl.augmentations.recipes import droppos, evaluation
+from functools import partial
+
+from jssl.augmentations.compose import Views
+from jssl.augmentations.masks import random_mask
+from jssl.augmentations.recipes_shapes import shapes_alone, shapes_evaluation
 from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.vit import ViT
@@ -17,8 +21,12 @@ def get_experiment() -> Experiment:
         method=DropPos(decoder_width=64, decoder_depth=1, decoder_heads=4),
         encoder=ViT("Ti", patch_size=4, width=128, depth=6, heads=4, pool="mean"),
         data=Shapes(),
-        views=droppos(32, tokens=64, ratio=0.5, stats=None),
-        preprocess=evaluation(stats=None),
+        views=Views(
+            image=shapes_alone(),
+            mask=partial(random_mask, tokens=64, ratio=0.5),
+            dropped=partial(random_mask, tokens=32, ratio=0.75),
+        ),
+        preprocess=shapes_evaluation(),
         optimizer=Optimizer(
             "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=3, weight_decay=0.05
         ),

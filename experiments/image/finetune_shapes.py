@@ -1,11 +1,12 @@
-"""Supervised fine-tuning on 10 % of the labels of the procedural shapes (Chen et al., 2020c).
+"""Fine-tuning on 10 % of the labels of the procedural shapes (Chen et al., 2020c).
 
-From a random start; SimCLRv2's second stage starts from image/simclr_shapes.
-Command: jssl train image/finetune_shapes. No published figure.
+SimCLRv2's second stage: the encoder and the projector's first layer of a SimCLR run.
+Command: jssl train image/finetune_shapes --init-from runs/image/simclr_shapes/seed0
+Without --init-from it is supervised training from a random start. No published figure.
 """
 
 from jssl.augmentations.compose import Views, field
-from jssl.augmentations.recipes import evaluation, view
+from jssl.augmentations.recipes_shapes import shapes_alone, shapes_evaluation
 from jssl.cli import run_module
 from jssl.data import Part, Shapes
 from jssl.encoders.resnet import ResNet
@@ -15,13 +16,12 @@ from jssl.optim import Optimizer
 
 
 def get_experiment() -> Experiment:
-    one = view(32, scale=(0.35, 1.0), method="bilinear", stats=None)
     return Experiment(
-        method=FineTune(classes=10, hidden=()),
-        encoder=ResNet(depth=10, stem="cifar", width=0.25),
+        method=FineTune(classes=10, hidden=(512,)),
+        encoder=ResNet(depth=10, stem="imagenet", width=0.5),
         data=Part(Shapes(), train=819),
-        views=Views(image=one, label=field("label")),
-        preprocess=evaluation(stats=None),
+        views=Views(image=shapes_alone(), label=field("label")),
+        preprocess=shapes_evaluation(),
         optimizer=Optimizer(
             "adamw", learning_rate=2e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
         ),

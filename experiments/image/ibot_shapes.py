@@ -7,7 +7,7 @@ from functools import partial
 
 from jssl.augmentations.compose import Views, repeat
 from jssl.augmentations.mask_varying import varying_mask
-from jssl.augmentations.recipes import evaluation, shapes_multicrop
+from jssl.augmentations.recipes_shapes import shapes_evaluation, shapes_multicrop
 from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.vit import ViT
@@ -30,7 +30,7 @@ def get_experiment() -> Experiment:
         encoder=ViT("Ti", patch_size=4, width=128, depth=6, heads=4),
         data=Shapes(),
         views=Views(**dict(shapes_multicrop().entries), mask=mask),
-        preprocess=evaluation(stats=None),
+        preprocess=shapes_evaluation(),
         optimizer=Optimizer(
             "adamw",
             learning_rate=1e-3,

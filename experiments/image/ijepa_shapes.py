@@ -3,7 +3,11 @@
 Command: jssl train image/ijepa_shapes. No published figure.
 """
 
-from jssl.augmentations.recipes import evaluation, ijepa
+from functools import partial
+
+from jssl.augmentations.compose import Views
+from jssl.augmentations.mask_multiblock import multi_block_mask
+from jssl.augmentations.recipes_shapes import shapes_alone, shapes_evaluation
 from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.vit import ViT
@@ -17,8 +21,8 @@ def get_experiment() -> Experiment:
         method=IJEPA(momentum=0.99, predictor_width=64, predictor_depth=2, predictor_heads=4),
         encoder=ViT("Ti", patch_size=4, width=128, depth=6, heads=4, pool="mean"),
         data=Shapes(),
-        views=ijepa(32, grid=(8, 8), stats=None),
-        preprocess=evaluation(stats=None),
+        views=Views(image=shapes_alone(), mask=partial(multi_block_mask, grid=(8, 8))),
+        preprocess=shapes_evaluation(),
         optimizer=Optimizer(
             "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=3, weight_decay=0.05
         ),

@@ -7,8 +7,7 @@ from functools import partial
 
 from jssl.augmentations.compose import Views
 from jssl.augmentations.labelled import after, jigsaw_tiles
-from jssl.augmentations.recipes import evaluation
-from jssl.augmentations.view import view
+from jssl.augmentations.recipes_shapes import shapes_alone, shapes_evaluation
 from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.resnet import ResNet
@@ -18,14 +17,13 @@ from jssl.optim import Optimizer
 
 
 def get_experiment() -> Experiment:
-    one = view(48, scale=(0.35, 1.0), method="bilinear", gray_p=0.3, flip_p=0.0, stats=None)
     shuffle = partial(jigsaw_tiles, permutations=100, gap=2)
     return Experiment(
         method=Jigsaw(permutations=100, tile=64, hidden=256),
-        encoder=ResNet(depth=10, stem="cifar", width=0.25),
+        encoder=ResNet(depth=10, stem="imagenet", width=0.5),
         data=Shapes(),
-        views=Views(image=after(one, shuffle)),
-        preprocess=evaluation(stats=None),
+        views=Views(image=after(shapes_alone(48), shuffle)),
+        preprocess=shapes_evaluation(),
         optimizer=Optimizer(
             "adamw", learning_rate=2e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
         ),

@@ -3,7 +3,12 @@
 Command: jssl train image/mfm_shapes. No published figure.
 """
 
-from jssl.augmentations.recipes import evaluation, mfm
+from functools import partial
+
+from jssl.augmentations.compose import Views
+from jssl.augmentations.labelled import after
+from jssl.augmentations.recipes_shapes import shapes_alone, shapes_evaluation
+from jssl.augmentations.spectrum import mask_frequencies
 from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.vit import ViT
@@ -17,8 +22,8 @@ def get_experiment() -> Experiment:
         method=MFM(),
         encoder=ViT("Ti", patch_size=4, width=128, depth=6, heads=4, pool="mean"),
         data=Shapes(),
-        views=mfm(32, radius=4.0, stats=None),
-        preprocess=evaluation(stats=None),
+        views=Views(image=after(shapes_alone(), partial(mask_frequencies, radius=4.0))),
+        preprocess=shapes_evaluation(),
         optimizer=Optimizer(
             "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=3, weight_decay=0.05
         ),

@@ -5,7 +5,7 @@ Command: jssl train image/mixed_barlow_twins_shapes. No published figure.
 
 from jssl.augmentations.batchwise import mix_views
 from jssl.augmentations.compose import Views
-from jssl.augmentations.recipes import evaluation, view
+from jssl.augmentations.recipes_shapes import shapes, shapes_evaluation
 from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.resnet import ResNet
@@ -15,14 +15,12 @@ from jssl.optim import Optimizer
 
 
 def get_experiment() -> Experiment:
-    # Hue over the whole circle: in this set a colour says nothing of the shape.
-    one = view(32, scale=(0.35, 1.0), method="bilinear", jitter=(0.4, 0.4, 0.4, 0.5), stats=None)
     return Experiment(
         method=MixedBarlowTwins(scale=0.1, hidden=(512,), out=512),
-        encoder=ResNet(depth=10, stem="cifar", width=0.25),
+        encoder=ResNet(depth=10, stem="imagenet", width=0.5),
         data=Shapes(),
-        views=Views(a=one, b=one, batch=(mix_views,)),
-        preprocess=evaluation(stats=None),
+        views=Views(**dict(shapes().entries), batch=(mix_views,)),
+        preprocess=shapes_evaluation(),
         optimizer=Optimizer(
             "adamw", learning_rate=2e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
         ),

@@ -3,8 +3,7 @@
 Command: jssl train image/moco_v3_shapes. No published figure.
 """
 
-from jssl.augmentations.compose import Views
-from jssl.augmentations.recipes import evaluation, view
+from jssl.augmentations.recipes_shapes import shapes, shapes_evaluation
 from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.vit import ViT
@@ -14,14 +13,12 @@ from jssl.optim import Optimizer
 
 
 def get_experiment() -> Experiment:
-    # Hue over the whole circle: in this set a colour says nothing of the shape.
-    one = view(32, scale=(0.35, 1.0), method="bilinear", jitter=(0.4, 0.4, 0.4, 0.5), stats=None)
     return Experiment(
         method=MoCoV3(momentum=0.98, hidden=(512, 512), out=128, predictor=512),
         encoder=ViT("Ti", patch_size=4, width=128, depth=6, heads=4),
         data=Shapes(),
-        views=Views(a=one, b=one),
-        preprocess=evaluation(stats=None),
+        views=shapes(),
+        preprocess=shapes_evaluation(),
         optimizer=Optimizer(
             "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=2, weight_decay=0.05
         ),

@@ -7,8 +7,7 @@ from functools import partial
 
 from jssl.augmentations.compose import Views
 from jssl.augmentations.masks import random_mask
-from jssl.augmentations.recipes import evaluation
-from jssl.augmentations.view import view
+from jssl.augmentations.recipes_shapes import shapes_alone, shapes_evaluation
 from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.vit import ViT
@@ -18,13 +17,12 @@ from jssl.optim import Optimizer
 
 
 def get_experiment() -> Experiment:
-    one = view(32, scale=(0.35, 1.0), gray_p=0.0, flip_p=0.0, stats=None)
     return Experiment(
         method=MP3(),
         encoder=ViT("Ti", patch_size=4, width=128, depth=6, heads=4, positions="none", pool="mean"),
         data=Shapes(),
-        views=Views(image=one, mask=partial(random_mask, tokens=64, ratio=0.5)),
-        preprocess=evaluation(stats=None),
+        views=Views(image=shapes_alone(), mask=partial(random_mask, tokens=64, ratio=0.5)),
+        preprocess=shapes_evaluation(),
         optimizer=Optimizer(
             "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=3, weight_decay=0.05
         ),

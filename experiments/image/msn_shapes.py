@@ -7,7 +7,7 @@ from functools import partial
 
 from jssl.augmentations.compose import Views
 from jssl.augmentations.masks import random_mask
-from jssl.augmentations.recipes import evaluation, shapes_multicrop
+from jssl.augmentations.recipes_shapes import shapes_evaluation, shapes_multicrop
 from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.vit import ViT
@@ -28,7 +28,7 @@ def get_experiment() -> Experiment:
             mask=partial(random_mask, tokens=64, ratio=0.3),
             local=crops["local"],
         ),
-        preprocess=evaluation(stats=None),
+        preprocess=shapes_evaluation(),
         optimizer=Optimizer(
             "adamw",
             learning_rate=1e-3,

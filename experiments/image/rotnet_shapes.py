@@ -3,7 +3,9 @@
 Command: jssl train image/rotnet_shapes. No published figure.
 """
 
-from jssl.augmentations.recipes import evaluation, rotnet
+from jssl.augmentations.compose import Views
+from jssl.augmentations.labelled import after, rotate_all
+from jssl.augmentations.recipes_shapes import shapes_alone, shapes_evaluation
 from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.resnet import ResNet
@@ -15,10 +17,10 @@ from jssl.optim import Optimizer
 def get_experiment() -> Experiment:
     return Experiment(
         method=RotNet(),
-        encoder=ResNet(depth=10, stem="cifar", width=0.25),
+        encoder=ResNet(depth=10, stem="imagenet", width=0.5),
         data=Shapes(),
-        views=rotnet(32, scale=(0.35, 1.0), stats=None),
-        preprocess=evaluation(stats=None),
+        views=Views(image=after(shapes_alone(), rotate_all)),
+        preprocess=shapes_evaluation(),
         optimizer=Optimizer(
             "adamw", learning_rate=2e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
         ),

@@ -3,7 +3,11 @@
 Command: jssl train image/simmim_shapes. No published figure.
 """
 
-from jssl.augmentations.recipes import evaluation, simmim
+from functools import partial
+
+from jssl.augmentations.compose import Views
+from jssl.augmentations.mask_blocks import unit_mask
+from jssl.augmentations.recipes_shapes import shapes_alone, shapes_evaluation
 from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.vit import ViT
@@ -17,8 +21,8 @@ def get_experiment() -> Experiment:
         method=SimMIM(),
         encoder=ViT("Ti", patch_size=4, width=128, depth=6, heads=4, pool="mean"),
         data=Shapes(),
-        views=simmim(32, grid=(8, 8), scale=(0.35, 1.0), stats=None),
-        preprocess=evaluation(stats=None),
+        views=Views(image=shapes_alone(), mask=partial(unit_mask, grid=(8, 8), unit=2, ratio=0.6)),
+        preprocess=shapes_evaluation(),
         optimizer=Optimizer(
             "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=3, weight_decay=0.05
         ),

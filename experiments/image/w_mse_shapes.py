@@ -4,7 +4,7 @@ Command: jssl train image/w_mse_shapes. No published figure.
 """
 
 from jssl.augmentations.compose import Views, repeat
-from jssl.augmentations.recipes import evaluation, view
+from jssl.augmentations.recipes_shapes import shapes, shapes_evaluation
 from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.resnet import ResNet
@@ -14,14 +14,12 @@ from jssl.optim import Optimizer
 
 
 def get_experiment() -> Experiment:
-    # Hue over the whole circle: in this set a colour says nothing of the shape.
-    one = view(32, scale=(0.35, 1.0), method="bilinear", jitter=(0.4, 0.4, 0.4, 0.5), stats=None)
     return Experiment(
         method=WMSE(hidden=(512,), out=32),
-        encoder=ResNet(depth=10, stem="cifar", width=0.25),
+        encoder=ResNet(depth=10, stem="imagenet", width=0.5),
         data=Shapes(),
-        views=Views(views=repeat(one, 2)),
-        preprocess=evaluation(stats=None),
+        views=Views(views=repeat(dict(shapes().entries)["a"], 2)),
+        preprocess=shapes_evaluation(),
         optimizer=Optimizer(
             "adamw", learning_rate=2e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
         ),
