@@ -1,0 +1,218 @@
+"""Writes docs/methods/: an index and one page a method, from the code and the result files.
+
+    python docs/write_methods.py
+
+What a page says of a method stands in the method's docstring, whose paragraphs may begin with one
+of `SECTIONS`; published figures stand in the experiments (`Experiment.expected`), ours in results/.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+from jssl import experiment
+from jssl.methods.base import Method
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "docs" / "methods"
+STUDY = ROOT / "results" / "learning_shapes.json"
+TABLES = {"CIFAR-10, JPEG copy, part": ROOT / "results" / "cifar10_small.json"}
+
+SECTIONS = {
+    "Equation": "Equation",
+    "Views": "Views",
+    "Remembers": "What it remembers",
+    "Collapse": "What collapses it",
+    "BatchNorm of the teacher": "BatchNorm of the teacher",
+    "BatchNorm": "BatchNorm",
+    "Defaults": "Defaults",
+    "Differs": "What differs from the original",
+    "Unverified": "What is unverified",
+}
+"""How a paragraph of a docstring begins -> the heading of its section."""
+NEEDED = ("Equation", "Views", "Remembers", "Collapse")
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What a docstring says.
+
+    Attributes:
+      summary: its first line.
+      text: paragraphs that belong to no section.
+      sections: key of `SECTIONS` -> paragraphs, without the key where a colon follows it.
+      attributes: hyper-parameter -> what it is.
+    """
+
+    summary: str
+    text: tuple[str, ...]
+    sections: dict[str, str]
+    attributes: dict[str, str]
+
+
+def facts(method: type[Method]) -> Facts:
+    """Reads the docstring of a method."""
+    body, _, listed = inspect.getdoc(method).partition("\nAttributes:\n")
+    summary, *paragraphs = re.split(r"\n\s*\n", body.strip())
+    text, sections = [], {}
+    for paragraph in (" ".join(p.split()) for p in paragraphs):
+        key = next((key for key in SECTIONS if re.match(rf"{key}\b", paragraph)), None)
+        if key is None:
+            text.append(paragraph)
+        else:
+            said = paragraph.removeprefix(f"{key}:").strip()
+            said = said if key == "Equation" else said[:1].upper() + said[1:]
+            sections[key] = f"{sections[key]}\n\n{said}" if key in sections else said
+    attributes = {}
+    for name, said in re.findall(r"^ {2}(\w+): (.+(?:\n {4}.+)*)", listed, re.MULTILINE):
+        attributes[name] = " ".join(said.split())
+    return Facts(" ".join(summary.split()), tuple(text), sections, attributes)
+
+
+def pages() -> dict[str, str]:
+    """File name -> text of every page."""
+    experiments = {name: experiment.load(name) for name in experiment.names()}
+    study = json.loads(STUDY.read_text())["methods"] if STUDY.exists() else []
+    found = {"README.md": _index(study)}
+    for name, method in sorted(experiment.methods().items()):
+        own = {key: run for key, run in experiments.items() if type(run.method) is method}
+        learnt = next((row for row in study if row["method"] == name), None)
+        found[f"{name.split('/')[1]}.md"] = _page(name, method, own, learnt)
+    return found
+
+
+def _index(study: list[dict[str, Any]]) -> str:
+    gains = {row["method"]: row for row in study}
+    lines = [
+        "# Methods",
+        "",
+        "Written by `python docs/write_methods.py`; do not edit by hand. The last two columns are",
+        "the probe's gain over the untrained encoder in a short run on procedural shapes, in",
+        "points, and whether it clears the method's margin ([table](../../results/"
+        "learning_shapes.md)).",
+        "",
+        "| family | method | paper | gain on shapes | cleared |",
+        "|---|---|---|---:|---|",
+    ]
+    for name, method in sorted(experiment.methods().items()):
+        family, short = name.split("/")
+        row = gains.get(name)
+        gain = f"{row['gain'][0]:+.1f} ± {row['gain'][1]:.1f}" if row else "–"
+        cleared = ("yes" if row["cleared"] else "**no**") if row else "–"
+        lines.append(
+            f"| {family} | [{method.__name__}]({short}.md) | {method.paper} | {gain} | {cleared} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _page(
+    name: str,
+    method: type[Method],
+    experiments: dict[str, experiment.Experiment],
+    learnt: dict[str, Any] | None,
+) -> str:
+    said = facts(method)
+    module = inspect.getdoc(inspect.getmodule(method))
+    headline, _, source = module.partition("\n")
+    family = name.split("/")[0]
+    lines = [f"# {method.__name__}", "", headline, ""]
+    lines += [f"- Paper: {' '.join(source.split()) or method.paper}"]
+    lines += [
+        f"- Family: {family}",
+        f"- Code: [jssl/methods/{name}.py](../../jssl/methods/{name}.py)",
+    ]
+    lines += ["", "## What it computes", "", said.summary, *(f"\n{p}" for p in said.text)]
+    for key, heading in SECTIONS.items():
+        if key not in said.sections:
+            continue
+        block = said.sections[key]
+        lines += ["", f"## {heading}", ""]
+        lines += ["```", _wrapped(block), "```"] if key == "Equation" else [block]
+    lines += ["", "## Hyper-parameters", "", "| name | default | what it is |", "|---|---|---|"]
+    for field in dataclasses.fields(method):
+        about = said.attributes.get(field.name) or _inherited(method, field.name)
+        lines.append(f"| `{field.name}` | `{field.default!r}` | {about} |")
+    lines += ["", "## Figures", ""]
+    lines += _published(experiments) + _ours(experiments, learnt)
+    lines += ["", "## Runs", ""]
+    lines += [f"- `jssl train {key}`: {_about(key)}" for key in experiments]
+    return "\n".join(lines) + "\n"
+
+
+def _published(experiments: dict[str, experiment.Experiment]) -> list[str]:
+    rows = [
+        f"| {key.split('_')[-1]} | {what} | {100 * value:.1f} | {source} |"
+        for key, run in experiments.items()
+        for what, value, source in run.expected
+    ]
+    if not rows:
+        return ["No published figure that this project's experiments could be held against."]
+    return ["| data | probe | published, % | source |", "|---|---|---:|---|", *rows]
+
+
+def _ours(
+    experiments: dict[str, experiment.Experiment], learnt: dict[str, Any] | None
+) -> list[str]:
+    lines = ["", "| data | probe | ours, % | untrained, % | seeds |", "|---|---|---:|---:|---|"]
+    head = len(lines)
+    if learnt:
+        lines.append(
+            f"| procedural shapes, short run | {learnt['judge']} | "
+            f"{learnt['trained'][0]:.1f} ± {learnt['trained'][1]:.1f} | "
+            f"{learnt['untrained'][0]:.1f} ± {learnt['untrained'][1]:.1f} | "
+            f"{len(learnt['seeds'])} |"
+        )
+    for data, path in TABLES.items():
+        for entry in json.loads(path.read_text()):
+            if entry["name"] not in experiments:
+                continue
+            rows = entry["result"]["rows"]
+            for probe in ("knn", "linear"):
+                got = [rows[row][probe] for row in ("trained", "untrained")]
+                top = [100 * (g["20"] if probe == "knn" else g)["top1"] for g in got]
+                lines.append(f"| {data} | {probe} | {top[0]:.1f} | {top[1]:.1f} | 1 |")
+    if len(lines) == head:
+        return ["", "Nothing has been measured here yet."]
+    if learnt and not learnt["cleared"]:
+        lines += ["", f"**Not working** on shapes at this budget. {learnt['tried']}".strip()]
+    return lines
+
+
+def _about(key: str) -> str:
+    return inspect.getdoc(experiment.load_module(key)).split("\n", 1)[0]
+
+
+def _inherited(method: type[Method], field: str) -> str:
+    for base in method.__mro__[1:]:
+        if issubclass(base, Method) and base.__doc__:
+            found = facts(base).attributes.get(field)
+            if found:
+                return found
+    return ""
+
+
+def _wrapped(text: str) -> str:
+    return re.sub(r"(.{70,95}?) ", r"\1\n    ", text)
+
+
+def main() -> None:
+    """Writes every page, and removes pages of methods that are gone."""
+    FOLDER.mkdir(exist_ok=True)
+    found = pages()
+    for old in set(FOLDER.glob("*.md")) - {FOLDER / name for name in found}:
+        old.unlink()
+    for name, text in found.items():
+        (FOLDER / name).write_text(text)
+    print(f"wrote {len(found)} pages to {FOLDER}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""docs/methods says of every method what the code says."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+from jssl import experiment
+
+ROOT = Path(__file__).resolve().parent.parent
+spec = importlib.util.spec_from_file_location("write_methods", ROOT / "docs" / "write_methods.py")
+writer = sys.modules["write_methods"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(writer)
+
+
+@pytest.fixture(scope="module")
+def pages() -> dict[str, str]:
+    return writer.pages()
+
+
+def test_every_method_has_a_page_and_no_page_is_left_over(pages) -> None:
+    there = {path.name for path in writer.FOLDER.glob("*.md")}
+    assert there == set(pages)
+    assert len(pages) == len(experiment.methods()) + 1
+
+
+def test_pages_are_what_the_code_says(pages) -> None:
+    stale = [name for name, text in pages.items() if (writer.FOLDER / name).read_text() != text]
+    assert not stale, f"run python docs/write_methods.py: {stale}"
+
+
+@pytest.mark.parametrize("name", sorted(experiment.methods()))
+def test_docstrings_have_the_sections_of_a_page(name: str) -> None:
+    found = writer.facts(experiment.methods()[name])
+    assert not [key for key in writer.NEEDED if not found.sections.get(key)]
+    assert all(found.attributes.values())
