@@ -1,10 +1,42 @@
-"""Checks that the tests of all objectives share."""
+"""Checks that the tests of all objectives share, and a record of what they found.
 
+`results/objectives.py` runs these tests and makes the table of deviations from the record.
+"""
+
+import os
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+FOUND: list[dict[str, str | float]] = []
+"""For each comparison: test, and its largest deviations, relative to the largest entry."""
+
+
+def agree(found: np.ndarray, expected: np.ndarray, *, tolerance: float = 2e-5) -> None:
+    """Compares a float32 result without gradients with a float64 reference.
+
+    Args:
+      found: what the objective gave.
+      expected: what it should give.
+      tolerance: largest deviation, relative to the largest entry of `expected`.
+    """
+    found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
+    assert found.shape == expected.shape
+    deviation = _deviation(found, expected)
+    _note(value=deviation)
+    assert deviation <= tolerance
+
+
+def _note(**deviations: float) -> None:
+    test = os.environ["PYTEST_CURRENT_TEST"].split(" ")[0]
+    FOUND.append({"test": test, **deviations})
+
+
+def _deviation(found: np.ndarray, expected: np.ndarray) -> float:
+    scale = max(float(np.abs(expected).max()), 1e-8)
+    return float(np.abs(np.asarray(found, np.float64) - expected).max()) / scale
 
 
 def check(
@@ -32,7 +64,7 @@ def check(
     gradients = jax.grad(lambda *x: jnp.mean(function(*x)), argnums=tuple(range(len(inputs))))(
         *inputs
     )
-    step = 1e-5
+    step, worst = 1e-5, 0.0
     for position, array in enumerate(arrays):
         difference = np.zeros_like(array)
         for index in np.ndindex(array.shape):
@@ -43,7 +75,9 @@ def check(
                 ends.append(np.mean(reference(*arrays[:position], moved, *arrays[position + 1 :])))
             difference[index] = (ends[0] - ends[1]) / (2 * step)
         scale = max(np.abs(difference).max(), 1e-8)
+        worst = max(worst, _deviation(gradients[position], difference))
         np.testing.assert_allclose(gradients[position], difference, atol=2e-5 * scale, rtol=1e-4)
+    _note(value=_deviation(value, expected), gradient=worst)
     return expected
 
 
