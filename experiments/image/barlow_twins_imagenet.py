@@ -26,7 +26,10 @@ def get_experiment() -> Experiment:
         ),
         batch_size=2048,
         epochs=1000,
-        expected=(("linear", 0.735, "facebookresearch/barlowtwins, ResNet-50, 1000 epochs"),),
+        expected=(
+            ("linear", 0.735, "facebookresearch/barlowtwins, ResNet-50, 1000 epochs"),
+            ("linear", 0.7180, "mmselfsup, ResNet-50, 300 epochs"),
+        ),
     )
 
 

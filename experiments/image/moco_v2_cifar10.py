@@ -24,7 +24,10 @@ def get_experiment() -> Experiment:
         optimizer=Optimizer("sgd", learning_rate=0.3, warmup_epochs=10, weight_decay=1e-4),
         batch_size=256,
         epochs=1000,
-        expected=(("linear", 0.9294, "solo-learn, online linear probe, 1000 epochs"),),
+        expected=(
+            ("linear", 0.9294, "solo-learn, online linear probe, 1000 epochs"),
+            ("knn", 0.8470, "lightly, batch 512, 200 epochs, best epoch on test"),
+        ),
     )
 
 

@@ -26,7 +26,10 @@ def get_experiment() -> Experiment:
         ),
         batch_size=256,
         epochs=1000,
-        expected=(("linear", 0.9188, "solo-learn, online linear probe, 1000 epochs"),),
+        expected=(
+            ("linear", 0.9188, "solo-learn, online linear probe, 1000 epochs"),
+            ("knn", 0.8150, "lightly, batch 512, 200 epochs, best epoch on test"),
+        ),
     )
 
 

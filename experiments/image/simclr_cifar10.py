@@ -26,7 +26,10 @@ def get_experiment() -> Experiment:
         ),
         batch_size=512,
         epochs=200,
-        expected=(("knn", 0.848, "lightly, CIFAR-10 benchmark, batch 512, 200 epochs"),),
+        expected=(
+            ("knn", 0.848, "lightly, CIFAR-10 benchmark, batch 512, 200 epochs"),
+            ("linear", 0.9074, "solo-learn, online linear probe, 1000 epochs"),
+        ),
     )
 
 

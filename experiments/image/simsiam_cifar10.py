@@ -27,6 +27,7 @@ def get_experiment() -> Experiment:
         expected=(
             ("linear", 0.9083, "PatrickHua/SimSiam, 800 epochs"),
             ("knn", 0.903, "PatrickHua/SimSiam, 800 epochs"),
+            ("linear", 0.9051, "solo-learn, online linear probe, 1000 epochs"),
         ),
     )
 

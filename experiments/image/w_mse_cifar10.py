@@ -29,6 +29,7 @@ def get_experiment() -> Experiment:
         expected=(
             ("linear", 0.9199, "Ermolov et al., 2021, W-MSE 4, 1000 epochs"),
             ("knn", 0.8987, "Ermolov et al., 2021, 5-NN"),
+            ("linear", 0.8867, "solo-learn, online linear probe, 1000 epochs"),
         ),
     )
 
