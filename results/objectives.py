@@ -1,10 +1,11 @@
 """How far each objective is from its reference: runs the tests of jssl/objectives and tabulates.
 
-    python results/objectives.py
+    python results/objectives.py [--page]
 
 The references are the papers' equations written as loops over float64 numbers (or an independent
 library's), in tests/objectives; gradients are compared with central differences of the reference.
-Writes results/objectives.json and docs/objectives.md.
+Writes results/objectives.json and docs/objectives.md; with --page the latter alone, from the
+former.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ TESTS = ROOT / "tests" / "objectives"
 
 def main() -> int:
     """Runs the tests and writes both files; the exit status is pytest's."""
+    if sys.argv[1:] == ["--page"]:
+        result = json.loads((ROOT / "results" / "objectives.json").read_text())
+        (ROOT / "docs" / "objectives.md").write_text(page(result))
+        return 0
     status = pytest.main(["-q", "-p", "no:cacheprovider", "-k", "not extreme", str(TESTS)])
     if status:
         return int(status)
