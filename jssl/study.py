@@ -122,10 +122,11 @@ class Study:
         with tempfile.TemporaryDirectory() as folder:
             run = Run(experiment, seed, Path(folder))
             options = Options(
-                devices=1, on_collapse="off", probe_every=0, checkpoint_every=2**30, log_every=1
+                devices=1, on_collapse="warn", probe_every=0, checkpoint_every=2**30, log_every=1
             )
             finished = fit(run, options, say=lambda line: None)
             steps = [row for row in read_metrics(run.folder) if "loss" in row]
+            alarms = json.loads(run.alarms.read_text()) if run.alarms.exists() else []
         program = finished.program
         parts = self._parts(finished.splits)
         untrained = program.init(program.root_key(seed))
@@ -142,6 +143,7 @@ class Study:
             "scores": scores,
             "loss": [steps[0]["loss"], steps[-1]["loss"]],
             "steps": program.steps,
+            "alarms": [alarm["sentence"] for alarm in alarms],
             "train_seconds": steps[-1]["time"] - steps[0]["time"],
             "views_per_second": _rate(steps) * program.views_per_step,
             "seconds": time.perf_counter() - began,
