@@ -55,10 +55,7 @@ def shift_hue(channels: jax.Array, turns: jax.Array) -> jax.Array:
     return low + chroma * clip01(2.0 - lax.abs(hue - 3.0))
 
 
-@stage
-def _turn(channels: jax.Array, turns: jax.Array, active: jax.Array) -> jax.Array:
-    turned = shift_hue(channels, turns)
-    return lax.select(lax.broadcast(active, turned.shape), turned, channels)
+_turn = stage(shift_hue)
 
 
 def _scale(channels: jax.Array, factor: jax.Array) -> jax.Array:
@@ -88,8 +85,9 @@ def jitter(
     Under vmap a `switch` on the order would compute all four operations at each of four steps.
     Here contrast, the one that needs a mean over the image, is the fixed middle. On each side of
     it the other three are written once (brightness in the four gaps around saturation, hue,
-    saturation) and those that belong elsewhere are neutral: one mean, two hues, the rest is cheap,
-    and every cut to [0, 1] stays where the order puts it.
+    saturation) and those that belong elsewhere are passed over: one mean, two hues, the rest is
+    cheap, and every cut to [0, 1] stays where the order puts it. Without vmap the branches are
+    real and each operation runs once.
 
     Args:
       image: float32 [H, W, C] in [0, 1].
@@ -115,14 +113,16 @@ def jitter(
         last = one if brightness is None else jnp.where(b_here & ~b_before_s, brightness, one)
         if saturation is None:
             return channels if brightness is None else _scale(channels, first * last)
-        return _saturate(channels, first, jnp.where(s_here, saturation, one), last)
+        factor = jnp.where(s_here, saturation, one)
+        here = s_here if brightness is None else b_here | s_here
+        return lax.cond(here, lambda x: _saturate(x, first, factor, last), lambda x: x, channels)
 
     def side(channels: jax.Array, here: jax.Array) -> jax.Array:
         # here[i]: does operation i belong to this side of contrast?
         if hue is None:
             return gaps(channels, here[0], here[2])
         channels = gaps(channels, here[0] & b_before_h, here[2] & s_before_h)
-        channels = _turn(channels, hue, here[3])
+        channels = lax.cond(here[3], lambda x: _turn(x, hue), lambda x: x, channels)
         return gaps(channels, here[0] & ~b_before_h, here[2] & ~s_before_h)
 
     if contrast is None:

@@ -2,97 +2,34 @@
 
 from __future__ import annotations
 
-import functools
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 
 from jssl.augmentations.image import as_float
+from jssl.augmentations.mapping import map_draws, map_examples
+from jssl.augmentations.operations import Op, Sometimes, describe, sometimes, with_warp
 from jssl.errors import UserError, nearest
 
-Op = Callable[..., Any]
-
-
-def describe(op: object) -> str:
-    """A text for an operation that is the same in every process (a function's repr is not)."""
-    if isinstance(op, functools.partial):
-        arguments = [repr(a) for a in op.args] + [f"{k}={v!r}" for k, v in op.keywords.items()]
-        return f"{describe(op.func)}({', '.join(arguments)})"
-    return getattr(op, "__name__", None) or repr(op)
-
-
-def _has(op: object, mark: str) -> bool:
-    return bool(getattr(op.func if isinstance(op, functools.partial) else op, mark, False))
-
-
-def with_warp(op: Op, key: jax.Array, image: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Applies any operation and tells where its pixels come from.
-
-    Returns:
-      The result and a float32 [3, 3] warp from the result's points to the input's (the identity
-      for an operation that moves nothing); see geometry.py for the coordinates.
-
-    Raises:
-      UserError: an operation that moves pixels in a way no matrix describes.
-    """
-    if isinstance(op, Sometimes):
-        return op.with_warp(key, image)
-    if _has(op, "geometric"):
-        return op(key, image, with_warp=True)
-    if _has(op, "dense"):
-        raise UserError(
-            f"{describe(op)} moves every pixel its own way, so no matrix leads from view to image; "
-            "leave it out of a tracked pipeline, or ask the operation itself for its map"
-        )
-    return op(key, image), jnp.eye(3)
-
-
-@dataclass(frozen=True)
-class Sometimes:
-    """An operation applied with a probability; see `sometimes`."""
-
-    op: Op
-    p: float
-
-    def __call__(self, key: jax.Array, image: jax.Array) -> jax.Array:
-        coin, inner = jax.random.split(key)
-        image = as_float(image)
-        return jnp.where(jax.random.uniform(coin) < self.p, self.op(inner, image), image)
-
-    def with_warp(self, key: jax.Array, image: jax.Array) -> tuple[jax.Array, jax.Array]:
-        coin, inner = jax.random.split(key)
-        image = as_float(image)
-        applied = jax.random.uniform(coin) < self.p
-        result, warp = with_warp(self.op, inner, image)
-        return jnp.where(applied, result, image), jnp.where(applied, warp, jnp.eye(3))
-
-    def __repr__(self) -> str:
-        return f"sometimes({describe(self.op)}, {self.p})"
-
-
-def sometimes(op: Op, p: float) -> Op:
-    """Applies `op` with probability `p`, else leaves the image alone.
-
-    Under vmap both outcomes exist and one is chosen, so the operation costs the same at any `p`;
-    at 0 it vanishes and at 1 it stands alone. The operation must keep the image's shape.
-
-    Args:
-      op: op(key, image) -> image.
-      p: probability, a Python number.
-
-    Returns:
-      An operation.
-
-    Raises:
-      UserError: a probability outside [0, 1].
-    """
-    if not 0 <= p <= 1:
-        raise UserError(f"a probability lies between 0 and 1, not {p}")
-    return op if p == 1 else Sometimes(op, p)
+__all__ = [
+    "Field",
+    "Pipeline",
+    "Repeat",
+    "Sometimes",
+    "Tracked",
+    "Views",
+    "describe",
+    "field",
+    "pipeline",
+    "repeat",
+    "sometimes",
+    "tracked",
+]
 
 
 @dataclass(frozen=True)
@@ -179,7 +116,7 @@ class Repeat:
 
     def __call__(self, key: jax.Array, example: Mapping[str, jax.Array]) -> Any:
         keys = jax.random.split(key, self.times)
-        return jax.vmap(lambda k: self.entry(k, example))(keys)
+        return map_draws(lambda k: self.entry(k, example), keys, example)
 
     def __repr__(self) -> str:
         return f"repeat({describe(self.entry)}, {self.times})"
@@ -266,12 +203,16 @@ class Views:
         object.__setattr__(self, "entries", tuple(entries.items()))
         object.__setattr__(self, "batch", tuple(batch))
 
-    def __call__(self, key: jax.Array, batch: Mapping[str, jax.Array]) -> dict[str, Any]:
+    def __call__(
+        self, key: jax.Array, batch: Mapping[str, jax.Array], *, mesh: Mesh | None = None
+    ) -> dict[str, Any]:
         """Makes the views.
 
         Args:
           key: the step's PRNG key.
           batch: arrays [B, ...]; `index` int [B] names the examples.
+          mesh: the devices over all of which B is split, each then works through its own
+            examples; None leaves the placement to the compiler.
 
         Returns:
           dict from view name to [B, ...] (or to a dict of them, where the entry gives a dict).
@@ -283,14 +224,14 @@ class Views:
             raise UserError("a batch carries 'index' int [B], the examples' places in the split")
         batch = dict(batch)
 
-        def one(example: dict[str, jax.Array]) -> dict[str, Any]:
+        def one(key: jax.Array, example: dict[str, jax.Array]) -> dict[str, Any]:
             own = jax.random.fold_in(key, example["index"])
             return {
                 name: entry(jax.random.fold_in(own, _tag(name)), example)
                 for name, entry in self.entries
             }
 
-        views = jax.vmap(one)(batch)
+        views = map_examples(one, key, batch, mesh)
         for position, op in enumerate(self.batch):
             views = op(jax.random.fold_in(jax.random.fold_in(key, _tag("batch")), position), views)
         return views

@@ -50,7 +50,12 @@ def both(size: int | Sequence[int]) -> tuple[int, int]:
 
 
 def crop_and_resize(
-    image: jax.Array, box: jax.Array, *, size: int | Sequence[int], method: str = "bilinear"
+    image: jax.Array,
+    box: jax.Array,
+    *,
+    size: int | Sequence[int],
+    method: str = "bilinear",
+    largest: tuple[int, int] | None = None,
 ) -> jax.Array:
     """Cuts a box out of an image and resizes it, antialiased.
 
@@ -59,11 +64,12 @@ def crop_and_resize(
       box: (top, left, height, width) in pixels, traced or not.
       size: output pixels, n or (height, width).
       method: "bilinear" or "bicubic".
+      largest: (height, width) that no box exceeds; None is the image's.
 
     Returns:
       float32 [height, width, C] in [0, 1]; a bicubic overshoot is cut off.
     """
-    result = resample(as_float(image), box, both(size), method)
+    result = resample(as_float(image), box, both(size), method, largest)
     return clip01(result) if method == "bicubic" else result
 
 
@@ -118,6 +124,15 @@ def sample_box(
     return jnp.stack([jnp.minimum(top, height - h), jnp.minimum(left, width - w), h, w])
 
 
+def largest_box(
+    height: int, width: int, scale: tuple[float, float], ratio: tuple[float, float]
+) -> tuple[int, int]:
+    """The (height, width) that no box of `sample_box` exceeds; the image's if the rule may fail."""
+    area = height * width * scale[1]
+    h, w = math.ceil(math.sqrt(area / ratio[0])), math.ceil(math.sqrt(area * ratio[1]))
+    return (h, w) if h <= height and w <= width else (height, width)
+
+
 @geometric
 def random_resized_crop(
     key: jax.Array,
@@ -143,8 +158,9 @@ def random_resized_crop(
     Returns:
       float32 [height, width, C] in [0, 1], and the warp if asked for.
     """
-    box = sample_box(key, image.shape[0], image.shape[1], scale=scale, ratio=ratio)
-    result = crop_and_resize(image, box, size=size, method=method)
+    box = sample_box(key, *image.shape[:2], scale=scale, ratio=ratio)
+    largest = largest_box(*image.shape[:2], scale, ratio)
+    result = crop_and_resize(image, box, size=size, method=method, largest=largest)
     return (result, box_warp(box, both(size))) if with_warp else result
 
 

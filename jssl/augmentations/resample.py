@@ -60,7 +60,13 @@ def resize_matrix(
     return weights / jnp.sum(weights, axis=1, keepdims=True)
 
 
-def resample(image: jax.Array, box: jax.Array, size: tuple[int, int], method: str) -> jax.Array:
+def resample(
+    image: jax.Array,
+    box: jax.Array,
+    size: tuple[int, int],
+    method: str,
+    largest: tuple[int, int] | None = None,
+) -> jax.Array:
     """Cuts a box out of an image and resamples it.
 
     Args:
@@ -68,6 +74,7 @@ def resample(image: jax.Array, box: jax.Array, size: tuple[int, int], method: st
       box: (top, left, height, width) in pixels.
       size: (height, width) of the result.
       method: "bilinear" or "bicubic".
+      largest: (height, width) that no box exceeds, which saves work; None is the image's.
 
     Returns:
       float32 [*size, C].
@@ -82,9 +89,10 @@ def resample(image: jax.Array, box: jax.Array, size: tuple[int, int], method: st
         rows = resize_matrix(size[0], height, box[0], box[2], method)
         columns = resize_matrix(size[1], width, box[1], box[3], method)
         return apply_matrices(rows, columns, image)
-    tall = _along_bands(image, size[0], box[0], box[2], method, "bth,bhwc->wcbt")
+    bound = (height, width) if largest is None else largest
+    tall = _along_bands(image, size[0], box[0], box[2], bound[0], method, "bth,bhwc->wcbt")
     tall = tall.reshape(width, channels, -1)
-    wide = _along_bands(tall, size[1], box[1], box[3], method, "bpw,bwco->obpc")
+    wide = _along_bands(tall, size[1], box[1], box[3], bound[1], method, "bpw,bwco->obpc")
     return wide.reshape(wide.shape[0], -1, channels)[: size[0], : size[1]]
 
 
@@ -93,20 +101,21 @@ def _along_bands(
     out: int,
     start: jax.Array,
     length: jax.Array,
+    bound: int,
     method: str,
     product: str,
 ) -> jax.Array:
     """Resamples the first axis, a band of output rows from a window of input rows at a time.
 
-    A large resize matrix is mostly zeros. A band of 32 output rows draws on few input rows, as a
-    box is at most the whole image; only these are multiplied (measured on a CPU, 256 to 224 pixels:
-    1.3 ms an image in place of 2.9).
+    A large resize matrix is mostly zeros. A band of 32 output rows draws on few input rows; only
+    these are multiplied (measured on one core, 256 to 224 pixels: 0.3 ms in place of 1.7).
 
     Args:
       x: [size, ...].
       out: number of output rows.
       start: first row of the box.
-      length: rows of the box, at most size.
+      length: rows of the box.
+      bound: rows that no box exceeds.
       method: "bilinear" or "bicubic".
       product: einsum of weights [bands, BAND, window] with windows [bands, window, ...].
 
@@ -114,9 +123,9 @@ def _along_bands(
       The einsum's result; output row b * BAND + t is its entry [b, t], rows from `out` on are void.
     """
     size, bands = x.shape[0], -(-out // BAND)
-    largest = max(1.0, size / out)
+    shrink = max(1.0, bound / out)
     reach = REACH[method]
-    window = min(size, 8 * math.ceil((math.ceil(BAND * largest + 2 * reach * largest) + 2) / 8))
+    window = min(size, 8 * math.ceil((math.ceil((BAND + 2 * reach) * shrink) + 2) / 8))
     scale = length / out
     stretch = jnp.maximum(scale, 1.0)
     centre = (jnp.arange(bands * BAND, dtype=jnp.float32).reshape(bands, BAND) + 0.5) * scale

@@ -1,0 +1,97 @@
+"""Single operations: applying one with its warp, applying one sometimes, naming one."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jssl.augmentations.image import as_float
+from jssl.errors import UserError
+
+Op = Callable[..., Any]
+
+
+def describe(op: object) -> str:
+    """A text for an operation that is the same in every process (a function's repr is not)."""
+    if isinstance(op, functools.partial):
+        arguments = [repr(a) for a in op.args] + [f"{k}={v!r}" for k, v in op.keywords.items()]
+        return f"{describe(op.func)}({', '.join(arguments)})"
+    return getattr(op, "__name__", None) or repr(op)
+
+
+def _has(op: object, mark: str) -> bool:
+    return bool(getattr(op.func if isinstance(op, functools.partial) else op, mark, False))
+
+
+def with_warp(op: Op, key: jax.Array, image: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Applies any operation and tells where its pixels come from.
+
+    Returns:
+      The result and a float32 [3, 3] warp from the result's points to the input's (the identity
+      for an operation that moves nothing); see geometry.py for the coordinates.
+
+    Raises:
+      UserError: an operation that moves pixels in a way no matrix describes.
+    """
+    if isinstance(op, Sometimes):
+        return op.with_warp(key, image)
+    if _has(op, "geometric"):
+        return op(key, image, with_warp=True)
+    if _has(op, "dense"):
+        raise UserError(
+            f"{describe(op)} moves every pixel its own way, so no matrix leads from view to image; "
+            "leave it out of a tracked pipeline, or ask the operation itself for its map"
+        )
+    return op(key, image), jnp.eye(3)
+
+
+@dataclass(frozen=True)
+class Sometimes:
+    """An operation applied with a probability; see `sometimes`."""
+
+    op: Op
+    p: float
+
+    def __call__(self, key: jax.Array, image: jax.Array) -> jax.Array:
+        coin, inner = jax.random.split(key)
+        image = as_float(image)
+        applied = jax.random.uniform(coin) < self.p
+        return jax.lax.cond(applied, lambda x: self.op(inner, x), lambda x: x, image)
+
+    def with_warp(self, key: jax.Array, image: jax.Array) -> tuple[jax.Array, jax.Array]:
+        coin, inner = jax.random.split(key)
+        image = as_float(image)
+        applied = jax.random.uniform(coin) < self.p
+        return jax.lax.cond(
+            applied, lambda x: with_warp(self.op, inner, x), lambda x: (x, jnp.eye(3)), image
+        )
+
+    def __repr__(self) -> str:
+        return f"sometimes({describe(self.op)}, {self.p})"
+
+
+def sometimes(op: Op, p: float) -> Op:
+    """Applies `op` with probability `p`, else leaves the image alone.
+
+    Where examples are mapped one at a time (mapping.py) an image that is left alone costs nothing.
+    Under vmap both outcomes exist and one is chosen, so the operation costs the same at any `p`.
+    At 1 it stands alone. The operation must keep the image's shape.
+
+    Args:
+      op: op(key, image) -> image.
+      p: probability, a Python number.
+
+    Returns:
+      An operation.
+
+    Raises:
+      UserError: a probability outside [0, 1].
+    """
+    if not 0 <= p <= 1:
+        raise UserError(f"a probability lies between 0 and 1, not {p}")
+    return op if p == 1 else Sometimes(op, p)
