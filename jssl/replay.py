@@ -128,7 +128,7 @@ class Rerun:
         clock = program.clock(state.step)
         step_key = jax.random.fold_in(jax.random.fold_in(root, _STEPS), state.step)
         views_key, loss_key = jax.random.split(step_key)
-        views = program.experiment.views(views_key, batch)
+        views = program.experiment.views(views_key, batch, mesh=program.mesh)
         views = sharding.constrain_batch(views, program.mesh)
         loss, gradients, stats, memory, metrics, outputs = loss_and_gradients(
             method,
