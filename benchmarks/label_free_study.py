@@ -23,7 +23,7 @@ from jssl import session
 from jssl.data import Npz, Part, Shapes
 from jssl.errors import UserError
 from jssl.evaluation.correlation import spearman
-from jssl.evaluation.evaluating import evaluate_run, path_of
+from jssl.evaluation.evaluating import choose, evaluate_run, path_of
 from jssl.evaluation.record import Record
 from jssl.experiment import Experiment, load
 from jssl.loop import Options
@@ -203,7 +203,7 @@ def main() -> None:
                 continue
             print(f"--- {name}, seed {seed}", flush=True)
             session.train(run, options, evaluate=False)
-            evaluate_run(run, [PROBE, "label_free"], options)
+            evaluate_run(run, choose([PROBE, "label_free"]), options)
     entries = collect(runs)
     if len(entries) < 4:
         raise SystemExit(f"{len(entries)} of {len(runs)} runs are finished; four are needed")

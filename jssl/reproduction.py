@@ -12,7 +12,7 @@ from typing import Any
 
 from jssl.errors import UserError, nearest
 from jssl.evaluation.few_label import mean_interval
-from jssl.evaluation.record import Record, identity
+from jssl.evaluation.record import Evaluation, Record, identity
 from jssl.experiment import Experiment, load
 from jssl.overrides import override
 from jssl.reporting.table import Table
@@ -69,7 +69,7 @@ class PaperTable:
 
     Attributes:
       title: what it shows.
-      columns: its figures.
+      columns: its figures, each of a protocol of its own.
       rows: its rows.
       small: makes an experiment small enough for a few minutes on two CPU cores.
       adapt: makes an experiment of another data set the table's; None where it is already.
@@ -274,7 +274,7 @@ def _carry_out(
     run: Run, columns: Sequence[Column], budget: str, options: Any, say: Callable[[str], None]
 ) -> None:
     from jssl import session
-    from jssl.evaluation.evaluating import evaluate_run
+    from jssl.evaluation.evaluating import choose, evaluate_run
     from jssl.loop import Options
 
     options = options or Options(probe_every=0)
@@ -285,9 +285,10 @@ def _carry_out(
     finished = session.train(run, options, evaluate=False, say=say)
     if not finished.complete:
         raise UserError("the run was interrupted; the same command goes on from there")
+    chosen: dict[str, Evaluation] = {}
     for column in missing:
-        settings, _ = column.at(budget)
-        evaluate_run(run, [column.protocol], options, overrides=settings, say=lambda line: None)
+        chosen |= choose([column.protocol], column.at(budget)[0])
+    evaluate_run(run, chosen, options, say=lambda line: None)
 
 
 def _finished(run: Run, column: Column, budget: str) -> Record | None:

@@ -19,6 +19,7 @@ def test_every_row_is_an_experiment_and_every_column_a_protocol(name: str) -> No
     table = load_table(name)
     titles = [column.title for column in table.columns]
     assert len({row.name for row in table.rows}) == len(table.rows)
+    assert len({column.protocol for column in table.columns}) == len(table.columns)
     for column in table.columns:
         for budget in BUDGETS:
             override(protocol(column.protocol), *column.at(budget)[0])

@@ -85,10 +85,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     evaluating.evaluate_run(
         opened,
-        arguments.protocol,
+        evaluating.choose(arguments.protocol, arguments.overrides, arguments.seed),
         options,
-        overrides=arguments.overrides,
-        seed=arguments.seed,
         on=arguments.on,
         on_overrides=arguments.on_set,
         supervised=arguments.supervised,

@@ -1,6 +1,9 @@
-"""What features are worth: evaluators on plain arrays, and the protocol that reports them.
+"""What features are worth: evaluators on plain arrays, and the protocols that report them.
 
-Every evaluator takes features [N, D] and labels [N]; none knows the network they came from. The
-modules are `features` (from an encoder to arrays), `knn`, `linear`, `few_label`, `protocol` (the
-table with its untrained and raw rows) and `collapse` (label-free statistics for the train step).
+Every evaluator takes features [N, D] and labels [N]; none knows the network they came from:
+`knn`, `linear`, `ridge`, `sweep`, `attentive`, `few_label`, `few_shot`, `clustering`, `retrieval`,
+`detection`, `labelfree`, `dense`, `risk`; `collapse` has what also runs inside the train step.
+
+`subject` encodes what is evaluated, `protocols/` has the protocols by name, `record` what they
+write down, `evaluating` runs them on a run. `protocol` is the table of a run's page.
 """

@@ -3,34 +3,58 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import jax
 
 from jssl import session
-from jssl.data.source import Splits, fingerprint, labels
+from jssl.data.source import Splits, fingerprint
 from jssl.errors import UserError
 from jssl.evaluation import record, supervision
+from jssl.evaluation.linear import check_selection
 from jssl.evaluation.protocols import protocol
-from jssl.evaluation.record import Record
+from jssl.evaluation.record import Evaluation, Record
 from jssl.evaluation.subject import PARTS, Row, Subject
 from jssl.experiment import load
 from jssl.loop import Options
 from jssl.overrides import override
+from jssl.reporting.tables import record_table
 from jssl.run import Run, command, hardware, versions
 
 FOLDER = "evaluations"
 TRAINED, UNTRAINED, SUPERVISED = "trained", "untrained", "supervised"
 
 
+def choose(
+    names: Sequence[str], overrides: Sequence[str] = (), seed: int | None = None
+) -> dict[str, Evaluation]:
+    """Protocols by name, with settings changed.
+
+    Args:
+      names: of protocols.
+      overrides: settings such as "epochs=20", for every protocol named.
+      seed: of whatever they draw; None for theirs.
+
+    Returns:
+      Name -> protocol.
+
+    Raises:
+      UserError: an unknown protocol or setting, or one that would choose on the test split.
+    """
+    chosen = {}
+    for name in names:
+        evaluation = override(protocol(name), *overrides)
+        chosen[name] = evaluation if seed is None else dataclasses.replace(evaluation, seed=seed)
+        check_selection(evaluation.select_on)
+    return chosen
+
+
 def evaluate_run(
     run: Run,
-    names: Sequence[str],
+    chosen: Mapping[str, Evaluation],
     options: Options | None = None,
     *,
-    overrides: Sequence[str] = (),
-    seed: int | None = None,
     on: Sequence[str] = (),
     on_overrides: Sequence[str] = (),
     supervised: bool = False,
@@ -43,10 +67,8 @@ def evaluate_run(
 
     Args:
       run: the run.
-      names: of protocols.
+      chosen: protocols by name; see `choose`.
       options: devices to use.
-      overrides: settings such as "epochs=20", for every protocol named.
-      seed: of whatever the protocols draw; None for theirs.
       on: experiments on whose data the features are probed; none for the run's own data.
       on_overrides: assignments for those experiments.
       supervised: whether to add the row of the same encoder trained on the labels.
@@ -56,14 +78,8 @@ def evaluate_run(
       The records.
 
     Raises:
-      UserError: an unknown protocol or setting, no checkpoint, no labels, or what a protocol
-        raises.
+      UserError: no checkpoint, no labels, or what a protocol raises.
     """
-    chosen = {}
-    for name in names:  # mistakes are found before anything is computed
-        evaluation = override(protocol(name), *overrides)
-        chosen[name] = evaluation if seed is None else dataclasses.replace(evaluation, seed=seed)
-        record.check_selection(evaluation.select_on)
     if jax.process_count() > 1:
         raise UserError("protocols run in one process: evaluate the run's folder after training")
     others = {name: override(load(name), *on_overrides) for name in on}
@@ -78,9 +94,9 @@ def evaluate_run(
     records = []
     for where in on or (None,):
         data = splits if where is None else others[where].data.load()
-        if labels(data.train) is None:
+        if "label" not in data.train[0]:
             raise UserError(f"the data {data.name} has no labels, so there is nothing to measure")
-        subject = Subject(rows, data, program)
+        subject = Subject(rows, data, program, run if where is None else None)
         for name, evaluation in chosen.items():
             place = "" if where is None else f" on {data.name}"
             say(f"{name}{place}: {', '.join(rows)}")
@@ -97,8 +113,6 @@ def evaluate_run(
             )
             found.save(path_of(run, name, "" if where is None else where))
             records.append(found)
-            from jssl.reporting.tables import record_table
-
             say(record_table(found).markdown())
     return records
 

@@ -8,14 +8,16 @@ from typing import Any
 
 import jax
 import numpy as np
+from flax.errors import ScopeParamShapeError
 
 from jssl import sharding
 from jssl.augmentations.compose import Views
-from jssl.data.source import Source, Splits, SubsetSource, labels
+from jssl.data.source import ArraySource, Source, Splits, SubsetSource
 from jssl.encoders.features import Features
 from jssl.errors import UserError
 from jssl.evaluation.arrays import FeatureSplits, Labelled, labelled
 from jssl.evaluation.features import extract_arrays, raw_features
+from jssl.run import Run
 from jssl.state import TrainState
 from jssl.train import Program
 
@@ -46,11 +48,13 @@ class Subject:
       rows: the representations; "untrained" and one that starts with "raw" are among them.
       splits: the data.
       program: of the run that is evaluated: its preprocessing and its mesh are used for all.
+      run: the run, for protocols that train further; None for arrays without a folder.
     """
 
     rows: dict[str, Row]
     splits: Splits
     program: Program
+    run: Run | None = None
     _known: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def source(self, part: str) -> Source:
@@ -93,7 +97,9 @@ class Subject:
         source = self.source(part) if isinstance(part, str) else part
         if most is not None and most < len(source):
             source = SubsetSource(source, np.arange(most))
-        known = "label" if labels(source) is not None else None
+        if not len(source):
+            raise UserError("there is nothing to encode: the split is empty")
+        known = "label" if "label" in source[0] else None
         program, state = self.rows[row].program, self.rows[row].state
         pipeline = self.program.experiment.preprocess
         if program is None:
@@ -127,6 +133,11 @@ class Subject:
             label=None,
         )
         return arrays["pooled"]
+
+    def images(self, row: str, images: np.ndarray) -> np.ndarray:
+        """Pooled features of images as a data set holds them: uint8 [N, ...] -> float32 [N, D]."""
+        field = self.program.experiment.preprocess.field
+        return self.arrays(row, ArraySource({field: images}), pooled)[0]["pooled"]
 
     def views(self, row: str, part: str, *, examples: int, draws: int, seed: int = 0) -> np.ndarray:
         """Features of augmented views: float32 [N, Q, D].
@@ -175,7 +186,17 @@ class Subject:
             return jax.jit(encode, in_shardings=(program.state_shardings, None))
 
         run = self._memo(("encoder", id(program), select), build)
-        return lambda x: run(state, x)
+
+        def call(x: jax.Array) -> Mapping[str, jax.Array]:
+            try:
+                return run(state, x)
+            except ScopeParamShapeError as error:
+                raise UserError(
+                    f"inputs of shape {list(x.shape[1:])} do not fit the encoder of {row!r}: probe "
+                    "it on data of the size and channels it was trained on"
+                ) from error
+
+        return call
 
     def _batch(self, program: Program) -> int:
         size = min(program.experiment.batch_size, BATCH)

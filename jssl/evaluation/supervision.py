@@ -42,6 +42,11 @@ def counterpart(experiment: Experiment, classes: int) -> Experiment:
     )
 
 
+def class_count(splits: Splits) -> int:
+    """Number of classes of a labelled data set."""
+    return len(splits.classes) or int(labels(splits.train).max()) + 1
+
+
 def row(run: Run, options: Options, splits: Splits, *, say: Callable[[str], None] = print) -> Row:
     """Trains the supervised counterpart in the run's folder, or finds it there.
 
@@ -57,11 +62,14 @@ def row(run: Run, options: Options, splits: Splits, *, say: Callable[[str], None
     Raises:
       UserError: the data has no labels.
     """
-    known = labels(splits.train)
-    if known is None:
+    if "label" not in splits.train[0]:
         raise UserError(f"the data {splits.name} has no labels, so nothing can be supervised")
-    classes = max(len(splits.classes), int(known.max()) + 1)
-    own = Run(counterpart(run.experiment, classes), run.seed, run.folder / FOLDER, run.overrides)
+    own = Run(
+        counterpart(run.experiment, class_count(splits)),
+        run.seed,
+        run.folder / FOLDER,
+        run.overrides,
+    )
     finished = fit(own, dataclasses.replace(options, probe_every=0, on_collapse="off"), say=say)
     if not finished.complete:
         raise UserError("the supervised row was interrupted; the same command goes on from there")

@@ -46,11 +46,12 @@ def attention_maps(maps: np.ndarray, prefix: int) -> np.ndarray:
 
     Returns:
       float32 [B, N]: what the class token gives to each patch, or, without one, what a patch gets
-      from the others on average; each image scaled to a largest value of 1.
+      from the others on average; each image spread over 0 to 1.
     """
     maps = np.asarray(maps, np.float64).mean(axis=1)[..., prefix:]
     found = maps[:, 0] if prefix else maps.mean(axis=1)
-    return (found / np.maximum(found.max(axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    low, high = found.min(axis=1, keepdims=True), found.max(axis=1, keepdims=True)
+    return ((found - low) / np.maximum(high - low, 1e-12)).astype(np.float32)
 
 
 def token_figures(program: Program, state: TrainState, source: Source, *, shown: int = 8) -> dict:
@@ -96,7 +97,7 @@ def token_figures(program: Program, state: TrainState, source: Source, *, shown:
             figures.view_grid(originals, large),
             caption="Test images; the first three principal components of their patch tokens, one "
             "basis for all images; and what the last block's class token (without one: the average "
-            "token) attends to, averaged over heads.",
+            "token) attends to, averaged over heads, from the least (black) to the most.",
             alt="Rows of images, of their patch tokens in colours, and of attention maps.",
         )
     }

@@ -88,6 +88,75 @@ def test_sweep_label_free_and_episodes(folder: Path):
     ]
 
 
+def test_where_features_fail(folder: Path, tmp_path: Path, capsys):
+    command = ["evaluate", str(folder), "--devices", "2", "--protocol"]
+    assert main([*command, "groups", "--set", "k=5"]) == 0
+    record = Record.load(folder / "evaluations" / "groups.json")
+    row, groups = record.rows["raw image"], record.details["raw image"]["groups"]
+    values = [group["top1"] for group in groups.values()]
+    assert len(values) == 10
+    assert row["gap"]["value"] == pytest.approx(max(values) - min(values))
+    noise = write_experiment(tmp_path, "noise_images(8, 1)", "noise")
+    line = "from jssl.data import Digits, ImageFolder, Npz"
+    more = line + "\nfrom jssl.data.arrays import noise_images"
+    noise.write_text(noise.read_text().replace(line, more))
+    assert main([*command, "foreign", "--set", f"data={noise}", "k=5"]) == 0
+    record = Record.load(folder / "evaluations" / "foreign.json")
+    assert record.rows["raw image"]["Mahalanobis"]["value"] > 0.95
+    assert main([*command, "foreign", "--set", "data=image/simclr_digits"]) == 2
+    assert "which is not foreign" in capsys.readouterr().err
+    assert main([*command, "foreign"]) == 2
+    assert "do not fit the encoder of 'trained'" in capsys.readouterr().err
+    assert main([*command, "attentive"]) == 0
+    assert json.loads((folder / "evaluations" / "attentive.json").read_text())["rows"] == {}
+    assert main([*command, "copies", "--set", "most=40"]) == 0
+    record = Record.load(folder / "evaluations" / "copies.json")
+    assert set(record.rows) == {"trained", "untrained"}
+    assert record.rows["trained"]["recall@1"]["value"] > 0.3  # the views are noisy copies
+    assert main([*command, "risk"]) == 0
+    record = Record.load(folder / "evaluations" / "risk.json")
+    for row in ("trained", "untrained"):
+        *parts, total = (score["value"] for score in record.rows[row].values())
+        assert sum(parts) == pytest.approx(total)
+
+
+def test_corruptions_lower_what_the_clean_probe_reads(folder: Path, capsys):
+    command = ["evaluate", str(folder), "--devices", "2", "--protocol", "corruptions", "--set"]
+    assert main([*command, "names=('contrast','impulse_noise')", "severities=(5,)"]) == 0
+    record = Record.load(folder / "evaluations" / "corruptions.json")
+    raw = record.rows["raw image"]
+    assert raw["clean"]["value"] > 0.9
+    assert raw["clean"]["value"] > raw["corrupted"]["value"]
+    each = record.details["raw image"]["by severity"]
+    assert raw["contrast"]["value"] == pytest.approx(each["contrast"]["5"])
+    assert main([*command, "names=('fogg',)"]) == 2
+    assert "did you mean 'fog'" in capsys.readouterr().err
+    assert main([*command, "severities=(6,)"]) == 2
+
+
+def test_memorisation_needs_a_run_that_saw_less(folder: Path, tmp_path: Path, capsys):
+    other = write_experiment(tmp_path, "Part(Digits(), train=900)", "less")
+    text = other.read_text().replace("import Digits, ImageFolder, Npz", "import Digits, Part")
+    other.write_text(text)
+    less = tmp_path / "less"
+    train = ["train", str(other), "--workdir", str(less), "--devices", "2", "--no-evaluate"]
+    assert main([*train, "--probe-every", "0"]) == 0
+    command = ["evaluate", str(folder), "--devices", "2", "--protocol", "memorisation", "--set"]
+    assert main([*command, f"without={less}", "examples=30", "draws=3"]) == 0
+    record = Record.load(folder / "evaluations" / "memorisation.json")
+    assert list(record.rows) == ["trained"]
+    scores = np.array(record.details["trained"]["scores"])
+    assert len(scores) == 30
+    assert np.abs(scores).max() == pytest.approx(1)
+    assert record.rows["trained"]["mean"]["value"] == pytest.approx(scores.mean())
+    train, seen = (session.restore(reopen(f), Options(devices=2))[2].train for f in (folder, less))
+    chosen = record.details["trained"]["examples"]
+    seen = {image.tobytes() for image in seen[np.arange(len(seen))]["image"]}
+    assert not any(train[i]["image"].tobytes() in seen for i in chosen)
+    assert main([*command, f"without={folder}"]) == 2
+    assert "was trained on all but 0 of this run's examples" in capsys.readouterr().err
+
+
 def test_transfer_probes_on_other_data(folder: Path, tmp_path: Path):
     other = write_experiment(tmp_path, "Digits()", "elsewhere")
     text = other.read_text().replace("data=Digits()", "data=Part(Digits(), train=200)")

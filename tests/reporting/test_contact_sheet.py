@@ -22,7 +22,15 @@ def folder(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize(("recipe", "views"), [("mae", ["image", "mask"]), ("rotnet", ["image"])])
+@pytest.mark.parametrize(
+    ("recipe", "views"),
+    [
+        ("mae", ["image", "mask"]),
+        ("rotnet", ["image"]),
+        ("gmml", ["image", "mask", "original"]),
+        ("droppos", ["dropped", "image", "mask"]),
+    ],
+)
 def test_the_page_shows_every_view(folder, recipe, views):
     page = contact_sheet_page(recipe, [folder], folder / "sheet.html")
     text = page.read_text()

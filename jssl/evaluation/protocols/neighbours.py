@@ -9,7 +9,7 @@ from jssl.evaluation.clustering import cluster_features
 from jssl.evaluation.knn import knn_accuracy
 from jssl.evaluation.protocol import binomial_interval
 from jssl.evaluation.record import Evaluation, Measured, Score
-from jssl.evaluation.retrieval import retrieval
+from jssl.evaluation.retrieval import copy_detection, retrieval
 from jssl.evaluation.subject import Subject
 
 
@@ -66,6 +66,34 @@ class Retrieval(Evaluation):
 
 
 @dataclass(frozen=True)
+class Copies(Evaluation):
+    """Finds the original of each augmented test image among originals and training images.
+
+    Attributes:
+      most: test images that are copied.
+      distractors: training images among the references.
+    """
+
+    most: int = 1000
+    distractors: int = 5000
+
+    about: ClassVar[str] = "copy detection: recall@1 and micro-AP of augmented copies"
+    source: ClassVar[str] = "Douze et al. 2021, with the run's own augmentation"
+
+    def measure(self, subject: Subject, row: str) -> Measured | None:
+        if subject.rows[row].program is None:
+            return None
+        copies = subject.views(row, "test", examples=self.most, draws=1, seed=self.seed)[:, 0]
+        originals = subject.labelled(row, "test").features[: len(copies)]
+        others = subject.labelled(row, "train").features[: self.distractors]
+        found = copy_detection(originals, copies, others)
+        return Measured({name: Score(value) for name, value in found.items()})
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"{self.distractors} training images at most stand among the references.",)
+
+
+@dataclass(frozen=True)
 class Clusters(Evaluation):
     """Clusters of the test split against its classes.
 
@@ -102,4 +130,9 @@ class Clusters(Evaluation):
         return Measured(scores, {"agglomerative": found.agglomerative})
 
 
-PROTOCOLS = {"knn": KNN(), "retrieval": Retrieval(), "clusters": Clusters()}
+PROTOCOLS = {
+    "knn": KNN(),
+    "retrieval": Retrieval(),
+    "copies": Copies(),
+    "clusters": Clusters(),
+}

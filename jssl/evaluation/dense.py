@@ -1,0 +1,293 @@
+"""What patch tokens are worth: segmentation with and without training, and correspondence."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from jssl.errors import UserError
+from jssl.evaluation.arrays import finite
+from jssl.evaluation.clustering import contingency, kmeans
+from jssl.evaluation.ridge import RidgePath
+
+
+def mean_iou(predicted: np.ndarray, truth: np.ndarray, classes: int) -> float:
+    """Intersection over union of each class over all places, averaged over the classes present.
+
+    Args:
+      predicted: class numbers, any shape.
+      truth: the same shape.
+      classes: their number.
+
+    Returns:
+      In [0, 1].
+    """
+    scores = []
+    for c in range(classes):
+        union = np.sum((predicted == c) | (truth == c))
+        if union:
+            scores.append(np.sum((predicted == c) & (truth == c)) / union)
+    return float(np.mean(scores))
+
+
+def linear_segmentation(
+    train: tuple[np.ndarray, np.ndarray],
+    validation: tuple[np.ndarray, np.ndarray],
+    test: tuple[np.ndarray, np.ndarray],
+    *,
+    penalties: tuple[float, ...] = (1.0, 1e2, 1e4),
+) -> dict[str, float]:
+    """A linear head that classifies every token, by ridge regression, one fit for all places.
+
+    Args:
+      train: tokens float [N, T, D] and the class of each place int [N, T].
+      validation: the same; it chooses the penalty.
+      test: the same.
+      penalties: to choose from.
+
+    Returns:
+      "miou" on test, "validation" and the chosen "penalty".
+
+    Raises:
+      UserError: unfit arrays, or a single class.
+    """
+    parts = [checked(*part) for part in (train, validation, test)]
+    classes = int(max(masks.max() for _, masks in parts)) + 1
+    x, y = parts[0][0].reshape(-1, parts[0][0].shape[2]), parts[0][1].ravel()
+    if len(np.unique(y)) < 2:
+        raise UserError("all places of the training split have one class: nothing to segment")
+    scale = x.std(axis=0) + 1e-6
+    solver = RidgePath.fit(x / scale, 2.0 * np.eye(classes)[y] - 1.0)
+
+    def score(penalty: float, part: tuple[np.ndarray, np.ndarray]) -> float:
+        weights, offset = solver.solve(penalty)
+        return mean_iou(((part[0] / scale) @ weights + offset).argmax(axis=-1), part[1], classes)
+
+    best = max(sorted(penalties, reverse=True), key=lambda penalty: score(penalty, parts[1]))
+    return {
+        "miou": score(best, parts[2]),
+        "validation": score(best, parts[1]),
+        "penalty": float(best),
+    }
+
+
+def cluster_segmentation(
+    tokens: np.ndarray, masks: np.ndarray, *, clusters: int | None = None, seed: int = 0
+) -> float:
+    """k-means over the tokens of all images; each cluster takes the class it holds most of.
+
+    Args:
+      tokens: float [N, T, D].
+      masks: int [N, T], used for naming the clusters and for the score.
+      clusters: their number; None for the number of classes.
+      seed: of k-means.
+
+    Returns:
+      The mean IoU.
+    """
+    tokens, masks = checked(tokens, masks)
+    classes = int(masks.max()) + 1
+    flat = tokens.reshape(-1, tokens.shape[2])
+    found = kmeans(flat, clusters or classes, seed=seed).labels
+    present, numbers = np.unique(found, return_inverse=True)
+    values = np.unique(masks)
+    names = values[contingency(numbers, masks.ravel()).argmax(axis=1)]
+    assert len(names) == len(present)
+    return mean_iou(names[numbers].reshape(masks.shape), masks, classes)
+
+
+def component_segmentation(tokens: np.ndarray, masks: np.ndarray) -> float:
+    """Foreground by the sign of the first principal component over all images.
+
+    Oquab et al. 2024, "DINOv2", section 7.5, where the sign is chosen by eye; here the better of
+    the two is taken.
+
+    Args:
+      tokens: float [N, T, D].
+      masks: int [N, T], 0 for ground and 1 for figure.
+
+    Returns:
+      The mean IoU of figure and ground.
+    """
+    tokens, masks = checked(tokens, masks)
+    flat = tokens.reshape(-1, tokens.shape[2]).astype(np.float64)
+    flat = flat - flat.mean(axis=0)
+    _, vectors = np.linalg.eigh(flat.T @ flat)
+    positive = (flat @ vectors[:, -1] > 0).astype(int).reshape(masks.shape)
+    return max(mean_iou(side, masks, 2) for side in (positive, 1 - positive))
+
+
+def prompt_segmentation(
+    tokens: np.ndarray, masks: np.ndarray, *, thresholds: tuple[float, ...] = (), seed: int = 0
+) -> dict[float, float]:
+    """Everything that is like one patch of the figure, by cosine, for each threshold.
+
+    Wu et al. 2024, "Masked Momentum Contrastive Learning for Zero-shot Semantic Understanding".
+    Similarities of an image are scaled to [0, 1] before the threshold is applied.
+
+    Args:
+      tokens: float [N, T, D].
+      masks: int [N, T], 0 for ground and 1 for figure; images without figure are left out.
+      thresholds: in (0, 1); none for 0.1 to 0.9.
+      seed: of the choice of the prompt among the figure's patches.
+
+    Returns:
+      Threshold -> mean IoU of the figure over images.
+
+    Raises:
+      UserError: no image shows a figure.
+    """
+    tokens, masks = checked(tokens, masks)
+    shown = np.flatnonzero((masks == 1).any(axis=1))
+    if not len(shown):
+        raise UserError("no image shows a figure, so there is nothing to prompt with")
+    rng = np.random.default_rng(seed)
+    unit = tokens / np.maximum(np.linalg.norm(tokens, axis=2, keepdims=True), 1e-12)
+    found: dict[float, list[float]] = {
+        t: [] for t in thresholds or tuple(round(0.1 * k, 1) for k in range(1, 10))
+    }
+    for i in shown:
+        prompt = rng.choice(np.flatnonzero(masks[i] == 1))
+        likeness = unit[i] @ unit[i, prompt]
+        low, high = likeness.min(), likeness.max()
+        likeness = (likeness - low) / max(high - low, 1e-12)
+        for threshold, scores in found.items():
+            chosen = likeness > threshold
+            union = np.sum(chosen | (masks[i] == 1))
+            scores.append(np.sum(chosen & (masks[i] == 1)) / union)
+    return {threshold: float(np.mean(scores)) for threshold, scores in found.items()}
+
+
+def propagate_labels(
+    tokens: np.ndarray,
+    first: np.ndarray,
+    *,
+    grid: tuple[int, int],
+    context: int = 7,
+    neighbours: int = 5,
+    radius: int = 12,
+    temperature: float = 0.1,
+) -> np.ndarray:
+    """Carries the labels of the first frame through a video, by the likeness of tokens.
+
+    A place takes the labels of its most similar places in the first frame and the last `context`
+    ones, no further away than `radius`, weighted by exp(cosine / temperature). The DAVIS protocol
+    of Caron et al. 2021, "DINO" (appendix A.1, after Jabri et al. 2020).
+
+    Args:
+      tokens: float [F, T, D] of F frames.
+      first: int [T], class of each place of the first frame.
+      grid: rows and columns, with rows * columns = T.
+      context: earlier frames looked at besides the first.
+      neighbours: that vote.
+      radius: in places, in each direction.
+      temperature: of the weights.
+
+    Returns:
+      int [F, T].
+
+    Raises:
+      UserError: shapes that do not fit together.
+    """
+    frames, count, _ = tokens.shape
+    if grid[0] * grid[1] != count or np.shape(first) != (count,):
+        raise UserError(
+            f"{count} tokens and {np.size(first)} labels do not fill a grid of {grid[0]} x "
+            f"{grid[1]}"
+        )
+    finite(tokens.reshape(frames, -1), "the video")
+    unit = tokens / np.maximum(np.linalg.norm(tokens, axis=2, keepdims=True), 1e-12)
+    rows, columns = np.divmod(np.arange(count), grid[1])
+    near = (np.abs(rows[:, None] - rows) <= radius) & (np.abs(columns[:, None] - columns) <= radius)
+    soft = [np.eye(int(first.max()) + 1)[first]]
+    for frame in range(1, frames):
+        looked = [0, *range(max(1, frame - context), frame)]
+        likeness = np.concatenate(
+            [np.where(near, unit[frame] @ unit[other].T, -np.inf) for other in looked], axis=1
+        )
+        labels = np.concatenate([soft[other] for other in looked])
+        kept = min(neighbours, likeness.shape[1])
+        best = np.argpartition(-likeness, kept - 1, axis=1)[:, :kept]
+        values = np.take_along_axis(likeness, best, axis=1)
+        weights = np.exp((values - values.max(axis=1, keepdims=True)) / temperature)
+        votes = np.einsum("tk,tkc->tc", weights, labels[best])
+        soft.append(votes / votes.sum(axis=1, keepdims=True))
+    return np.stack([part.argmax(axis=1) for part in soft])
+
+
+def correspondence(
+    a: np.ndarray, b: np.ndarray, match: np.ndarray, *, grid: tuple[int, int], reach: int = 0
+) -> float:
+    """How often the most similar token of the other image is the one that shows the same place.
+
+    Args:
+      a: tokens float [N, T, D] of N images.
+      b: tokens of the same images, transformed.
+      match: int [T], the place in b of each place in a; -1 where there is none.
+      grid: rows and columns.
+      reach: places by which an answer may be off, in each direction.
+
+    Returns:
+      Share of right answers.
+
+    Raises:
+      UserError: no place has a match.
+    """
+    shown = np.flatnonzero(match >= 0)
+    if not len(shown):
+        raise UserError("no place of the one image is seen in the other")
+    unit_a, unit_b = (
+        x / np.maximum(np.linalg.norm(x, axis=2, keepdims=True), 1e-12) for x in (a, b)
+    )
+    answers = np.stack(
+        [(p[shown] @ q.T).argmax(axis=1) for p, q in zip(unit_a, unit_b, strict=True)]
+    )
+    found, wanted = np.divmod(answers, grid[1]), np.divmod(match[shown], grid[1])
+    right = [np.abs(f - w) <= reach for f, w in zip(found, wanted, strict=True)]
+    return float((right[0] & right[1]).mean())
+
+
+def r_squared(
+    train: tuple[np.ndarray, np.ndarray],
+    test: tuple[np.ndarray, np.ndarray],
+    *,
+    penalty: float = 1.0,
+) -> np.ndarray:
+    """How much of each target's variance a linear map of the features explains.
+
+    Used on pairs of views it is the equivariance measure of Garrido et al. 2023, "Self-supervised
+    learning of Split Invariant Equivariant representations".
+
+    Args:
+      train: features float [N, D] and targets float [N, K].
+      test: the same.
+      penalty: of the ridge regression, on standardised features.
+
+    Returns:
+      float64 [K]; 1 is perfect, 0 is no better than the mean of the test targets.
+
+    Raises:
+      UserError: a target that does not vary, or unfit arrays.
+    """
+    x, held = (finite(part[0], "the feature matrix") for part in (train, test))
+    mean, scale = x.mean(axis=0), x.std(axis=0) + 1e-6
+    weights, offset = RidgePath.fit((x - mean) / scale, np.asarray(train[1], np.float64)).solve(
+        penalty
+    )
+    truth = np.asarray(test[1], np.float64)
+    spread = np.square(truth - truth.mean(axis=0)).sum(axis=0)
+    if (spread == 0).any():
+        raise UserError("R^2 needs targets that vary on the test split")
+    error = np.square(truth - ((held - mean) / scale @ weights + offset)).sum(axis=0)
+    return 1.0 - error / spread
+
+
+def checked(tokens: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Tokens float [N, T, D] and masks int [N, T] that fit together and are finite."""
+    tokens, masks = np.asarray(tokens), np.asarray(masks)
+    if tokens.ndim != 3 or masks.shape != tokens.shape[:2]:
+        raise UserError(
+            f"segmentation needs tokens [N, T, D] and a class for each place [N, T], not "
+            f"{list(tokens.shape)} and {list(masks.shape)}"
+        )
+    finite(tokens.reshape(len(tokens), -1), "the tokens")
+    return tokens, masks.astype(np.int64)

@@ -1,0 +1,263 @@
+"""Fine-tuning as evaluation: the recipe of MAE, on an experiment's own data and encoder."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jssl.augmentations.batchwise import cutmix, mixup
+from jssl.augmentations.compose import Views, field
+from jssl.clock import Clock
+from jssl.errors import UserError
+from jssl.evaluation.subject import first_view
+from jssl.experiment import Experiment
+from jssl.methods.base import Memory, Metrics, Outputs, Tree
+from jssl.methods.semisupervised.finetune import FineTune
+from jssl.objectives.classification import accuracy, soft_cross_entropy
+from jssl.optim import Optimizer
+from jssl.state import paths
+
+_BLOCK = re.compile(r"(?:^|/)(?:block(\d+)|stage(\d+)_block(\d+))(?:/|$)")
+_FIRST = re.compile(r"(?:^|/)(patch_embedding|position_\w+|class_token|register_tokens|stem_\w+)")
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """A fine-tuning recipe; the defaults are MAE's for ViT-B (He et al. 2022, table 9).
+
+    Without their RandAugment: the view is the first of the experiment's own.
+
+    Attributes:
+      epochs: passes over the labelled split.
+      learning_rate: base rate of AdamW at a batch of 256.
+      batch_size: at most half of the training split.
+      weight_decay: of matrices.
+      warmup_epochs: of the learning rate.
+      layer_decay: factor on the learning rate from each layer to the one below.
+      last_blocks: how many blocks are trained besides the head; None for everything, 0 for a linear
+        probe with augmentation.
+      drop_path: stochastic depth, where the encoder has it.
+      smoothing: of the labels.
+      mixup: alpha; 0 for none.
+      cutmix: alpha; 0 for none. Each batch gets one of the two, by a fair coin, where both are on.
+      mask: share of the patches hidden from a second branch that learns from the first; 0 for none
+        ("Masking meets Supervision: A Strong Learning Alliance", MaskSub).
+    """
+
+    epochs: float = 100
+    learning_rate: float = 5e-4
+    batch_size: int = 1024
+    weight_decay: float = 0.05
+    warmup_epochs: float = 5
+    layer_decay: float = 0.75
+    last_blocks: int | None = None
+    drop_path: float = 0.1
+    smoothing: float = 0.1
+    mixup: float = 0.8
+    cutmix: float = 1.0
+    mask: float = 0.0
+
+
+@dataclass(frozen=True)
+class SoftLabels:
+    """Labels as distributions, mixed with the images: a batch operation of `Views`.
+
+    Attributes:
+      classes: number of classes.
+      smoothing: share of each label that is spread evenly.
+      mixup: alpha; 0 for none.
+      cutmix: alpha; 0 for none.
+    """
+
+    classes: int
+    smoothing: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+
+    def __call__(self, key: jax.Array, views: dict[str, jax.Array]) -> dict[str, jax.Array]:
+        """Views with `target` float32 [B, classes] added and `image` mixed."""
+        which, inner = jax.random.split(key)
+        hard = jax.nn.one_hot(views["label"], self.classes)
+        soft = hard * (1 - self.smoothing) + self.smoothing / self.classes
+        mixed = []
+        for mix, alpha in ((mixup, self.mixup), (cutmix, self.cutmix)):
+            if alpha:
+                made = mix(inner, views, names=("image",), alpha=alpha)
+                facts = made[mix.__name__]
+                share = facts["share"][:, None]
+                target = soft * share + soft[facts["partner"]] * (1 - share)
+                mixed.append((made["image"], target))
+        image, target = mixed[0] if mixed else (views["image"], soft)
+        if len(mixed) == 2:
+            coin = jax.random.bernoulli(which)
+            image, target = (jnp.where(coin, a, b) for a, b in zip(*mixed, strict=True))
+        return views | {"image": image, "target": target}
+
+
+@dataclass(frozen=True)
+class Tuned(FineTune):
+    """Fine-tuning with layer-wise learning rates, frozen layers and a masked branch.
+
+    Attributes:
+      decay: see `Tuning.layer_decay`.
+      last_blocks: see `Tuning`.
+      mask: see `Tuning`.
+    """
+
+    decay: float = 1.0
+    last_blocks: int | None = None
+    mask: float = 0.0
+
+    paper: ClassVar[str] = "Masked Autoencoders Are Scalable Vision Learners"
+
+    def forward(
+        self,
+        net: object,
+        params: Tree,
+        stats: Tree,
+        memory: Memory,
+        views: dict[str, jax.Array],
+        *,
+        rng: jax.Array,
+        clock: Clock,
+    ) -> tuple[Outputs, Tree]:
+        """`logits` [B, K], `target` [B, K] and, with a mask, `hidden` [B, K]."""
+        outputs, changed = super().forward(net, params, stats, memory, views, rng=rng, clock=clock)
+        outputs = {"logits": outputs["logits"], "target": views["target"]}
+        if self.mask:
+            key, dropout = jax.random.split(jax.random.fold_in(rng, 1))
+            image = views["image"]
+            count = net.encoder.num_tokens(image.shape[1:3])
+            kept = max(1, round(count * (1 - self.mask)))
+            order = jnp.argsort(jax.random.uniform(key, (len(image), count)), axis=1)
+
+            def branch(module: object, x: jax.Array) -> jax.Array:
+                features = module.encoder(x, keep=order[:, :kept], train=True)
+                return module.projector(features.pooled, train=True)
+
+            outputs["hidden"], _ = net.apply(
+                {"params": params, **stats},
+                image,
+                method=branch,
+                rngs={"dropout": dropout},
+                mutable=list(stats),
+            )
+        return outputs, changed
+
+    def objective(
+        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
+    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+        """Cross-entropy with soft labels; with a mask, the mean of it and of the branch's."""
+        logits, target = outputs["logits"], outputs["target"]
+        loss = jnp.mean(soft_cross_entropy(logits, target))
+        if self.mask:
+            taught = jax.nn.softmax(jax.lax.stop_gradient(logits.astype(jnp.float32)))
+            loss = (loss + jnp.mean(soft_cross_entropy(outputs["hidden"], taught))) / 2
+        right = jnp.mean(accuracy(logits, jnp.argmax(target, axis=1)))
+        return loss, (memory, {"accuracy": right})
+
+    def scale_updates(self, updates: Tree, *, clock: Clock) -> Tree:
+        """Each layer's update times its factor."""
+        factors = layer_factors(updates, self.decay, self.last_blocks)
+        return jax.tree.map(lambda update, factor: update * factor, updates, factors)
+
+
+def layer_factors(tree: Tree, decay: float, last_blocks: int | None = None) -> Tree:
+    """The factor on the learning rate of every parameter.
+
+    With B blocks the head and the final norm are layer B + 1, block i is layer i + 1, embeddings
+    and stem are layer 0, and layer l gets decay ** (B + 1 - l) (Clark et al. 2020, "ELECTRA"; Bao
+    et al. 2022, "BEiT").
+
+    Args:
+      tree: parameters or updates of a net with an encoder.
+      decay: the factor from each layer to the one below.
+      last_blocks: how many blocks are trained besides the head; None for all layers.
+
+    Returns:
+      A tree of the same structure: a float, or float32 [B, 1, ...] where blocks are stacked.
+
+    Raises:
+      UserError: more blocks are to be trained than there are.
+    """
+    flat = paths(tree)
+    numbers = sorted({key for path in flat if (key := _block(path)) is not None})
+    stacked = [len(leaf) for path, leaf in flat.items() if "/blocks/" in f"/{path}/"]
+    blocks = stacked[0] if stacked else len(numbers)
+    if last_blocks is not None and last_blocks > blocks:
+        raise UserError(
+            f"the encoder has {blocks} blocks, of which {last_blocks} cannot be trained"
+        )
+
+    def factor(layer: np.ndarray | int) -> np.ndarray:
+        layer = np.asarray(layer)
+        value = decay ** (blocks + 1 - layer.astype(np.float64))
+        if last_blocks is not None:
+            value = np.where(layer > blocks - last_blocks, value, 0.0)
+        return value.astype(np.float32)
+
+    def one(path: tuple, leaf: jax.Array) -> np.ndarray:
+        name = "/".join(str(getattr(key, "key", key)) for key in path)
+        if "/blocks/" in f"/{name}/":
+            return factor(np.arange(1, blocks + 1)).reshape(-1, *[1] * (leaf.ndim - 1))
+        key = _block(name)
+        if key is not None:
+            return factor(numbers.index(key) + 1)
+        return factor(0 if _FIRST.search(name) else blocks + 1)
+
+    return jax.tree_util.tree_map_with_path(one, tree)
+
+
+def _block(path: str) -> tuple[int, ...] | None:
+    found = _BLOCK.search(path)
+    return tuple(int(n) for n in found.groups() if n is not None) if found else None
+
+
+def tuned(experiment: Experiment, classes: int, train: int, settings: Tuning) -> Experiment:
+    """The fine-tuning experiment of a self-supervised one.
+
+    Args:
+      experiment: whose encoder, data, first view and preprocessing are kept.
+      classes: number of classes.
+      train: number of training examples.
+      settings: the recipe.
+
+    Returns:
+      The experiment.
+
+    Raises:
+      UserError: a masked branch for an encoder without tokens to drop, or no whole view.
+    """
+    encoder = experiment.encoder
+    if hasattr(encoder, "drop_path") and settings.drop_path:
+        encoder = encoder.clone(drop_path=settings.drop_path)
+    if settings.mask and not hasattr(encoder, "num_tokens"):
+        raise UserError(f"{type(encoder).__name__} has no tokens to hide: set mask=0")
+    soft = SoftLabels(classes, settings.smoothing, settings.mixup, settings.cutmix)
+    return dataclasses.replace(
+        experiment,
+        encoder=encoder,
+        method=Tuned(
+            classes=classes,
+            hidden=(),
+            decay=settings.layer_decay,
+            last_blocks=settings.last_blocks,
+            mask=settings.mask,
+        ),
+        views=Views(image=first_view(experiment.views), label=field("label"), batch=(soft,)),
+        optimizer=Optimizer(
+            "adamw",
+            learning_rate=settings.learning_rate,
+            warmup_epochs=settings.warmup_epochs,
+            weight_decay=settings.weight_decay,
+        ),
+        batch_size=max(1, min(settings.batch_size, train // 2)),
+        epochs=settings.epochs,
+        expected=(),
+    )

@@ -1,0 +1,227 @@
+"""Dense protocols: figure and ground by tokens, correspondence, and factors of variation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jssl.augmentations.warp import apply_warp
+from jssl.data.silhouettes import distance
+from jssl.data.source import ArraySource, SubsetSource, read_all
+from jssl.errors import UserError
+from jssl.evaluation import dense
+from jssl.evaluation.protocols.tokens import tokens
+from jssl.evaluation.record import Evaluation, Measured, Score
+from jssl.evaluation.ridge import ridge_probe
+from jssl.evaluation.subject import PARTS, Subject
+
+FACTORS = ("factor/shape", "factor/x", "factor/y", "factor/scale", "factor/rotation")
+
+
+def figure_masks(batch: dict[str, np.ndarray], rows: int, columns: int) -> np.ndarray:
+    """Which places of procedural shapes show the figure, from the known factors.
+
+    Args:
+      batch: examples of `jssl.data.Shapes`.
+      rows: of places.
+      columns: of places.
+
+    Returns:
+      int [N, rows * columns]: 1 where the centre of a place lies in the silhouette.
+
+    Raises:
+      UserError: the examples are no procedural shapes.
+    """
+    if not set(FACTORS) <= batch.keys():
+        raise UserError(
+            "figure and ground are known of procedural shapes alone: evaluate a run on "
+            "jssl.data.Shapes, or add --on image/simclr_shapes"
+        )
+    shape, x, y, scale, rotation = (batch[name] for name in FACTORS)
+    down, across = np.meshgrid(
+        (np.arange(rows) + 0.5) * 2 / rows - 1,
+        (np.arange(columns) + 0.5) * 2 / columns - 1,
+        indexing="ij",
+    )
+    across = across.astype(np.float32) - x[:, None, None]
+    down = down.astype(np.float32) - y[:, None, None]
+    cos = (np.cos(rotation) / scale)[:, None, None]
+    sin = (np.sin(rotation) / scale)[:, None, None]
+    inside = distance(shape, cos * across + sin * down, cos * down - sin * across) < 0
+    return inside.reshape(len(shape), -1).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Segmentation(Evaluation):
+    """Figure and ground of procedural shapes, read from tokens, and correspondence under a flip.
+
+    Attributes:
+      most: images of each split.
+    """
+
+    most: int = 1000
+
+    about: ClassVar[str] = "tokens: linear, k-means, PCA and prompted segmentation, correspondence"
+    source: ClassVar[str] = "Oquab et al. 2024; Wu et al. 2024"
+
+    def measure(self, subject: Subject, row: str) -> Measured | None:
+        if subject.rows[row].program is None:
+            return None
+        parts = []
+        for part in PARTS:
+            source = subject.source(part)
+            source = SubsetSource(source, np.arange(min(self.most, len(source))))
+            arrays, _ = subject.arrays(row, source, tokens)
+            if "tokens" not in arrays:
+                return None
+            found, batch = arrays["tokens"], read_all(source)
+            side = round(found.shape[1] ** 0.5)
+            if side * side != found.shape[1]:
+                raise UserError(f"{found.shape[1]} tokens do not form a square grid")
+            parts.append((found, figure_masks(batch, side, side)))
+        test, masks = parts[2]
+        prompted = dense.prompt_segmentation(*parts[1], seed=self.seed)
+        threshold = max(prompted, key=prompted.get)
+        field = subject.program.experiment.preprocess.field
+        flipped, _ = subject.arrays(row, _flipped(batch, field), tokens)
+        match = np.arange(side * side).reshape(side, side)[:, ::-1].ravel()
+        grid = (side, side)
+        scores = {
+            "linear mIoU": dense.linear_segmentation(*parts)["miou"],
+            "k-means mIoU": dense.cluster_segmentation(test, masks, seed=self.seed),
+            "PCA mIoU": dense.component_segmentation(test, masks),
+            "prompted IoU": dense.prompt_segmentation(
+                test, masks, thresholds=(threshold,), seed=self.seed
+            )[threshold],
+            "correspondence": dense.correspondence(test, flipped["tokens"], match, grid=grid),
+        }
+        return Measured(
+            {name: Score(value) for name, value in scores.items()},
+            {"threshold": threshold, "grid": list(grid), "figure": float(masks.mean())},
+        )
+
+    def notes(self) -> tuple[str, ...]:
+        return (
+            "Figure and ground at the centre of each place. The prompt's threshold is chosen on "
+            "validation; correspondence: the most similar place of the mirrored image is the "
+            "mirrored place.",
+        )
+
+
+@dataclass(frozen=True)
+class Factors(Evaluation):
+    """Which factors of variation a linear map reads from pooled features.
+
+    Attributes:
+      most: training examples.
+    """
+
+    most: int = 10000
+
+    about: ClassVar[str] = "known factors: R^2 of those that are numbers, accuracy of the others"
+
+    def measure(self, subject: Subject, row: str) -> Measured:
+        features = subject.features(row)
+        known = {}
+        for part in PARTS:
+            batch = read_all(subject.source(part))
+            known[part] = {
+                k: v for k, v in batch.items() if k.startswith("factor/") and v.ndim == 1
+            }
+        if not known["train"]:
+            raise UserError(f"no factors of variation are known of {subject.splits.name}")
+        scores = {}
+        for name, values in known["train"].items():
+            targets = [known[part][name] for part in PARTS]
+            title = name.removeprefix("factor/")
+            if np.issubdtype(values.dtype, np.integer):
+                pairs = [(f.features, t) for f, t in zip(features, targets, strict=True)]
+                found = ridge_probe(
+                    (pairs[0][0][: self.most], pairs[0][1][: self.most]), *pairs[1:]
+                )
+                scores[title] = Score(found.top1)
+                continue
+            train = features.train.features[: self.most], targets[0][: self.most, None]
+            value = dense.r_squared(train, (features.test.features, targets[2][:, None]))[0]
+            scores[f"{title} R^2"] = Score(float(value), percent=False)
+        return Measured(scores)
+
+
+@dataclass(frozen=True)
+class Equivariance(Evaluation):
+    """Whether the transformation between two views can be read from their features.
+
+    Attributes:
+      most: images of train and of test.
+      degrees: largest rotation.
+      shift: largest translation, share of the side.
+    """
+
+    most: int = 2000
+    degrees: float = 60.0
+    shift: float = 0.2
+
+    about: ClassVar[str] = "R^2 of rotation and translation from the features of two views"
+    source: ClassVar[str] = "Garrido et al. 2023, SIE"
+
+    def measure(self, subject: Subject, row: str) -> Measured:
+        field = subject.program.experiment.preprocess.field
+        parts = []
+        for number, part in enumerate(("train", "test")):
+            source = subject.source(part)
+            images = source[np.arange(min(self.most, len(source)))][field]
+            rng = np.random.default_rng([self.seed, number])
+            drawn = rng.uniform(-1, 1, (len(images), 3)).astype(np.float32)
+            moved = np.asarray(_moved(images, drawn, self.degrees, self.shift))
+            pair = [subject.images(row, x) for x in (images, moved)]
+            angle = np.deg2rad(self.degrees) * drawn[:, 0]
+            targets = np.stack([np.sin(angle), drawn[:, 1], drawn[:, 2]], axis=1)
+            parts.append((np.concatenate(pair, axis=1), targets))
+        found = dense.r_squared(*parts)
+        names = ("rotation", "shift across", "shift down")
+        return Measured(
+            {n: Score(float(v), percent=False) for n, v in zip(names, found, strict=True)}
+        )
+
+    def notes(self) -> tuple[str, ...]:
+        return (
+            f"R^2 of a ridge regression on both features: rotations up to {self.degrees:g} degrees "
+            f"(its sine), shifts up to {self.shift:g} of the side; 0 for an invariant encoder.",
+        )
+
+
+@jax.jit
+def _moved(images: jax.Array, drawn: jax.Array, degrees: float, shift: float) -> jax.Array:
+    """Images [N, H, W, C] rotated and shifted by shares in [-1, 1] of the largest: uint8."""
+
+    def one(image: jax.Array, drawn: jax.Array) -> jax.Array:
+        height, width = image.shape[:2]
+        angle = jnp.deg2rad(degrees) * drawn[0]
+        cos, sin = jnp.cos(angle), jnp.sin(angle)
+        x, y = width / 2, height / 2
+        across, down = shift * width * drawn[1], shift * height * drawn[2]
+        warp = jnp.array(
+            [
+                [cos, -sin, x - cos * x + sin * y + across],
+                [sin, cos, y - sin * x - cos * y + down],
+                [0, 0, 1],
+            ]
+        )
+        return jnp.round(255 * apply_warp(image, warp)).astype(jnp.uint8)
+
+    return jax.vmap(one)(images, drawn)
+
+
+def _flipped(batch: dict[str, np.ndarray], field: str) -> ArraySource:
+    return ArraySource({field: batch[field][:, :, ::-1]})
+
+
+PROTOCOLS = {
+    "segmentation": Segmentation(),
+    "factors": Factors(),
+    "equivariance": Equivariance(),
+}

@@ -1,0 +1,139 @@
+"""Where features fail: foreign inputs, groups, and where the error comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from jssl.data.source import read_all
+from jssl.errors import UserError, nearest
+from jssl.evaluation.detection import auroc, group_gaps, knn_score, mahalanobis_score
+from jssl.evaluation.knn import knn_predict
+from jssl.evaluation.linear import linear_probe
+from jssl.evaluation.record import Evaluation, Measured, Score
+from jssl.evaluation.risk import decompose_risk
+from jssl.evaluation.subject import Subject, pooled
+
+
+@dataclass(frozen=True)
+class Foreign(Evaluation):
+    """Tells the test split from the test split of another data set.
+
+    Attributes:
+      data: an experiment whose data is foreign; its images must fit the encoder.
+      k: neighbour whose distance is the score.
+      most: training examples in the bank.
+    """
+
+    data: str = "image/simclr_shapes"
+    k: int = 50
+    most: int = 20000
+
+    about: ClassVar[str] = "out-of-distribution AUROC by kNN and Mahalanobis distance"
+    source: ClassVar[str] = "Sun et al. 2022; Lee et al. 2018"
+
+    def measure(self, subject: Subject, row: str) -> Measured:
+        from jssl.experiment import load
+
+        other = load(self.data).data.load()
+        if other.name == subject.splits.name:
+            raise UserError(
+                f"{self.data} has the data that is evaluated ({other.name}), which is not foreign: "
+                "choose another with --set data=EXPERIMENT"
+            )
+        bank, labels = (part[: self.most] for part in subject.labelled(row, "train"))
+        known = subject.labelled(row, "test").features
+        foreign = subject.arrays(row, other.test, pooled)[0]["pooled"]
+        if foreign.shape[1] != known.shape[1]:
+            return None  # raw inputs of another size
+        scores = {
+            "kNN": [knn_score(bank, x, k=self.k) for x in (known, foreign)],
+            "Mahalanobis": [mahalanobis_score(bank, x, labels) for x in (known, foreign)],
+            "one Gaussian": [mahalanobis_score(bank, x) for x in (known, foreign)],
+        }
+        return Measured({name: Score(auroc(*pair)) for name, pair in scores.items()})
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"AUROC against the test split of {self.data}; 50 is chance.",)
+
+
+@dataclass(frozen=True)
+class Groups(Evaluation):
+    """How kNN's accuracy differs between groups of the test split.
+
+    Attributes:
+      factor: key of an example that names its group; a float is cut into `bins` of equal size.
+      bins: for factors that are floats.
+      k: of kNN.
+    """
+
+    factor: str = "label"
+    bins: int = 5
+    k: int = 20
+
+    about: ClassVar[str] = "kNN accuracy by group: worst, best and gap"
+
+    def measure(self, subject: Subject, row: str) -> Measured:
+        train, _, test = subject.features(row)
+        batch = read_all(subject.splits.test)
+        if self.factor not in batch:
+            raise UserError(f"the data has no {self.factor!r}: {nearest(self.factor, batch)}")
+        groups = batch[self.factor]
+        if groups.ndim != 1:
+            raise UserError(f"{self.factor!r} is no number of each example, so it forms no groups")
+        if np.issubdtype(groups.dtype, np.floating):
+            edges = np.quantile(groups, np.linspace(0, 1, self.bins + 1)[1:-1])
+            groups = np.digitize(groups, edges)
+        predicted = knn_predict(*train, test.features, ks=(self.k,))[self.k]
+        found = group_gaps(predicted == test.labels, groups)
+        scores = {name: Score(found[name]) for name in ("worst", "best", "gap")}
+        return Measured(scores, {"groups": found["groups"]})
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"Groups by {self.factor}; weighted {self.k}-NN.",)
+
+
+@dataclass(frozen=True)
+class RiskParts(Evaluation):
+    """Where the linear probe's test error comes from.
+
+    Attributes:
+      held_out: share of each class that the probe does not see.
+    """
+
+    held_out: float = 0.1
+
+    about: ClassVar[str] = "risk decomposition of the linear probe; add --supervised"
+    source: ClassVar[str] = "Dubois et al. 2023"
+
+    def measure(self, subject: Subject, row: str) -> Measured | None:
+        if subject.rows[row].program is None or row == "supervised":
+            return None
+        probe = linear_probe(*subject.features(row), select_on=self.select_on)
+        train, _, test = subject.features(row)
+        # The supervised network's own training error, read through a probe on its features.
+        error, known = 0.0, "supervised" in subject.rows
+        if known:
+            own = subject.labelled("supervised", "train")
+            error = 1 - linear_probe(own, own, own, strengths=(probe.strength,)).top1
+        found = decompose_risk(
+            train,
+            test,
+            supervised_error=error,
+            strength=probe.strength,
+            held_out=self.held_out,
+            seed=self.seed,
+        )
+        scores = {k.replace("_", " "): Score(v) for k, v in found._asdict().items()}
+        return Measured(scores, {"C": probe.strength, "supervised row": known})
+
+    def notes(self) -> tuple[str, ...]:
+        return (
+            "Errors, adding up to the total. Approximation is the training error of a probe on the "
+            "supervised row's features, and taken as 0 without that row.",
+        )
+
+
+PROTOCOLS = {"foreign": Foreign(), "groups": Groups(), "risk": RiskParts()}

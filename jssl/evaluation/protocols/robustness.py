@@ -1,0 +1,119 @@
+"""Robustness: a probe on clean features, read on corrupted images."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jssl.data.source import SubsetSource
+from jssl.errors import UserError
+from jssl.evaluation.arrays import class_splits
+from jssl.evaluation.corruptions import CORRUPTIONS, SEVERITIES, corruption
+from jssl.evaluation.linear import linear_probe
+from jssl.evaluation.logistic import Scaler, fit_path
+from jssl.evaluation.record import Evaluation, Measured, Score
+from jssl.evaluation.subject import Subject
+
+
+@dataclass(frozen=True)
+class Corrupted(Evaluation):
+    """A logistic probe fitted on clean training features, tested under corruptions.
+
+    Attributes:
+      names: of corruptions; () for all fifteen.
+      severities: 1 to 5.
+      most: test images.
+    """
+
+    names: tuple[str, ...] = ()
+    severities: tuple[int, ...] = SEVERITIES
+    most: int = 1000
+
+    about: ClassVar[str] = "linear probe under 15 corruptions of 5 strengths"
+    source: ClassVar[str] = "Hendrycks and Dietterich 2019"
+
+    def measure(self, subject: Subject, row: str) -> Measured:
+        chosen = list(self.names or CORRUPTIONS)
+        for name in chosen:
+            corruption(name)
+        if not set(self.severities) <= set(SEVERITIES) or not self.severities:
+            raise UserError(f"severities go from 1 to 5, not {list(self.severities)}")
+        field = subject.program.experiment.preprocess.field
+        source = subject.splits.test
+        source = SubsetSource(source, np.arange(min(self.most, len(source))))
+        images = np.asarray(source[np.arange(len(source))][field])
+        if images.ndim != 4 or images.shape[-1] not in (1, 3):
+            raise UserError(f"corruptions are for images [N, H, W, C], not {list(images.shape)}")
+        train, validation, test = class_splits(*subject.features(row))
+        probe = linear_probe(train, validation, test, select_on=self.select_on)
+        scaler = Scaler.fit(train.features)
+        limits = {"max_iterations": 1000, "tolerance": 1e-4}
+        (fit,) = fit_path(scaler(train.features), train.labels, [probe.strength], **limits)
+        labels = test.labels[: len(images)]
+        found = {}
+        for name in chosen:
+            found[name] = {}
+            for severity in self.severities:
+                features = subject.images(row, damaged(name, images, severity, self.seed))
+                found[name][str(severity)] = fit.accuracy(scaler(features), labels)
+        means = {name: float(np.mean(list(each.values()))) for name, each in found.items()}
+        clean = fit.accuracy(scaler(test.features[: len(images)]), labels)
+        overall = float(np.mean(list(means.values())))
+        return Measured(
+            {
+                "clean": Score(clean),
+                "corrupted": Score(overall),
+                "lost": Score(clean - overall),
+                **{name.replace("_", " "): Score(mean) for name, mean in means.items()},
+            },
+            {"by severity": found, "C": probe.strength},
+        )
+
+    def notes(self) -> tuple[str, ...]:
+        return (
+            f"{self.most} test images at most; each corruption is the mean over severities "
+            f"{', '.join(map(str, self.severities))}. Frost, fog and glass differ from the "
+            "published code (see jssl/evaluation/corruptions).",
+        )
+
+
+def damaged(
+    name: str, images: np.ndarray, severity: int, seed: int, block: int = 256
+) -> np.ndarray:
+    """Corrupted images as a corrupted data set holds them.
+
+    Args:
+      name: of the corruption.
+      images: uint8 [N, H, W, C].
+      severity: 1 to 5.
+      seed: of the draws, which are the same for every representation.
+      block: images at a time.
+
+    Returns:
+      uint8 [N, H, W, C].
+    """
+    keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), severity), len(images))
+    short = -len(images) % block if len(images) > block else 0  # one shape, one compilation
+    keys = jnp.concatenate([keys, keys[:short]])
+    wide = np.concatenate([images, images[:short]])
+    size = min(block, len(wide))
+    parts = [
+        np.asarray(_corruptor(name)(keys[i : i + size], wide[i : i + size], severity))
+        for i in range(0, len(wide), size)
+    ]
+    return np.concatenate(parts)[: len(images)]
+
+
+@functools.cache
+def _corruptor(name: str) -> Callable[..., jax.Array]:
+    corrupt = jax.vmap(corruption(name), in_axes=(0, 0, None))
+    return jax.jit(lambda *given: jnp.round(255 * corrupt(*given)).astype(jnp.uint8))
+
+
+PROTOCOLS = {"corruptions": Corrupted()}

@@ -1,0 +1,59 @@
+"""Protocols that read patch tokens."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jssl.encoders.features import Features
+from jssl.evaluation.attentive import Attentive, attentive_probe
+from jssl.evaluation.protocol import binomial_interval
+from jssl.evaluation.record import Evaluation, Measured, Score
+from jssl.evaluation.subject import PARTS, Subject
+
+
+def tokens(features: Features) -> dict:
+    """The tokens, or nothing where the encoder has none."""
+    return {} if features.tokens is None else {"tokens": features.tokens}
+
+
+@dataclass(frozen=True)
+class AttentiveProbe(Evaluation):
+    """A learned query pools the tokens.
+
+    Attributes:
+      learning_rates: all at once, chosen on validation.
+      heads: of the attention.
+      epochs: passes over the training split.
+      most: examples of each split; tokens need memory.
+    """
+
+    learning_rates: tuple[float, ...] = (3e-4, 1e-3, 3e-3)
+    heads: int = 4
+    epochs: int = 20
+    most: int = 10000
+
+    about: ClassVar[str] = "attentive probe on cached tokens"
+    source: ClassVar[str] = "Chen et al. 2023, Context Autoencoder"
+
+    def measure(self, subject: Subject, row: str) -> Measured | None:
+        parts = []
+        for part in PARTS:
+            arrays, labels = subject.arrays(row, part, tokens, most=self.most)
+            if "tokens" not in arrays:
+                return None
+            parts.append((arrays["tokens"], labels))
+        names = {field.name for field in dataclasses.fields(Attentive)}
+        settings = Attentive(**{k: v for k, v in vars(self).items() if k in names})
+        found = attentive_probe(*parts, settings)
+        return Measured(
+            {
+                "attentive": Score(found.top1, binomial_interval(found.top1, len(parts[2][1]))),
+                "validation": Score(found.validation_top1),
+            },
+            {"learning_rate": found.learning_rate, "path": [list(pair) for pair in found.path]},
+        )
+
+
+PROTOCOLS = {"attentive": AttentiveProbe()}
