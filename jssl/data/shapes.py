@@ -15,7 +15,7 @@ import numpy as np
 from jssl.data.order import random_words
 from jssl.data.silhouettes import NAMES, distance
 from jssl.data.source import ArraySource, Batch, Splits
-from jssl.errors import UserError
+from jssl.errors import UserError, nearest
 
 TEXTURES = ("solid", "stripes", "checks", "dots")
 HUES = 8
@@ -38,6 +38,8 @@ class Shapes:
       test: number of test images.
       size: height and width in pixels.
       seed: of the whole set, unrelated to the run's seed.
+      textures: names out of `TEXTURES` that figures are painted with, drawn alike. A method that
+        keeps whatever two views share most easily keeps the texture; ("solid",) leaves it none.
     """
 
     train: int = 8192
@@ -45,6 +47,7 @@ class Shapes:
     test: int = 2048
     size: int = 32
     seed: int = 0
+    textures: tuple[str, ...] = TEXTURES
 
     def smoke(self) -> Shapes:
         """A copy with a few images, for tests."""
@@ -61,7 +64,8 @@ class Shapes:
           gradient, 0..1), all float32.
 
         Raises:
-          UserError: when a split is empty or images are smaller than 16 pixels.
+          UserError: when a split is empty, images are smaller than 16 pixels or a texture is
+            unknown.
         """
         counts = {"train": self.train, "validation": self.validation, "test": self.test}
         for part, count in counts.items():
@@ -69,20 +73,28 @@ class Shapes:
                 raise UserError(f"shapes needs at least one {part} image, not {count}")
         if self.size < 16:
             raise UserError(f"shapes needs images of at least 16 pixels, not {self.size}")
-        parts = {part: _split(self.seed, part, n, self.size) for part, n in counts.items()}
+        for name in self.textures:
+            if name not in TEXTURES:
+                raise UserError(f"shapes has no texture {name!r}: {nearest(name, TEXTURES)}")
+        if not self.textures:
+            raise UserError(f"shapes needs at least one texture out of {', '.join(TEXTURES)}")
+        look = (self.size, tuple(self.textures))
+        parts = {part: _split(self.seed, part, n, *look) for part, n in counts.items()}
         return Splits(**parts, name="shapes", classes=NAMES)
 
 
 @functools.lru_cache(maxsize=6)
-def _split(seed: int, part: str, count: int, size: int) -> ArraySource:
+def _split(seed: int, part: str, count: int, size: int, textures: tuple[str, ...]) -> ArraySource:
     chunks = [
-        render(seed, _OFFSETS[part] + start, min(256, count - start), size)
+        render(seed, _OFFSETS[part] + start, min(256, count - start), size, textures)
         for start in range(0, count, 256)  # small chunks stay in the processor's cache
     ]
     return ArraySource({key: np.concatenate([c[key] for c in chunks]) for key in chunks[0]})
 
 
-def render(seed: int, start: int, count: int, size: int = 32) -> Batch:
+def render(
+    seed: int, start: int, count: int, size: int = 32, textures: tuple[str, ...] = TEXTURES
+) -> Batch:
     """Draws consecutive examples.
 
     Args:
@@ -90,6 +102,7 @@ def render(seed: int, start: int, count: int, size: int = 32) -> Batch:
       start: global index of the first example; the class of example i is i modulo 10.
       count: number of examples N.
       size: height and width in pixels.
+      textures: those that are drawn from.
 
     Returns:
       The batch that ``Shapes.load`` describes, with leading dimension N.
@@ -99,7 +112,8 @@ def render(seed: int, start: int, count: int, size: int = 32) -> Batch:
     colour = (u[0] * HUES).astype(np.int32)
     # The ground takes one of the other hues, so that hue alone never hides the shape.
     background = ((colour + 1 + (u[1] * (HUES - 1)).astype(np.int32)) % HUES).astype(np.int32)
-    texture = (u[2] * len(TEXTURES)).astype(np.int32)
+    drawn = (u[2] * len(textures)).astype(np.int32)
+    texture = np.asarray([TEXTURES.index(name) for name in textures], np.int32)[drawn]
     scale = 0.42 + 0.22 * u[3]
     reach = 1.0 - scale
     x, y = (2 * u[4] - 1) * reach, (2 * u[5] - 1) * reach

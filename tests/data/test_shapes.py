@@ -139,3 +139,23 @@ def test_other_sizes_and_speed():
     for spec, words in ((Shapes(train=0), "not 0"), (Shapes(size=8), "16 pixels, not 8")):
         with pytest.raises(UserError, match=words):
             spec.load()
+
+
+def test_textures_can_be_chosen():
+    """Only the paint changes; figures whose texture is drawn again stay as they are."""
+    kinds = ("solid", "dots")
+    some = Shapes(train=64, validation=1, test=1, textures=kinds).load().train.arrays
+    full = Shapes(train=64, validation=1, test=1).load().train.arrays
+    assert set(some["factor/texture"]) == {TEXTURES.index(kind) for kind in kinds}
+    for name in ("label", "factor/x", "factor/rotation", "factor/colour"):
+        np.testing.assert_array_equal(some[name], full[name])
+    same = some["factor/texture"] == full["factor/texture"]
+    assert 0 < same.sum() < 64
+    for i in range(64):
+        assert np.array_equal(some["image"][i], full["image"][i]) == same[i]
+
+
+@pytest.mark.parametrize("textures, words", [(("solid", "dot"), "'dots'"), ((), "at least one")])
+def test_unknown_or_no_textures(textures, words):
+    with pytest.raises(UserError, match=words):
+        Shapes(textures=textures).load()
