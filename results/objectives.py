@@ -22,6 +22,7 @@ from types import CodeType
 import pytest
 
 import jssl.objectives
+from jssl import experiment
 from jssl.run import hardware, versions
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -98,9 +99,13 @@ def page(result: dict) -> str:
 
 
 def users(objective: str) -> list[str]:
-    """Names of the method files that mention an objective."""
-    files = sorted((ROOT / "jssl" / "methods").glob("*/*.py"))
-    return [path.stem for path in files if re.search(rf"\b{objective}\b", path.read_text())]
+    """Names of the methods whose file, or that of a class they inherit from, imports it."""
+    function = objectives()[objective]
+    return sorted(
+        name.split("/")[1]
+        for name, method in experiment.methods().items()
+        if any(getattr(inspect.getmodule(c), objective, None) is function for c in method.__mro__)
+    )
 
 
 def _names(code: CodeType) -> set[str]:
