@@ -156,6 +156,9 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep-last", type=_positive, default=2, metavar="N")
     parser.add_argument("--keep-every", type=_positive, metavar="STEPS")
     parser.add_argument("--probe-every", type=_natural, metavar="STEPS", help="0 for never")
+    parser.add_argument(
+        "--probes", nargs="+", default=["knn"], metavar="NAME", help="knn, centroid, rankme"
+    )
     parser.add_argument("--stop-at", type=_positive, metavar="STEP", help="stop there; resumable")
     parser.add_argument(
         "--on-collapse",

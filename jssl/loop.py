@@ -8,7 +8,7 @@ import math
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
 import jax
@@ -47,6 +47,7 @@ class Options:
       keep_last: newest checkpoints kept.
       keep_every: keep every checkpoint whose step is a multiple of this.
       probe_every: steps between probes on the validation split; None for five in a run, 0 for none.
+      probes: which (see `jssl.evaluation.online`).
       stop_at: stop after this step, as if interrupted; None for the end.
       on_collapse: "warn" says so where a run shows that it learns nothing, "stop" ends it, "off"
         does not look.
@@ -63,6 +64,7 @@ class Options:
     keep_last: int = 2
     keep_every: int | None = None
     probe_every: int | None = None
+    probes: Sequence[str] = ("knn",)
     stop_at: int | None = None
     on_collapse: str = "warn"
 
@@ -84,7 +86,7 @@ class Finished:
     complete: bool
 
 
-Probe = Callable[[Program, TrainState, Splits], dict[str, float]]
+Probe = Callable[[Program, TrainState, Splits], dict[str, jax.Array]]
 
 
 def prepare(run: Run, options: Options) -> tuple[Program, Splits]:
@@ -193,6 +195,7 @@ class _Loop:
     watch: Watch
     collapsed: str | None = None
     pending: deque = dataclasses.field(default_factory=deque)
+    probed: deque = dataclasses.field(default_factory=deque)
 
     def run(self, state: TrainState, step: int) -> TrainState:
         end = self.program.steps
@@ -206,7 +209,7 @@ class _Loop:
             probe_every = 0
         with _signals() as stop:
             if step == 0 and probe_every:  # where the encoder starts from
-                self.writer.write(0, self.probe(self.program, state, self.splits))
+                self.probed.append((0, self.probe(self.program, state, self.splits)))
             count, clock = 1, time.perf_counter()
             while step < end and not stop.agreed():
                 until = min(_next(step, save_every), _next(step, probe_every), end)
@@ -221,8 +224,7 @@ class _Loop:
                     self._drain()
                     self.checkpoints.save(state)
                 if probe_every and step == _next(step - 1, probe_every):
-                    self._drain()
-                    self.writer.write(step, self.probe(self.program, state, self.splits))
+                    self.probed.append((step, self.probe(self.program, state, self.splits)))
                 elapsed, clock = time.perf_counter() - clock, time.perf_counter()
                 # Grow or shrink the next call towards its intended length.
                 wanted = count * _CHUNK_SECONDS / max(elapsed, 1e-3)
@@ -245,10 +247,18 @@ class _Loop:
     def _drain(self) -> None:
         while self.pending:
             self._record()
+        self._write_probes()
+
+    def _write_probes(self, until: float = math.inf) -> None:
+        """Fetches the numbers of probes up to a step, which wait for their place among the rows."""
+        while self.probed and self.probed[0][0] <= until:
+            step, numbers = self.probed.popleft()
+            self.writer.write(step, {name: float(value) for name, value in numbers.items()})
 
     def _record(self) -> None:
         """Fetches the oldest chunk's metrics; the device is already busy with the next."""
         first, count, records = self.pending.popleft()
+        self._write_probes(first)
         values = records()
         for i in range(count):
             step = first + i + 1

@@ -11,11 +11,11 @@ import numpy as np
 
 from jssl import sharding
 from jssl.checkpoint import Checkpoints
-from jssl.data.source import Source, Splits, SubsetSource, fingerprint
+from jssl.data.source import Source, Splits, fingerprint
 from jssl.errors import UserError
 from jssl.evaluation.arrays import FeatureSplits, Labelled
 from jssl.evaluation.features import extract, raw_features
-from jssl.evaluation.knn import knn_accuracy
+from jssl.evaluation.online import OnlineProbe
 from jssl.evaluation.protocol import Protocol, Result, evaluate_features
 from jssl.loop import Finished, Options, fit, prepare
 from jssl.run import Run, command
@@ -23,8 +23,6 @@ from jssl.state import TrainState
 from jssl.train import Program
 
 Say = Callable[[str], None]
-
-_PROBE = (2048, 1024)  # most training and validation examples in an online probe
 
 
 def train(run: Run, options: Options, *, evaluate: bool = True, say: Say = print) -> Finished:
@@ -43,7 +41,7 @@ def train(run: Run, options: Options, *, evaluate: bool = True, say: Say = print
       UserError: see `jssl.loop.fit`.
     """
     say = say if jax.process_index() == 0 else lambda line: None
-    finished = fit(run, options, probe=online_probe, say=say)
+    finished = fit(run, options, probe=OnlineProbe(options.probes), say=say)
     if not finished.complete:
         say(
             f"stopped at step {int(finished.state.step)} of {finished.program.steps}, saved; the "
@@ -164,28 +162,6 @@ def features(
         preprocess=lambda batch: np.asarray(view(batch[pipeline.field])),
         sharding=sharding.batch_sharding(program.mesh),
     )
-
-
-def online_probe(program: Program, state: TrainState, splits: Splits) -> dict[str, float]:
-    """kNN accuracy on the validation split, from a part of the training split; cheap.
-
-    Args:
-      program: the compiled experiment.
-      state: whose encoder is used.
-      splits: the data; the test split is not touched.
-
-    Returns:
-      {"validation_knn": accuracy in [0, 1]}, or {} where there are no labels.
-    """
-    if "label" not in splits.train[0] or not len(splits.validation):
-        return {}
-    parts = [
-        SubsetSource(source, np.arange(min(len(source), most)))
-        for source, most in zip((splits.train, splits.validation), _PROBE, strict=True)
-    ]
-    bank, queries = (features(program, state, part) for part in parts)
-    k = min(20, len(bank[0]))
-    return {"validation_knn": knn_accuracy(*bank, *queries, ks=(k,))[k]}
 
 
 def _measure(

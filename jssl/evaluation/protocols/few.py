@@ -27,7 +27,7 @@ class FewLabels(Evaluation):
     per_class: tuple[int, ...] = ()
     draws: int = 5
 
-    about: ClassVar[str] = "logistic probe on 1 % and 10 % of the labels"
+    about: ClassVar[str] = "logistic probe on a few labels: shares of them, or some of each class"
 
     def measure(self, subject: Subject, row: str) -> Measured:
         splits = subject.features(row)

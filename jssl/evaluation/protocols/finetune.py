@@ -34,7 +34,7 @@ class FineTuning(Evaluation):
 
     recipe: Tuning = dataclasses.field(default_factory=Tuning)
 
-    about: ClassVar[str] = "fine-tuning with layer-wise learning rates, mixup, CutMix, drop path"
+    about: ClassVar[str] = "fine-tuning with layer-wise rates, mixup, CutMix; partial: last blocks"
     source: ClassVar[str] = "He et al. 2022, MAE, table 9"
 
     def measure(self, subject: Subject, row: str) -> Measured | None:

@@ -1,0 +1,146 @@
+"""Writes docs/evaluation.md: protocols from the code, sentences from refusals, measured tables.
+
+python docs/write_evaluation.py
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+ROOT = Path(__file__).resolve().parent.parent
+
+import numpy as np  # noqa: E402
+
+from jssl.errors import UserError  # noqa: E402
+from jssl.evaluation import labelfree  # noqa: E402
+from jssl.evaluation.clustering import kmeans  # noqa: E402
+from jssl.evaluation.detection import auroc  # noqa: E402
+from jssl.evaluation.few_label import few_label_probe, fraction_probe  # noqa: E402
+from jssl.evaluation.few_shot import FewShot, few_shot  # noqa: E402
+from jssl.evaluation.knn import knn_accuracy  # noqa: E402
+from jssl.evaluation.linear import linear_probe  # noqa: E402
+from jssl.evaluation.protocols import protocols  # noqa: E402
+from jssl.evaluation.retrieval import retrieval  # noqa: E402
+from jssl.evaluation.ridge import ridge_probe  # noqa: E402
+
+HEAD = """# Evaluation
+
+Written by `python docs/write_evaluation.py`; do not edit by hand.
+
+```
+jssl evaluate RUN                                  # the page's table
+jssl evaluate RUN --protocol knn linear label_free # records in RUN/evaluations/
+jssl evaluate RUN --protocol sweep --set epochs=20 # a setting; the protocol's id changes with it
+jssl evaluate RUN --protocol linear --supervised   # adds the same encoder trained on the labels
+jssl evaluate RUN --protocol knn --on image/simclr_digits   # freeze here, probe on other data
+jssl table runs/image/simclr_shapes --format latex # several runs; seeds become mean ± interval
+jssl reproduce cifar10_resnet18 --budget full --seeds 3     # a paper's table, ours beside theirs
+```
+
+Every table has the untrained encoder and the raw input. Choices are made on the validation split;
+`--set select_on=test` is an error. A record holds the protocol's id, sizes and fingerprints of the
+splits, seeds, versions, hardware and command. On arrays of your own:
+
+```python
+from jssl.evaluation.knn import knn_accuracy
+from jssl.evaluation.linear import linear_probe
+from jssl.evaluation.sweep import Sweep, sweep_probes
+from jssl.evaluation.arrays import FeatureSplits
+
+knn_accuracy(bank, bank_labels, queries, query_labels, ks=(20, 200))
+linear_probe((x, y), (x_validation, y_validation), (x_test, y_test)).top1
+splits = FeatureSplits((x, y), (x_validation, y_validation), (x_test, y_test))
+sweep_probes({"last/cls": splits}, Sweep(learning_rates=(0.01, 0.1, 1.0))).top1
+```
+
+A new protocol is a frozen dataclass with `measure(subject, row)` in a file of
+`jssl/evaluation/protocols/`, named in that file's `PROTOCOLS`.
+
+## Protocols
+"""
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(60, 8)).astype(np.float32), np.arange(60) % 3
+BROKEN = np.where(np.arange(60)[:, None] == 4, np.nan, X)
+SPLIT = (X, Y)
+
+REQUESTS: dict[str, Callable[[], object]] = {
+    "one class only": lambda: linear_probe((X, np.zeros(60, int)), SPLIT, SPLIT),
+    "more neighbours than points": lambda: knn_accuracy(X, Y, X, Y, ks=(200,)),
+    "features with NaN": lambda: knn_accuracy(BROKEN, Y, X, Y, ks=(5,)),
+    "a class that train lacks": lambda: ridge_probe(SPLIT, SPLIT, (X, Y + 1)),
+    "choosing on test": lambda: linear_probe(SPLIT, SPLIT, SPLIT, select_on="test"),
+    "an empty split": lambda: linear_probe((X[:0], Y[:0]), SPLIT, SPLIT),
+    "features of another encoder": lambda: ridge_probe(SPLIT, SPLIT, (X[:, :5], Y)),
+    "more labels than a class has": lambda: few_label_probe(SPLIT, SPLIT, SPLIT, per_class=(50,)),
+    "a share of the labels above 1": lambda: fraction_probe(SPLIT, SPLIT, SPLIT, fractions=(2,)),
+    "more ways than classes": lambda: few_shot(X, Y, FewShot(ways=5)),
+    "more clusters than points": lambda: kmeans(X, 61),
+    "retrieval without a second example": lambda: retrieval(X[:3], Y[:3]),
+    "a spectrum of collapsed features": lambda: labelfree.alpha_req(np.ones((9, 4))),
+    "LiDAR of a single view": lambda: labelfree.lidar(X[:, None]),
+    "AUROC without foreign examples": lambda: auroc(Y, []),
+}
+
+
+def protocol_table() -> list[str]:
+    """A row a protocol."""
+    lines = ["| name | what it measures | source |", "|---|---|---|"]
+    for name, evaluation in protocols().items():
+        paper = getattr(evaluation, "paper", "") or evaluation.source
+        lines.append(f"| `{name}` | {evaluation.about} | {paper} |")
+    return lines
+
+
+def sentences() -> list[str]:
+    """What each impossible request is answered with."""
+    lines = ["| request | answer |", "|---|---|"]
+    for request, ask in REQUESTS.items():
+        try:
+            ask()
+        except UserError as error:
+            lines.append(f"| {request} | {error} |")
+        else:
+            raise AssertionError(f"{request} was answered with a number")
+    return lines
+
+
+def speed(record: dict) -> list[str]:
+    """The measured times."""
+    lines = ["| what | seconds |", "|---|---:|"]
+    lines += [f"| {name} | {value:.2f} |" for name, value in record["seconds"].items()]
+    ratios = record["times faster than scikit-learn"]
+    sweep = record["sweep"]
+    lines += [
+        "",
+        f"{record['images']} images, {record['dimension']} dimensions, {record['hardware']}. Times "
+        "faster than scikit-learn on the same arrays: "
+        + ", ".join(f"{name} {value:.1f}" for name, value in ratios.items())
+        + f". {sweep['settings']} linear probes at once take {sweep['seconds at once']:.2f} s, one "
+        f"after the other {sweep['seconds one by one']:.2f} s: {sweep['times faster']:.1f} times; "
+        f"the largest difference of a weight is {sweep['largest difference of a weight']:.1e}.",
+        "",
+        f"`{record['command']}`",
+    ]
+    return lines
+
+
+def main() -> None:
+    """Writes the page."""
+    results = ROOT / "results"
+    parts = [HEAD, *protocol_table(), "", "## Impossible requests", "", *sentences(), ""]
+    for name, title in (("evaluation_speed.json", "## Time"),):
+        path = results / name
+        if path.exists():
+            parts += [title, "", *speed(json.loads(path.read_text())), ""]
+    parity = (results / "evaluation_parity.md").read_text().splitlines()
+    parts += ["## Beside independent references", "", *parity[2:], ""]
+    (ROOT / "docs" / "evaluation.md").write_text("\n".join(parts))
+
+
+if __name__ == "__main__":
+    main()
