@@ -20,6 +20,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 from jssl import experiment
 from jssl.methods.base import Method
+from jssl.study import points
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "methods"
@@ -105,7 +106,7 @@ def _index(study: list[dict[str, Any]]) -> str:
     for name, method in sorted(experiment.methods().items()):
         family, short = name.split("/")
         row = gains.get(name)
-        gain = f"{row['gain'][0]:+.1f} ± {row['gain'][1]:.1f}" if row else "–"
+        gain = points(row["gain"], "+") if row else "–"
         cleared = ("yes" if row["cleared"] else "**no**") if row else "–"
         lines.append(
             f"| {family} | [{method.__name__}]({short}.md) | {method.paper} | {gain} | {cleared} |"
@@ -166,8 +167,7 @@ def _ours(
     if learnt:
         lines.append(
             f"| procedural shapes, short run | {learnt['judge']} | "
-            f"{learnt['trained'][0]:.1f} ± {learnt['trained'][1]:.1f} | "
-            f"{learnt['untrained'][0]:.1f} ± {learnt['untrained'][1]:.1f} | "
+            f"{points(learnt['trained'])} | {points(learnt['untrained'])} | "
             f"{len(learnt['seeds'])} |"
         )
     for data, path in TABLES.items():

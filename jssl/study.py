@@ -241,7 +241,7 @@ def summary(entry: Entry, found: Sequence[Record], judge: str | None = None) -> 
       judge: "knn" or "linear"; None for the entry's own.
 
     Returns:
-      In points: mean and spread (standard deviation over seeds, 0 for one seed) of `trained`,
+      In points: mean and spread (standard deviation over seeds, None for one seed) of `trained`,
       `untrained` and the `gain` of one over the other; and whether the gain is at least the margin.
     """
     judge = judge or entry.judge
@@ -250,7 +250,7 @@ def summary(entry: Entry, found: Sequence[Record], judge: str | None = None) -> 
         for row in ("trained", "untrained")
     }
     points["gain"] = points["trained"] - points["untrained"]
-    spread = {name: float(np.std(x, ddof=1)) if len(x) > 1 else 0.0 for name, x in points.items()}
+    spread = {name: float(np.std(x, ddof=1)) if len(x) > 1 else None for name, x in points.items()}
     return {
         "method": entry.method,
         "judge": judge,
@@ -309,10 +309,10 @@ def write_table(study: Study, folder: Path, out: Path, title: str, notes: Sequen
     ]
     for row in rows:
         cells = [row["method"], row["judge"]]
-        cells += [_points(row["trained"]), _points(row["untrained"]), _points(row["gain"], "+")]
+        cells += [points(row["trained"]), points(row["untrained"]), points(row["gain"], "+")]
         cells += [f"{row['margin']:.0f}", "yes" if row["cleared"] else "**no**"]
         cells += [" ".join(map(str, row["seeds"]))]
-        cells += [_points(row["probes"][judge]["trained"]) for judge in JUDGES]
+        cells += [points(row["probes"][judge]["trained"]) for judge in JUDGES]
         cells += [str(row["steps"]), f"{row['views_per_second']:.0f}"]
         lines.append(f"| {' | '.join(cells)} |")
     failing = [row for row in rows if not row["cleared"]]
@@ -325,5 +325,7 @@ def write_table(study: Study, folder: Path, out: Path, title: str, notes: Sequen
     out.with_suffix(".md").write_text("\n".join(lines) + "\n")
 
 
-def _points(value: Sequence[float], sign: str = "") -> str:
-    return f"{value[0]:{sign}.1f} ± {value[1]:.1f}"
+def points(value: Sequence[float | None], sign: str = "") -> str:
+    """A mean and its spread over seeds, as text; the mean alone where there is one seed."""
+    spread = "" if value[1] is None else f" ± {value[1]:.1f}"
+    return f"{value[0]:{sign}.1f}{spread}"

@@ -26,8 +26,8 @@ from jssl.optim import Optimizer
 
 def get_experiment():
     return Experiment(
-        method=METHOD(classes=10, hidden=HIDDEN, norm="none"),
-        encoder=MLP(hidden=(16,), norm="none"),
+        method=METHOD(classes=10, hidden=HIDDEN, norm=NORM),
+        encoder=MLP(hidden=(16,), norm=NORM),
         data=Part(Digits(), train=64),
         views=Views(image=pipeline(), label=field("label")),
         preprocess=pipeline(),
@@ -38,9 +38,12 @@ def get_experiment():
 '''
 
 
-def write_stage(folder: Path, name: str, method: str, hidden: tuple[int, ...] = (16,)) -> str:
+def write_stage(
+    folder: Path, name: str, method: str, hidden: tuple[int, ...] = (16,), norm: str = "none"
+) -> str:
     path = folder / f"{name}.py"
-    path.write_text(STAGE.replace("METHOD", method).replace("HIDDEN", repr(hidden)))
+    text = STAGE.replace("METHOD", method).replace("HIDDEN", repr(hidden))
+    path.write_text(text.replace("NORM", repr(norm)))
     return str(path)
 
 
@@ -60,16 +63,21 @@ def start_of(folder: Path) -> dict[str, np.ndarray]:
     return leaves(program.init(program.root_key(run.seed), given(run, program)))
 
 
-@pytest.fixture(scope="module")
-def stages(tmp_path_factory) -> Path:
+def three_stages(folder: Path, norm: str) -> Path:
     """Three finished runs: pretrain, tune and distil."""
-    folder = tmp_path_factory.mktemp("stages")
-    assert train(str(write_experiment(folder)), folder / "pretrain") == 0
-    tune = write_stage(folder, "tune", "FineTune")
+    pretrain = write_experiment(folder)
+    pretrain.write_text(pretrain.read_text().replace('norm="none"', f'norm="{norm}"'))
+    assert train(str(pretrain), folder / "pretrain") == 0
+    tune = write_stage(folder, "tune", "FineTune", norm=norm)
     assert train(tune, folder / "tune", "--init-from", str(folder / "pretrain")) == 0
-    distil = write_stage(folder, "distil", "Distill")
+    distil = write_stage(folder, "distil", "Distill", norm=norm)
     assert train(distil, folder / "distil", "--init-from", str(folder / "tune")) == 0
     return folder
+
+
+@pytest.fixture(scope="module")
+def stages(tmp_path_factory) -> Path:
+    return three_stages(tmp_path_factory.mktemp("stages"), "none")
 
 
 def end_of(folder: Path) -> dict[str, np.ndarray]:
@@ -97,6 +105,19 @@ def test_distillation_begins_with_the_tuned_net_as_teacher_and_student(stages: P
     ended = end_of(stages / "distil")
     for name in names:
         np.testing.assert_array_equal(ended[f"memory/teacher/{name}"], before[name])
+
+
+def test_batch_statistics_go_along(tmp_path: Path) -> None:
+    folder = three_stages(tmp_path, "batch")
+    before, after = end_of(folder / "pretrain"), start_of(folder / "tune")
+    part = ("encoder/", "projector/norm0/")
+    names = [n for n in after if n.startswith(tuple(f"stats/batch_stats/{p}" for p in part))]
+    assert len(names) == 4
+    for name in names:
+        np.testing.assert_array_equal(after[name], before[name])
+    tuned, ended = end_of(folder / "tune"), end_of(folder / "distil")
+    for name in (n for n in tuned if n.startswith("stats/")):
+        np.testing.assert_array_equal(ended[f"memory/teacher/{name}"], tuned[name])
 
 
 def test_where_a_run_started_is_on_record_and_in_its_fingerprint(stages: Path, capsys) -> None:
