@@ -12,12 +12,14 @@ from jax.experimental import io_callback
 from jax.experimental.custom_partitioning import custom_partitioning
 from jax.sharding import NamedSharding, PartitionSpec
 
+from jssl import experiment as registry
 from jssl.errors import UserError
 from jssl.methods.contrastive.simclr import SimCLR
 from jssl.methods.distillation.byol import BYOL
 from jssl.objectives.common import l2_normalize
 from jssl.objectives.contrastive import info_nce
 from jssl.testing import conformance
+from jssl.testing.quick import plain
 from jssl.testing.shadow import directional_derivatives
 
 SMALL = {"hidden": (16,), "out": 8, "temperature": 0.2}
@@ -160,6 +162,21 @@ def test_a_broken_method_is_caught_by_name(method, checks, failing, words) -> No
     assert {check.name for check in report.failures} == failing, str(report)
     assert words in str(report)
     assert report.ok == (not failing)
+
+
+@pytest.mark.parametrize(
+    "name", ["simclr", "swav", "ibot", "jigsaw", "w_mse", "mixed_barlow_twins"]
+)
+def test_simple_views_have_the_shapes_of_the_others(name) -> None:
+    experiment = registry.load(f"image/{name}_cifar10").smoke()
+    source = experiment.data.load().train
+    batch = {**source[np.arange(4)], "index": np.arange(4, dtype=np.int32)}
+    whole, simple = (
+        jax.eval_shape(views, jax.random.key(0), batch)
+        for views in (experiment.views, plain(experiment.views))
+    )
+    assert simple == whole
+    assert repr(plain(experiment.views)) != repr(experiment.views)
 
 
 def test_an_unknown_check_is_refused() -> None:

@@ -90,7 +90,7 @@ def test_replay_shows_the_step_as_it_was(tmp_path: Path, capsys: pytest.CaptureF
     assert "every number of the step is finite" in str(found)
     # The step that ended the run: nothing is wrong before the loss.
     assert main(["replay", str(folder), "--step", "23", "--devices", "1"]) == 0
-    assert "first leaf that is not finite: " in capsys.readouterr().out
+    assert "first leaf that is not finite: loss\n" in capsys.readouterr().out
     with pytest.raises(UserError, match="no step 9999"):
         replay(reopen(folder, as_it_was=True), 9999, Options(devices=1))
     assert jax.device_count() >= 1

@@ -60,7 +60,8 @@ def tree_length(x: jax.Array) -> jax.Array:
     Source: Mordacq et al., "T-REGS", 2025, section 3.
     """
     x = jnp.clip(x.astype(jnp.float32), -1e15, 1e15)
-    fixed = jax.lax.stop_gradient(x)
+    # Distances do not change when all points move; about their mean, near points keep their digits.
+    fixed = jax.lax.stop_gradient(x - jnp.mean(x, axis=0))
     square = jnp.sum(fixed * fixed, axis=1)
     distances = square[:, None] + square[None, :] - 2.0 * matmul(fixed, fixed.T)
     child, parent = spanning_tree(distances)

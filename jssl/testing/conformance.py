@@ -13,6 +13,7 @@ from jssl.methods.base import Method
 from jssl.testing import objective_checks as objective
 from jssl.testing import run_checks as runs
 from jssl.testing.bench import Bench
+from jssl.testing.quick import quick_compilation
 from jssl.testing.runs import small
 
 CHECKS = {
@@ -105,7 +106,8 @@ def conformance(
       subject: an experiment, the name of one, or a method; a method alone gets two views, `a` and
         `b`, of small random images and an MLP as its encoder.
       checks: names of `CHECKS`; None for all.
-      shrink: whether the experiment is made small first (`jssl.testing.small`).
+      shrink: whether the experiment is made small first (`jssl.testing.small`), with simple views,
+        and compiled without much optimisation.
 
     Returns:
       The report.
@@ -121,13 +123,28 @@ def conformance(
     for name in names:
         if name not in CHECKS:
             raise UserError(f"unknown check {name!r}: {nearest(name, CHECKS)}")
-    bench = Bench(small(subject) if shrink else subject)
+    if not shrink:
+        return examine(Bench(subject), names)
+    with quick_compilation():
+        return examine(Bench(small(subject, simple_views=True)), names)
+
+
+def examine(bench: Bench, names: Sequence[str] = tuple(CHECKS)) -> Report:
+    """Runs checks on an experiment as it is.
+
+    Args:
+      bench: the experiment.
+      names: of the checks.
+
+    Returns:
+      The report.
+    """
     done = []
     for name in names:
         start = time.perf_counter()
         outcome = CHECKS[name](bench)
         done.append(Check(name, *outcome, time.perf_counter() - start))
-    return Report(type(subject.method).__name__, tuple(done))
+    return Report(type(bench.method).__name__, tuple(done))
 
 
 def _around(method: Method) -> Experiment:

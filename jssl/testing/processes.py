@@ -1,4 +1,4 @@
-"""The same short run in two processes: what one process computes, compared."""
+"""The same short runs in two processes, to be compared with one."""
 
 from __future__ import annotations
 
@@ -7,25 +7,29 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from jssl import experiment as registry
-from jssl.testing.runs import Trajectory, deviation, small, trajectory
+from jssl.testing.bench import STEPS
+from jssl.testing.quick import quick_compilation
+from jssl.testing.runs import Trajectory, small, trajectory
 
-STEPS = 3
 
-
-def compare_processes(name: str, *, timeout: float = 300.0) -> tuple[float, str]:
-    """Largest difference between one process and two with two devices each.
+def in_two_processes(
+    names: Sequence[str], *, seed: int = 0, timeout: float = 120.0
+) -> dict[str, Trajectory]:
+    """Runs experiments, one after the other, in one pair of processes with two devices each.
 
     Args:
-      name: of an experiment; it is made small.
-      timeout: seconds to wait for the two.
+      names: of experiments; each is made small, with simple views (see `jssl.testing.small`).
+      seed: of the runs.
+      timeout: seconds to wait for the two, for each experiment.
 
     Returns:
-      (deviation, worst leaf or metric); see `jssl.testing.deviation`.
+      name -> what its run left behind.
 
     Raises:
       RuntimeError: if a process fails; with what it printed.
@@ -33,12 +37,16 @@ def compare_processes(name: str, *, timeout: float = 300.0) -> tuple[float, str]
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
-    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    environment = os.environ | {
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+        "JAX_SHARE_BINARY_BETWEEN_HOSTS": "1",  # one of the two compiles
+        "JAX_SHARE_BINARY_BETWEEN_HOSTS_TIMEOUT_MS": "300000",
+    }
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "both.npz"
+        command = [sys.executable, "-m", "jssl.testing.processes"]
         pair = [
             subprocess.Popen(
-                [sys.executable, "-m", "jssl.testing.processes", name, str(i), str(port), path],
+                [*command, str(i), str(port), folder, str(seed), *names],
                 env=environment,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -47,33 +55,46 @@ def compare_processes(name: str, *, timeout: float = 300.0) -> tuple[float, str]
             for i in range(2)
         ]
         try:
-            texts = [process.communicate(timeout=timeout)[0] for process in pair]
+            texts = [process.communicate(timeout=timeout * len(names))[0] for process in pair]
         finally:
             for process in pair:
                 process.kill()
         if any(process.returncode for process in pair):
             raise RuntimeError("\n".join(texts))
-        with np.load(path) as saved:
-            both = Trajectory(
-                *(
-                    {k.removeprefix(part): saved[k] for k in saved if k.startswith(part)}
-                    for part in ("state:", "metric:")
-                )
-            )
-    alone = trajectory(small(registry.load(name)), steps=STEPS, data_path="stream")
-    return max(deviation(a, b) for a, b in zip(alone, both, strict=True))
+        return {name: _read(_path(folder, name)) for name in names}
 
 
-def _work(name: str, process: int, port: int, path: Path) -> None:
+def _path(folder: str, name: str) -> Path:
+    return Path(folder) / f"{name.replace('/', '.')}.npz"
+
+
+def _read(path: Path) -> Trajectory:
+    with np.load(path) as saved:
+        parts = (
+            {k.removeprefix(part): saved[k] for k in saved if k.startswith(part)}
+            for part in ("state:", "metric:")
+        )
+        return Trajectory(*parts)
+
+
+def _work(process: int, port: int, folder: str, seed: int, names: Sequence[str]) -> None:
     import jax
 
     jax.distributed.initialize(f"localhost:{port}", 2, process)
-    case = small(registry.load(name))
-    found = trajectory(case, devices=jax.device_count(), steps=STEPS, data_path="stream")
-    if process == 0:
-        arrays = {f"state:{k}": v for k, v in found.state.items()}
-        np.savez(path, **arrays, **{f"metric:{k}": v for k, v in found.metrics.items()})
+    for name in names:
+        with quick_compilation():
+            found = trajectory(
+                small(registry.load(name), simple_views=True),
+                devices=jax.device_count(),
+                steps=STEPS,
+                seed=seed,
+                data_path="stream",
+            )
+        if process == 0:
+            arrays = {f"state:{k}": v for k, v in found.state.items()}
+            arrays |= {f"metric:{k}": v for k, v in found.metrics.items()}
+            np.savez(_path(folder, name), **arrays)
 
 
 if __name__ == "__main__":
-    _work(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))
+    _work(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), sys.argv[5:])

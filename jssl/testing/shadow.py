@@ -40,22 +40,25 @@ def directional_derivatives(
     jaxpr = jax.make_jaxpr(function)(*point)
     with jax.enable_x64(True):
 
-        def difference(base: list[jax.Array], direction: list[jax.Array]) -> jax.Array:
-            stopped: list[Any] = []
-            _evaluate(jaxpr.jaxpr, jaxpr.consts, base, stopped, None)
-            sides = []
-            for sign in (1, -1):
-                moved = [x + sign * step * v for x, v in zip(base, direction, strict=True)]
-                (value,) = _evaluate(jaxpr.jaxpr, jaxpr.consts, moved, None, iter(stopped))
-                sides.append(value)
-            return (sides[0] - sides[1]) / (2 * step)
+        def at(values: list[jax.Array]) -> list[jax.Array]:
+            stopped: list[jax.Array] = []
+            _evaluate(jaxpr.jaxpr, jaxpr.consts, values, stopped, None)
+            return stopped
 
-        compiled = jax.jit(difference)
+        def held(values: list[jax.Array], stopped: list[jax.Array]) -> jax.Array:
+            return _evaluate(jaxpr.jaxpr, jaxpr.consts, values, None, iter(stopped))[0]
+
+        value = jax.jit(held)
         base = [np.asarray(x).astype(np.float64) for x in point]
-        return [
-            float(compiled(base, [np.asarray(v, np.float64) for v in direction]))
-            for direction in directions
-        ]
+        stopped = jax.jit(at)(base)
+        found = []
+        for direction in directions:
+            sides = (
+                value([x + sign * step * v for x, v in zip(base, direction, strict=True)], stopped)
+                for sign in (1, -1)
+            )
+            found.append((float(next(sides)) - float(next(sides))) / (2 * step))
+        return found
 
 
 def _evaluate(

@@ -106,3 +106,7 @@ class SimCLR(Method):
             pairs={"views": (a, b)},
             trivial_loss=math.log(2 * a.shape[0] - 1),
         )
+
+    def smoke(self) -> Method:
+        """A projector of width 32."""
+        return dataclasses.replace(self, hidden=(32,) * len(self.hidden), out=16)

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from jssl.alarm import Monitored
 from jssl.clock import Clock
-from jssl.methods.base import Memory, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
 from jssl.methods.siamese import Siamese
 from jssl.methods.teacher import Taught, run_teacher
 from jssl.nn.heads import MLPHead
@@ -114,3 +114,7 @@ class BYOL(Taught):
             pairs={"views": (prediction, target)},
             teachers=self.distance(params, memory),
         )
+
+    def smoke(self) -> Method:
+        """Heads of width 32."""
+        return dataclasses.replace(self, hidden=32, out=16)

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs
+from jssl.methods.base import Memory, Metrics, Outputs
 from jssl.methods.distillation.ibot import IBOT
 from jssl.objectives.uniformity import koleo
 
@@ -66,8 +66,3 @@ class DINOv2(IBOT):
         pooled = outputs["pooled"]
         spread = jnp.mean(koleo(pooled[:, 0])) + jnp.mean(koleo(pooled[:, 1]))
         return loss + self.koleo_weight * spread, (memory, {**metrics, "koleo": spread})
-
-    def smoke(self) -> Method:
-        """As iBOT's, with little KoLeo: a tiny encoder's first features are so near to each other
-        that its gradient is mostly rounding."""
-        return dataclasses.replace(super().smoke(), koleo_weight=1e-3)

@@ -1,0 +1,41 @@
+"""Pytrees as the checks look at them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jssl.state import paths
+
+Tree = Any
+
+
+def host(tree: Tree) -> dict[str, np.ndarray]:
+    """Leaves by path, as NumPy arrays."""
+    return {name: np.asarray(leaf) for name, leaf in paths(tree).items()}
+
+
+def split(tree: Tree) -> tuple[list[jax.Array], Callable[[list[jax.Array]], Tree]]:
+    """The float leaves of a pytree, and the function that puts others in their place."""
+    leaves, structure = jax.tree.flatten(tree)
+    where = [i for i, x in enumerate(leaves) if jnp.issubdtype(x.dtype, jnp.floating)]
+
+    def rebuild(values: list[jax.Array]) -> Tree:
+        new = list(leaves)
+        for i, value in zip(where, values, strict=True):
+            new[i] = value
+        return jax.tree.unflatten(structure, new)
+
+    return [leaves[i] for i in where], rebuild
+
+
+def relative(a: Any, b: Any) -> float:
+    """Difference of two numbers over the larger one; infinite if one is not finite."""
+    a, b = float(a), float(b)
+    if not (np.isfinite(a) and np.isfinite(b)):
+        return float("inf")
+    return abs(a - b) / max(abs(a), abs(b), 1e-6)
