@@ -1,13 +1,16 @@
 """Views per second: jssl's augmentation against Pillow's on all cores, in one run.
 
-    python benchmarks/augmentation.py [--cases simclr_32,simclr_224] [--seconds 5] [--out F]
+    python benchmarks/augmentation.py [--cases simclr_32,simclr_224] [--seconds 5]
+        [--out results/augmentation_speed.json]
 
 Both sides make the same views of the same uint8 images, already decoded: the same operations,
-probabilities and ranges, to normalised float32. jssl runs one jitted program on a batch; Pillow
-one image at a time in a process per core, as data loaders of peers do, and is spared the cost of
-sending its results on. The share of each operation is its time alone over the sum of all.
-With an accelerator, `--step` also times a training step of ResNet-50 and ViT-S/16 on such views.
-Prints one JSON line per figure.
+probabilities and ranges, to normalised float32. jssl runs one jitted program on a batch split over
+its devices, on a CPU one device per core (as `--devices` of `jssl train` does); Pillow one image
+at a time in a process per core, as data loaders of peers do, and is spared the cost of sending its
+results on. The two take turns, three each, and the medians are compared, so that a neighbour on
+the machine disturbs both. The share of each operation is what a pipeline takes longer for having
+it. `--step` also times a training step of ResNet-50 and ViT-S/16 on such views, for accelerators
+(and, at a few images, to see that it runs). Prints one JSON line per figure.
 """
 
 from __future__ import annotations
@@ -19,14 +22,19 @@ import multiprocessing
 import os
 import platform
 import random
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import PIL
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+
+if TYPE_CHECKING:
+    from jssl.augmentations.compose import Views
 
 # One view: side, crop scale, jitter strengths, and the probabilities of blur and solarize.
 SIMCLR = ((0.08, 1.0), (0.8, 0.8, 0.8, 0.2), 0.5, 0.0)
@@ -97,9 +105,13 @@ def _work(images: np.ndarray, specs: list[tuple], seconds: float, seed: int) -> 
     return made, spent
 
 
-def pillow_rate(images: np.ndarray, specs: list[tuple], seconds: float) -> float:
+def usable_cores() -> int:
+    """The cores that this process may use, of those the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def pillow_rate(images: np.ndarray, specs: list[tuple], seconds: float, cores: int) -> float:
     """Views per second of one process per core."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     # Fresh processes: a fork of one in which JAX runs may hang.
     with multiprocessing.get_context("spawn").Pool(cores) as pool:
         jobs = [(images[:64], specs, seconds, seed) for seed in range(cores)]
@@ -120,51 +132,39 @@ def timed(function: Callable[[], Any], seconds: float) -> float:
     return float(np.median(laps))
 
 
-def jssl_rate(recipe: str, size: int, images: np.ndarray, seconds: float) -> float:
-    """Views per second of the jitted recipe on a batch that lies on the device."""
+def maker(views: Views, images: np.ndarray) -> tuple[Callable[[], Any], int]:
+    """A call that makes the views of images split over all devices, and their number."""
     import jax
-    import jax.numpy as jnp
 
-    from jssl.augmentations import recipes
+    from jssl import sharding
 
-    views = jax.jit(recipes.get(recipe, size=size))
-    batch = {"image": jnp.asarray(images), "index": jnp.arange(len(images))}
-    key = jax.random.key(0)
-    out = views(key, batch)
-    made = sum(int(np.prod(v.shape[:-3])) for v in jax.tree.leaves(out))
-    return made / timed(lambda: views(key, batch), seconds)
+    mesh = sharding.make_mesh()
+    index = np.arange(len(images), dtype=np.int32)
+    batch = sharding.put_batch({"image": images, "index": index}, mesh)
+    key = jax.device_put(jax.random.key(0), sharding.replicated(mesh))
+    run = jax.jit(partial(views, mesh=mesh))
+    shapes = jax.tree.leaves(jax.eval_shape(run, key, batch))
+    return lambda: run(key, batch), sum(math.prod(v.shape[:-3]) for v in shapes)
 
 
 def shares(size: int, images: np.ndarray, seconds: float) -> dict[str, float]:
-    """Milliseconds a view that each operation of SimCLR takes alone."""
-    import jax
-    import jax.numpy as jnp
+    """Milliseconds that a view of SimCLR takes longer for each of its operations."""
+    from jssl.augmentations import recipes
+    from jssl.augmentations.compose import Pipeline, Views, describe
 
-    from jssl.augmentations import blur, colour, geometry, sometimes
-
-    strengths = dict(brightness=0.8, contrast=0.8, saturation=0.8, hue=0.2)
-    crop = partial(geometry.random_resized_crop, size=size, method="bicubic")
-    later = {
-        "flip": geometry.flip,
-        "colour_jitter": sometimes(partial(colour.colour_jitter, **strengths), 0.8),
-        "grayscale": sometimes(colour.grayscale, 0.2),
-        "gaussian_blur": sometimes(blur.gaussian_blur, 0.5),
-        "normalise": colour.normalise,
-    }
-    keys = jax.random.split(jax.random.key(0), len(images))
-    source = jnp.asarray(images)
-    cropped = jax.block_until_ready(jax.jit(jax.vmap(crop))(keys, source))
-
-    def cost(op: Callable[..., jax.Array], x: jax.Array) -> float:
-        run = jax.jit(jax.vmap(op))
-        return timed(lambda: run(keys, x), seconds) / len(images) * 1e3
-
-    result = {"random_resized_crop": cost(crop, source)}
-    return result | {name: cost(op, cropped) for name, op in later.items()}
+    ops = dict(recipes.simclr(size).entries)["a"].ops
+    result, before = {}, 0.0
+    for count in range(len(ops) + 1):
+        run, made = maker(Views(a=Pipeline(ops[:count])), images)
+        spent = timed(run, seconds) / made * 1e3
+        name = describe(ops[count - 1]).replace("sometimes(", "") if count else "as_float"
+        result[name.split("(")[0]] = spent - before
+        before = spent
+    return result
 
 
-def step_seconds(name: str, batch: int, seconds: float) -> float:
-    """Seconds of forward and backward of an encoder on `batch` views of 224 pixels, in bf16."""
+def step_seconds(name: str, batch: int, size: int, seconds: float) -> float:
+    """Seconds of forward and backward of an encoder on `batch` views, in bf16, on one device."""
     import jax
     import jax.numpy as jnp
 
@@ -175,7 +175,7 @@ def step_seconds(name: str, batch: int, seconds: float) -> float:
         net = ResNet(depth=50, stem="imagenet", dtype="bfloat16")
     else:
         net = vit("S", patch=16, dtype="bfloat16")
-    x = jnp.zeros((batch, 224, 224, 3))
+    x = jnp.zeros((batch, size, size, 3))
     variables = jax.jit(partial(net.init, train=False))(jax.random.key(0), x[:1])
     params = variables["params"]
     stats = {k: v for k, v in variables.items() if k != "params"}
@@ -205,43 +205,56 @@ def main() -> None:
     parser.add_argument("--step", action="store_true", help="also time encoders' training steps")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
+    cores = usable_cores()
     import jax
 
+    from jssl.augmentations import recipes
+
+    jax.config.update("jax_num_cpu_devices", cores)
     lines: list[dict[str, Any]] = [
         {
             "machine": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
+            "cores": cores,
             "device": jax.devices()[0].device_kind,
+            "devices": jax.device_count(),
             "jax": jax.__version__,
+            "pillow": PIL.__version__,
+            "command": " ".join(["python", "benchmarks/augmentation.py", *sys.argv[1:]]),
         }
     ]
     print(json.dumps(lines[0]), flush=True)
     for case in arguments.cases.split(","):
         recipe, size, source, batch, specs = CASES[case]
         count = arguments.batch or batch
-        # Smooth and noisy at once: content does not matter to jssl, and little to Pillow.
+        # Noise: content does not matter to jssl, and little to Pillow.
         rng = np.random.default_rng(0)
         images = rng.integers(0, 256, (count, source, source, 3), dtype=np.uint8)
-        ours = jssl_rate(recipe, size, images, arguments.seconds)
-        theirs = pillow_rate(images, specs, arguments.seconds)
+        run, made = maker(recipes.get(recipe, size=size), images)
+        span = arguments.seconds / 3
+        turns = [
+            (made / timed(run, span), pillow_rate(images, specs, span, cores)) for _ in range(3)
+        ]
+        ours, theirs = (float(np.median(side)) for side in zip(*turns, strict=True))
         line = {"case": case, "batch": count, "views_per_second": round(ours, 1)}
         line |= {"pillow_views_per_second": round(theirs, 1), "ratio": round(ours / theirs, 2)}
+        line["ratios"] = sorted(round(a / b, 2) for a, b in turns)
         if recipe == "simclr":
-            costs = shares(size, images, min(1.0, arguments.seconds))
+            costs = shares(size, images, min(1.0, arguments.seconds / 3))
             total = sum(costs.values())
             line["ms_per_view"] = {k: round(v, 4) for k, v in costs.items()}
             line["share"] = {k: round(v / total, 3) for k, v in costs.items()}
         lines.append(line)
         print(json.dumps(line), flush=True)
-        if arguments.step and size == 224 and recipe == "simclr":
+        if arguments.step and recipe == "simclr":
             for name in ("resnet50", "vit_s16"):
-                step = step_seconds(name, count, arguments.seconds)
-                share = count / ours / (count / ours + step)
+                step = step_seconds(name, count, size, arguments.seconds)
+                # One device makes and trains on its part of the views.
+                making = count / (ours / jax.device_count())
                 extra = {"case": f"{case} beside {name}", "step_ms": round(step * 1e3, 1)}
-                lines.append(extra | {"augmentation_share": round(share, 3)})
+                lines.append(extra | {"augmentation_share": round(making / (making + step), 3)})
                 print(json.dumps(lines[-1]), flush=True)
     if arguments.out:
-        arguments.out.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        arguments.out.write_text(json.dumps(lines, indent=1) + "\n")
 
 
 if __name__ == "__main__":

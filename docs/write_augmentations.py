@@ -5,6 +5,7 @@ python docs/write_augmentations.py
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import sys
@@ -16,7 +17,6 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "augmentations")]
 
 import jax  # noqa: E402
 import numpy  # noqa: E402
-import parity_batch_cases  # noqa: E402, F401
 import parity_cases  # noqa: E402
 import PIL  # noqa: E402
 import scipy  # noqa: E402
@@ -64,11 +64,14 @@ stays within that; where a row is above it, the note says what differs.
 
 TAIL = """
 Sampled parameters are tested against the published rules by their moments and Kolmogorov-Smirnov
-distances (`tests/augmentations/test_augmentation_sampling.py`): crop boxes and erased boxes against
-a plain loop over the rule, jitter factors and orders, hue, blur widths, flips, probabilities,
-rotation, affine and perspective parameters, cutout centres, mixing shares, and the variance and
-correlation of random fields. Masks are tested for exact counts, coverage and connectedness
-(`test_augmentation_masks.py`); determinism, correspondence and bad input in `test_views.py`.
+distances (`test_augmentation_sampling.py`, `test_augmentation_draws.py` in `tests/augmentations/`):
+crop boxes and erased boxes against a plain loop over the rule, jitter factors and orders, hue, blur
+widths, flips, probabilities, rotation, affine and perspective parameters, cutout centres, the
+operations and steps of policies, labels, places of tiles, mixing shares and partners, and the
+variance and correlation of random fields. Masks are tested for exact counts, coverage and
+connectedness (`test_augmentation_masks.py`); determinism, correspondence and bad input in
+`test_views.py`. A test walks the package and fails for an operation without a row or without a test
+of its draws.
 
 """
 
@@ -94,6 +97,52 @@ def parity_table() -> str:
     return "\n".join([*lines, "", f"Measured with {versions}.", ""])
 
 
+SPEED = """## Speed
+
+`python benchmarks/augmentation.py --out results/augmentation_speed.json`: jssl, jitted and batched,
+against Pillow one image at a time in a process per core, the same operations on the same uint8
+images to normalised float32, in turns; views per second, the median of three turns and, in
+brackets, the lowest and highest ratio.
+
+"""
+
+SPEED_NOTES = """
+What an operation costs is what a pipeline takes longer for having it. On a CPU, examples are worked
+through in bites that fit the cache, images from about 52 pixels on one by one (`mapping.py`): then
+an operation that is not drawn costs nothing. Crops are products with small banded matrices.
+
+"""
+
+
+def speed_tables() -> str:
+    machine, *lines = json.loads((ROOT / "results" / "augmentation_speed.json").read_text())
+    text = SPEED
+    text += "| recipe, output side | images | jssl | Pillow | ratio |\n|---|--:|--:|--:|--:|\n"
+    for line in lines:
+        if "ratio" in line:
+            text += (
+                f"| {line['case']} | {line['batch']} | {line['views_per_second']:,.0f} "
+                f"| {line['pillow_views_per_second']:,.0f} | {line['ratio']:.1f} "
+                f"({min(line['ratios']):.1f} to {max(line['ratios']):.1f}) |\n"
+            )
+    shared = [line for line in lines if "share" in line]
+    for line in shared:
+        parts = [
+            f"{name} {cost * 1e3:,.1f} µs ({line['share'][name]:.0%})"
+            for name, cost in line["ms_per_view"].items()
+        ]
+        text += f"\n{line['case']}, a view on all cores: {', '.join(parts)}.\n"
+    for line in lines:
+        if "augmentation_share" in line:
+            text += (
+                f"\n{line['case']}: {line['augmentation_share']:.0%} of a step of "
+                f"{line['step_ms']:.0f} ms and the augmentation before it.\n"
+            )
+    cores = f"{machine['cores']} cores of {machine['machine']}"
+    device = f"{machine['devices']} {machine['device']} device(s)"
+    return text + f"\nOn {cores}, {device}, JAX {machine['jax']}, Pillow {machine['pillow']}.\n"
+
+
 def recipe_table() -> str:
     lines = [
         "## Recipes",
@@ -108,6 +157,6 @@ def recipe_table() -> str:
 
 
 if __name__ == "__main__":
-    text = HEAD + parity_table() + TAIL + recipe_table()
+    text = HEAD + parity_table() + TAIL + speed_tables() + SPEED_NOTES + recipe_table()
     (ROOT / "docs" / "augmentations.md").write_text(text)
     print(f"wrote docs/augmentations.md: {len(parity_cases.CASES)} rows of parity")

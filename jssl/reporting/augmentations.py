@@ -107,7 +107,15 @@ def _as_images(view: Any, drawn: dict[str, Any]) -> tuple[np.ndarray, str]:
         base = base["image"] if isinstance(base, dict) else base
         if base is None or base.ndim != 4:
             base = np.ones((len(view["mask"]), 96, 96, 3), np.float32)
+        shown = drawn.get("mask", view)
+        if view["mask"].shape[1] == shown["keep"].shape[1] != shown["mask"].shape[1]:
+            # A choice among the shown tokens, such as places that are dropped.
+            keep = np.take_along_axis(shown["keep"], view["keep"], axis=1)
+            view = {"mask": shown["mask"], "keep": keep}
         return _masked(base, view)
+    if view.ndim == 2:  # a bare mask, of what was replaced in the image
+        result, _ = _masked(drawn["original"], {"mask": view})
+        return result, f" {view.mean():.0%} of the tokens are replaced."
     return _members(view)
 
 
@@ -125,8 +133,10 @@ def _masked(images: np.ndarray, mask: dict[str, np.ndarray]) -> tuple[np.ndarray
     side = math.isqrt(tokens)
     if side * side != tokens:
         raise UserError(f"a mask of {tokens} tokens is no square and cannot be laid over an image")
-    shown = np.zeros((len(images), tokens), bool)
-    np.put_along_axis(shown, mask["keep"], True, axis=1)
+    shown = ~mask["mask"]
+    if "keep" in mask:
+        shown = np.zeros((len(images), tokens), bool)
+        np.put_along_axis(shown, mask["keep"], True, axis=1)
 
     def spread(flags: np.ndarray) -> np.ndarray:
         grid = flags.reshape(-1, side, side)
@@ -137,8 +147,8 @@ def _masked(images: np.ndarray, mask: dict[str, np.ndarray]) -> tuple[np.ndarray
     if "targets" in mask:
         tint = 0.45 * images + 0.55 * np.asarray([0.95, 0.5, 0.1], np.float32)
         result = np.where(spread(mask["mask"]), tint, result)
-    kept = f" {mask['keep'].shape[1]} of {tokens} tokens are shown."
-    return result, kept
+    kept = mask["keep"].shape[1] if "keep" in mask else int(shown[0].sum())
+    return result, f" {kept} of {tokens} tokens are shown."
 
 
 def _sheet(originals: np.ndarray, grid: np.ndarray) -> bytes:
@@ -162,6 +172,8 @@ def _sheet(originals: np.ndarray, grid: np.ndarray) -> bytes:
 
 
 def _levels(image: np.ndarray) -> np.ndarray:
+    if image.min() < 0 and abs(image.mean()) < 0.01:  # high frequencies alone: about mid-grey
+        image = image + 0.5
     return np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
 
 

@@ -1,44 +1,13 @@
-"""Parity cases of the spectrum, HOG, labelled and whole-batch operations; see parity_cases.py."""
+"""Parity cases of the operations on whole batches."""
 
 from __future__ import annotations
-
-import itertools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from parity_cases import KEY, batched, case, plain, worst
+from parity_base import KEY, case, plain, worst
 
-from jssl.augmentations import batchwise, hog, labelled, spectrum
-
-
-@case("low_frequency_crop", "float64 NumPy FFT")
-def _low() -> float:
-    deviation = 0.0
-    for size in (17, 24):
-        expected = []
-        for x in plain():
-            s = np.fft.fftshift(np.fft.fft2(x, axes=(0, 1)), axes=(0, 1))
-            top, left = 20 - size // 2, 28 - size // 2
-            s = np.fft.ifftshift(s[top : top + size, left : left + size], axes=(0, 1))
-            expected.append(np.fft.ifft2(s, axes=(0, 1)).real * size**2 / (40 * 56))
-        got = batched(lambda x, n=size: spectrum.low_frequency_crop(None, x, size=n))
-        deviation = max(deviation, worst(got, expected))
-    return deviation
-
-
-@case("mask_frequencies", "float64 NumPy FFT")
-def _masked() -> float:
-    y, x = np.fft.fftfreq(40) * 40, np.fft.fftfreq(56) * 56
-    low = np.hypot(y[:, None], x[None, :]) < 9
-    deviation = 0.0
-    for low_p, keep in ((1.0, low), (0.0, ~low)):
-        got = batched(
-            lambda x, p=low_p: spectrum.mask_frequencies(KEY, x, radius=9.0, low_p=p)["image"]
-        )
-        expected = np.fft.ifft2(np.fft.fft2(plain(), axes=(1, 2)) * keep[..., None], axes=(1, 2))
-        deviation = max(deviation, worst(got, expected.real))
-    return deviation
+from jssl.augmentations import batchwise
 
 
 def _restyled(x: np.ndarray, style: np.ndarray, share: float) -> np.ndarray:
@@ -60,74 +29,6 @@ def _style() -> float:
     )
     style = plain()[int(done["standardise_style"]["source"][0])]
     return worst(np.asarray(done["a"]), [_restyled(x, style, 0.1) for x in plain()])
-
-
-@case("hog, central differences", "scikit-image hog, blocks of one cell", 1e-4, "Float32.")
-def _hog() -> float:
-    from skimage.feature import hog as reference
-
-    got = batched(lambda x: hog.hog(x))
-    expected = [
-        np.stack(
-            [
-                reference(
-                    x[..., c],
-                    orientations=9,
-                    pixels_per_cell=(8, 8),
-                    cells_per_block=(1, 1),
-                    block_norm="L2",
-                    feature_vector=False,
-                )[:, :, 0, 0]
-                for c in range(3)
-            ],
-            2,
-        )
-        for x in plain()
-    ]
-    return worst(got, expected)
-
-
-@case("rotate_labelled, lorot, jigsaw, permute_rgb", "NumPy indexing by the returned label", 1e-6)
-def _labelled() -> float:
-    x = plain()[0, :36, :36]
-    keys = jax.random.split(KEY, 24)
-    run = {
-        name: jax.jit(jax.vmap(op, (0, None)))(keys, jnp.asarray(x, jnp.float32))
-        for name, op in (
-            ("rotate", labelled.rotate_labelled),
-            ("lorot", labelled.lorot),
-            ("jigsaw", labelled.jigsaw),
-            ("rgb", labelled.permute_rgb),
-        )
-    }
-    table = labelled.jigsaw_permutations(100, 9)
-    colours = list(itertools.permutations(range(3)))
-
-    def turned(k: int) -> np.ndarray:
-        y = x.copy()
-        r, c = k // 8 * 18, k // 4 % 2 * 18
-        y[r : r + 18, c : c + 18] = np.rot90(y[r : r + 18, c : c + 18], k % 4)
-        return y
-
-    def shuffled(k: int) -> np.ndarray:
-        y = np.empty_like(x)
-        for i, source in enumerate(table[k]):
-            (r, c), (p, q) = divmod(i, 3), divmod(int(source), 3)
-            y[12 * r : 12 * r + 12, 12 * c : 12 * c + 12] = x[
-                12 * p : 12 * p + 12, 12 * q : 12 * q + 12
-            ]
-        return y
-
-    expected = {
-        "rotate": lambda k: np.rot90(x, k),
-        "lorot": turned,
-        "jigsaw": shuffled,
-        "rgb": lambda k: x[..., list(colours[k])],
-    }
-    return max(
-        worst(np.asarray(out["image"]), [expected[name](int(k)) for k in out["label"]])
-        for name, out in run.items()
-    )
 
 
 @case("mixup, cutmix, patch_mix", "NumPy, from the returned partners and shares", 1e-5)
@@ -165,3 +66,40 @@ def _mixed() -> float:
     counts = np.stack([np.bincount(s, minlength=6) for s in patches["patch_mix"]["source"]])
     wrong = float(np.any((counts != 0) & (counts != 6)))
     return max(deviation, worst(patches["a"], expected), wrong)
+
+
+@case("mix_views", "NumPy, from the returned partners and share", 1e-5)
+def _views_mixed() -> float:
+    rng = np.random.default_rng(1)
+    a, b = rng.random((2, 6, 8, 8, 3)).astype(np.float32)
+    done = jax.jit(batchwise.mix_views)(KEY, {"a": jnp.asarray(a), "b": jnp.asarray(b)})
+    mixed = jax.tree.map(np.asarray, done["mixed"])
+    share = mixed["share"].astype(np.float64)[:, None, None, None]
+    deviation = worst(mixed["image"], share * a + (1 - share) * b[mixed["partner"]])
+    unchanged = worst(np.asarray(done["a"]), a) + worst(np.asarray(done["b"]), b)
+    return max(deviation, unchanged)
+
+
+@case("corrupt_groups", "NumPy, from the returned masks", 1e-6)
+def _corrupted() -> float:
+    """What is hidden is the neighbour's, or noise that has nothing of either; the rest stays."""
+    rng = np.random.default_rng(2)
+    x = rng.random((8, 12, 16, 3)).astype(np.float32)
+    masks = {n: {"mask": rng.random((8, 12)) < p} for n, p in (("noise", 0.7), ("alien", 0.3))}
+    views = {"image": jnp.asarray(x), **jax.tree.map(jnp.asarray, masks)}
+    done = jax.tree.map(
+        np.asarray, jax.jit(lambda k, v: batchwise.corrupt_groups(k, v, grid=(3, 4)))(KEY, views)
+    )
+    deviation = worst(done["original"], x)
+    for i in range(8):
+        by_alien = bool(np.all(done["mask"][i] == masks["alien"]["mask"][i]))
+        mask = masks["alien" if by_alien else "noise"]["mask"][i]
+        deviation = max(deviation, float(np.any(done["mask"][i] != mask)))
+        hidden = np.kron(mask.reshape(3, 4), np.ones((4, 4))).astype(bool)
+        got = done["image"][i]
+        deviation = max(deviation, float(np.abs(got - x[i])[~hidden].max()))
+        if by_alien:
+            deviation = max(deviation, float(np.abs(got - x[i - 1])[hidden].max()))
+        elif abs(got[hidden].mean()) > 0.25 or abs(got[hidden].std() - 1) > 0.25:
+            deviation = 1.0
+    return deviation

@@ -1,17 +1,25 @@
 """Views: determinism, correspondence, channels, and what a mistake says."""
 
-import io
 from functools import partial
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
-from PIL import Image
+from sklearn.datasets import load_sample_images
 
-from jssl.augmentations import batchwise, colour, erase, geometry, policy, recipes, tone, warp
+from jssl.augmentations import (
+    batchwise,
+    colour,
+    erase,
+    geometry,
+    mapping,
+    policy,
+    recipes,
+    tone,
+    warp,
+)
 from jssl.augmentations.blur import gaussian_blur
 from jssl.augmentations.compose import Views, pipeline, sometimes, tracked
 from jssl.augmentations.correspondence import correspond, dense_correspondence, inside
@@ -20,13 +28,29 @@ from jssl.augmentations.projective import transform
 from jssl.errors import UserError
 
 KEY = jax.random.key(11)
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
 def batch_of(size, side=32, channels=3):
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (size, side, side, channels), dtype=np.uint8)
     return {"image": jnp.asarray(image), "index": jnp.arange(size, dtype=jnp.int32) + 1000}
+
+
+def _shapes():
+    from jssl.data import Shapes
+
+    small = np.asarray(Shapes(train=8, validation=4, test=4).load().train[np.arange(8)]["image"])
+    return small.repeat(64 // small.shape[1], 1).repeat(64 // small.shape[2], 2)
+
+
+def _photographs():
+    """Eight squares of scikit-learn's two JPEG photographs, reduced to 64 pixels."""
+    squares = []
+    for photograph in load_sample_images().images:
+        for column in (0, 100, 210, 320):
+            part = photograph[:, column : column + 320][50:370]
+            squares.append(part.reshape(64, 5, 64, 5, 3).mean((1, 3)))
+    return np.round(np.stack(squares)).astype(np.uint8)
 
 
 def test_views_depend_on_key_and_index_alone():
@@ -38,7 +62,8 @@ def test_views_depend_on_key_and_index_alone():
         mask=dict(recipes.mae(24, tokens=36).entries)["mask"],
     )
     run = jax.jit(views)
-    batch = batch_of(16)
+    images = np.concatenate([_shapes(), _photographs()])
+    batch = {"image": jnp.asarray(images), "index": jnp.arange(16) + 1000}
     whole = jax.tree.map(np.asarray, run(KEY, batch))
 
     def equal(found, expected):
@@ -58,6 +83,11 @@ def test_views_depend_on_key_and_index_alone():
     text = program.as_text()
     assert not any(word in text for word in ("all-gather", "all-reduce", "all-to-all"))
     equal(program(KEY, jax.device_put(batch, spread)), whole)
+    # One example after another, as on a CPU; each device its own.
+    for devices in (1, 8):
+        some = jax.make_mesh((devices,), ("data",), axis_types=(AxisType.Auto,))
+        placed = jax.device_put(batch, NamedSharding(some, PartitionSpec("data")))
+        equal(jax.jit(partial(views, mesh=some))(KEY, placed), whole)
     # The same program gives the same bits; another key or another draw does not.
     again = run(KEY, batch)
     assert all(
@@ -69,6 +99,24 @@ def test_views_depend_on_key_and_index_alone():
     # What other views there are does not matter.
     alone = jax.jit(Views(mask=dict(views.entries)["mask"]))(KEY, batch)
     equal(alone, {"mask": whole["mask"]})
+
+
+def test_small_examples_are_mapped_in_bites():
+    """Whatever divides, the results are those of the function alone, in order."""
+    one_device = jax.make_mesh((1,), ("data",), axis_types=(AxisType.Auto,))
+
+    def draw(key, example):
+        return jax.random.fold_in(key, example["index"]), example["image"].sum() * 2.0
+
+    side = 40
+    assert 1 < mapping.BITE // side**2 < 41 and side**2 < mapping.ALONE
+    for count in (1, 40, 41, 82):  # 41 bites would fit no divisor: a rest remains
+        batch = {"image": jnp.arange(count * side**2).reshape(count, side, side, 1) % 7}
+        batch |= {"index": jnp.arange(count) + 5}
+        run = jax.jit(partial(mapping.map_examples, draw, mesh=one_device))
+        keys, sums = run(KEY, batch)
+        assert bool(jnp.all(keys == jax.vmap(partial(jax.random.fold_in, KEY))(batch["index"])))
+        np.testing.assert_array_equal(sums, 2.0 * batch["image"].sum((1, 2, 3)))
 
 
 def painted(side):
@@ -100,9 +148,12 @@ def _pairs(images):
     return jax.tree.map(np.asarray, jax.jit(Views(a=tracked(MOVES), b=tracked(MOVES)))(KEY, batch))
 
 
-def test_a_point_maps_to_the_same_content():
-    """Checked against painted coordinates: the error is under one pixel of the view."""
-    views = _pairs(np.tile(painted(64), (16, 1, 1, 1)))
+@pytest.mark.parametrize("images", [_shapes, _photographs])
+def test_a_point_maps_to_the_same_content(images):
+    """Checked against coordinates painted beside the colours: the error is under one pixel."""
+    images = images()
+    paint = np.tile(painted(64), (len(images), 1, 1, 1))
+    views = _pairs(np.concatenate([paint, images / np.float32(255)], -1).repeat(2, 0))
     y, x = np.mgrid[4:32:4, 4:32:4]
     points = np.stack([x, y], -1).reshape(-1, 2) + 0.5
     total, checked = 0.0, 0
@@ -113,10 +164,10 @@ def test_a_point_maps_to_the_same_content():
         seen = (column >= 1) & (column < 35) & (row >= 1) & (row < 35)
         # The paint of a pixel in b, mapped into view a by its own paint, must be the point.
         for point, c, r in zip(points[seen], column[seen], row[seen], strict=True):
-            around_b = b["image"][r - 1 : r + 2, c - 1 : c + 2]
-            mine = a["image"][int(point[1]), int(point[0])]
+            around_b = b["image"][r - 1 : r + 2, c - 1 : c + 2, :3]
+            mine = a["image"][int(point[1]), int(point[0])][:3]
             whole = a["image"][
-                int(point[1]) - 1 : int(point[1]) + 2, int(point[0]) - 1 : int(point[0]) + 2
+                int(point[1]) - 1 : int(point[1]) + 2, int(point[0]) - 1 : int(point[0]) + 2, :3
             ]
             if around_b[..., 2].min() < 0.999 or whole[..., 2].min() < 0.999:
                 continue  # blended with the outside
@@ -130,34 +181,11 @@ def test_a_point_maps_to_the_same_content():
     assert total < 1.0, total
 
 
-def _shapes():
-    from jssl.data import Shapes
-
-    return np.asarray(Shapes(train=8, validation=4, test=4).load().train[np.arange(8)]["image"])
-
-
-def _photographs():
-    """Eight CIFAR-10 images, stored as JPEG bodies that share a header."""
-    archive = SHARED / "cifar10_jpeg" / "test.npz"
-    if not archive.exists():
-        pytest.skip("no shared/data/cifar10_jpeg beside the repository")
-    with np.load(archive, allow_pickle=False) as file:
-        data, offsets = file["data"], file["offsets"]
-        headers, starts, which = file["header"], file["header_offsets"], file["header_id"]
-        found = []
-        for i in range(8):
-            h = int(which[i])
-            parts = (headers[starts[h] : starts[h + 1]], data[offsets[i] : offsets[i + 1]])
-            image = Image.open(io.BytesIO(b"".join(p.tobytes() for p in parts)))
-            found.append(np.asarray(image.convert("RGB")))
-    return np.stack(found)
-
-
 @pytest.mark.parametrize("images", [_shapes, _photographs])
 def test_corresponding_pixels_look_alike(images):
     """Smooth images: a point and its image in the other view have the same colour."""
     images = images()
-    smooth = jax.vmap(lambda x: gaussian_blur(KEY, x, kernel=9, sigma=2.0))(jnp.asarray(images))
+    smooth = jax.vmap(lambda x: gaussian_blur(KEY, x, kernel=17, sigma=4.0))(jnp.asarray(images))
     crop = pipeline(
         partial(geometry.random_resized_crop, size=32, scale=(0.4, 1.0)),
         geometry.flip,
