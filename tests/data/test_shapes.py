@@ -24,7 +24,7 @@ def knn(train, train_label, test, test_label, k=20):
 
 
 def test_raw_pixels_say_little_of_the_class(splits):
-    """The table of the first issue rests on this: raw-pixel kNN between chance and 40 %."""
+    """Hard for raw pixels: their kNN lies between chance and 40 %."""
     train, test = splits.train.arrays, splits.test.arrays
     flat = [a["image"].reshape(len(a["image"]), -1).astype(np.float32) / 255 for a in (train, test)]
     score = knn(flat[0], train["label"], flat[1], test["label"])
