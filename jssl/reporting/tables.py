@@ -11,6 +11,7 @@ from jssl.errors import UserError
 from jssl.evaluation.few_label import mean_interval
 from jssl.evaluation.record import KIND, Record
 from jssl.reporting.table import Table
+from jssl.run import read_record
 
 BASELINES = ("untrained", "raw")
 
@@ -182,12 +183,20 @@ def _records_of(path: Path, *, strict: bool) -> list[Record]:
         return []
     if isinstance(value, dict) and value.get("kind") == KIND:
         return [Record(**value)]
-    entries = value if isinstance(value, list) else []
-    return [
-        Record(**entry)
-        for entry in entries
-        if isinstance(entry, dict) and entry.get("kind") == KIND
-    ] + [from_result(entry) for entry in entries if isinstance(entry, dict) and "result" in entry]
+    beside = path.with_name("run.json")
+    if (
+        isinstance(value, dict)
+        and {"rows", "protocol", "seeds"} <= value.keys()
+        and beside.exists()
+    ):
+        value = [{**read_record(path.parent), "result": value}]  # the page's table of a run
+    found = []
+    for entry in value if isinstance(value, list) else []:
+        if isinstance(entry, dict) and entry.get("kind") == KIND:
+            found.append(Record(**entry))
+        elif isinstance(entry, dict) and "knn" in str(entry.get("result", {})):
+            found.append(from_result(entry))
+    return found
 
 
 def from_result(entry: Mapping[str, Any]) -> Record:

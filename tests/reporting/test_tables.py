@@ -120,6 +120,17 @@ def test_committed_results_can_be_tabulated(capsys):
     assert f"{100 * row['linear']['top1']:.1f} ± {100 * row['linear']['interval']:.1f}" in text
 
 
+def test_a_runs_own_table_is_found_in_its_folder(tmp_path: Path, capsys):
+    results = Path(__file__).parents[2] / "results" / "cifar10_small.json"
+    entry = json.loads(results.read_text())[0]
+    (tmp_path / "results.json").write_text(json.dumps(entry["result"]))
+    (tmp_path / "run.json").write_text(json.dumps(entry | {"experiment": {}}))
+    assert main(["table", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    assert f"{entry['name']}" in text
+    assert f"{100 * entry['result']['rows']['trained']['linear']['top1']:.1f}" in text
+
+
 def test_wrong_paths_are_sentences(tmp_path: Path):
     with pytest.raises(UserError, match="cannot read"):
         read_records([tmp_path / "none.json"])
