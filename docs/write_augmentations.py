@@ -107,9 +107,10 @@ brackets, the lowest and highest ratio.
 """
 
 SPEED_NOTES = """
-What an operation costs is what a pipeline takes longer for having it. On a CPU, examples are worked
-through in bites that fit the cache, images from about 52 pixels on one by one (`mapping.py`): then
-an operation that is not drawn costs nothing. Crops are products with small banded matrices.
+What an operation costs is what a pipeline takes longer for having it; a small or negative one lies
+within the noise. On a CPU, examples are worked through in bites that fit the cache, images from
+about 52 pixels on one by one (`mapping.py`): then an operation that is not drawn costs nothing.
+Crops are products with small banded matrices.
 
 """
 
