@@ -108,9 +108,12 @@ class Method(abc.ABC):
         """
 
     def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
-        """Variables of `net`; the default runs it on the view `image`, or on the first."""
-        first = views.get("image", next(iter(views.values())))
-        return net.init({"params": rng, "dropout": rng}, first, train=True)
+        """Variables of `net`, from one run on `inputs(views)`."""
+        return net.init({"params": rng, "dropout": rng}, *self.inputs(views), train=True)
+
+    def inputs(self, views: Views) -> tuple[Any, ...]:
+        """What `init` runs `net` on; the default is the view `image`, or the first."""
+        return (views.get("image", next(iter(views.values()))),)
 
     def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
         """What the method remembers before the first step; `{}` by default."""

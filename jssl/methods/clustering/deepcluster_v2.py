@@ -8,7 +8,7 @@ Features", 2018.
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -98,9 +98,9 @@ class DeepClusterV2(Method):
         projector = MLPHead(self.hidden, self.out, norm=self.norm, dtype=self.dtype)
         return ProjectedCrops(encoder, projector)
 
-    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
-        """Variables of the net."""
-        return net.init({"params": rng, "dropout": rng}, all_crops(views), train=True)
+    def inputs(self, views: Views) -> tuple[Any, ...]:
+        """What the net is run on."""
+        return (all_crops(views),)
 
     def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
         """An empty memory, random centroids, and no clusters (-1)."""

@@ -6,7 +6,7 @@ Caron et al., "Unsupervised Learning of Visual Features by Contrasting Cluster A
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -86,9 +86,9 @@ class SwAV(Method):
         prototypes = Prototypes(self.prototypes, kernel_init="uniform_fan_in", dtype=self.dtype)
         return MultiCrop(encoder, PrototypeHead(projector, prototypes))
 
-    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
-        """Variables of the net."""
-        return net.init({"params": rng, "dropout": rng}, all_crops(views), train=True)
+    def inputs(self, views: Views) -> tuple[Any, ...]:
+        """What the net is run on."""
+        return (all_crops(views),)
 
     def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
         """Queues of both views and the prototypes they are scored with; nothing without a queue."""

@@ -7,7 +7,7 @@ Language", 2022.
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -99,10 +99,9 @@ class Data2Vec(Taught):
         """Encoder and linear head."""
         return Data2VecNet(encoder, self.dtype)
 
-    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
-        """Variables of the net."""
-        keys = {"params": rng, "dropout": rng}
-        return net.init(keys, views["image"], views["mask"]["mask"], train=True)
+    def inputs(self, views: Views) -> tuple[Any, ...]:
+        """What the net is run on."""
+        return views["image"], views["mask"]["mask"]
 
     def forward(
         self,

@@ -6,7 +6,7 @@ Caron et al., "Emerging Properties in Self-Supervised Vision Transformers", 2021
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import flax.linen as nn
 import jax
@@ -113,9 +113,9 @@ class DINO(Taught):
         )
         return PrototypeHead(projector, Prototypes(self.prototypes, dtype=self.dtype))
 
-    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
-        """Variables of the net."""
-        return net.init({"params": rng, "dropout": rng}, all_crops(views), train=True)
+    def inputs(self, views: Views) -> tuple[Any, ...]:
+        """What the net is run on."""
+        return (all_crops(views),)
 
     def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
         """The teacher, equal to the student, and a centre of zeros."""

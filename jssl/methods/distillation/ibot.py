@@ -6,7 +6,7 @@ Zhou et al., "iBOT: Image BERT Pre-Training with Online Tokenizer", 2022.
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -107,11 +107,10 @@ class IBOT(DINO):
         own = dataclasses.replace(self, prototypes=self.patch_prototypes)
         return MaskedMultiCrop(encoder, self.head(), None if self.shared_head else own.head())
 
-    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
-        """Variables of the net."""
+    def inputs(self, views: Views) -> tuple[Any, ...]:
+        """What the net is run on."""
         mask = views["mask"]
-        keys = {"params": rng, "dropout": rng}
-        return net.init(keys, all_crops(views), mask["masked"], mask["mask"], train=True)
+        return all_crops(views), mask["masked"], mask["mask"]
 
     def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
         """DINO's memory and a second centre."""

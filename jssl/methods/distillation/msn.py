@@ -6,7 +6,7 @@ Assran et al., "Masked Siamese Networks for Label-Efficient Learning", 2022.
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -127,10 +127,9 @@ class MSN(Taught):
         prototypes = Prototypes(self.prototypes, kernel_init="uniform_fan_in", dtype=self.dtype)
         return MSNNet(encoder, PrototypeHead(projector, prototypes))
 
-    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
-        """Variables of the net."""
-        anchors = (views["anchor"], views["mask"]["keep"], views.get("local"))
-        return net.init({"params": rng, "dropout": rng}, *anchors, train=True)
+    def inputs(self, views: Views) -> tuple[Any, ...]:
+        """What the net is run on."""
+        return views["anchor"], views["mask"]["keep"], views.get("local")
 
     def forward(
         self,

@@ -6,7 +6,7 @@ Sarnthein et al., "Random Teachers are Good Teachers", 2023.
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -80,9 +80,9 @@ class RandomTeacher(Method):
         names = ("hidden", "bottleneck", "prototypes", "norm", "kernel_init", "dtype")
         return MultiCrop(encoder, DINO(**{name: getattr(self, name) for name in names}).head())
 
-    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
-        """Variables of the net."""
-        return net.init({"params": rng, "dropout": rng}, (views["image"][:, None],), train=True)
+    def inputs(self, views: Views) -> tuple[Any, ...]:
+        """What the net is run on."""
+        return ((views["image"][:, None],),)
 
     def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
         """A random teacher, `alpha` of it the student."""

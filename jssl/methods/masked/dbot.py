@@ -6,7 +6,7 @@ Liu et al., "Exploring Target Representations for Masked Autoencoders", 2022.
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -89,11 +89,10 @@ class DBOT(HiddenPatches):
         decoder = (self.decoder_width, self.decoder_depth, self.decoder_heads)
         return MaskedAutoencoder(encoder, *decoder, self.dtype, out="features")
 
-    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
-        """Variables of the net."""
+    def inputs(self, views: Views) -> tuple[Any, ...]:
+        """What the net is run on."""
         mask = views["mask"]
-        keys = {"params": rng, "dropout": rng}
-        return net.init(keys, views["image"], mask["keep"], mask["masked"], train=True)
+        return views["image"], mask["keep"], mask["masked"]
 
     def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
         """The teacher, an untrained encoder, and what every student starts from."""

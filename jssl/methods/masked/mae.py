@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -64,11 +64,10 @@ class MAE(HiddenPatches):
         decoder = (self.decoder_width, self.decoder_depth, self.decoder_heads)
         return MaskedAutoencoder(encoder, *decoder, self.dtype)
 
-    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
-        """Variables of the net."""
+    def inputs(self, views: Views) -> tuple[Any, ...]:
+        """What the net is run on."""
         mask = views["mask"]
-        keys = {"params": rng, "dropout": rng}
-        return net.init(keys, views["image"], mask["keep"], mask["masked"], train=True)
+        return views["image"], mask["keep"], mask["masked"]
 
     def forward(
         self,

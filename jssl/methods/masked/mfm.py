@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -60,9 +60,9 @@ class MFM(Method):
         """Encoder and linear head."""
         return TokenPredictor(encoder, "patches", dtype=self.dtype)
 
-    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
-        """Variables of the net."""
-        return net.init({"params": rng, "dropout": rng}, views["image"]["image"], train=True)
+    def inputs(self, views: Views) -> tuple[Any, ...]:
+        """What the net is run on."""
+        return (views["image"]["image"],)
 
     def forward(
         self,

@@ -7,7 +7,7 @@ Architecture", 2023.
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -82,11 +82,10 @@ class IJEPA(Taught):
             self.predictor_width, self.predictor_depth, self.predictor_heads, dtype=self.dtype
         )
 
-    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
-        """Variables of the net."""
+    def inputs(self, views: Views) -> tuple[Any, ...]:
+        """What the net is run on."""
         mask = views["mask"]
-        keys = {"params": rng, "dropout": rng}
-        return net.init(keys, views["image"], mask["keep"], mask["targets"], train=True)
+        return views["image"], mask["keep"], mask["targets"]
 
     def forward(
         self,

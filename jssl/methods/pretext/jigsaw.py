@@ -6,7 +6,7 @@ Noroozi & Favaro, "Unsupervised Learning of Visual Representations by Solving Ji
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -82,9 +82,9 @@ class Jigsaw(Classifier):
         classifier = MLPHead((self.hidden,), self.permutations, **options)
         return JigsawNet(encoder, MLPHead((), self.tile, **options), classifier)
 
-    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
-        """Variables of the net."""
-        return net.init({"params": rng, "dropout": rng}, views["image"]["image"], train=True)
+    def inputs(self, views: Views) -> tuple[Any, ...]:
+        """What the net is run on."""
+        return (views["image"]["image"],)
 
     def forward(
         self,

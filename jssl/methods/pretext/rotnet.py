@@ -6,7 +6,7 @@ Gidaris et al., "Unsupervised Representation Learning by Predicting Image Rotati
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -54,9 +54,9 @@ class RotNet(Classifier):
         """Encoder and linear classifier."""
         return Siamese(encoder, MLPHead((), self.classes, norm="none", dtype=self.dtype))
 
-    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
-        """Variables of the net."""
-        return net.init({"params": rng, "dropout": rng}, self._flat(views)[0], train=True)
+    def inputs(self, views: Views) -> tuple[Any, ...]:
+        """What the net is run on."""
+        return (self._flat(views)[0],)
 
     def forward(
         self,

@@ -7,7 +7,7 @@ Heuristics", 2025.
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -73,9 +73,9 @@ class LeJEPA(Method):
         """Encoder and projector."""
         return MultiCrop(encoder, MLPHead(self.hidden, self.out, norm=self.norm, dtype=self.dtype))
 
-    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
-        """Variables of the net."""
-        return net.init({"params": rng, "dropout": rng}, all_crops(views), train=True)
+    def inputs(self, views: Views) -> tuple[Any, ...]:
+        """What the net is run on."""
+        return (all_crops(views),)
 
     def forward(
         self,

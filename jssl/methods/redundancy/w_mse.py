@@ -6,7 +6,7 @@ Ermolov et al., "Whitening for Self-Supervised Representation Learning", 2021.
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -72,9 +72,9 @@ class WMSE(Method):
         head = MLPHead(self.hidden, self.out, norm=self.norm, last_bias=False, dtype=self.dtype)
         return MultiCrop(encoder, head)
 
-    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
-        """Variables of the net."""
-        return net.init({"params": rng, "dropout": rng}, (views["views"],), train=True)
+    def inputs(self, views: Views) -> tuple[Any, ...]:
+        """What the net is run on."""
+        return ((views["views"],),)
 
     def forward(
         self,
