@@ -12,7 +12,7 @@ from jssl.data.silhouettes import NAMES
 from jssl.data.source import read_all
 from jssl.errors import UserError
 from jssl.evaluation.evaluating import choose, evaluate_run
-from jssl.evaluation.protocols.dense import _moved, figure_masks
+from jssl.evaluation.protocols.dense import Motion, figure_masks, moved
 from jssl.loop import Options
 from jssl.run import Run
 
@@ -46,11 +46,22 @@ def test_masks_show_the_figure():
         figure_masks({"image": batch["image"]}, 16, 16)
 
 
+def test_masks_move_with_the_images():
+    """A figure painted by its own mask, moved as an image, shows where the moved mask is."""
+    batch = read_all(Shapes(train=40, validation=1, test=1).load().train)
+    rng = np.random.default_rng(0)
+    motion = Motion(rng.uniform(-1, 1, (40, 3)).astype(np.float32), 60.0, 0.15)
+    painted = 255 * figure_masks(batch, 32, 32).reshape(40, 32, 32, 1).astype(np.uint8)
+    shown = np.asarray(moved(painted, motion))[..., 0] > 127
+    masks = figure_masks(batch, 32, 32, motion).reshape(40, 32, 32) == 1
+    assert (shown != masks).mean() < 0.01 < (masks != (painted[..., 0] > 127)).mean()
+
+
 def test_dense_protocols_write_records(run: Run):
-    names = ["segmentation", "factors", "equivariance", "attentive"]
+    names = ["segmentation", "factors", "equivariance", "attentive", "propagation"]
     options = Options(devices=1)
     records = evaluate_run(run, choose(names), options, say=lambda line: None)
-    dense, factors, equivariance, attentive = (record.rows for record in records)
+    dense, factors, equivariance, attentive, clips = (record.rows for record in records)
     assert set(dense) == {"trained", "untrained"}  # the raw input has no tokens
     for row in dense.values():
         assert set(row) == {
@@ -60,12 +71,22 @@ def test_dense_protocols_write_records(run: Run):
     assert {"shape", "colour", "x R^2", "scale R^2"} <= set(factors["raw image"])
     assert set(equivariance["trained"]) == {"rotation", "shift across", "shift down"}
     assert "attentive" in attentive["trained"]
+    assert set(clips) == {"trained", "untrained"}
+    for row in clips.values():
+        assert set(row) == {"mIoU", "last frame", "first mask kept"}
+        assert row["last frame"]["value"] <= 1
+    # Standing still scores the same whatever the tokens are.
+    assert clips["trained"]["first mask kept"] == clips["untrained"]["first mask kept"]
 
 
 def test_moved_images_turn_and_shift():
     image = np.zeros((1, 9, 9, 1), np.uint8)
     image[0, 4, 6] = 255
-    quarter = np.asarray(_moved(image, np.array([[1.0, 0, 0]], np.float32), 90.0, 0.0))[0, ..., 0]
+    quarter = np.asarray(moved(image, Motion(np.array([[1.0, 0, 0]], np.float32), 90.0, 0.0)))[
+        0, ..., 0
+    ]
     assert quarter.argmax() in (2 * 9 + 4, 6 * 9 + 4)
-    shifted = np.asarray(_moved(image, np.array([[0, 1.0, 0]], np.float32), 0.0, 2 / 9))[0, ..., 0]
+    shifted = np.asarray(moved(image, Motion(np.array([[0, 1.0, 0]], np.float32), 0.0, 2 / 9)))[
+        0, ..., 0
+    ]
     assert shifted[4, 4] == 255  # reads from two columns to the right

@@ -103,6 +103,11 @@ def test_where_features_fail(folder: Path, tmp_path: Path, capsys):
     assert main([*command, "foreign", "--set", f"data={noise}", "k=5"]) == 0
     record = Record.load(folder / "evaluations" / "foreign.json")
     assert record.rows["raw image"]["Mahalanobis"]["value"] > 0.95
+    assert main([*command, "rotations", "--set", f"data={noise}", "most=200"]) == 0
+    record = Record.load(folder / "evaluations" / "rotations.json")
+    # Digits have an upright side, noise has none.
+    assert record.rows["raw image"]["rotations"]["value"] > 0.8
+    assert record.rows["raw image"]["AUROC"]["value"] > 0.8
     assert main([*command, "foreign", "--set", "data=image/simclr_digits"]) == 2
     assert "which is not foreign" in capsys.readouterr().err
     assert main([*command, "foreign"]) == 2

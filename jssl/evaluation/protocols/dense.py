@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,13 +22,31 @@ from jssl.evaluation.subject import PARTS, Subject
 FACTORS = ("factor/shape", "factor/x", "factor/y", "factor/scale", "factor/rotation")
 
 
-def figure_masks(batch: dict[str, np.ndarray], rows: int, columns: int) -> np.ndarray:
+class Motion(NamedTuple):
+    """How images are turned and shifted.
+
+    Attributes:
+      drawn: float32 [N, 3] in [-1, 1]: shares of the largest rotation and of the largest shifts
+        across and down.
+      degrees: largest rotation.
+      shift: largest translation, share of the side.
+    """
+
+    drawn: np.ndarray
+    degrees: float
+    shift: float
+
+
+def figure_masks(
+    batch: dict[str, np.ndarray], rows: int, columns: int, motion: Motion | None = None
+) -> np.ndarray:
     """Which places of procedural shapes show the figure, from the known factors.
 
     Args:
       batch: examples of `jssl.data.Shapes`.
       rows: of places.
       columns: of places.
+      motion: of the images before they are seen (`moved`); None for none.
 
     Returns:
       int [N, rows * columns]: 1 where the centre of a place lies in the silhouette.
@@ -47,12 +65,21 @@ def figure_masks(batch: dict[str, np.ndarray], rows: int, columns: int) -> np.nd
         (np.arange(columns) + 0.5) * 2 / columns - 1,
         indexing="ij",
     )
-    across = across.astype(np.float32) - x[:, None, None]
-    down = down.astype(np.float32) - y[:, None, None]
+    seen = np.ones_like(across, bool)[None]
+    across, down = across.astype(np.float32)[None], down.astype(np.float32)[None]
+    if motion is not None:
+        turn = np.deg2rad(motion.degrees) * motion.drawn[:, 0, None, None]
+        over, under = 2 * motion.shift * motion.drawn[:, 1:, None, None].swapaxes(0, 1)
+        across, down = (
+            np.cos(turn) * across - np.sin(turn) * down + over,
+            np.sin(turn) * across + np.cos(turn) * down + under,
+        )
+        seen = (np.abs(across) < 1) & (np.abs(down) < 1)
+    across, down = across - x[:, None, None], down - y[:, None, None]
     cos = (np.cos(rotation) / scale)[:, None, None]
     sin = (np.sin(rotation) / scale)[:, None, None]
     inside = distance(shape, cos * across + sin * down, cos * down - sin * across) < 0
-    return inside.reshape(len(shape), -1).astype(np.int64)
+    return (inside & seen).reshape(len(shape), -1).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -176,8 +203,8 @@ class Equivariance(Evaluation):
             images = source[np.arange(min(self.most, len(source)))][field]
             rng = np.random.default_rng([self.seed, number])
             drawn = rng.uniform(-1, 1, (len(images), 3)).astype(np.float32)
-            moved = np.asarray(_moved(images, drawn, self.degrees, self.shift))
-            pair = [subject.images(row, x) for x in (images, moved)]
+            after = np.asarray(moved(images, Motion(drawn, self.degrees, self.shift)))
+            pair = [subject.images(row, x) for x in (images, after)]
             angle = np.deg2rad(self.degrees) * drawn[:, 0]
             targets = np.stack([np.sin(angle), drawn[:, 1], drawn[:, 2]], axis=1)
             parts.append((np.concatenate(pair, axis=1), targets))
@@ -195,8 +222,9 @@ class Equivariance(Evaluation):
 
 
 @jax.jit
-def _moved(images: jax.Array, drawn: jax.Array, degrees: float, shift: float) -> jax.Array:
-    """Images [N, H, W, C] rotated and shifted by shares in [-1, 1] of the largest: uint8."""
+def moved(images: jax.Array, motion: Motion) -> jax.Array:
+    """Images uint8 [N, H, W, C] turned about their centre and shifted; black from outside."""
+    drawn, degrees, shift = motion
 
     def one(image: jax.Array, drawn: jax.Array) -> jax.Array:
         height, width = image.shape[:2]
@@ -213,7 +241,7 @@ def _moved(images: jax.Array, drawn: jax.Array, degrees: float, shift: float) ->
         )
         return jnp.round(255 * apply_warp(image, warp)).astype(jnp.uint8)
 
-    return jax.vmap(one)(images, drawn)
+    return jax.vmap(one)(images, jnp.asarray(drawn))
 
 
 def _flipped(batch: dict[str, np.ndarray], field: str) -> ArraySource:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from jssl.data.source import read_all
+from jssl.data.source import Source, read_all
 from jssl.errors import UserError, nearest
 from jssl.evaluation.detection import auroc, group_gaps, knn_score, mahalanobis_score
 from jssl.evaluation.knn import knn_predict
@@ -15,6 +15,27 @@ from jssl.evaluation.linear import linear_probe
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.risk import decompose_risk
 from jssl.evaluation.subject import Subject, pooled
+
+
+def foreign_test(experiment: str, subject: Subject) -> Source:
+    """The test split of another experiment's data.
+
+    Args:
+      experiment: its name.
+      subject: what is evaluated.
+
+    Raises:
+      UserError: it has the same data.
+    """
+    from jssl.experiment import load
+
+    other = load(experiment).data.load()
+    if other.name == subject.splits.name:
+        raise UserError(
+            f"{experiment} has the data that is evaluated ({other.name}), which is not foreign: "
+            "choose another with --set data=EXPERIMENT"
+        )
+    return other.test
 
 
 @dataclass(frozen=True)
@@ -35,17 +56,9 @@ class Foreign(Evaluation):
     source: ClassVar[str] = "Sun et al. 2022; Lee et al. 2018"
 
     def measure(self, subject: Subject, row: str) -> Measured:
-        from jssl.experiment import load
-
-        other = load(self.data).data.load()
-        if other.name == subject.splits.name:
-            raise UserError(
-                f"{self.data} has the data that is evaluated ({other.name}), which is not foreign: "
-                "choose another with --set data=EXPERIMENT"
-            )
         bank, labels = (part[: self.most] for part in subject.labelled(row, "train"))
         known = subject.labelled(row, "test").features
-        foreign = subject.arrays(row, other.test, pooled)[0]["pooled"]
+        foreign = subject.arrays(row, foreign_test(self.data, subject), pooled)[0]["pooled"]
         if foreign.shape[1] != known.shape[1]:
             return None  # raw inputs of another size
         scores = {

@@ -1,0 +1,99 @@
+"""Foreign inputs found by their rotations: whoever knows an image knows which way is up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from scipy.special import log_softmax
+
+from jssl.data.source import Source
+from jssl.errors import UserError
+from jssl.evaluation.arrays import Labelled
+from jssl.evaluation.detection import auroc, rotation_score
+from jssl.evaluation.linear import linear_probe
+from jssl.evaluation.logistic import Scaler, fit_path
+from jssl.evaluation.protocols.limits import foreign_test
+from jssl.evaluation.record import Evaluation, Measured, Score
+from jssl.evaluation.subject import Subject
+
+TURNS = 4
+
+
+@dataclass(frozen=True)
+class RotationDetection(Evaluation):
+    """A probe learns the quarter turns of training images; where it fails, the input is foreign.
+
+    The published score belongs to a network that was trained with rotations. Here the classifier of
+    rotations is a logistic probe on any encoder's frozen features, and so also a measure of what
+    they know of orientation.
+
+    Attributes:
+      data: an experiment whose data is foreign; its images must fit the encoder.
+      most: training images; validation and test images at most half as many.
+    """
+
+    data: str = "image/simclr_shapes"
+    most: int = 2000
+
+    about: ClassVar[str] = "quarter turns: accuracy of a probe, and AUROC of foreign inputs by it"
+    source: ClassVar[str] = "Hendrycks et al. 2019, on frozen features"
+
+    def measure(self, subject: Subject, row: str) -> Measured | None:
+        foreign = turned(subject, row, foreign_test(self.data, subject), self.most // 2)
+        train = turned(subject, row, subject.source("train"), self.most)
+        if foreign.features.shape[1] != train.features.shape[1]:
+            return None  # raw inputs of another size
+        validation, test = (
+            turned(subject, row, subject.source(part), self.most // 2)
+            for part in ("validation", "test")
+        )
+        probe = linear_probe(train, validation, test, select_on=self.select_on)
+        scaler = Scaler.fit(train.features)
+        limits = {"max_iterations": 1000, "tolerance": 1e-4}
+        (fit,) = fit_path(scaler(train.features), train.labels, [probe.strength], **limits)
+
+        def score(part: Labelled) -> np.ndarray:
+            logits = scaler(part.features) @ fit.weights + fit.bias
+            table = log_softmax(logits.astype(np.float64), axis=1)
+            return rotation_score(table.reshape(TURNS, -1, TURNS).swapaxes(0, 1))
+
+        return Measured(
+            {"rotations": Score(probe.top1), "AUROC": Score(auroc(score(test), score(foreign)))},
+            {"C": probe.strength},
+        )
+
+    def notes(self) -> tuple[str, ...]:
+        return (
+            f"Top-1 of four rotations (25 is chance) on the test split, and AUROC against the test "
+            f"split of {self.data} (50 is chance). {self.most} training images at most.",
+        )
+
+
+def turned(subject: Subject, row: str, source: Source, most: int) -> Labelled:
+    """Features of images turned by 0 to 3 quarters.
+
+    Args:
+      subject: what is evaluated.
+      row: the representation.
+      source: of N square images.
+      most: images taken from its front.
+
+    Returns:
+      Features float32 [4 N, D], all images with one turn after the other, and the turns int [4 N].
+
+    Raises:
+      UserError: images that are not square.
+    """
+    field = subject.program.experiment.preprocess.field
+    images = np.asarray(source[np.arange(min(most, len(source)))][field])
+    if images.ndim != 4 or images.shape[1] != images.shape[2]:
+        raise UserError(
+            f"quarter turns are for square images [N, S, S, C], not {list(images.shape)}"
+        )
+    parts = [subject.images(row, np.rot90(images, k, axes=(1, 2))) for k in range(TURNS)]
+    return Labelled(np.concatenate(parts), np.repeat(np.arange(TURNS), len(images)))
+
+
+PROTOCOLS = {"rotations": RotationDetection()}
