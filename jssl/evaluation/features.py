@@ -11,6 +11,7 @@ import jax
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
+from jssl.data.source import entry
 from jssl.errors import UserError, nearest
 
 
@@ -121,7 +122,7 @@ def extract_arrays(
         known = np.zeros(batch_size, np.int32) if label is None else _entry(batch, label)
         labels.append(np.asarray(known)[:valid])
         batch["index"] = indices.astype(np.int32)
-        arrays = encode(_place(preprocess(batch), sharding))
+        arrays = encode(jax.tree.map(lambda x: _place(x, sharding), preprocess(batch)))
         pending.append(({name: _collect(a, sharding) for name, a in arrays.items()}, valid))
         if len(pending) > 1:
             fetch()
@@ -151,20 +152,25 @@ def raw_features(
     labels: list[np.ndarray] = []
     for start in range(0, len(source), batch_size):
         batch = dict(source[np.arange(start, min(start + batch_size, len(source)))])
-        x = np.asarray(_entry(batch, field))
-        scale = np.float32(1 / 255 if x.dtype == np.uint8 else 1)
-        parts.append(x.reshape(len(x), -1).astype(np.float32) * scale)
-        known = np.zeros(len(x), np.int32) if label is None else _entry(batch, label)
+        rows = [_flat(np.asarray(x)) for x in jax.tree.leaves(_entry(batch, field))]
+        parts.append(np.concatenate(rows, axis=1))
+        known = np.zeros(len(rows[0]), np.int32) if label is None else _entry(batch, label)
         labels.append(np.asarray(known))
     if not parts:
         raise UserError("there is nothing to read: the split is empty")
     return np.concatenate(parts), np.concatenate(labels)
 
 
-def _entry(batch: Mapping[str, np.ndarray], name: str) -> np.ndarray:
-    if name not in batch:
+def _flat(x: np.ndarray) -> np.ndarray:
+    scale = np.float32(1 / 255 if x.dtype == np.uint8 else 1)
+    return x.reshape(len(x), -1).astype(np.float32) * scale
+
+
+def _entry(batch: Mapping[str, np.ndarray], name: str) -> Any:
+    value = entry(batch, name)
+    if value is None:
         raise UserError(f"the data has no {name!r}: {nearest(name, batch)}")
-    return batch[name]
+    return value
 
 
 def _place(x: Any, sharding: NamedSharding | None) -> Any:

@@ -17,7 +17,7 @@ import numpy as np
 from jax import lax
 from jax.sharding import NamedSharding, PartitionSpec
 
-from jssl.data.source import Source, Splits
+from jssl.data.source import Source, Splits, entry
 from jssl.errors import UserError, nearest
 from jssl.evaluation.collapse import effective_rank
 from jssl.objectives.common import l2_normalize, matmul
@@ -140,17 +140,18 @@ def _call(measure: Callable, parts: list, state: TrainState) -> dict[str, jax.Ar
 def _placed(program: Program, source: Source, most: int) -> dict[str, jax.Array]:
     """A part of a source on the device: "x" [batches, B, ...], "label" and "real" [batches * B]."""
     field = program.experiment.preprocess.field
-    each = max(np.asarray(source[0][field]).nbytes, 1)
+    first = jax.tree.leaves(entry(source[0], field))
+    each = max(sum(np.asarray(x).nbytes for x in first), 1)
     count = max(1, min(len(source), most, BYTES // sum(MOST) * most // each))
     size = min(program.experiment.batch_size, 256, count)
     size = -(-size // program.mesh.size) * program.mesh.size
     index = np.arange(-(-count // size) * size)
     batch = source[np.minimum(index, count - 1)]
-    x = np.asarray(batch[field])
+    x = jax.tree.map(np.asarray, entry(batch, field))
     split = NamedSharding(program.mesh, PartitionSpec(None, AXES))
     everywhere = replicated(program.mesh)
     return {
-        "x": put(x.reshape(-1, size, *x.shape[1:]), split),
+        "x": jax.tree.map(lambda x: put(x.reshape(-1, size, *x.shape[1:]), split), x),
         "label": put(np.asarray(batch["label"], np.int32), everywhere),
         "real": put(index < count, everywhere),
     }

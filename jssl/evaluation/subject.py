@@ -12,7 +12,7 @@ from flax.errors import ScopeParamShapeError
 
 from jssl import sharding
 from jssl.augmentations.compose import Views
-from jssl.data.source import ArraySource, Source, Splits, SubsetSource
+from jssl.data.source import ArraySource, Source, Splits, SubsetSource, entry
 from jssl.encoders.features import Features
 from jssl.errors import UserError
 from jssl.evaluation.arrays import FeatureSplits, Labelled, labelled
@@ -111,7 +111,7 @@ class Subject:
             self._encoder(row, program, state, select),
             source,
             batch_size=self._batch(program),
-            preprocess=lambda batch: np.asarray(view(batch[pipeline.field])),
+            preprocess=lambda batch: jax.device_get(view(entry(batch, pipeline.field))),
             sharding=sharding.batch_sharding(program.mesh),
             label=known,
         )

@@ -137,6 +137,8 @@ _SGD = Optimizer("sgd")
 _LARS = Optimizer("lars")
 
 # The last decimal of a published figure depends on crops and flips, which cached features lack.
+# Compared with the authors' programs: MAE (FINETUNE.md), DINO (eval_linear.py), DINOv2
+# (eval/linear.py). SimCLR's and I-JEPA's are written from the papers' text alone.
 PROTOCOLS = {
     "linear": Linear(),
     "ridge": Ridge(),
@@ -149,7 +151,7 @@ PROTOCOLS = {
         optimizer=dataclasses.replace(_SGD, nesterov=True),
         batch_size=4096,
         epochs=90,
-        paper="SimCLR (Chen et al. 2020), appendix B.6",
+        paper="SimCLR (Chen et al. 2020), appendix B.6 (unverified)",
     ),
     "mae_linear": ProbeSweep(
         readouts=("last/pooled",),
@@ -194,6 +196,6 @@ PROTOCOLS = {
         optimizer=_LARS,
         batch_size=16384,
         epochs=50,
-        paper="I-JEPA (Assran et al. 2023), appendix A.2, with a cosine for its steps",
+        paper="I-JEPA (Assran et al. 2023), appendix A.2 (unverified), cosine for steps",
     ),
 }
