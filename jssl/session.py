@@ -11,7 +11,7 @@ import numpy as np
 
 from jssl import sharding
 from jssl.checkpoint import Checkpoints
-from jssl.data.source import Source, Splits, fingerprint
+from jssl.data.source import Source, Splits, entry, fingerprint
 from jssl.errors import UserError
 from jssl.evaluation.arrays import FeatureSplits, Labelled
 from jssl.evaluation.features import extract, raw_features
@@ -159,7 +159,7 @@ def features(
         lambda x: program.encode(state, x),
         source,
         batch_size=size,
-        preprocess=lambda batch: np.asarray(view(batch[pipeline.field])),
+        preprocess=lambda batch: jax.device_get(view(entry(batch, pipeline.field))),
         sharding=sharding.batch_sharding(program.mesh),
     )
 

@@ -11,9 +11,10 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from jssl.augmentations.image import as_float
+from jssl.augmentations.image import as_input
 from jssl.augmentations.mapping import map_draws, map_examples
 from jssl.augmentations.operations import Op, Sometimes, describe, sometimes, with_warp
+from jssl.data.source import entry
 from jssl.errors import UserError, nearest
 
 __all__ = [
@@ -39,7 +40,7 @@ class Pipeline:
     ops: tuple[Op, ...]
     field: str = "image"
 
-    def __call__(self, key: jax.Array | None, example: Mapping[str, jax.Array]) -> jax.Array:
+    def __call__(self, key: jax.Array | None, example: Mapping[str, jax.Array]) -> Any:
         """Runs the pipeline.
 
         Args:
@@ -47,7 +48,8 @@ class Pipeline:
           example: one example.
 
         Returns:
-          float32, the result of the last operation.
+          The result of the last operation; what it starts from is an array, or a dict of arrays
+          where the field has parts (see `jssl.data.entry`).
 
         Raises:
           UserError: the example has no such field.
@@ -72,13 +74,14 @@ class Pipeline:
             total = jnp.matmul(total, warp, precision=jax.lax.Precision.HIGHEST)
         return {"image": image, "warp": total}
 
-    def _start(self, example: Mapping[str, jax.Array]) -> jax.Array:
-        if self.field not in example:
+    def _start(self, example: Mapping[str, jax.Array]) -> Any:
+        value = entry(example, self.field)
+        if value is None:
             raise UserError(
                 f"a pipeline reads the field {self.field!r} and the example has no such field; "
                 f"{nearest(self.field, example)}"
             )
-        return as_float(example[self.field])
+        return jax.tree.map(as_input, value)
 
     def _keys(self, key: jax.Array | None) -> list[jax.Array | None]:
         if key is None:
@@ -144,11 +147,12 @@ class Field:
     name: str
 
     def __call__(self, key: jax.Array | None, example: Mapping[str, jax.Array]) -> jax.Array:
-        if self.name not in example:
+        value = entry(example, self.name)
+        if value is None:
             raise UserError(
                 f"the example has no field {self.name!r}; {nearest(self.name, example)}"
             )
-        return example[self.name]
+        return value
 
     def __repr__(self) -> str:
         return f"field({self.name!r})"

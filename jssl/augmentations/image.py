@@ -39,6 +39,25 @@ def as_float(image: jax.Array) -> jax.Array:
     return image.astype(jnp.float32)
 
 
+def as_input(value: jax.Array) -> jax.Array:
+    """What a pipeline starts from: an image as `as_float` gives it, anything else by its type.
+
+    Args:
+      value: uint8 or [H, W, C] is an image; other floats become float32, and integers (tokens,
+        categories, edges) and bools stay as they are.
+
+    Returns:
+      The array.
+
+    Raises:
+      UserError: see `as_float`.
+    """
+    value = jnp.asarray(value)
+    if value.dtype == jnp.uint8 or value.ndim == 3:
+        return as_float(value)
+    return value.astype(jnp.float32) if jnp.issubdtype(value.dtype, jnp.floating) else value
+
+
 def planar(image: jax.Array) -> jax.Array:
     """[H, W, C] -> [C, H, W]: elementwise maths vectorises over planes, not over 3 channels.
 

@@ -119,6 +119,24 @@ class SubsetSource:
         return None if known is None else known[self.indices]
 
 
+def entry(batch: Mapping[str, Any], field: str) -> Any:
+    """What an example or a batch holds under a name.
+
+    Args:
+      batch: key -> array. A field of several arrays, such as a graph, is kept in parts whose keys
+        begin with its name: ``graph/nodes``, ``graph/edges``.
+      field: name of the field.
+
+    Returns:
+      The array, or the dict of parts (``nodes``, ``edges``), or None where there is neither.
+    """
+    if field in batch:
+        return batch[field]
+    start = f"{field}/"
+    parts = {key.removeprefix(start): batch[key] for key in batch if key.startswith(start)}
+    return parts or None
+
+
 def labels(source: Source) -> np.ndarray | None:
     """All labels of a source, without decoding its images where the source offers that.
 

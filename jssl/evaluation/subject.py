@@ -229,8 +229,8 @@ def first_view(views: Views) -> Any:
     """
     from jssl.augmentations.compose import Pipeline
 
-    for _, entry in views.entries:
-        inner = getattr(entry, "entry", entry)
+    for _, view in views.entries:
+        inner = getattr(view, "entry", view)
         if isinstance(inner, Pipeline):
             return inner
     raise UserError("this experiment has no view that shows a whole augmented input")

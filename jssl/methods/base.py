@@ -27,12 +27,16 @@ import jax.numpy as jnp
 from jssl.alarm import Monitored
 from jssl.clock import Clock
 from jssl.encoders.features import Features
+from jssl.errors import UserError
 
 Tree = Any
 Views = Mapping[str, Any]
 Outputs = dict[str, jax.Array]
 Metrics = dict[str, jax.Array]
 Memory = dict[str, Any]
+
+BESIDE = frozenset({"dropped", "index", "label", "mask", "original", "target"})
+"""Names of views that go along with an input: what is hidden, what is predicted, who it is."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,8 +116,8 @@ class Method(abc.ABC):
         return net.init({"params": rng, "dropout": rng}, *self.inputs(views), train=True)
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What `init` runs `net` on; the default is the view `image`, or the first."""
-        return (views.get("image", next(iter(views.values()))),)
+        """What `init` runs `net` on; the default is the first input among the views."""
+        return (inputs_of(views)[0],)
 
     def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
         """What the method remembers before the first step; `{}` by default."""
@@ -181,7 +185,7 @@ class Method(abc.ABC):
     def reconstruct(
         self, net: nn.Module, params: Tree, stats: Tree, memory: Memory, views: Views
     ) -> Mapping[str, jax.Array] | None:
-        """For masked methods: `{"input", "reconstruction", "original"}`, each [B, H, W, C]."""
+        """For masked methods: `{"input", "reconstruction", "original"}`, each like the input."""
         del net, params, stats, memory, views
         return None
 
@@ -211,6 +215,26 @@ def same_tree(params: Tree, memory: Memory) -> dict[str, tuple[Tree, Tree]]:
     if jax.tree.structure(teacher) != jax.tree.structure(params):
         return {}
     return {"teacher": (params, teacher)}
+
+
+def inputs_of(views: Views) -> list[Any]:
+    """The views that a net is run on: all but those named in `BESIDE`."""
+    return [view for name, view in views.items() if name not in BESIDE] or list(views.values())
+
+
+def the_input(views: Views) -> Any:
+    """The one view that a method with a single input runs its net on, whatever it is called.
+
+    Raises:
+      UserError: if there are several.
+    """
+    found = inputs_of(views)
+    if len(found) > 1:
+        raise UserError(
+            f"this method takes one input and the views have several: {', '.join(views)}; beside "
+            f"it there may be {', '.join(sorted(BESIDE))}"
+        )
+    return found[0]
 
 
 def apply(

@@ -33,6 +33,6 @@ class Classifier(Method):
 
     def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
         """Features, where there are any, and the loss of a constant one, ln C."""
-        embeddings = {k: outputs[k] for k in ("embedding",) if k in outputs}
+        features = {k: outputs[k] for k in ("embedding",) if k in outputs}
         classes = outputs["logits"].shape[-1]
-        return Monitored(embeddings=embeddings, trivial_loss=math.log(classes))
+        return Monitored(features=features, trivial_loss=math.log(classes))

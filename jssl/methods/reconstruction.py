@@ -15,24 +15,24 @@ from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree
 
 
 def picture(
-    encoder: nn.Module, image: jax.Array, prediction: jax.Array, hidden: jax.Array
+    encoder: nn.Module, x: jax.Array, prediction: jax.Array, hidden: jax.Array
 ) -> Mapping[str, jax.Array]:
     """What went in, what came out and what was there; visible patches are copied over.
 
     Args:
       encoder: cuts its input into patches and puts them together again.
-      image: the original, [B, ...].
+      x: the original, [B, ...].
       prediction: [B, N, P] patches.
       hidden: bool [B, N], True where a patch was hidden.
 
     Returns:
-      {"input", "reconstruction", "original"}, each of the shape of `image`.
+      {"input", "reconstruction", "original"}, each of the shape of `x`.
     """
-    patches, hidden = encoder.patches(image), hidden[..., None]
+    patches, hidden = encoder.patches(x), hidden[..., None]
     return {
-        "input": encoder.assemble(jnp.where(hidden, jnp.mean(patches), patches), image.shape),
-        "reconstruction": encoder.assemble(jnp.where(hidden, prediction, patches), image.shape),
-        "original": image,
+        "input": encoder.assemble(jnp.where(hidden, jnp.mean(patches), patches), x.shape),
+        "reconstruction": encoder.assemble(jnp.where(hidden, prediction, patches), x.shape),
+        "original": x,
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -31,12 +33,16 @@ class Siamese(nn.Module):
         return projection, self.predictor(projection, train=train)
 
 
-def together(*views: jax.Array) -> jax.Array:
+def together(*views: Any) -> Any:
     """Views as one batch, so that BatchNorm sees them together: V x [B, ...] -> [B * V, ...].
 
-    Views of one example end up side by side, hence on one device.
+    Views of one example end up side by side, hence on one device. A view may be a pytree.
     """
-    return jnp.stack(views, axis=1).reshape(-1, *views[0].shape[1:])
+
+    def beside(*parts: jax.Array) -> jax.Array:
+        return jnp.stack(parts, axis=1).reshape(-1, *parts[0].shape[1:])
+
+    return jax.tree.map(beside, *views)
 
 
 def apart(x: jax.Array, count: int) -> tuple[jax.Array, ...]:

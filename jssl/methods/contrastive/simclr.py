@@ -1,4 +1,4 @@
-"""SimCLR: two views of an image attract, all other images of the batch repel.
+"""SimCLR: two views of an example attract, all others of the batch repel.
 
 Chen et al., "A Simple Framework for Contrastive Learning of Visual Representations", 2020.
 """
@@ -26,7 +26,7 @@ class SimCLR(Method):
     """Normalised temperature-scaled cross-entropy between two views (the paper's eq. 1).
 
     Equation: L_i = -log(exp(z_i.z_j / T) / sum over k != i of exp(z_i.z_k / T)), (i, j) the two
-    views of an image among 2B.
+    views of an example among 2B.
 
     Views: `a` and `b`, both [B, ...]; they pass through the net as one batch of 2B, so that
     BatchNorm sees both.
@@ -86,8 +86,8 @@ class SimCLR(Method):
         clock: Clock,
     ) -> tuple[Outputs, Tree]:
         """Projections of both views: `a` and `b`, each [B, out]."""
-        images = together(views["a"], views["b"])
-        (projections, _), stats = apply(net, params, stats, images, rng=rng)
+        both = together(views["a"], views["b"])
+        (projections, _), stats = apply(net, params, stats, both, rng=rng)
         a, b = apart(projections, 2)
         return {"a": a, "b": b}, stats
 

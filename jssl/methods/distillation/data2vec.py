@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jssl.alarm import Monitored
 from jssl.clock import Clock, linear
 from jssl.encoders.features import Features
-from jssl.methods.base import Memory, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.base import Memory, Metrics, Outputs, Tree, Views, apply, the_input
 from jssl.methods.teacher import Taught, run_teacher
 from jssl.nn.dense import Dense
 from jssl.objectives.common import standardize
@@ -52,9 +52,9 @@ class Data2Vec(Taught):
     Equation: L = mean over hidden tokens of smoothL1(f(h), y), y the mean over the top K blocks of
     the teacher's normalised outputs.
 
-    Views: `image` [B, ...] and `mask` {"mask": bool [B, N], ...}. The teacher sees the whole input;
-    a target is the mean of its top blocks' outputs at that token, each normalised without learned
-    parts.
+    Views: one input [B, ...] and `mask` {"mask": bool [B, N], ...}. The teacher sees the whole
+    input; a target is the mean of its top blocks' outputs at that token, each normalised without
+    learned parts.
 
     Remembers: the teacher, a moving average of the encoder.
 
@@ -101,7 +101,7 @@ class Data2Vec(Taught):
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
         """What the net is run on."""
-        return views["image"], views["mask"]["mask"]
+        return the_input(views), views["mask"]["mask"]
 
     def forward(
         self,
@@ -115,7 +115,7 @@ class Data2Vec(Taught):
         clock: Clock,
     ) -> tuple[Outputs, Tree]:
         """`prediction` and `target` [B, N, D], `mask` [B, N] and the pooled `embedding`."""
-        image, mask = views["image"], views["mask"]["mask"]
+        image, mask = the_input(views), views["mask"]["mask"]
         (features, prediction), stats = apply(net, params, stats, image, mask, rng=rng)
         whole = run_teacher(net.encoder, memory["teacher"], image, rng=rng)
         target = mean_of_blocks(whole, self.top)
@@ -136,7 +136,7 @@ class Data2Vec(Taught):
         """The prediction of the hidden tokens, and how far the teacher is."""
         parts = (outputs["prediction"], outputs["target"], outputs["mask"])
         return Monitored(
-            embeddings={"embedding": outputs["embedding"]},
+            features={"embedding": outputs["embedding"]},
             predictions={"prediction": parts},
             teachers=self.distance(params, memory),
         )

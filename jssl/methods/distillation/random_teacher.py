@@ -14,7 +14,17 @@ import jax.numpy as jnp
 
 from jssl.alarm import Monitored
 from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply, same_tree
+from jssl.methods.base import (
+    Memory,
+    Method,
+    Metrics,
+    Outputs,
+    Tree,
+    Views,
+    apply,
+    same_tree,
+    the_input,
+)
 from jssl.methods.distillation.dino import DINO
 from jssl.methods.multicrop import MultiCrop
 from jssl.methods.teacher import new_teacher, run_teacher
@@ -31,7 +41,7 @@ class RandomTeacher(Method):
 
     Equation: L = -sum_k softmax(g_t(x) / T_t)[k] log softmax(g_s(x) / T_s)[k], g_t a random net.
 
-    Views: `image` [B, ...], not augmented in the paper; both nets see the same.
+    Views: one input [B, ...], not augmented in the paper; both nets see the same.
 
     Remembers: the teacher, which never moves.
 
@@ -82,7 +92,7 @@ class RandomTeacher(Method):
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
         """What the net is run on."""
-        return ((views["image"][:, None],),)
+        return ((the_input(views)[:, None],),)
 
     def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
         """A random teacher, `alpha` of it the student."""
@@ -111,7 +121,7 @@ class RandomTeacher(Method):
         clock: Clock,
     ) -> tuple[Outputs, Tree]:
         """Scores of the `student` and the `teacher`, [B, K]."""
-        crops = (views["image"][:, None],)
+        crops = (the_input(views)[:, None],)
         (_, student), stats = apply(net, params, stats, crops, rng=rng)
         _, teacher = run_teacher(net, memory["teacher"], crops, rng=rng)
         return {"student": student[:, 0], "teacher": teacher[:, 0]}, stats

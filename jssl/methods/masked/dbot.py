@@ -22,6 +22,7 @@ from jssl.methods.base import (
     Views,
     apply,
     encoder_part,
+    the_input,
 )
 from jssl.methods.reconstruction import HiddenPatches
 from jssl.methods.teacher import new_teacher, run_teacher
@@ -41,8 +42,8 @@ class DBOT(HiddenPatches):
     Equation: L = mean over hidden patches of smoothL1(d(f(visible)), norm(t(x))), t the encoder of
     the stage before.
 
-    Views: `image` [B, ...] and `mask` {"keep" int [B, K], "masked" int [B, N - K], "mask" bool [B,
-    N]}, as for MAE.
+    Views: one input [B, ...], and `mask` {"keep" int [B, K], "masked" int [B, N - K], "mask"
+    bool [B, N]}, as for MAE.
 
     Remembers: the teacher and the initial parameters.
 
@@ -92,7 +93,7 @@ class DBOT(HiddenPatches):
     def inputs(self, views: Views) -> tuple[Any, ...]:
         """What the net is run on."""
         mask = views["mask"]
-        return views["image"], mask["keep"], mask["masked"]
+        return the_input(views), mask["keep"], mask["masked"]
 
     def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
         """The teacher, an untrained encoder, and what every student starts from."""
@@ -111,7 +112,7 @@ class DBOT(HiddenPatches):
         clock: Clock,
     ) -> tuple[Outputs, Tree]:
         """`prediction` and `target` [B, N, D], `mask` [B, N] and the pooled `embedding`."""
-        image, mask = views["image"], views["mask"]
+        image, mask = the_input(views), views["mask"]
         (pooled, prediction), stats = apply(
             net, params, stats, image, mask["keep"], mask["masked"], rng=rng
         )

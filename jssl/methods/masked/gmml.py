@@ -13,7 +13,7 @@ import flax.linen as nn
 import jax
 
 from jssl.clock import Clock
-from jssl.methods.base import Memory, Outputs, Tree, Views, apply
+from jssl.methods.base import Memory, Outputs, Tree, Views, apply, the_input
 from jssl.methods.reconstruction import HiddenPatches, picture
 from jssl.nn.decoder import TokenPredictor
 from jssl.objectives.masked import masked_l1
@@ -28,7 +28,7 @@ class GMML(HiddenPatches):
 
     Equation: L = mean over corrupted patches of |h(f(x~)) - x|.
 
-    Views: `image` [B, ...] corrupted, `original` [B, ...] and `mask` bool [B, N], True where a
+    Views: one input [B, ...], corrupted, `original` [B, ...] and `mask` bool [B, N], True where a
     patch was replaced (`jssl.augmentations.batchwise.corrupt_groups`: by noise, or by another image
     of the batch).
 
@@ -69,7 +69,7 @@ class GMML(HiddenPatches):
         clock: Clock,
     ) -> tuple[Outputs, Tree]:
         """`prediction` and `target` [B, N, P], `mask` [B, N] and the pooled `embedding`."""
-        (pooled, prediction), stats = apply(net, params, stats, views["image"], rng=rng)
+        (pooled, prediction), stats = apply(net, params, stats, the_input(views), rng=rng)
         target = net.encoder.patches(views["original"])
         outputs = {"prediction": prediction, "target": target, "mask": views["mask"]}
         return {**outputs, "embedding": pooled}, stats
@@ -78,6 +78,6 @@ class GMML(HiddenPatches):
         self, net: nn.Module, params: Tree, stats: Tree, memory: Memory, views: Views
     ) -> Mapping[str, jax.Array]:
         """What went in, what came out and what was there."""
-        _, prediction = net.apply({"params": params, **stats}, views["image"], train=False)
+        _, prediction = net.apply({"params": params, **stats}, the_input(views), train=False)
         parts = picture(net.encoder, views["original"], prediction, views["mask"])
-        return {**parts, "input": views["image"]}
+        return {**parts, "input": the_input(views)}

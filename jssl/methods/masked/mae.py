@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Outputs, Tree, Views, apply
+from jssl.methods.base import Memory, Method, Outputs, Tree, Views, apply, the_input
 from jssl.methods.reconstruction import HiddenPatches, picture
 from jssl.nn.decoder import MaskedAutoencoder
 from jssl.objectives.masked import masked_mse, normalize_patches
@@ -28,8 +28,8 @@ class MAE(HiddenPatches):
 
     Equation: L = mean over hidden patches of (d(f(visible)) - norm(x))^2.
 
-    Views: `image` [B, ...] and `mask` {"keep" int [B, K], "masked" int [B, N - K], "mask" bool [B,
-    N]}.
+    Views: one input [B, ...] and `mask` {"keep" int [B, K], "masked" int [B, N - K], "mask"
+    bool [B, N]}.
 
     Remembers: nothing.
 
@@ -67,7 +67,7 @@ class MAE(HiddenPatches):
     def inputs(self, views: Views) -> tuple[Any, ...]:
         """What the net is run on."""
         mask = views["mask"]
-        return views["image"], mask["keep"], mask["masked"]
+        return the_input(views), mask["keep"], mask["masked"]
 
     def forward(
         self,
@@ -81,11 +81,11 @@ class MAE(HiddenPatches):
         clock: Clock,
     ) -> tuple[Outputs, Tree]:
         """`prediction` and `target` [B, N, P], `mask` [B, N] and the pooled `embedding`."""
-        image, mask = views["image"], views["mask"]
+        x, mask = the_input(views), views["mask"]
         (pooled, prediction), stats = apply(
-            net, params, stats, image, mask["keep"], mask["masked"], rng=rng
+            net, params, stats, x, mask["keep"], mask["masked"], rng=rng
         )
-        target = net.encoder.patches(image)
+        target = net.encoder.patches(x)
         if self.normalize_target:
             target = normalize_patches(target)
         outputs = {"prediction": prediction, "target": target, "mask": mask["mask"]}
@@ -95,15 +95,15 @@ class MAE(HiddenPatches):
         self, net: nn.Module, params: Tree, stats: Tree, memory: Memory, views: Views
     ) -> Mapping[str, jax.Array]:
         """What went in, what came out and what was there; visible patches are copied over."""
-        image, mask = views["image"], views["mask"]
+        x, mask = the_input(views), views["mask"]
         _, prediction = net.apply(
-            {"params": params, **stats}, image, mask["keep"], mask["masked"], train=False
+            {"params": params, **stats}, x, mask["keep"], mask["masked"], train=False
         )
         if self.normalize_target:  # each patch gets back its own mean and spread
-            patches = net.encoder.patches(image)
+            patches = net.encoder.patches(x)
             mean = jnp.mean(patches, axis=-1, keepdims=True)
             prediction = prediction * jnp.std(patches, axis=-1, keepdims=True, ddof=1) + mean
-        return picture(net.encoder, image, prediction, mask["mask"])
+        return picture(net.encoder, x, prediction, mask["mask"])
 
     def smoke(self) -> Method:
         """A one-block decoder of width 32."""

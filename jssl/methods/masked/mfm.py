@@ -13,6 +13,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jssl.alarm import Monitored
 from jssl.clock import Clock
 from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
 from jssl.nn.decoder import TokenPredictor
@@ -88,6 +89,10 @@ class MFM(Method):
         """Distance of the removed frequencies, averaged over the batch."""
         parts = (outputs["prediction"], outputs["target"], outputs["mask"])
         return jnp.mean(spectrum_distance(*parts, gamma=self.gamma)), (memory, {})
+
+    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+        """The pooled features."""
+        return Monitored(features={"embedding": outputs["embedding"]})
 
     def reconstruct(
         self, net: nn.Module, params: Tree, stats: Tree, memory: Memory, views: Views

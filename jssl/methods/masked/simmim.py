@@ -13,7 +13,7 @@ import flax.linen as nn
 import jax
 
 from jssl.clock import Clock
-from jssl.methods.base import Memory, Outputs, Tree, Views, apply
+from jssl.methods.base import Memory, Outputs, Tree, Views, apply, the_input
 from jssl.methods.reconstruction import HiddenPatches, picture
 from jssl.nn.decoder import TokenPredictor
 from jssl.objectives.masked import masked_l1
@@ -28,7 +28,7 @@ class SimMIM(HiddenPatches):
 
     Equation: L = mean over hidden patches of |h(f(x, mask)) - x|.
 
-    Views: `image` [B, ...] and `mask` {"mask" bool [B, N]}, True where hidden.
+    Views: one input [B, ...] and `mask` {"mask" bool [B, N]}, True where hidden.
 
     Remembers: nothing.
 
@@ -58,7 +58,7 @@ class SimMIM(HiddenPatches):
     def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
         """Variables of the net, the mask token among them."""
         keys = {"params": rng, "dropout": rng}
-        return net.init(keys, views["image"], mask=views["mask"]["mask"], train=True)
+        return net.init(keys, the_input(views), mask=views["mask"]["mask"], train=True)
 
     def forward(
         self,
@@ -72,9 +72,9 @@ class SimMIM(HiddenPatches):
         clock: Clock,
     ) -> tuple[Outputs, Tree]:
         """`prediction` and `target` [B, N, P], `mask` [B, N] and the pooled `embedding`."""
-        image, mask = views["image"], views["mask"]["mask"]
-        (pooled, prediction), stats = apply(net, params, stats, image, mask=mask, rng=rng)
-        target = net.encoder.patches(image)
+        x, mask = the_input(views), views["mask"]["mask"]
+        (pooled, prediction), stats = apply(net, params, stats, x, mask=mask, rng=rng)
+        target = net.encoder.patches(x)
         outputs = {"prediction": prediction, "target": target, "mask": mask, "embedding": pooled}
         return outputs, stats
 
@@ -82,6 +82,6 @@ class SimMIM(HiddenPatches):
         self, net: nn.Module, params: Tree, stats: Tree, memory: Memory, views: Views
     ) -> Mapping[str, jax.Array]:
         """What went in, what came out and what was there."""
-        image, mask = views["image"], views["mask"]["mask"]
-        _, prediction = net.apply({"params": params, **stats}, image, mask=mask, train=False)
-        return picture(net.encoder, image, prediction, mask)
+        x, mask = the_input(views), views["mask"]["mask"]
+        _, prediction = net.apply({"params": params, **stats}, x, mask=mask, train=False)
+        return picture(net.encoder, x, prediction, mask)

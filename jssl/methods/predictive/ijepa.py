@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from jssl.alarm import Monitored
 from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply, the_input
 from jssl.methods.teacher import Taught, run_teacher
 from jssl.nn.predictor import BlockPredictor, PredictiveNet
 from jssl.objectives.common import standardize
@@ -29,13 +29,13 @@ class IJEPA(Taught):
     Equation: L = mean over blocks and their tokens of smoothL1(g(f(context), places),
     norm(t(x))[places]), t the teacher.
 
-    Views: `image` [B, ...] and `mask` {"keep" int [B, K], the context; "targets" int [B, M, T], the
-    M blocks}. The student sees the context alone, the teacher everything.
+    Views: one input [B, ...] and `mask` {"keep" int [B, K], the context; "targets" int [B, M, T],
+    the M blocks}. The student sees the context alone, the teacher everything.
 
     Remembers: the teacher, an exponential moving average of the encoder, and the encoder that is
     evaluated.
 
-    Collapse: to tokens that tell nothing of the image, such as their positions, is held off by
+    Collapse: to tokens that tell nothing of the input, such as their positions, is held off by
     nothing but the stopped gradient, the slow teacher and the hardness of the task.
 
     Defaults are the paper's for ImageNet (appendix A; predictor of width 384 with 12 blocks for
@@ -85,7 +85,7 @@ class IJEPA(Taught):
     def inputs(self, views: Views) -> tuple[Any, ...]:
         """What the net is run on."""
         mask = views["mask"]
-        return views["image"], mask["keep"], mask["targets"]
+        return the_input(views), mask["keep"], mask["targets"]
 
     def forward(
         self,
@@ -99,11 +99,11 @@ class IJEPA(Taught):
         clock: Clock,
     ) -> tuple[Outputs, Tree]:
         """`prediction` and `target` [B, M, T, D], and the context's pooled `embedding`."""
-        image, targets = views["image"], views["mask"]["targets"]
+        x, targets = the_input(views), views["mask"]["targets"]
         (pooled, prediction), stats = apply(
-            net, params, stats, image, views["mask"]["keep"], targets, rng=rng
+            net, params, stats, x, views["mask"]["keep"], targets, rng=rng
         )
-        tokens = run_teacher(net.encoder, memory["teacher"], image, rng=rng).tokens
+        tokens = run_teacher(net.encoder, memory["teacher"], x, rng=rng).tokens
         places = targets.reshape(targets.shape[0], -1, 1)
         target = jnp.take_along_axis(standardize(tokens), places, axis=1)
         outputs = {"prediction": prediction, "target": target.reshape(prediction.shape)}
@@ -123,7 +123,7 @@ class IJEPA(Taught):
             outputs[name].reshape(len(outputs[name]), -1, outputs[name].shape[-1]) for name in names
         )
         return Monitored(
-            embeddings={"embedding": outputs["embedding"]},
+            features={"embedding": outputs["embedding"]},
             predictions={"blocks": (x, y, jnp.ones(x.shape[:2]))},
             teachers=self.distance(params, memory),
         )

@@ -13,7 +13,7 @@ import flax.linen as nn
 import jax
 
 from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Outputs, Tree, Views, apply
+from jssl.methods.base import Memory, Method, Outputs, Tree, Views, apply, the_input
 from jssl.methods.classifier import Classifier
 from jssl.methods.siamese import Siamese
 from jssl.nn.heads import MLPHead
@@ -28,7 +28,7 @@ class DIET(Classifier):
 
     Equation: L = -sum_n y_n log softmax(W f(x))_n, y the example's own index, smoothed.
 
-    Views: `image` [B, ...] and `index` int [B], the example's place in the training split
+    Views: one input [B, ...], and `index` int [B], the example's place in the training split
     (`jssl.augmentations.compose.field("index")`).
 
     Remembers: nothing beyond that layer.
@@ -70,7 +70,7 @@ class DIET(Classifier):
         clock: Clock,
     ) -> tuple[Outputs, Tree]:
         """`logits` [B, N], and the index as `label` [B]."""
-        (logits, _), stats = apply(net, params, stats, views["image"], rng=rng)
+        (logits, _), stats = apply(net, params, stats, the_input(views), rng=rng)
         return {"logits": logits, "label": views["index"]}, stats
 
     def smoke(self) -> Method:

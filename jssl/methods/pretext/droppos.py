@@ -16,7 +16,17 @@ import jax.numpy as jnp
 from jssl.alarm import Monitored
 from jssl.clock import Clock, linear
 from jssl.errors import UserError
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply, run_encoder
+from jssl.methods.base import (
+    Memory,
+    Method,
+    Metrics,
+    Outputs,
+    Tree,
+    Views,
+    apply,
+    run_encoder,
+    the_input,
+)
 from jssl.nn.decoder import TokenPredictor
 from jssl.objectives.classification import accuracy, smoothed_places, soft_cross_entropy
 from jssl.objectives.common import l2_normalize
@@ -35,7 +45,7 @@ class DropPos(Method):
     Equation: L = -sum over dropped i of w_i sum_j y_ij log softmax(o_i)_j, y_ij proportional to
     exp(-distance(i, j)^2 / sigma^2).
 
-    Views: `image` [B, ...], `mask` {"keep" int [B, K]}, the patches shown, and `dropped` {"mask"
+    Views: one input [B, ...], `mask` {"keep" int [B, K]}, the patches shown, and `dropped` {"mask"
     bool [B, K]}, True for those of them that get a learned token for their position.
 
     Remembers: nothing.
@@ -82,7 +92,7 @@ class DropPos(Method):
     def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
         """Variables of the net, the position token among them."""
         keys = {"params": rng, "dropout": rng}
-        return net.init(keys, views["image"], train=True, **self._options(net, views))
+        return net.init(keys, the_input(views), train=True, **self._options(net, views))
 
     def forward(
         self,
@@ -96,7 +106,7 @@ class DropPos(Method):
         clock: Clock,
     ) -> tuple[Outputs, Tree]:
         """`logits` and `target` [B, K, N], `place` and `weight` [B, K], the pooled `embedding`."""
-        image, place = views["image"], views["mask"]["keep"]
+        image, place = the_input(views), views["mask"]["keep"]
         options = self._options(net, views)
         (pooled, logits), stats = apply(net, params, stats, image, rng=rng, **options)
         coordinates = net.encoder.token_coordinates(image.shape)
@@ -121,8 +131,8 @@ class DropPos(Method):
 
     def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
         """Features, and the loss of a constant one, ln N."""
-        embeddings = {"embedding": outputs["embedding"]}
-        return Monitored(embeddings=embeddings, trivial_loss=math.log(outputs["logits"].shape[-1]))
+        features = {"embedding": outputs["embedding"]}
+        return Monitored(features=features, trivial_loss=math.log(outputs["logits"].shape[-1]))
 
     def smoke(self) -> Method:
         """A one-block decoder of width 32."""
@@ -131,7 +141,7 @@ class DropPos(Method):
     @staticmethod
     def _options(net: nn.Module, views: Views) -> dict[str, jax.Array]:
         keep, dropped = views["mask"]["keep"], views["dropped"]["mask"]
-        tokens = net.encoder.patches(views["image"]).shape[1]
+        tokens = net.encoder.patches(the_input(views)).shape[1]
         rows = jnp.arange(keep.shape[0])[:, None]
         unplaced = jnp.zeros((keep.shape[0], tokens), bool).at[rows, keep].set(dropped)
         return {"keep": keep, "unplaced": unplaced}

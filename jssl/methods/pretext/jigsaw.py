@@ -15,6 +15,7 @@ from jssl.clock import Clock
 from jssl.methods.base import Memory, Method, Outputs, Tree, Views, apply
 from jssl.methods.classifier import Classifier
 from jssl.nn.heads import MLPHead
+from jssl.nn.init import activation
 
 
 class JigsawNet(nn.Module):
@@ -24,16 +25,19 @@ class JigsawNet(nn.Module):
       encoder: module `x -> Features`.
       tile: module [B * T, D] -> [B * T, E] on each tile's pooled feature.
       classifier: module [B, T * E] -> [B, permutations].
+      activation: name of the non-linearity between the two.
     """
 
     encoder: nn.Module
     tile: nn.Module
     classifier: nn.Module
+    activation: str = "relu"
 
     def __call__(self, tiles: jax.Array, *, train: bool) -> jax.Array:
         """Maps tiles [B, T, ...] to logits [B, permutations]; all tiles pass as one batch."""
         flat = tiles.reshape(-1, *tiles.shape[2:])
-        embedding = nn.relu(self.tile(self.encoder(flat, train=train).pooled, train=train))
+        embedding = self.tile(self.encoder(flat, train=train).pooled, train=train)
+        embedding = activation(self.activation)(embedding)
         return self.classifier(embedding.reshape(tiles.shape[0], -1), train=train)
 
 

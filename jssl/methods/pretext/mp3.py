@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from jssl.clock import Clock
 from jssl.errors import UserError
-from jssl.methods.base import Memory, Outputs, Tree, Views, apply
+from jssl.methods.base import Memory, Outputs, Tree, Views, apply, the_input
 from jssl.methods.classifier import Classifier
 from jssl.nn.decoder import TokenPredictor
 
@@ -29,7 +29,7 @@ class MP3(Classifier):
 
     Equation: L = mean over tokens i of -log softmax(h(f(x)_i))[i].
 
-    Views: `image` [B, ...] and `mask` {"mask" bool [B, N]}, False for the context.
+    Views: one input [B, ...], and `mask` {"mask" bool [B, N]}, False for the context.
 
     Remembers: nothing.
 
@@ -72,7 +72,7 @@ class MP3(Classifier):
         """`logits` [B, N, N], the places as `label` [B, N] and the pooled `embedding`."""
         context = ~views["mask"]["mask"]
         (pooled, logits), stats = apply(
-            net, params, stats, views["image"], context=context, rng=rng
+            net, params, stats, the_input(views), context=context, rng=rng
         )
         places = jnp.broadcast_to(jnp.arange(logits.shape[1]), logits.shape[:2])
         return {"logits": logits, "label": places, "embedding": pooled}, stats

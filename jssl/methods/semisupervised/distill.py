@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from jssl.alarm import Monitored
 from jssl.clock import Clock
-from jssl.methods.base import Memory, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.base import Memory, Metrics, Outputs, Tree, Views, apply, the_input
 from jssl.methods.semisupervised.finetune import FineTune
 from jssl.methods.teacher import new_teacher
 from jssl.objectives.classification import soft_cross_entropy
@@ -30,7 +30,7 @@ class Distill(FineTune):
 
     Equation: L = -sum_c softmax(t(x) / T)[c] log softmax(s(x) / T)[c].
 
-    Views: `image` [B, ...]; both see the same view.
+    Views: one input [B, ...]; both see the same view.
 
     Remembers: the teacher, a fine-tuned net of the student's own form (self-distillation), in
     evaluation mode and never updated: its BatchNorm uses the running statistics it came with.
@@ -72,10 +72,10 @@ class Distill(FineTune):
         clock: Clock,
     ) -> tuple[Outputs, Tree]:
         """`logits` of the student and of the `teacher`, each [B, classes]."""
-        (logits, _), stats = apply(net, params, stats, views["image"], rng=rng)
+        (logits, _), stats = apply(net, params, stats, the_input(views), rng=rng)
         teacher = memory["teacher"]
         variables = {"params": teacher["params"], **teacher["stats"]}
-        target, _ = net.apply(variables, views["image"], train=False)
+        target, _ = net.apply(variables, the_input(views), train=False)
         return {"logits": logits, "teacher": jax.lax.stop_gradient(target)}, stats
 
     def objective(

@@ -12,7 +12,7 @@ import flax.linen as nn
 import jax
 
 from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Outputs, Tree, Views, apply
+from jssl.methods.base import Memory, Method, Outputs, Tree, Views, apply, the_input
 from jssl.methods.classifier import Classifier
 from jssl.methods.siamese import Siamese
 from jssl.nn.heads import MLPHead
@@ -26,7 +26,7 @@ class FineTune(Classifier):
 
     Equation: L = -sum_c y_c log softmax(h(f(x)))[c], y the label, smoothed.
 
-    Views: `image` [B, ...] and `label` int [B] (`jssl.augmentations.compose.field("label")`).
+    Views: one input [B, ...], and `label` int [B] (`jssl.augmentations.compose.field("label")`).
 
     Remembers: nothing.
 
@@ -84,7 +84,7 @@ class FineTune(Classifier):
         clock: Clock,
     ) -> tuple[Outputs, Tree]:
         """`logits` [B, classes] and `label` [B]."""
-        (logits, _), stats = apply(net, params, stats, views["image"], rng=rng)
+        (logits, _), stats = apply(net, params, stats, the_input(views), rng=rng)
         return {"logits": logits, "label": views["label"]}, stats
 
     def smoke(self) -> Method:
