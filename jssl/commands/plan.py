@@ -1,0 +1,94 @@
+"""`jssl plan NAME --topology v5e:4x4`: what a run needs and costs, before there is a machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+
+def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
+    """Adds the command's parser.
+
+    Args:
+      commands: of the main parser.
+      device_options: adds the options about devices.
+    """
+    parser = commands.add_parser(
+        "plan", help="compile a run's step for machines that are not here: memory, time, cost"
+    )
+    parser.add_argument("name", help="an experiment")
+    parser.add_argument(
+        "--topology",
+        metavar="CHIP:SHAPE",
+        help="e.g. v5e:4x4, v5p:4x4x4 or v6e:16x16 (default: the machine at hand)",
+    )
+    parser.add_argument(
+        "--slices", type=int, default=1, metavar="N", help="so many topologies in one data centre"
+    )
+    parser.add_argument(
+        "--fit", action="store_true", help="search sharding, remat and micro-batches until it fits"
+    )
+    parser.add_argument("--accumulate", type=int, default=1, help="micro-batches in a step")
+    parser.add_argument(
+        "--approximate-accumulation",
+        action="store_true",
+        help="let BatchNorm see micro-batches instead of the batch",
+    )
+    parser.add_argument("--remat", help="none, dots, all_dots or full (default: the experiment's)")
+    parser.add_argument("--length", type=int, metavar="N", help="training examples")
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a value, e.g. batch_size=4096",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the plan there as well")
+    device_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Carries the command out; returns the exit status: 4 where the plan does not fit."""
+    import jax
+
+    from jssl.errors import UserError
+    from jssl.experiment import load
+    from jssl.overrides import override
+    from jssl.plan import chips, planning
+    from jssl.plan.search import search
+    from jssl.plan.text import render
+
+    if arguments.slices < 1 or arguments.accumulate < 1:
+        raise UserError("--slices and --accumulate are numbers from 1 up")
+    if arguments.topology:
+        jax.config.update("jax_platforms", "cpu")  # nothing runs: only the compiler is asked
+        chip, devices = chips.topology_devices(arguments.topology, arguments.slices)
+        times = f" x {arguments.slices}" if arguments.slices > 1 else ""
+        target = arguments.topology + times
+        if arguments.devices not in (None, len(devices)):
+            raise UserError(
+                f"{target} has {len(devices)} chips; --devices is for the machine at hand"
+            )
+    else:
+        devices = jax.devices()[: arguments.devices]
+        chip = chips.chip_of(devices[0])
+        target = f"{len(devices)} x {devices[0].device_kind}"
+    experiment = override(load(arguments.name), *arguments.overrides)
+    example, length = planning.data_facts(experiment, arguments.length)
+    options = {"target": target, "chip": chip, "example": example, "length": length}
+    options["approximate"] = arguments.approximate_accumulation
+    if arguments.fit:
+        plan = search(experiment, devices, say=print, **options)
+    else:
+        setting = planning.Setting(arguments.fsdp, arguments.accumulate, arguments.remat)
+        mesh = chips.mesh_of(devices, arguments.fsdp)
+        plan = planning.make_plan(experiment, mesh, setting=setting, **options)
+    print(render(plan), end="")
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(plan.json(), indent=1) + "\n")
+    return 4 if plan.fits is False else 0

@@ -1,0 +1,279 @@
+"""What a compiled program moves: bytes to and from memory, and collectives between devices.
+
+XLA's `cost_analysis` counts the body of a loop once; here the text of the compiled program is
+walked with the number of turns that the compiler found for each loop.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+_BYTES = {
+    **{"pred": 1, "s8": 1, "u8": 1, "s16": 2, "u16": 2, "f16": 2, "bf16": 2, "s32": 4, "u32": 4},
+    **{"f32": 4, "s64": 8, "u64": 8, "f64": 8, "c64": 8, "c128": 16, "s4": 0.5, "u4": 0.5},
+    **{"f8e4m3fn": 1, "f8e5m2": 1},
+}
+_SHAPE = re.compile(r"(\w+)\[([\d,]*)\](?:\{([^{}]*)\})?")
+_HEAD = re.compile(r"^(?:ENTRY )?%?([\w.\-]+) \(.*\) -> .* \{$")
+_LINE = re.compile(r"^\s*(ROOT )?%?([\w.\-]+) = (.*)$")
+_OPERATION = re.compile(r" ([\w\-]+)\(")
+_TURNS = re.compile(r'"known_trip_count":\{"n":"(\d+)"\}')
+_NAME = re.compile(r"%([\w.\-]+)")
+
+COLLECTIVES = (
+    *("all-gather", "all-reduce", "reduce-scatter", "all-to-all", "collective-permute"),
+    "ragged-all-to-all",
+)
+_FREE = {
+    *("parameter", "constant", "tuple", "get-tuple-element", "bitcast", "while", "conditional"),
+    *("call", "after-all", "partition-id", "replica-id", "iota", "copy-done", "opt-barrier"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Collective:
+    """One kind of exchange in a step.
+
+    Attributes:
+      kind: such as "all-reduce".
+      group: devices that take part in one.
+      count: how many run in a step, loops in full.
+      size: bytes of the whole arrays exchanged, all of them together: what one device ends with
+        (all-gather) or starts with (the others).
+      sent: bytes that each device sends, if exchanged around a ring.
+    """
+
+    kind: str
+    group: int
+    count: int
+    size: float
+    sent: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Moved:
+    """What a step moves, on each device.
+
+    Attributes:
+      memory: bytes read from and written to memory by the compiled operations, loops in full;
+        each operation reads its operands and writes its result once.
+      collectives: the exchanges, the largest first.
+      unknown: loops whose number of turns the compiler does not know, counted as one turn.
+    """
+
+    memory: float
+    collectives: tuple[Collective, ...]
+    unknown: int
+
+    @property
+    def sent(self) -> float:
+        """Bytes that each device sends in a step."""
+        return sum(collective.sent for collective in self.collectives)
+
+
+@dataclasses.dataclass
+class _Instruction:
+    name: str
+    shape: str
+    operation: str
+    operands: tuple[str, ...]
+    text: str
+    root: bool
+
+
+def moved(text: str) -> Moved:
+    """Reads a compiled program.
+
+    Args:
+      text: of the optimised HLO, `compiled.as_text()`: one device's share.
+
+    Returns:
+      What it moves.
+    """
+    computations, entry = _parse(text)
+    memory = 0.0
+    unknown = 0
+    found: dict[tuple[str, int], list[float]] = {}
+    for name, turns, fused in _walk(computations, entry):
+        body = computations[name]
+        shapes = {instruction.name: instruction.shape for instruction in body}
+        for instruction in body:
+            kind = instruction.operation.removesuffix("-start")
+            if instruction.operation == "while" and not _TURNS.search(instruction.text):
+                unknown += 1
+            if kind in COLLECTIVES and not instruction.operation.endswith("-done"):
+                if name.startswith("all-reduce-scatter"):  # how a TPU writes it: reduce, then slice
+                    kind = "reduce-scatter"
+                size = sum(
+                    _size(shapes.get(operand, ""), fast=True) for operand in instruction.operands
+                )
+                group = _group(instruction.text)
+                whole, sent = _exchange(kind, size, group)
+                if sent:
+                    row = found.setdefault((kind, group), [0, 0.0, 0.0])
+                    row[0] += turns
+                    row[1] += whole * turns
+                    row[2] += sent * turns
+            if fused or kind in _FREE or instruction.operation.endswith("-done"):
+                continue
+            memory += turns * _traffic(instruction, shapes, computations)
+    collectives = [Collective(*key, int(row[0]), row[1], row[2]) for key, row in found.items()]
+    collectives.sort(key=lambda collective: -collective.sent)
+    return Moved(memory, tuple(collectives), unknown)
+
+
+def _parse(text: str) -> tuple[dict[str, list[_Instruction]], str]:
+    computations: dict[str, list[_Instruction]] = {}
+    entry, current = "", None
+    for line in text.splitlines():
+        head = _HEAD.match(line)
+        if head:
+            current = computations.setdefault(head[1], [])
+            entry = head[1] if line.startswith("ENTRY") else entry
+            continue
+        found = _LINE.match(line)
+        if current is None or not found:
+            continue
+        # A shape, which may be a tuple, then the operation and its operands.
+        text = found[3]
+        end = _closing(text, 0) + 1 if text.startswith("(") else text.find(" ")
+        operation = _OPERATION.match(text, end)
+        if operation is None:
+            continue
+        inside = text[operation.end() : _closing(text, operation.end() - 1)]
+        operands = tuple(_NAME.findall(inside))
+        current.append(
+            _Instruction(found[2], text[:end], operation[1], operands, text, bool(found[1]))
+        )
+    return computations, entry
+
+
+def _closing(text: str, start: int) -> int:
+    """Where the bracket that opens at `start` closes."""
+    depth = 0
+    for position in range(start, len(text)):
+        depth += {"(": 1, ")": -1}.get(text[position], 0)
+        if depth == 0:
+            return position
+    return len(text)
+
+
+def _walk(
+    computations: dict[str, list[_Instruction]], entry: str
+) -> Iterator[tuple[str, int, bool]]:
+    """(computation, how often it runs, whether it is inside a fusion), callers first."""
+    counts: Counter[tuple[str, bool]] = Counter()
+
+    def visit(name: str, turns: int, fused: bool) -> None:
+        counts[name, fused] += turns
+        for instruction in computations[name]:
+            inner = turns
+            if instruction.operation == "while":
+                known = _TURNS.search(instruction.text)
+                inner = turns * (int(known[1]) if known else 1)
+            for called in _called(instruction):
+                if called in computations:
+                    visit(called, inner, fused or instruction.operation == "fusion")
+
+    visit(entry, 1, False)
+    for (name, fused), turns in counts.items():
+        yield name, turns, fused
+
+
+def _called(instruction: _Instruction) -> list[str]:
+    if instruction.operation in ("reduce", "scatter", "sort", "map", "reduce-window", "all-reduce"):
+        return []  # their functions work on single numbers
+    names = []
+    for found in re.finditer(r"(?:calls|to_apply|body|condition)=%([\w.\-]+)", instruction.text):
+        names.append(found[1])
+    for found in re.finditer(r"branch_computations=\{([^}]*)\}", instruction.text):
+        names += _NAME.findall(found[1])[:1]  # one branch runs; all are alike for this purpose
+    if instruction.operation == "conditional":
+        two = re.search(r"true_computation=%([\w.\-]+)", instruction.text)
+        names += [two[1]] if two else []
+    return names
+
+
+def _size(shape: str, *, fast: bool = False) -> float:
+    """Bytes of a shape or tuple of shapes, what lies in fast memory ("S(1)") only if asked."""
+    total = 0.0
+    for dtype, sides, layout in _SHAPE.findall(shape):
+        if dtype in _BYTES and (fast or "S(1)" not in layout):
+            total += _BYTES[dtype] * math.prod(int(side) for side in sides.split(",") if side)
+    return total
+
+
+def _traffic(
+    instruction: _Instruction,
+    shapes: dict[str, str],
+    computations: dict[str, list[_Instruction]],
+) -> float:
+    """Bytes an instruction reads and writes; of what it only slices, the slices alone."""
+    if instruction.operation in ("dynamic-slice", "slice", "gather"):
+        return 2 * _size(instruction.shape)
+    if instruction.operation == "dynamic-update-slice":
+        return 2 * _size(shapes.get(instruction.operands[1], ""))
+    sizes = [_size(shapes.get(operand, "")) for operand in instruction.operands]
+    result = _size(instruction.shape)
+    if instruction.operation == "fusion":
+        called = _called(instruction)
+        if called and called[0] in computations:
+            sizes, result = _fused(computations[called[0]], sizes, result)
+    return sum(sizes) + result
+
+
+def _fused(
+    body: list[_Instruction], sizes: list[float], result: float
+) -> tuple[list[float], float]:
+    shapes = {instruction.name: instruction.shape for instruction in body}
+    for instruction in body:
+        if instruction.operation != "parameter":
+            continue
+        number = int(re.search(r"parameter\((\d+)\)", instruction.text)[1])
+        users = [other for other in body if instruction.name in other.operands]
+        if users and all(user.operation == "dynamic-slice" for user in users):
+            sizes[number] = sum(_size(user.shape) for user in users)
+        elif users and all(
+            user.operation == "dynamic-update-slice" and user.operands[0] == instruction.name
+            for user in users
+        ):
+            sizes[number] = 0.0
+    root = next((instruction for instruction in body if instruction.root), None)
+    if root is not None and root.operation == "dynamic-update-slice":
+        result = _size(shapes.get(root.operands[1], ""))
+    return sizes, result
+
+
+def _group(text: str) -> int:
+    """Devices that take part, from any of the forms in which groups are written."""
+    listed = re.search(r"replica_groups=\{\{([\d,]*)\}", text)
+    if listed:
+        return len(listed[1].split(","))
+    grid = re.search(r"replica_groups=\[(\d+),(\d+)\]", text)
+    if grid:
+        return int(grid[2])
+    mesh = re.search(r"replica_groups=mesh\[([^\]]*)\][^{]*\{([^}]*)\}", text)
+    if mesh:
+        sides = {name: int(size) for name, size in re.findall(r"'(\w+)'=(\d+)", mesh[1])}
+        # An axis, or a part of one: 'axis':(offset)size.
+        used = re.findall(r"'(\w+)'(?::\(\d+\)(\d+))?", mesh[2])
+        return math.prod(int(part) if part else sides[name] for name, part in used)
+    return 2 if "source_target_pairs" in text else 1
+
+
+def _exchange(kind: str, size: float, group: int) -> tuple[float, float]:
+    """(bytes of the whole array, bytes a device sends around a ring) for operands of `size`."""
+    if group < 2:
+        return size, 0.0
+    share = (group - 1) / group
+    if kind == "all-gather":
+        return size * group, size * (group - 1)
+    if kind == "all-reduce":
+        return size, 2 * size * share
+    if kind == "collective-permute":
+        return size, size
+    return size, size * share

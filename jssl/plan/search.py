@@ -1,0 +1,132 @@
+"""Looks for the cheapest way to run an experiment that fits the devices."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from jssl.errors import UserError
+from jssl.experiment import Experiment
+from jssl.nn.transformer import REMAT
+from jssl.plan.chips import Chip, mesh_of
+from jssl.plan.planning import Plan, Setting, make_plan, state_bytes
+
+_REMAT = tuple(name for name in ("none", "dots", "full") if name in REMAT)
+_MICRO = (1, 2, 4, 8, 16)
+
+
+def candidates(experiment: Experiment, devices: int) -> Iterator[Setting]:
+    """Settings that divide the batch, what should cost least first.
+
+    Sharing parameters costs network time that a step can hide; rematerialisation costs up to a
+    third more operations; micro-batches cost another pass where the loss couples examples.
+
+    Args:
+      experiment: the experiment.
+      devices: how many.
+
+    Yields:
+      Settings, ordered by micro-batches, then rematerialisation, then sharding.
+    """
+    policies = _REMAT if hasattr(experiment.encoder, "remat") else (None,)
+    shared = sorted({1, min(devices, 8), devices})
+    for micro in _MICRO:
+        if experiment.batch_size % (micro * devices):
+            return
+        for policy in policies:
+            for fsdp in shared:
+                if devices % fsdp == 0:
+                    yield Setting(fsdp, micro, policy)
+
+
+def search(
+    experiment: Experiment,
+    devices: list[Any],
+    *,
+    target: str,
+    chip: Chip | None,
+    example: dict[str, Any],
+    length: int,
+    say: Callable[[str], None],
+    approximate: bool = False,
+    most: int = 12,
+) -> Plan:
+    """Compiles candidates until one fits; if none does, batches of half the size.
+
+    A candidate whose state alone is too large is not compiled. Once a candidate with a
+    rematerialisation and its fully shared parameters does not fit, the next rematerialisation is
+    tried.
+
+    Args:
+      experiment: the experiment.
+      devices: the devices.
+      target: their name.
+      chip: what is published of them.
+      example: one example.
+      length: training examples.
+      say: prints a line.
+      approximate: accept batch statistics of micro-batches.
+      most: compilations at most.
+
+    Returns:
+      The first plan that fits, or the last that does not.
+
+    Raises:
+      UserError: if nothing could be tried, or the chip's memory is not known.
+    """
+    if chip is None or chip.memory is None:
+        raise UserError("--fit needs devices whose memory is known: give a --topology")
+    last: Plan | None = None
+    compiled = 0
+    while True:
+        for setting in candidates(experiment, len(devices)):
+            mesh = mesh_of(devices, setting.fsdp)
+            name = _named(experiment, setting)
+            state = state_bytes(experiment, mesh, example, length)
+            if state > chip.memory:
+                say(f"{name}: the state alone takes {state / 2**30:.1f} GiB a chip")
+                continue
+            if compiled == most:
+                if last is None:
+                    raise UserError(f"nothing fits {target} among the {most} settings tried")
+                return last
+            try:
+                last = make_plan(
+                    experiment,
+                    mesh,
+                    target=target,
+                    chip=chip,
+                    setting=setting,
+                    example=example,
+                    length=length,
+                    approximate=approximate,
+                )
+            except UserError as error:  # micro-batches that would change the numbers, say
+                say(f"{name}: {error}")
+                continue
+            compiled += 1
+            verdict = "fits" if last.fits else "does not fit"
+            say(f"{name}: {verdict}, {_gib(last.needed)} GiB a chip")
+            if last.fits:
+                return last
+        smaller = experiment.batch_size // 2
+        if smaller % len(devices) or smaller < len(devices):
+            if last is None:
+                raise UserError(
+                    f"nothing fits {target}: the state alone is too large; take more chips"
+                )
+            return last
+        say(f"no setting fits a batch of {experiment.batch_size}: trying {smaller}")
+        experiment = dataclasses.replace(experiment, batch_size=smaller)
+
+
+def _named(experiment: Experiment, setting: Setting) -> str:
+    return (
+        f"batch {experiment.batch_size}, fsdp {setting.fsdp}, micro-batches {setting.accumulate}"
+        + (f", remat {setting.remat}" if setting.remat else "")
+    )
+
+
+def _gib(value: float | None) -> str:
+    return "?" if value is None else f"{value / 2**30:.1f}"

@@ -1,0 +1,54 @@
+"""What a compiled program moves, on programs whose exchanges are known."""
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import NamedSharding, PartitionSpec
+
+from jssl import sharding
+from jssl.plan.hlo import moved
+
+
+def compiled(function, mesh, *specs):
+    places = [NamedSharding(mesh, spec) for _, spec in specs]
+    shapes = [
+        jax.ShapeDtypeStruct(shape, jnp.float32, sharding=place)
+        for (shape, _), place in zip(specs, places, strict=True)
+    ]
+    return jax.jit(function, out_shardings=NamedSharding(mesh, PartitionSpec())).lower(*shapes)
+
+
+def test_a_gradient_is_summed_over_all_devices_in_each_turn_of_a_loop() -> None:
+    mesh = sharding.make_mesh(8)
+
+    def steps(x, w):
+        def step(w, _):
+            return w - jnp.einsum("bi,bo->io", x, jnp.tanh(x @ w)), None
+
+        return jax.lax.scan(step, w, length=5)[0]
+
+    data = ((64, 32), PartitionSpec(("data", "fsdp")))
+    weights = ((32, 16), PartitionSpec())
+    found = moved(compiled(steps, mesh, data, weights).compile().as_text())
+    (sums,) = [c for c in found.collectives if c.kind == "all-reduce"]
+    assert (sums.group, sums.count) == (8, 5)
+    assert sums.size == 5 * 4 * 32 * 16
+    assert sums.sent == 2 * sums.size * 7 / 8
+    assert found.sent == sums.sent
+    # At the least, each turn reads the device's rows and both copies of the weights.
+    assert found.memory >= 5 * 4 * (8 * 32 + 2 * 32 * 16)
+
+
+def test_parameters_in_pieces_are_gathered() -> None:
+    mesh = sharding.make_mesh(8, fsdp=8)
+
+    def product(x, w):
+        w = jax.lax.with_sharding_constraint(w, NamedSharding(mesh, PartitionSpec()))
+        return x @ w
+
+    data = ((8, 64), PartitionSpec())
+    weights = ((64, 128), PartitionSpec("fsdp"))
+    found = moved(compiled(product, mesh, data, weights).compile().as_text())
+    (gathered,) = found.collectives
+    assert (gathered.kind, gathered.group, gathered.count) == ("all-gather", 8, 1)
+    assert gathered.size == 4 * 64 * 128
+    assert gathered.sent == gathered.size * 7 / 8
