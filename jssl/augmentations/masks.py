@@ -46,6 +46,24 @@ def from_scores(scores: jax.Array, count: int) -> Mask:
     return {"mask": mask, "keep": keep, "masked": masked}
 
 
+def from_rows(scores: jax.Array, count: int) -> Mask:
+    """Hides the `count` tokens of the highest score in each row.
+
+    Args:
+      scores: float [R, C]; token c of row r has the number r * C + c.
+      count: tokens to hide in a row, static.
+
+    Returns:
+      dict(mask bool [R * C], keep int32 [R * (C - count)], masked int32 [R * count]).
+    """
+    rows, columns = scores.shape
+    order = jnp.argsort(scores, axis=1, stable=True) + jnp.arange(rows)[:, None] * columns
+    keep = jnp.sort(order[:, : columns - count].reshape(-1)).astype(jnp.int32)
+    masked = jnp.sort(order[:, columns - count :].reshape(-1)).astype(jnp.int32)
+    mask = jnp.zeros((rows * columns,), bool).at[masked].set(True)
+    return {"mask": mask, "keep": keep, "masked": masked}
+
+
 def random_mask(key: jax.Array, example: object = None, *, tokens: int, ratio: float) -> Mask:
     """Hides tokens chosen uniformly, an exact number of them (MAE: He et al., 2021, section 3).
 

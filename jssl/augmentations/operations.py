@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jssl.augmentations.image import as_float
+from jssl.augmentations.image import as_input
 from jssl.errors import UserError
 
 Op = Callable[..., Any]
@@ -59,13 +59,13 @@ class Sometimes:
 
     def __call__(self, key: jax.Array, image: jax.Array) -> jax.Array:
         coin, inner = jax.random.split(key)
-        image = as_float(image)
+        image = as_input(image)
         applied = jax.random.uniform(coin) < self.p
         return jax.lax.cond(applied, lambda x: self.op(inner, x), lambda x: x, image)
 
     def with_warp(self, key: jax.Array, image: jax.Array) -> tuple[jax.Array, jax.Array]:
         coin, inner = jax.random.split(key)
-        image = as_float(image)
+        image = as_input(image)
         applied = jax.random.uniform(coin) < self.p
         return jax.lax.cond(
             applied, lambda x: with_warp(self.op, inner, x), lambda x: (x, jnp.eye(3)), image

@@ -1,12 +1,15 @@
 """Data: sources with random access, explicit splits, and two paths that give the same batches."""
 
 from jssl.data.arrays import Arrays
+from jssl.data.audio import ESC, SpokenDigits, Tones
 from jssl.data.device import LIMIT_BYTES, DeviceData, fits, gather
 from jssl.data.digits import Digits
 from jssl.data.folder import ImageFolder
+from jssl.data.forecasting import ETT, Seasons
 from jssl.data.npz import Npz
 from jssl.data.order import batch_indices, steps_per_epoch, window_indices
 from jssl.data.part import Part
+from jssl.data.series import UCR, Waves
 from jssl.data.shapes import Shapes
 from jssl.data.source import (
     ArraySource,
@@ -20,24 +23,34 @@ from jssl.data.source import (
     read_all,
 )
 from jssl.data.stream import StepSource, Stream
+from jssl.data.tables import Factors, Table
 from jssl.data.tfds import TFDS
 
 __all__ = [
+    "ESC",
+    "ETT",
     "LIMIT_BYTES",
     "TFDS",
+    "UCR",
     "ArraySource",
     "Arrays",
     "DeviceData",
     "Digits",
+    "Factors",
     "ImageFolder",
     "Npz",
     "Part",
+    "Seasons",
     "Shapes",
     "Source",
     "Splits",
+    "SpokenDigits",
     "StepSource",
     "Stream",
     "SubsetSource",
+    "Table",
+    "Tones",
+    "Waves",
     "batch_indices",
     "carve_validation",
     "entry",

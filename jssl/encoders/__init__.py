@@ -6,6 +6,17 @@ Every encoder is called as ``encoder(x, *, mask=None, keep=None, train)``.
 from jssl.encoders.features import Features
 from jssl.encoders.mlp import MLP
 from jssl.encoders.resnet import ResNet
+from jssl.encoders.series import TCN, SeriesTransformer
+from jssl.encoders.table import TableTransformer
 from jssl.encoders.vit import ViT, vit
 
-__all__ = ["MLP", "Features", "ResNet", "ViT", "vit"]
+__all__ = [
+    "MLP",
+    "TCN",
+    "Features",
+    "ResNet",
+    "SeriesTransformer",
+    "TableTransformer",
+    "ViT",
+    "vit",
+]

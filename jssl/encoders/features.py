@@ -7,7 +7,7 @@ import jax
 
 from jssl.errors import UserError
 
-MASKABLE = ("ViT",)
+MASKABLE = ("ViT", "SeriesTransformer", "TableTransformer")
 """Encoders that can mask and drop tokens."""
 
 

@@ -94,7 +94,7 @@ def evaluate_run(
     records = []
     for where in on or (None,):
         data = splits if where is None else others[where].data.load()
-        if "label" not in data.train[0]:
+        if "label" not in data.train[0] and any(one.needs_labels for one in chosen.values()):
             raise UserError(f"the data {data.name} has no labels, so there is nothing to measure")
         subject = Subject(rows, data, program, run if where is None else None)
         for name, evaluation in chosen.items():

@@ -64,6 +64,7 @@ class Evaluation:
     about: ClassVar[str] = ""  # one line for lists
     source: ClassVar[str] = ""  # the paper
     version: ClassVar[int] = 1  # counts changes that change numbers
+    needs_labels: ClassVar[bool] = True  # False: it measures data without labels too
 
     def measure(self, subject: Subject, row: str) -> Measured | None:
         """Measures a representation.

@@ -78,3 +78,31 @@ def normalize_patches(patches: jax.Array, *, epsilon: float = 1e-6) -> jax.Array
     """
     ddof = min(1, patches.shape[-1] - 1)  # a patch of one value has no spread
     return standardize(patches, epsilon=epsilon, ddof=ddof)
+
+
+def masked_matching(scores: jax.Array, mask: jax.Array) -> jax.Array:
+    """Cross-entropy of finding each hidden token among the hidden tokens of its own example.
+
+    Args:
+      scores: [B, N, N], how well the answer for token i fits the true token j; any float dtype.
+      mask: bool [B, N], True where a token is hidden: only these answer, and are to choose from.
+
+    Returns:
+      float32 [B], averaged over the hidden tokens; 0 for an example without one.
+
+    Raises:
+      ValueError: if the shapes do not agree.
+
+    Source: Gong et al., "SSAST: Self-Supervised Audio Spectrogram Transformer", 2022, eq. 1.
+    """
+    if scores.shape != (*mask.shape, mask.shape[1]):
+        raise ValueError(
+            f"scores {scores.shape} and mask {mask.shape} must be [B, N, N] and [B, N]"
+        )
+    scores = scores.astype(jnp.float32)
+    shown = jnp.where(mask[:, None, :], scores, -jnp.inf)
+    largest = jax.lax.stop_gradient(jnp.max(shown, axis=-1, keepdims=True))
+    largest = jnp.where(jnp.isfinite(largest), largest, 0.0)
+    total = jnp.sum(jnp.exp(shown - largest), axis=-1)
+    right = jnp.diagonal(scores, axis1=1, axis2=2) - largest[..., 0]
+    return masked_mean(jnp.log(jnp.maximum(total, 1e-38)) - right, mask)

@@ -2,12 +2,19 @@
 
 import functools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from objective_reference import check, is_finite
 
-from jssl.objectives.masked import masked_l1, masked_mean, masked_mse, normalize_patches
+from jssl.objectives.masked import (
+    masked_l1,
+    masked_matching,
+    masked_mean,
+    masked_mse,
+    normalize_patches,
+)
 
 MASK = np.array([[True, False, True], [False, False, True]])
 
@@ -124,3 +131,26 @@ def test_extreme_inputs_stay_finite(scale: float, dtype: str) -> None:
 def test_shapes_are_checked() -> None:
     with pytest.raises(ValueError, match=r"mask \(2, 2\)"):
         masked_mse(jnp.zeros((2, 3, 4)), jnp.zeros((2, 3, 4)), jnp.zeros((2, 2), bool))
+
+
+def test_matching_is_a_softmax_over_the_hidden_tokens_of_the_example() -> None:
+    scores = np.random.default_rng(3).normal(size=(2, 3, 3))
+
+    def reference(scores: np.ndarray) -> np.ndarray:
+        losses = []
+        for row, mask in zip(scores, MASK, strict=True):
+            hidden = np.flatnonzero(mask)
+            parts = [np.log(np.exp(row[i, hidden]).sum()) - row[i, i] for i in hidden]
+            losses.append(np.mean(parts))
+        return np.asarray(losses)
+
+    check(functools.partial(masked_matching, mask=jnp.asarray(MASK)), reference, scores)
+    large = masked_matching(jnp.asarray(1e4 * scores), jnp.asarray(MASK))
+    assert np.isfinite(large).all()
+    # What is visible neither answers nor is chosen from; without hidden tokens there is nothing.
+    wild = jnp.where(MASK[:, None, :] & MASK[:, :, None], scores, 1e30)
+    loss = masked_matching(jnp.asarray(scores, jnp.float32), jnp.asarray(MASK))
+    np.testing.assert_allclose(masked_matching(wild, jnp.asarray(MASK)), loss, rtol=1e-5)
+    empty = jnp.zeros((2, 3), bool)
+    slope = jax.grad(lambda s: masked_matching(s, empty).sum())(jnp.asarray(scores))
+    np.testing.assert_array_equal(slope, 0.0)

@@ -1,0 +1,128 @@
+"""The field's simple baselines for each modality, on the same splits as the encoders."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+
+from jssl.data.source import Source, Splits, SubsetSource
+from jssl.evaluation.forecasting import Windows, forecast_probe
+from jssl.evaluation.linear import linear_probe
+
+Scores = dict[str, float]
+Parts = list[tuple[np.ndarray, np.ndarray]]
+
+
+def front(source: Source, most: int) -> Source:
+    """At most so many examples, evenly spread over a source."""
+    if len(source) <= most:
+        return source
+    return SubsetSource(source, np.linspace(0, len(source) - 1, most).astype(np.int64))
+
+
+def read(splits: Splits, field: str, most: int = 8000) -> Parts:
+    """An array and the labels of each split."""
+    parts = []
+    for source in (splits.train, splits.validation, splits.test):
+        source = front(source, most)
+        batch = source[np.arange(len(source))]
+        parts.append((np.asarray(batch[field]), np.asarray(batch["label"])))
+    return parts
+
+
+def linear(parts: Parts) -> float:
+    """Test accuracy of the linear probe, its strength chosen on validation."""
+    flat = [(x.reshape(len(x), -1).astype(np.float32), y) for x, y in parts]
+    return linear_probe(*flat, strengths=(0.0001, 0.001, 0.01, 0.1, 1.0)).top1
+
+
+def nearest(parts: Parts) -> float:
+    """Test accuracy of the one nearest neighbour by Euclidean distance."""
+    (x, y), _, (z, t) = parts
+    x, z = (a.reshape(len(a), -1).astype(np.float64) for a in (x, z))
+    squares = (z**2).sum(1)[:, None] - 2 * z @ x.T + (x**2).sum(1)
+    return float(np.mean(y[squares.argmin(1)] == t))
+
+
+def series(splits: Splits) -> dict[str, Scores]:
+    """Raw series, each channel normalised: one nearest neighbour and a linear probe."""
+    parts = read(splits, "series")
+    normal = [
+        ((x - x.mean(1, keepdims=True)) / (x.std(1, keepdims=True) + 1e-5), y) for x, y in parts
+    ]
+    return {
+        "1-NN, Euclidean, as stored": {"linear": nearest(parts)},
+        "1-NN, Euclidean, normalised": {"linear": nearest(normal)},
+        "linear on the series, normalised": {"linear": linear(normal)},
+        "linear on the series, as stored": {"linear": linear(parts)},
+    }
+
+
+def forecast(splits: Splits, every: int = 8) -> dict[str, Scores]:
+    """The last value, and a linear map of the normalised past."""
+
+    def windows(source: Source, step: int) -> Windows:
+        batch = source[np.arange(0, len(source), step)]
+        past = batch["series"]
+        spread = np.sqrt(past.var(axis=1, keepdims=True) + 1e-5)
+        normal = (past - past.mean(axis=1, keepdims=True)) / spread
+        return Windows(normal.transpose(0, 2, 1), past, batch["future"])
+
+    test = windows(splits.test, 1)
+    still = test.past[:, -1:] - test.future
+    found = forecast_probe(windows(splits.train, every), windows(splits.validation, 1), test)
+    return {
+        "the last value": {"mse": float(np.mean(still**2)), "mae": float(np.mean(np.abs(still)))},
+        "linear on the past, normalised": {"mse": found.mse, "mae": found.mae},
+    }
+
+
+def table(splits: Splits) -> dict[str, Scores]:
+    """Gradient-boosted trees on the raw columns, and a linear probe on one-hot columns."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    parts = read(splits, "row", most=100_000)
+    (x, y), _, (z, t) = parts
+    whole = np.concatenate([part[0] for part in parts])
+    kinds = [bool(np.all(c == np.round(c)) and c.min() >= 0 and c.max() > 1) for c in whole.T]
+    model = HistGradientBoostingClassifier(categorical_features=kinds, random_state=0).fit(x, y)
+    hot = [(one_hot(rows, kinds, whole), labels) for rows, labels in parts]
+    few = [(rows[:8000], labels[:8000]) for rows, labels in hot[:2]]
+    return {
+        "gradient-boosted trees, all rows": {"linear": float(np.mean(model.predict(z) == t))},
+        "linear on one-hot columns, 8000 rows": {"linear": linear([*few, hot[2]])},
+    }
+
+
+def audio(splits: Splits) -> dict[str, Scores]:
+    """Means and deviations over time of 20 MFCCs, and of the log-mel bands themselves."""
+    from scipy.fft import dct
+
+    from jssl.augmentations.audio import log_mel
+
+    front = jax.jit(jax.vmap(lambda x: log_mel(None, x)[..., 0]))
+    mels = []
+    for x, y in read(splits, "audio"):
+        rows = [np.asarray(front(x[i : i + 100])) for i in range(0, len(x), 100)]
+        mels.append((np.concatenate(rows), y))
+    kinds = {"MFCC statistics": 20, "log-mel statistics": None}
+    found = {}
+    for name, count in kinds.items():
+        parts = []
+        for x, y in mels:
+            z = x if count is None else dct(x, axis=2, norm="ortho")[..., :count]
+            parts.append((np.concatenate([z.mean(1), z.std(1)], axis=1), y))
+        found[f"linear on {name}"] = {"linear": linear(parts)}
+    return found
+
+
+def one_hot(rows: np.ndarray, kinds: list[bool], whole: np.ndarray) -> np.ndarray:
+    """Categorical columns as one column a category, numbers as they are."""
+    columns = []
+    for place, kind in enumerate(kinds):
+        column = rows[:, place]
+        if kind:
+            columns.append(np.eye(int(whole[:, place].max()) + 1)[column.astype(int)])
+        else:
+            columns.append(column[:, None])
+    return np.concatenate(columns, axis=1)

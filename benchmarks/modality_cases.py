@@ -1,0 +1,266 @@
+"""What `learning_modalities.py` runs: data sets, their baselines, and a method on one of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import modality_baselines as simple
+import numpy as np
+
+from jssl.data.audio import SpokenDigits
+from jssl.data.forecasting import ETT
+from jssl.data.series import UCR
+from jssl.data.source import Splits
+from jssl.data.tables import Table
+from jssl.errors import UserError
+from jssl.evaluation.knn import knn_accuracy
+from jssl.evaluation.linear import linear_probe
+from jssl.evaluation.protocols.forecast import Forecast
+from jssl.evaluation.subject import Row, Subject
+from jssl.experiment import Experiment, load
+from jssl.loop import Finished, Options, fit
+from jssl.overrides import fingerprint as digest
+from jssl.overrides import override
+from jssl.run import Run, hardware, versions
+from jssl.session import features
+from jssl.state import TrainState
+from jssl.train import Program
+
+Scores = dict[str, float]
+Record = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """A data set and how it is judged.
+
+    Attributes:
+      name: "modality/data".
+      open: folder -> data spec.
+      score: (program, state, splits) -> scores of an encoder.
+      baselines: splits -> baseline -> scores.
+      first: the score that the page shows first and "better" is judged by.
+      higher: whether more of it is better.
+      about: one sentence for the page.
+    """
+
+    name: str
+    open: Callable[[Path], Any]
+    score: Callable[[Program, TrainState, Splits], Scores]
+    baselines: Callable[[Splits], dict[str, Scores]]
+    first: str = "linear"
+    higher: bool = True
+    about: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A method on a data set.
+
+    Attributes:
+      data: name of the data set.
+      method: short name of the method.
+      experiment: the experiment that is run.
+      overrides: what is changed in it, besides its data.
+    """
+
+    data: str
+    method: str
+    experiment: str
+    overrides: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """ "modality/data/method"."""
+        return f"{self.data}/{self.method}"
+
+
+def found(root: Path, name: str) -> Path:
+    """The file of a name, or that name with `.gz`, somewhere below a folder."""
+    for pattern in (name, f"{name}.gz"):
+        paths = sorted(root.rglob(pattern))
+        if paths:
+            return paths[0]
+    raise UserError(f"{root} has no file {name} in any of its folders")
+
+
+def ucr(name: str) -> Callable[[Path], UCR]:
+    """A data set of the UCR or UEA archive."""
+    return lambda root: UCR(str(found(root, f"{name}_TRAIN.*").parent), name)
+
+
+def digits(root: Path) -> SpokenDigits:
+    """Free Spoken Digit Dataset."""
+    return SpokenDigits(str(found(root, "7_jackson_32.wav").parent))
+
+
+def adult(root: Path) -> Table:
+    """Adult, from `adult.data` and `adult.test`."""
+    return Table(str(found(root, "adult.data")), str(found(root, "adult.test")), header=False)
+
+
+# --- scores -------------------------------------------------------------------------------------
+
+
+def probes(k: int = 5, most: int = 8000) -> Callable[[Program, TrainState, Splits], Scores]:
+    """Linear probe and kNN accuracy on pooled features."""
+
+    def score(program: Program, state: TrainState, splits: Splits) -> Scores:
+        parts = [features(program, state, simple.front(part, most)) for part in three(splits)]
+        return classify(parts, k)
+
+    return score
+
+
+def classify(parts: list[tuple[np.ndarray, np.ndarray]], k: int) -> Scores:
+    """Test accuracies of the linear probe, chosen on validation, and of kNN."""
+    train, _, test = parts
+    k = min(k, len(train[0]))
+    linear = linear_probe(*parts, strengths=(0.001, 0.01, 0.1, 1.0))
+    return {"linear": linear.top1, "knn": knn_accuracy(*train, *test, ks=(k,))[k]}
+
+
+def forecast(program: Program, state: TrainState, splits: Splits) -> Scores:
+    """Errors of a linear forecast from frozen tokens."""
+    subject = Subject({"row": Row(program, state)}, splits, program)
+    scores = Forecast(every=8).measure(subject, "row").scores
+    return {name: score.value for name, score in scores.items() if name in ("mse", "mae")}
+
+
+def three(splits: Splits) -> tuple:
+    """Train, validation and test."""
+    return splits.train, splits.validation, splits.test
+
+
+# --- what is run --------------------------------------------------------------------------------
+
+DATA = {
+    data.name: data
+    for data in (
+        Data(
+            "series/SyntheticControl",
+            ucr("SyntheticControl"),
+            probes(),
+            simple.series,
+            about="UCR: control charts, 300 / 300 series of 60 steps, 6 classes.",
+        ),
+        Data(
+            "series/JapaneseVowels",
+            ucr("JapaneseVowels"),
+            probes(),
+            simple.series,
+            about="UEA: cepstra of two vowels, 270 / 370 series, 12 channels, 9 speakers.",
+        ),
+        Data(
+            "series/ETTh1",
+            lambda root: ETT(str(found(root, "ETTh1.csv"))),
+            forecast,
+            simple.forecast,
+            first="mse",
+            higher=False,
+            about="Hourly transformer data, 12 / 4 / 4 months, 336 hours to the next 96; errors on "
+            "the standardised scale.",
+        ),
+        Data(
+            "tabular/adult",
+            adult,
+            probes(k=20),
+            simple.table,
+            about="UCI Adult, 32561 / 16281 rows, 14 columns, income above 50000; probes see 8000 "
+            "labelled rows and 8000 test rows.",
+        ),
+        Data(
+            "audio/digits",
+            digits,
+            probes(),
+            simple.audio,
+            about="FSDD: 2700 / 300 recordings of 6 speakers, 8 kHz, 10 spoken digits.",
+        ),
+    )
+}
+
+_CONV = ("encoder.width=32", "encoder.depth=4", "epochs=40")
+
+CASES = (
+    Case("series/SyntheticControl", "patchtst", "series/patchtst_ucr"),
+    Case("series/SyntheticControl", "simclr", "series/simclr_ucr", _CONV),
+    Case("series/SyntheticControl", "vicreg", "series/vicreg_ucr", _CONV),
+    Case("series/JapaneseVowels", "patchtst", "series/patchtst_ucr", ("views.mask.rows=12",)),
+    Case("series/JapaneseVowels", "simclr", "series/simclr_ucr", _CONV),
+    Case("series/ETTh1", "patchtst", "series/patchtst_etth1", ("epochs=4",)),
+    Case("tabular/adult", "tjepa", "tabular/tjepa_adult", ("epochs=4",)),
+    Case("tabular/adult", "simclr", "tabular/simclr_adult", ("epochs=3",)),
+    Case("audio/digits", "ssast", "audio/ssast_digits", ("epochs=10",)),
+    Case("audio/digits", "simclr", "audio/simclr_digits", ("epochs=6",)),
+)
+
+
+def experiment(case: Case, root: Path) -> Experiment:
+    """The experiment of a case on its data."""
+    prepared = override(load(case.experiment), *case.overrides)
+    return dataclasses.replace(prepared, data=DATA[case.data].open(root))
+
+
+def fingerprint(case: Case, root: Path, seed: int) -> str:
+    """Changes with the settings of a run; not with the folder of the data."""
+    bare = override(load(case.experiment), *case.overrides)
+    return digest({"run": Run(bare, seed, Path()).fingerprint, "data": case.data})
+
+
+def measure(case: Case, root: Path, seed: int) -> Record:
+    """Trains one case and scores its encoder, trained and untrained."""
+    made, began = experiment(case, root), time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        options = Options(
+            devices=1, on_collapse="warn", probe_every=0, checkpoint_every=2**30, log_every=50
+        )
+        done: Finished = fit(Run(made, seed, Path(folder)), options, say=lambda line: None)
+    trained_in = time.perf_counter() - began
+    program, splits, score = done.program, done.splits, DATA[case.data].score
+    untrained = program.init(program.root_key(seed))
+    record = {
+        "kind": "run",
+        "name": case.name,
+        "data": case.data,
+        "method": case.method,
+        "experiment": case.experiment,
+        "overrides": list(case.overrides),
+        "seed": seed,
+        "fingerprint": fingerprint(case, root, seed),
+        "scores": {
+            "trained": score(program, done.state, splits),
+            "untrained": score(program, untrained, splits),
+        },
+        "parameters": int(sum(np.size(x) for x in jax.tree.leaves(done.state.params["encoder"]))),
+        "steps": program.steps,
+        "train_seconds": trained_in,
+        "seconds": time.perf_counter() - began,
+        "examples": [len(part) for part in three(splits)],
+        "hardware": hardware(),
+        "versions": versions(),
+        "command": f"python benchmarks/learning_modalities.py run --data DIR --only {case.name}",
+    }
+    jax.clear_caches()
+    return record
+
+
+def baselines(data: Data, root: Path) -> Record:
+    """Scores of the simple baselines of a data set."""
+    began = time.perf_counter()
+    splits = data.open(root).load()
+    return {
+        "kind": "baselines",
+        "data": data.name,
+        "about": data.about,
+        "first": data.first,
+        "higher": data.higher,
+        "scores": data.baselines(splits),
+        "seconds": time.perf_counter() - began,
+        "hardware": hardware(),
+    }

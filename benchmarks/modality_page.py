@@ -1,0 +1,128 @@
+"""The page and the summary that `learning_modalities.py` makes of its records."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Record = dict[str, Any]
+PERCENT = {"linear", "knn"}
+
+
+def summary(records: list[Record]) -> dict[str, Any]:
+    """Means and spreads over seeds, by data set.
+
+    Args:
+      records: runs and baselines.
+
+    Returns:
+      {"data": [...], "runs": [...]}: for each data set its baselines and methods, and all records.
+    """
+    rows = []
+    for base in (r for r in records if r["kind"] == "baselines"):
+        runs = [r for r in records if r["kind"] == "run" and r["data"] == base["data"]]
+        methods = {}
+        for name in dict.fromkeys(r["method"] for r in runs):
+            own = sorted((r for r in runs if r["method"] == name), key=lambda r: r["seed"])
+            methods[name] = _method(own, base["first"], base["higher"])
+        rows.append({**base, "methods": methods})
+    return {"data": rows, "runs": [r for r in records if r["kind"] == "run"]}
+
+
+def _method(runs: list[Record], first: str, higher: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        key: runs[0][key] for key in ("experiment", "overrides", "steps", "parameters", "examples")
+    }
+    found["seeds"] = [r["seed"] for r in runs]
+    found["train_seconds"] = float(np.mean([r["train_seconds"] for r in runs]))
+    for row in ("trained", "untrained"):
+        found[row] = {
+            score: _spread([r["scores"][row][score] for r in runs])
+            for score in runs[0]["scores"][row]
+        }
+    gains = [r["scores"]["trained"][first] - r["scores"]["untrained"][first] for r in runs]
+    found["gain"] = _spread([g if higher else -g for g in gains])
+    return found
+
+
+def _spread(values: list[float]) -> list[float | None]:
+    return [float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None]
+
+
+def text(table: dict[str, Any]) -> str:
+    """The page in Markdown."""
+    lines = [
+        "# Beyond images",
+        "",
+        "Written by `python benchmarks/learning_modalities.py table` from one record a run in",
+        "`results/modalities/`; do not edit by hand. Mean ± standard deviation over seeds, on the",
+        "test split; choices were made on validation. Accuracies in %. *Untrained* is the same",
+        "encoder before training, at the same seeds. Methods are those of the image experiments,",
+        "unchanged, except where a modality has its own.",
+        "",
+    ]
+    for modality in dict.fromkeys(row["data"].split("/")[0] for row in table["data"]):
+        lines += [f"## {TITLES.get(modality, modality)}", ""]
+        for row in table["data"]:
+            if row["data"].split("/")[0] == modality:
+                lines += _section(row)
+    hardware = sorted({row["hardware"] for row in table["runs"]})
+    lines += [f"Hardware: {'; '.join(hardware)}.", ""]
+    return "\n".join(lines)
+
+
+TITLES = {
+    "series": "Time series",
+    "tabular": "Tables",
+    "audio": "Audio",
+    "graph": "Graphs",
+    "text": "Text",
+    "points": "Point clouds",
+    "sequence": "Proteins and DNA",
+}
+
+
+def _section(row: dict[str, Any]) -> list[str]:
+    first, higher = row["first"], row["higher"]
+    scores = list(next(iter(row["methods"].values()))["trained"]) if row["methods"] else [first]
+    lines = [f"### {row['data'].split('/')[1]}", "", row["about"], ""]
+    lines.append(f"| features | {' | '.join(scores)} | gain over untrained | seeds | steps |")
+    lines.append("|---|" + "---:|" * len(scores) + "---:|---|---:|")
+    for name, method in row["methods"].items():
+        cells = [_cell(method["trained"][s], s) for s in scores]
+        gain = _cell(method["gain"], first, "+")
+        seeds = " ".join(map(str, method["seeds"]))
+        lines.append(f"| **{name}** | {' | '.join(cells)} | {gain} | {seeds} | {method['steps']} |")
+        cells = [_cell(method["untrained"][s], s) for s in scores]
+        lines.append(f"| {name}, untrained | {' | '.join(cells)} | | | |")
+    for name, found in row["scores"].items():
+        cells = [_cell([found[s], None], s) if s in found else "" for s in scores]
+        lines.append(f"| {name} | {' | '.join(cells)} | | | |")
+    return [*lines, "", _verdict(row, first, higher), ""]
+
+
+def _verdict(row: dict[str, Any], first: str, higher: bool) -> str:
+    """Who wins, in a sentence; said whichever way it goes."""
+    if not row["methods"]:
+        return "No run yet."
+    sign = 1.0 if higher else -1.0
+    best = max(row["methods"], key=lambda m: sign * row["methods"][m]["trained"][first][0])
+    value = row["methods"][best]["trained"][first][0]
+    simple = max(row["scores"], key=lambda b: sign * row["scores"][b][first])
+    bar = row["scores"][simple][first]
+    not_learnt = [m for m, found in row["methods"].items() if found["gain"][0] <= 0]
+    said = (
+        f"The best method ({best}, {_cell([value, None], first)}) "
+        f"{'beats' if sign * value > sign * bar else '**does not beat**'} the best simple baseline "
+        f"({simple}, {_cell([bar, None], first)})."
+    )
+    if not_learnt:
+        said += f" **Not better than untrained: {', '.join(not_learnt)}.**"
+    return said
+
+
+def _cell(value: list[float | None], score: str, sign: str = "") -> str:
+    scale, digits = (100, 1) if score in PERCENT else (1, 3)
+    spread = "" if value[1] is None else f" ± {scale * value[1]:.{digits}f}"
+    return f"{scale * value[0]:{sign}.{digits}f}{spread}"

@@ -1,0 +1,32 @@
+"""SimCLR (Chen et al., 2020) on procedural tones: log-mel spectrograms and a small ViT.
+
+Command: jssl train audio/simclr_tones. No published figure.
+"""
+
+from jssl.augmentations.audio import audio_evaluation, audio_view
+from jssl.augmentations.compose import Views
+from jssl.cli import run_module
+from jssl.data.audio import Tones
+from jssl.encoders.vit import ViT
+from jssl.experiment import Experiment
+from jssl.methods.contrastive.simclr import SimCLR
+from jssl.optim import Optimizer
+
+
+def get_experiment() -> Experiment:
+    return Experiment(
+        method=SimCLR(temperature=0.2, hidden=(256,), out=64),
+        encoder=ViT("Ti", patch_size=16, width=64, depth=3, heads=4, pool="mean"),
+        data=Tones(),
+        views=Views(a=audio_view(), b=audio_view()),
+        preprocess=audio_evaluation(),
+        optimizer=Optimizer(
+            "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
+        ),
+        batch_size=64,
+        epochs=10,
+    )
+
+
+if __name__ == "__main__":
+    run_module(__spec__)

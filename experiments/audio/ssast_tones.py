@@ -1,0 +1,38 @@
+"""SSAST (Gong et al., 2022) on procedural tones: patches of 16 by 16 of a log-mel spectrogram.
+
+Command: jssl train audio/ssast_tones. No published figure.
+"""
+
+from functools import partial
+
+from jssl.augmentations.audio import audio_evaluation
+from jssl.augmentations.compose import Views
+from jssl.augmentations.mask_blocks import group_mask
+from jssl.cli import run_module
+from jssl.data.audio import Tones
+from jssl.encoders.vit import ViT
+from jssl.experiment import Experiment
+from jssl.methods.masked.ssast import SSAST
+from jssl.optim import Optimizer
+
+
+def get_experiment() -> Experiment:
+    return Experiment(
+        method=SSAST(),
+        encoder=ViT("Ti", patch_size=16, width=64, depth=3, heads=4, pool="mean"),
+        data=Tones(),
+        views=Views(
+            spectrogram=audio_evaluation(),
+            mask=partial(group_mask, grid=(6, 4), ratio=0.6, group=(2, 6), attempts=16),
+        ),
+        preprocess=audio_evaluation(),
+        optimizer=Optimizer(
+            "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
+        ),
+        batch_size=64,
+        epochs=20,
+    )
+
+
+if __name__ == "__main__":
+    run_module(__spec__)

@@ -1,0 +1,31 @@
+"""SimCLR (Chen et al., 2020) on a data set of the UCR or UEA archive.
+
+Command: jssl train series/simclr_ucr --set data.folder=DIR/GunPoint. No published figure.
+"""
+
+from jssl.augmentations.series import series_evaluation, series_views
+from jssl.cli import run_module
+from jssl.data.series import UCR
+from jssl.encoders.series import TCN
+from jssl.experiment import Experiment
+from jssl.methods.contrastive.simclr import SimCLR
+from jssl.optim import Optimizer
+
+
+def get_experiment() -> Experiment:
+    return Experiment(
+        method=SimCLR(temperature=0.2, hidden=(128,), out=64),
+        encoder=TCN(width=64, depth=5),
+        data=UCR("GunPoint"),
+        views=series_views(96),
+        preprocess=series_evaluation(96),
+        optimizer=Optimizer(
+            "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
+        ),
+        batch_size=32,
+        epochs=100,
+    )
+
+
+if __name__ == "__main__":
+    run_module(__spec__)

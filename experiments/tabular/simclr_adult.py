@@ -1,0 +1,41 @@
+"""SimCLR (Chen et al., 2020) on Adult with corrupted columns, as in SCARF (Bahri et al., 2022).
+
+Command: jssl train tabular/simclr_adult --set data.train=DIR/adult.data
+data.test=DIR/adult.test. No published figure for this encoder.
+"""
+
+from functools import partial
+
+from jssl.augmentations.compose import Views, pipeline
+from jssl.augmentations.tables import corrupt_columns
+from jssl.cli import run_module
+from jssl.data.tables import Table
+from jssl.encoders.table import TableTransformer
+from jssl.experiment import Experiment
+from jssl.methods.contrastive.simclr import SimCLR
+from jssl.optim import Optimizer
+
+ADULT = (0, 9, 0, 17, 0, 8, 15, 7, 6, 3, 0, 0, 0, 42)  # categories of each column
+
+
+def get_experiment() -> Experiment:
+    return Experiment(
+        method=SimCLR(temperature=1.0, hidden=(128,), out=64),
+        encoder=TableTransformer(width=32, depth=2, heads=4, categories=ADULT),
+        data=Table("adult.data", "adult.test", header=False),
+        views=Views(
+            a=pipeline(field="row"),
+            b=pipeline(field="row"),
+            batch=(partial(corrupt_columns, names=("b",), rate=0.6),),
+        ),
+        preprocess=pipeline(field="row"),
+        optimizer=Optimizer(
+            "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
+        ),
+        batch_size=256,
+        epochs=6,
+    )
+
+
+if __name__ == "__main__":
+    run_module(__spec__)

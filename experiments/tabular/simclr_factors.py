@@ -1,0 +1,38 @@
+"""SimCLR (Chen et al., 2020) on procedural rows with corrupted columns (SCARF).
+
+Command: jssl train tabular/simclr_factors. No published figure.
+"""
+
+from functools import partial
+
+from jssl.augmentations.compose import Views, pipeline
+from jssl.augmentations.tables import corrupt_columns
+from jssl.cli import run_module
+from jssl.data.tables import Factors
+from jssl.encoders.table import TableTransformer
+from jssl.experiment import Experiment
+from jssl.methods.contrastive.simclr import SimCLR
+from jssl.optim import Optimizer
+
+
+def get_experiment() -> Experiment:
+    return Experiment(
+        method=SimCLR(temperature=1.0, hidden=(128,), out=64),
+        encoder=TableTransformer(width=32, depth=2, heads=4, categories=Factors.CATEGORIES),
+        data=Factors(),
+        views=Views(
+            a=pipeline(field="row"),
+            b=pipeline(field="row"),
+            batch=(partial(corrupt_columns, names=("b",), rate=0.6),),
+        ),
+        preprocess=pipeline(field="row"),
+        optimizer=Optimizer(
+            "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
+        ),
+        batch_size=128,
+        epochs=20,
+    )
+
+
+if __name__ == "__main__":
+    run_module(__spec__)

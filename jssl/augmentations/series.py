@@ -1,0 +1,132 @@
+"""Augmentations of one time series: f(key, x, ...) -> x, x float [T, C]."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+
+from jssl.augmentations.compose import Pipeline, Views, pipeline, sometimes
+
+FIELD = "series"
+
+
+def resample(
+    x: jax.Array, length: int, start: jax.Array | float, span: jax.Array | float
+) -> jax.Array:
+    """Reads a stretch of a series at evenly spaced points, linearly between its steps.
+
+    Args:
+      x: [T, C].
+      length: number of points.
+      start: of the stretch, in steps; the first step's centre is at 0.
+      span: from the first point to the last, in steps.
+
+    Returns:
+      [length, C].
+    """
+    last = x.shape[0] - 1
+    points = start + span * jnp.linspace(0.0, 1.0, length)
+    points = jnp.clip(points, 0.0, last)
+    low = jnp.clip(jnp.floor(points).astype(jnp.int32), 0, max(last - 1, 0))
+    share = (points - low)[:, None]
+    high = jnp.minimum(low + 1, last)
+    return x[low] * (1.0 - share) + x[high] * share
+
+
+def resize(key: jax.Array | None, x: jax.Array, *, length: int) -> jax.Array:
+    """The whole series at `length` points; [T, C] -> [length, C], the same where T is `length`."""
+    del key
+    return x if x.shape[0] == length else resample(x, length, 0.0, x.shape[0] - 1)
+
+
+def crop(
+    key: jax.Array, x: jax.Array, *, length: int, scale: tuple[float, float] = (0.5, 1.0)
+) -> jax.Array:
+    """A random stretch, brought to `length` points.
+
+    Args:
+      key: PRNG key.
+      x: [T, C].
+      length: points of the result.
+      scale: range of the stretch's share of the whole.
+
+    Returns:
+      [length, C].
+    """
+    whole = x.shape[0] - 1
+    share, place = jax.random.uniform(key, (2,))
+    span = (scale[0] + (scale[1] - scale[0]) * share) * whole
+    return resample(x, length, place * (whole - span), span)
+
+
+def jitter(key: jax.Array, x: jax.Array, *, sigma: float = 0.1) -> jax.Array:
+    """Adds white noise of a standard deviation in units of each channel's own.
+
+    Um et al., "Data Augmentation of Wearable Sensor Data", 2017.
+    """
+    return x + sigma * jnp.std(x, axis=0, keepdims=True) * jax.random.normal(key, x.shape)
+
+
+def rescale(key: jax.Array, x: jax.Array, *, sigma: float = 0.2) -> jax.Array:
+    """Multiplies each channel by a factor of mean 1 and a standard deviation (Um et al., 2017)."""
+    return x * (1.0 + sigma * jax.random.normal(key, (1, x.shape[1])))
+
+
+def permute(key: jax.Array, x: jax.Array, *, segments: int = 4) -> jax.Array:
+    """Cuts a series into equal segments and puts them in another order (Um et al., 2017).
+
+    Steps that are left over stay at the end.
+    """
+    size = x.shape[0] // segments
+    parts = x[: size * segments].reshape(segments, size, -1)
+    mixed = jax.random.permutation(key, parts).reshape(segments * size, -1)
+    return jnp.concatenate([mixed, x[size * segments :]])
+
+
+def drop_stretch(key: jax.Array, x: jax.Array, *, share: float = 0.2) -> jax.Array:
+    """Replaces a random stretch by the mean of each channel (a cut-out in time)."""
+    size = max(1, round(share * x.shape[0]))
+    start = jax.random.randint(key, (), 0, x.shape[0] - size + 1)
+    steps = jnp.arange(x.shape[0])
+    hidden = (steps >= start) & (steps < start + size)
+    return jnp.where(hidden[:, None], jnp.mean(x, axis=0, keepdims=True), x)
+
+
+def standardise(key: jax.Array | None, x: jax.Array, *, epsilon: float = 1e-5) -> jax.Array:
+    """Each channel of the series to mean 0 and variance 1 over time (instance normalisation).
+
+    Kim et al., "Reversible Instance Normalization for Accurate Time-Series Forecasting", 2022.
+    """
+    del key
+    mean, variance = jnp.mean(x, axis=0, keepdims=True), jnp.var(x, axis=0, keepdims=True)
+    return (x - mean) * jax.lax.rsqrt(variance + epsilon)
+
+
+def series_views(length: int, *, scale: tuple[float, float] = (0.5, 1.0)) -> Views:
+    """Two views `a` and `b`, drawn alike: crop, change of scale, noise, a hole; normalised.
+
+    This project's own recipe, of the operations of Um et al. (2017).
+
+    Args:
+      length: points of a view.
+      scale: range of the crop's share of the series.
+
+    Returns:
+      Views a, b: float32 [B, length, C].
+    """
+    one = pipeline(
+        partial(crop, length=length, scale=scale),
+        rescale,
+        partial(jitter, sigma=0.1),
+        sometimes(drop_stretch, 0.5),
+        standardise,
+        field=FIELD,
+    )
+    return Views(a=one, b=one)
+
+
+def series_evaluation(length: int) -> Pipeline:
+    """What an encoder of series is shown: the whole at `length` points, normalised."""
+    return pipeline(partial(resize, length=length), standardise, field=FIELD)

@@ -1,0 +1,249 @@
+"""Labelled sounds: WAV files of published sets, and procedural tones."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from jssl.data.arrays import finish
+from jssl.data.order import random_words
+from jssl.data.series_files import read_text
+from jssl.data.source import ArraySource, Splits
+from jssl.errors import UserError
+
+TONES = ("steady", "rising", "falling", "trill", "chord", "pulses", "knock", "hiss")
+_OFFSETS = {"train": 0, "validation": 1 << 20, "test": 1 << 21}
+
+
+def read_wavs(paths: Sequence[Path], rate: int, length: int) -> np.ndarray:
+    """Sounds of one length: mono, cut at the end or filled with silence.
+
+    Args:
+      paths: WAV files of 8, 16 or 32 bit or float; several channels are averaged.
+      rate: samples a second; files of another rate are resampled.
+      length: samples of the result.
+
+    Returns:
+      int16 [N, length].
+
+    Raises:
+      UserError: a file is missing or no readable WAV file.
+    """
+    out = np.zeros((len(paths), length), np.int16)
+    for row, path in zip(out, paths, strict=True):
+        x = read_wav(path, rate)[:length]
+        row[: len(x)] = x
+    return out
+
+
+def read_wav(path: Path, rate: int) -> np.ndarray:
+    """One sound; see `read_wavs`: int16 [T]."""
+    from scipy.io import wavfile
+    from scipy.signal import resample_poly
+
+    try:
+        own, x = wavfile.read(path)
+    except FileNotFoundError:
+        raise UserError(f"there is no file {path}") from None
+    except (OSError, ValueError, EOFError, struct.error) as error:
+        raise UserError(f"{path} is no readable WAV file ({error})") from None
+    scale = {"u": 128.0, "i": float(2 ** (8 * x.dtype.itemsize - 1)), "f": 1.0}[x.dtype.kind]
+    x = x.astype(np.float64) / scale - (x.dtype.kind == "u")
+    if x.ndim == 2:
+        x = x.mean(axis=1)
+    if own != rate:
+        x = resample_poly(x, rate, own)
+    return np.clip(np.round(x * 32768.0), -32768, 32767).astype(np.int16)
+
+
+@dataclass(frozen=True)
+class SpokenDigits:
+    """Free Spoken Digit Dataset: `recordings/{digit}_{speaker}_{take}.wav`, 8 kHz.
+
+    The published split: takes 0 to 4 of each digit and speaker are test. Validation is carved.
+
+    Attributes:
+      folder: that holds the files.
+      seconds: to which sounds are cut or filled.
+      fraction: the part of train that is carved for validation.
+      seed: of the carving.
+    """
+
+    folder: str
+    seconds: float = 1.0
+    fraction: float = 0.1
+    seed: int = 0
+
+    rate = 8000
+
+    def smoke(self) -> Tones:
+        """A few procedural sounds in its place, for tests."""
+        return replace(Tones().smoke(), seconds=self.seconds)
+
+    def load(self) -> Splits:
+        """Reads the files.
+
+        Returns:
+          Splits with `audio` int16 [samples], `label` int32 and `factor/speaker` int32.
+
+        Raises:
+          UserError: when there are no such files, or one cannot be read.
+        """
+        folder = Path(self.folder).expanduser()
+        named = re.compile(r"(\d)_(\w+)_(\d+)\.wav")
+        found = [(path, named.fullmatch(path.name)) for path in sorted(folder.rglob("*.wav"))]
+        found = [(path, match.groups()) for path, match in found if match]
+        if not found:
+            raise UserError(f"{folder} has no file such as 7_jackson_32.wav in any of its folders")
+        speakers = sorted({speaker for _, (_, speaker, _) in found})
+        audio = read_wavs([p for p, _ in found], self.rate, round(self.seconds * self.rate))
+        source = ArraySource(
+            {
+                "audio": audio,
+                "label": np.asarray([int(d) for _, (d, _, _) in found], np.int32),
+                "factor/speaker": np.asarray(
+                    [speakers.index(s) for _, (_, s, _) in found], np.int32
+                ),
+            }
+        )
+        test = np.asarray([int(take) < 5 for _, (_, _, take) in found])
+        if test.all() or not test.any():
+            raise UserError(f"{folder} needs takes below 5, the test split, and others")
+        train, test = ArraySource(source[~test]), ArraySource(source[test])
+        classes = tuple(str(k) for k in range(10))
+        options = {"fraction": self.fraction, "seed": self.seed}
+        return finish(train, None, test, "spoken digits", classes, **options)
+
+
+@dataclass(frozen=True)
+class ESC:
+    """ESC-50 or its ten-class part: `meta/esc50.csv` and `audio/*.wav` (Piczak, 2015).
+
+    Of the five published folds one is test and another one validation.
+
+    Attributes:
+      folder: that holds the two.
+      ten: whether the ten classes of ESC-10 alone are read.
+      test: the fold that is test; the one before it is validation.
+      rate: samples a second to which sounds are resampled.
+      seconds: to which they are cut or filled.
+    """
+
+    folder: str
+    ten: bool = True
+    test: int = 5
+    rate: int = 16000
+    seconds: float = 5.0
+
+    def smoke(self) -> Tones:
+        """A few procedural sounds in its place, for tests."""
+        return replace(Tones().smoke(), seconds=self.seconds, rate=self.rate)
+
+    def load(self) -> Splits:
+        """Reads the files.
+
+        Returns:
+          Splits with `audio` int16 [samples] and `label` int32.
+
+        Raises:
+          UserError: when a file is missing or of another form.
+        """
+        folder = Path(self.folder).expanduser()
+        rows = list(csv.DictReader(io.StringIO(read_text(folder / "meta" / "esc50.csv"))))
+        if not rows or {"filename", "fold", "category", "esc10"} - rows[0].keys():
+            raise UserError(f"{folder}/meta/esc50.csv lacks a column of the published file")
+        rows = [row for row in rows if not self.ten or row["esc10"].lower() == "true"]
+        classes = sorted({row["category"] for row in rows})
+        before = (self.test - 2) % 5 + 1
+        parts = []
+        for wanted in ({1, 2, 3, 4, 5} - {self.test, before}, {before}, {self.test}):
+            own = [row for row in rows if int(row["fold"]) in wanted]
+            paths = [folder / "audio" / row["filename"] for row in own]
+            audio = read_wavs(paths, self.rate, round(self.seconds * self.rate))
+            label = np.asarray([classes.index(row["category"]) for row in own], np.int32)
+            parts.append(ArraySource({"audio": audio, "label": label}))
+        return Splits(*parts, name="esc-10" if self.ten else "esc-50", classes=tuple(classes))
+
+
+@dataclass(frozen=True)
+class Tones:
+    """Procedural sounds of eight kinds; pitch, loudness, place in time and noise are drawn.
+
+    Attributes:
+      train: number of training sounds.
+      validation: number of validation sounds.
+      test: number of test sounds.
+      seconds: length of a sound.
+      rate: samples a second.
+      noise: standard deviation of the white noise relative to the sound's.
+      seed: of the whole set, unrelated to the run's seed.
+    """
+
+    train: int = 1024
+    validation: int = 256
+    test: int = 512
+    seconds: float = 1.0
+    rate: int = 8000
+    noise: float = 0.3
+    seed: int = 0
+
+    def smoke(self) -> Tones:
+        """A copy with a few sounds, for tests."""
+        return replace(self, train=24, validation=8, test=8)
+
+    def load(self) -> Splits:
+        """Draws the sounds.
+
+        Returns:
+          Splits with `audio` int16 [samples] and `label` int32, the kind.
+
+        Raises:
+          UserError: when a split is empty.
+        """
+        counts = {"train": self.train, "validation": self.validation, "test": self.test}
+        if min(counts.values()) < 1:
+            raise UserError(f"tones needs at least one sound in each split, not {counts}")
+        parts = {part: self._split(part, count) for part, count in counts.items()}
+        return Splits(**parts, name="tones", classes=TONES)
+
+    def _split(self, part: str, count: int) -> ArraySource:
+        rows = [self._sound(_OFFSETS[part] + i, i % len(TONES)) for i in range(count)]
+        label = (np.arange(count) % len(TONES)).astype(np.int32)
+        return ArraySource({"audio": np.stack(rows), "label": label})
+
+    def _sound(self, number: int, kind: int) -> np.ndarray:
+        size = round(self.seconds * self.rate)
+        words = random_words(self.seed, f"tones {number}", 8 + 2 * size)
+        u = (words >> np.uint64(11)).astype(np.float64) / 2.0**53
+        white = np.sqrt(-2 * np.log1p(-u[8 : 8 + size])) * np.cos(2 * np.pi * u[8 + size :])
+        t = np.arange(size) / size
+        pitch = 200.0 * 2.0 ** (2.0 * u[0]) * self.seconds  # periods in the whole sound
+        start, span = 0.3 * u[1], 0.45 + 0.25 * u[2]
+        inside = (t >= start) & (t < start + span)
+        own = np.clip((t - start) / span, 0.0, 1.0)
+
+        def sine(curve: np.ndarray) -> np.ndarray:
+            return np.sin(2 * np.pi * (np.cumsum(pitch * curve) / size + u[3]))
+
+        one = np.ones(size)
+        beat = np.floor(own * (6 + 4 * u[4])) % 2
+        sounds = (
+            lambda: sine(one),
+            lambda: sine(0.7 + 1.3 * own),
+            lambda: sine(2.0 - 1.3 * own),
+            lambda: sine(1.0 + 0.5 * beat),
+            lambda: sine(one) + sine(1.26 * one) + sine(1.5 * one),
+            lambda: sine(one) * beat,
+            lambda: (sine(one) + white) * np.exp(-((own * (4 + 2 * u[4])) % 1.0) * 8),
+            lambda: np.convolve(white, np.ones(3) / 3, "same"),
+        )
+        x = sounds[kind]() * inside
+        x = x / max(float(x[inside].std()), 1e-6) + self.noise * white[::-1]
+        return np.clip(np.round(x * 1500.0 * (0.5 + u[5])), -32768, 32767).astype(np.int16)

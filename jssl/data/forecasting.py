@@ -1,0 +1,153 @@
+"""Long series cut into windows of a past and a future: the ETT data, and procedural seasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jssl.data.order import random_words
+from jssl.data.series_files import read_columns
+from jssl.data.source import Batch, Splits
+from jssl.errors import UserError
+
+
+class WindowSource:
+    """Every stretch of a long series: `series` float32 [length, C] and what follows, `future`.
+
+    Args:
+      values: float32 [T, C].
+      length: steps of the past.
+      horizon: steps of the future.
+      first: start of the first window.
+      count: number of windows, one a step.
+    """
+
+    def __init__(
+        self, values: np.ndarray, length: int, horizon: int, first: int, count: int
+    ) -> None:
+        self.values, self.length, self.horizon = values, length, horizon
+        self.first, self.count = first, count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: Any) -> Batch:
+        start = np.asarray(index)[..., None] + self.first
+        past = self.values[start + np.arange(self.length)]
+        future = self.values[start + self.length + np.arange(self.horizon)]
+        return {"series": past, "future": future}
+
+
+def windows(values: np.ndarray, borders: tuple[int, int, int], length: int, horizon: int) -> Splits:
+    """Train, validation and test windows of one long series, standardised by its training part.
+
+    A window belongs to the split in which its future begins and ends; its past may reach back into
+    the split before, as in the published protocol (Zhou et al., "Informer", 2021).
+
+    Args:
+      values: [T, C].
+      borders: ends of the training, validation and test part, in steps.
+      length: steps of the past.
+      horizon: steps of the future.
+
+    Returns:
+      Splits of `WindowSource`, without labels.
+
+    Raises:
+      UserError: a part is too short for one window.
+    """
+    train, validation, test = borders
+    if len(values) < test:
+        raise UserError(f"the series has {len(values)} steps and its splits need {test}")
+    head = values[:train].astype(np.float64)
+    spread = np.maximum(head.std(axis=0), 1e-8)
+    values = ((values - head.mean(axis=0)) / spread).astype(np.float32)
+    parts = []
+    for start, end in ((0, train), (train - length, validation), (validation - length, test)):
+        count = end - start - length - horizon + 1
+        if count < 1 or start < 0:
+            raise UserError(
+                f"a past of {length} and a future of {horizon} steps do not fit a part of "
+                f"{end - start} steps"
+            )
+        parts.append(WindowSource(values, length, horizon, start, count))
+    return Splits(*parts, name="windows")
+
+
+@dataclass(frozen=True)
+class ETT:
+    """Electricity transformer temperature, hourly: 12, 4 and 4 months (Zhou et al., 2021).
+
+    Attributes:
+      path: of `ETTh1.csv` or `ETTh2.csv`, also with `.gz`.
+      length: hours of the past.
+      horizon: hours of the future.
+    """
+
+    path: str
+    length: int = 336
+    horizon: int = 96
+
+    def smoke(self) -> Seasons:
+        """A short procedural series in its place, for tests."""
+        hours = (self.length + self.horizon + 64, self.horizon + 16, self.horizon + 16)
+        return Seasons(hours, self.length, self.horizon)
+
+    def load(self) -> Splits:
+        """Reads the file.
+
+        Returns:
+          Splits with `series` float32 [length, 7] and `future` float32 [horizon, 7].
+
+        Raises:
+          UserError: see `jssl.data.series_files.read_columns` and `windows`.
+        """
+        path = Path(self.path).expanduser()
+        values, _ = read_columns(path)
+        month = 30 * 24
+        found = windows(values, (12 * month, 16 * month, 20 * month), self.length, self.horizon)
+        return replace(found, name=path.name.split(".")[0])
+
+
+@dataclass(frozen=True)
+class Seasons:
+    """A procedural long series: days, weeks, a slow drift and noise with memory, in 7 channels.
+
+    Attributes:
+      hours: (train, validation, test), in steps.
+      length: steps of the past.
+      horizon: steps of the future.
+      seed: of the whole set, unrelated to the run's seed.
+    """
+
+    hours: tuple[int, int, int] = (4000, 1000, 1000)
+    length: int = 96
+    horizon: int = 24
+    seed: int = 0
+
+    def smoke(self) -> Seasons:
+        """A copy with a few hundred steps, for tests."""
+        return replace(self, hours=(500, 60, 60), horizon=24)
+
+    def load(self) -> Splits:
+        """Draws the series.
+
+        Returns:
+          Splits with `series` float32 [length, 7] and `future` float32 [horizon, 7].
+        """
+        total, channels = sum(self.hours), 7
+        raw = random_words(self.seed, "seasons", 4 * (total * channels + channels))
+        u = (raw >> np.uint64(11)).astype(np.float64).reshape(-1, channels) / 2.0**53
+        own, u = u[:4], u[4:]
+        t = np.arange(total)[:, None]
+        noise = u[:total] + u[total : 2 * total] + u[2 * total : 3 * total] - 1.5
+        for step in range(1, total):
+            noise[step] += 0.8 * noise[step - 1]
+        value = np.sin(2 * np.pi * (t / 24 + own[0])) + 0.5 * np.sin(4 * np.pi * (t / 24 + own[1]))
+        value = value + 0.5 * np.sin(2 * np.pi * (t / 168 + own[2])) + t / total * own[3]
+        ends = np.cumsum(self.hours)
+        found = windows(value + 0.5 * noise, tuple(map(int, ends)), self.length, self.horizon)
+        return replace(found, name="seasons")

@@ -1,0 +1,208 @@
+"""What token transformers of all modalities share: masks, padding, pooling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jssl.encoders.features import Features
+from jssl.errors import UserError, nearest
+from jssl.nn.positions import sincos_1d
+from jssl.nn.transformer import Transformer
+
+POOLS = ("cls", "mean")
+
+
+class TokenEncoder(nn.Module):
+    """A pre-norm transformer over the tokens that a subclass makes of its input.
+
+    A subclass says what each token shows (`patches`), how it is embedded (`embed`), and, where it
+    matters, which tokens are real (`valid`) and which may see each other (`groups`). Masking,
+    dropping, class and register tokens, padding and pooling are done here, once.
+
+    Attributes:
+      width: size of a token.
+      depth: number of blocks.
+      heads: attention heads; must divide the width.
+      pool: "mean" (of the real tokens after the final norm, one mean for each group, side by side)
+        or "cls" (a class token).
+      registers: number of register tokens.
+      drop_path: stochastic-depth rate of the last block.
+      mlp_ratio: hidden width of the MLPs over `width`.
+      kernel_init: initialiser of the kernels.
+      dtype: dtype of the computation; parameters are float32.
+    """
+
+    width: int = 128
+    depth: int = 4
+    heads: int = 4
+    pool: str = "mean"
+    registers: int = 0
+    drop_path: float = 0.0
+    mlp_ratio: float = 4.0
+    kernel_init: str = "xavier"
+    dtype: str = "float32"
+
+    def smoke(self) -> TokenEncoder:
+        """A copy with two blocks of width 16 and kernels of ordinary size, for tests."""
+        return self.clone(width=16, depth=2, heads=2, kernel_init="lecun")
+
+    def patches(self, x: Any) -> jax.Array:
+        """What each token shows: [B, ...] -> [B, N, P]."""
+        raise NotImplementedError
+
+    def assemble(self, patches: jax.Array, shape: Sequence[int]) -> jax.Array:
+        """Undoes `patches`: [B, N, P] -> an input of the given shape."""
+        raise NotImplementedError
+
+    def embed(self, patches: jax.Array, places: jax.Array) -> jax.Array:
+        """Embeds tokens: patches [B, K, P] at places int [B, K] -> [B, K, width]."""
+        raise NotImplementedError
+
+    def valid(self, x: Any) -> jax.Array | None:
+        """Which tokens are real: bool [B, N]; None where all are. The others are padding."""
+        del x
+        return None
+
+    def groups(self, shape: Sequence[int]) -> int:
+        """Number of equal runs of tokens that do not see each other; 1 where all see all."""
+        del shape
+        return 1
+
+    def token_positions(self, shape: Sequence[int], width: int) -> jax.Array:
+        """Fixed positions of the tokens of an input of a shape, for a decoder: [N, width]."""
+        raise NotImplementedError
+
+    @property
+    def prefix_tokens(self) -> int:
+        """Number of tokens before those of the input: the class token and the registers."""
+        return int(self.pool == "cls") + self.registers
+
+    @nn.compact
+    def __call__(
+        self,
+        x: Any,
+        *,
+        mask: jax.Array | None = None,
+        keep: jax.Array | None = None,
+        context: jax.Array | None = None,
+        train: bool,
+    ) -> Features:
+        """Encodes.
+
+        Args:
+          x: [B, ...].
+          mask: bool [B, N]; True puts the learned mask token in the place of a token. It is a
+            parameter only of modules initialised with a mask.
+          keep: int [B, K]; only these tokens are processed, and returned in this order.
+          context: bool [B, N]; where given, only tokens that are True are attended to.
+          train: whether stochastic depth is active (it then needs the rng "dropout").
+
+        Returns:
+          Features after the final norm: pooled [B, groups * D], tokens [B, N or K, D]. Padding is
+          neither attended to nor pooled; its tokens are zero. Extras: "block0" ..., "mean", "cls",
+          "registers".
+
+        Raises:
+          UserError: if a mask or a field does not fit.
+        """
+        patches, valid = self.patches(x), self.valid(x)
+        batch, count = patches.shape[:2]
+        groups = self.groups(jax.tree.leaves(x)[0].shape)
+        self._check(groups, (batch, count), mask=mask, context=context)
+
+        def pick(values: jax.Array) -> jax.Array:
+            if keep is None:
+                return values
+            places = keep.reshape(*keep.shape, *(1,) * (values.ndim - 2))
+            return jnp.take_along_axis(values, places, axis=1)
+
+        places = jnp.broadcast_to(jnp.arange(count), (batch, count))
+        tokens = self.embed(pick(patches), pick(places)).astype(self.dtype)
+        if mask is not None:
+            start = nn.initializers.normal(0.02)
+            token = self.param("mask_token", start, (self.width,), jnp.float32)
+            tokens = jnp.where(pick(mask)[..., None], token.astype(tokens.dtype), tokens)
+        # Positions come after the mask token, so that a hidden token knows where it is.
+        each = count // groups
+        tokens = tokens + self.place(pick(places) % each, each).astype(tokens.dtype)
+        seen = [pick(keys) for keys in (valid, context) if keys is not None]
+        allowed = None
+        if seen:
+            prefix = jnp.ones((batch, self.prefix_tokens), bool)
+            seen = seen[0] if len(seen) == 1 else seen[0] & seen[1]
+            allowed = jnp.concatenate([prefix, seen], axis=1)[:, None, None]
+        length = tokens.shape[1]
+        split = groups > 1 and keep is None
+        if split:  # groups become examples: the same numbers as a mask, for less work
+            tokens = tokens.reshape(batch * groups, length // groups, -1)
+            allowed = None if allowed is None else allowed.reshape(batch * groups, 1, 1, -1)
+        elif groups > 1:
+            own = keep // each
+            same = (own[:, :, None] == own[:, None, :])[:, None]
+            allowed = same if allowed is None else same & allowed
+        tokens = jnp.concatenate([*self._prefix(batch), tokens], axis=1)
+        stack = Transformer(
+            self.depth,
+            self.heads,
+            drop_path=self.drop_path,
+            mlp_ratio=self.mlp_ratio,
+            kernel_init=self.kernel_init,
+            dtype=self.dtype,
+            name="transformer",
+        )
+        tokens, extras = stack(tokens, mask=allowed, train=train)
+        if split:
+            tokens = tokens.reshape(batch, length, -1)
+            extras = {name: value.reshape(batch, length, -1) for name, value in extras.items()}
+        if self.pool == "cls":
+            extras["cls"] = tokens[:, 0]
+        if self.registers:
+            first = int(self.pool == "cls")
+            extras["registers"] = tokens[:, first : first + self.registers]
+        tokens = tokens[:, self.prefix_tokens :]
+        weights = jnp.ones(tokens.shape[:2], tokens.dtype)
+        if valid is not None:
+            weights = pick(valid).astype(tokens.dtype)
+            tokens = tokens * weights[..., None]
+        # One mean for each group, side by side: groups are told apart by their place.
+        member = (pick(places) // each)[..., None] == jnp.arange(groups)
+        share = member * weights[..., None]
+        share = share / jnp.maximum(jnp.sum(share, axis=1, keepdims=True), 1.0)
+        mean = jnp.einsum("bkg,bkd->bgd", share, tokens).reshape(batch, -1)
+        pooled = extras["cls"] if self.pool == "cls" else mean
+        return Features(pooled=pooled, tokens=tokens, extras={"mean": mean, **extras})
+
+    def place(self, places: jax.Array, count: int) -> jax.Array:
+        """Positions of tokens at places int [B, K] out of the `count` of a group: [B, K, width].
+
+        By default sine and cosine of the number of the token, which starts anew in each group.
+        """
+        return jnp.asarray(sincos_1d(range(count), self.width))[places]
+
+    def _prefix(self, batch: int) -> list[jax.Array]:
+        counts = {"class_token": int(self.pool == "cls"), "register_tokens": self.registers}
+        rows = []
+        for name, count in counts.items():
+            if count:
+                start = nn.initializers.normal(0.02)
+                value = self.param(name, start, (count, self.width), jnp.float32)
+                rows.append(jnp.broadcast_to(value.astype(self.dtype), (batch, *value.shape)))
+        return rows
+
+    def _check(self, groups: int, wanted: tuple[int, int], **masks: jax.Array | None) -> None:
+        kind = type(self).__name__
+        if self.pool not in POOLS:
+            raise UserError(f"no pooling is called {self.pool!r}: {nearest(self.pool, POOLS)}")
+        if groups > 1 and self.prefix_tokens:
+            raise UserError(f"{kind} with tokens in groups has no class or register tokens")
+        for name, mask in masks.items():
+            if mask is not None and (mask.shape != wanted or mask.dtype != jnp.bool_):
+                raise UserError(
+                    f"the {name} must be bool {wanted} for this {kind}, not {mask.dtype} "
+                    f"{mask.shape}"
+                )

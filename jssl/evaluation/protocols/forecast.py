@@ -1,0 +1,73 @@
+"""Forecasting with a linear head on frozen tokens."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax
+import numpy as np
+
+from jssl.data.source import SubsetSource
+from jssl.encoders.features import Features
+from jssl.errors import UserError
+from jssl.evaluation.forecasting import PENALTIES, Windows, forecast_probe
+from jssl.evaluation.record import Evaluation, Measured, Score
+from jssl.evaluation.subject import Subject
+
+
+@dataclass(frozen=True)
+class Forecast(Evaluation):
+    """Mean squared and absolute error of the future, on the scale of the data.
+
+    Attributes:
+      every: only each so many-th training window is used; neighbours hardly differ.
+      penalties: to choose from.
+    """
+
+    every: int = 4
+    penalties: tuple[float, ...] = PENALTIES
+
+    about: ClassVar[str] = "MSE and MAE of a linear forecast from frozen tokens, channel by channel"
+    source: ClassVar[str] = "Nie et al. 2023, linear probing, with ridge regression for SGD"
+    needs_labels: ClassVar[bool] = False
+
+    def measure(self, subject: Subject, row: str) -> Measured:
+        parts = [self._windows(subject, row, part) for part in ("train", "validation", "test")]
+        found = forecast_probe(*parts, penalties=self.penalties, select_on=self.select_on)
+        scores = {name: Score(getattr(found, name), percent=False) for name in ("mse", "mae")}
+        scores["validation mse"] = Score(found.validation_mse, percent=False)
+        details = dataclasses.asdict(found)
+        return Measured(scores, {**details, "path": list(details["path"])})
+
+    def _windows(self, subject: Subject, row: str, part: str) -> Windows:
+        source = subject.source(part)
+        if "future" not in source[0]:
+            raise UserError("forecasting needs data with a past and a future, such as ETT")
+        if part == "train":
+            source = SubsetSource(source, np.arange(0, len(source), self.every))
+        batch = source[np.arange(len(source))]
+        past, future = batch[subject.program.experiment.preprocess.field], batch["future"]
+        if subject.rows[row].program is None:
+            spread = np.sqrt(past.var(axis=1, keepdims=True) + 1e-5)
+            x = (past - past.mean(axis=1, keepdims=True)) / spread
+            return Windows(x.transpose(0, 2, 1), past, future)
+        tokens = subject.arrays(row, source, all_tokens)[0]["tokens"]
+        return Windows(tokens.reshape(len(tokens), past.shape[2], -1), past, future)
+
+    def notes(self) -> tuple[str, ...]:
+        return (
+            "The raw row is a linear map of the normalised past itself. Windows of the test split "
+            "are all used, one a step.",
+        )
+
+
+def all_tokens(features: Features) -> dict[str, jax.Array]:
+    """The tokens, channel-major: the same number of each channel."""
+    if features.tokens is None:
+        raise UserError("this encoder has no tokens to forecast from")
+    return {"tokens": features.tokens}
+
+
+PROTOCOLS = {"forecast": Forecast()}

@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+
+from jssl.data.tables import Factors, Table, categories
+from jssl.errors import UserError
+
+TRAIN = "age,work,hours,class\n" + "\n".join(
+    f"{20 + i}, {'ab?c'[i % 4]}, {i if i % 5 else '?'}, {'<=50K' if i % 3 else '>50K'}"
+    for i in range(20)
+)
+TEST = "|1x3 Cross validator\nage,work,hours,class\n30, d, 7, <=50K.\n31, c, 8, >50K.\n"
+
+
+def test_numbers_are_scaled_by_train_and_categories_numbered(tmp_path):
+    (tmp_path / "train.csv").write_text(TRAIN + "\n")
+    (tmp_path / "test.csv").write_text(TEST)
+    splits = Table(str(tmp_path / "train.csv"), str(tmp_path / "test.csv"), label="class").load()
+    assert splits.classes == ("<=50K", ">50K")
+    train, test = splits.train[:], splits.test[:]
+    assert len(train["label"]) == 16
+    np.testing.assert_allclose(train["row"][:, 0].mean(), 0, atol=1e-6)
+    np.testing.assert_allclose(train["row"][:, 0].std(), 1, rtol=1e-5)
+    np.testing.assert_array_equal(test["label"], [0, 1])
+    np.testing.assert_array_equal(test["row"][:, 1], [0, 3])  # "d" is unknown, "c" is the third
+    year = test["row"][1, 0] - test["row"][0, 0]  # ages 30 and 31
+    gaps = np.diff(np.sort(train["row"][:, 0])) / year
+    np.testing.assert_allclose(gaps, np.round(gaps), atol=1e-4)
+    # The missing hours, four of twenty, become the mean.
+    both = np.concatenate([train["row"][:, 2], splits.validation[:]["row"][:, 2]])
+    assert np.sum(both == 0.0) == 4
+    with pytest.raises(UserError, match="no column 'klass'"):
+        Table(str(tmp_path / "train.csv"), label="klass").load()
+    (tmp_path / "bad.csv").write_text("1,2\n3\n")
+    with pytest.raises(UserError, match="differ in their number of columns"):
+        Table(str(tmp_path / "bad.csv")).load()
+
+
+def test_categories_are_counted_with_the_missing_one():
+    rows = np.asarray([["1", "x"], ["?", "y"], ["2.5", "?"]], dtype=object)
+    assert categories([rows]) == (0, 3)
+
+
+def test_factors_begin_with_the_smaller_set():
+    few, more = Factors(train=8).load(), Factors(train=16).load()
+    assert few.train[0]["row"].shape == (len(Factors.CATEGORIES),)
+    np.testing.assert_array_equal(few.train[:]["label"], more.train[:8]["label"])
+    codes = more.train[:]["row"][:, 8:]
+    assert codes.min() >= 1 and codes.max() <= 4
