@@ -6,6 +6,7 @@ from jssl.data.device import LIMIT_BYTES, DeviceData, fits, gather
 from jssl.data.digits import Digits
 from jssl.data.folder import ImageFolder
 from jssl.data.forecasting import ETT, Seasons
+from jssl.data.graphs import TU, CitationGraph, Motifs
 from jssl.data.npz import Npz
 from jssl.data.order import batch_indices, steps_per_epoch, window_indices
 from jssl.data.part import Part
@@ -31,13 +32,16 @@ __all__ = [
     "ETT",
     "LIMIT_BYTES",
     "TFDS",
+    "TU",
     "UCR",
     "ArraySource",
     "Arrays",
+    "CitationGraph",
     "DeviceData",
     "Digits",
     "Factors",
     "ImageFolder",
+    "Motifs",
     "Npz",
     "Part",
     "Seasons",

@@ -1,0 +1,81 @@
+"""Augmentations of one padded graph: f(key, graph, ...) -> graph, and the mask of its nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jssl.augmentations.compose import Views, pipeline
+from jssl.data.source import entry
+
+Graph = Mapping[str, jax.Array]
+
+
+def drop_edges(key: jax.Array, graph: Graph, *, rate: float = 0.2) -> dict[str, jax.Array]:
+    """Removes edges, each with a probability and both directions together.
+
+    Zhu et al., "Deep Graph Contrastive Representation Learning", 2020, section 3.2.2.
+    """
+    low, high = jnp.sort(graph["edges"], axis=-1).T
+    number = low * graph["nodes"].shape[0] + high  # the same for both directions of an edge
+    keys = jax.vmap(lambda n: jax.random.fold_in(key, n))(number)
+    kept = jax.vmap(lambda k: jax.random.uniform(k))(keys) >= rate
+    return {**graph, "edge_mask": graph["edge_mask"] & kept}
+
+
+def drop_nodes(key: jax.Array, graph: Graph, *, rate: float = 0.2) -> dict[str, jax.Array]:
+    """Removes nodes with their edges, each with a probability, but never all (You et al., 2020)."""
+    score = jnp.where(graph["node_mask"], jax.random.uniform(key, graph["node_mask"].shape), -1.0)
+    kept = graph["node_mask"] & ((score >= rate) | (score == jnp.max(score)))
+    ends = kept[graph["edges"]].all(axis=-1)
+    return {
+        **graph,
+        "nodes": jnp.where(kept[:, None], graph["nodes"], 0.0),
+        "node_mask": kept,
+        "edge_mask": graph["edge_mask"] & ends,
+    }
+
+
+def hide_columns(key: jax.Array, graph: Graph, *, rate: float = 0.3) -> dict[str, jax.Array]:
+    """Sets columns of the features to zero in all nodes, each with a probability (Zhu, 2020)."""
+    kept = jax.random.uniform(key, graph["nodes"].shape[-1:]) >= rate
+    return {**graph, "nodes": graph["nodes"] * kept}
+
+
+def node_mask(
+    key: jax.Array, example: Mapping[str, Any], *, ratio: float = 0.5, field: str = "graph"
+) -> dict[str, jax.Array]:
+    """Hides a share of the real nodes of a graph, to the nearest number.
+
+    Args:
+      key: PRNG key.
+      example: has the graph.
+      ratio: share to hide.
+      field: name of the graph.
+
+    Returns:
+      dict(mask bool [N]), never True at padding.
+    """
+    real = entry(example, field)["node_mask"]
+    score = jnp.where(real, jax.random.uniform(key, real.shape), 2.0)
+    rank = jnp.argsort(jnp.argsort(score))
+    return {"mask": real & (rank < jnp.round(ratio * jnp.sum(real)))}
+
+
+def graph_views(*, edges: float = 0.2, nodes: float = 0.2, field: str = "graph") -> Views:
+    """Two views `a` and `b` of a graph: nodes and edges dropped, drawn alike.
+
+    Args:
+      edges: probability of an edge to go.
+      nodes: probability of a node to go.
+      field: name of the graph.
+
+    Returns:
+      Views a, b: dicts of [B, ...].
+    """
+    one = pipeline(partial(drop_nodes, rate=nodes), partial(drop_edges, rate=edges), field=field)
+    return Views(a=one, b=one)
