@@ -8,6 +8,7 @@ import numpy as np
 from jssl.data.source import Source, Splits, SubsetSource
 from jssl.evaluation.forecasting import Windows, forecast_probe
 from jssl.evaluation.linear import linear_probe
+from jssl.evaluation.protocols.nodes import node_probe
 
 Scores = dict[str, float]
 Parts = list[tuple[np.ndarray, np.ndarray]]
@@ -114,6 +115,58 @@ def audio(splits: Splits) -> dict[str, Scores]:
             parts.append((np.concatenate([z.mean(1), z.std(1)], axis=1), y))
         found[f"linear on {name}"] = {"linear": linear(parts)}
     return found
+
+
+def nodes(splits: Splits) -> dict[str, Scores]:
+    """A linear probe on the nodes' own features, and on those of their neighbours as well (SGC)."""
+    example = splits.train[0]
+    x, edges = example["graph/nodes"], example["graph/edges"][example["graph/edge_mask"]]
+    degree = 1.0 + np.bincount(edges[:, 1], minlength=len(x))
+    scale = 1.0 / np.sqrt(degree)[:, None]
+    smooth = x.astype(np.float64)
+    for _ in range(2):  # Wu et al., "Simplifying Graph Convolutional Networks", 2019
+        near = smooth * scale
+        total = near.copy()
+        np.add.at(total, edges[:, 1], near[edges[:, 0]])
+        smooth = total * scale
+    label, split = example["node_label"].astype(np.int64), example["node_split"]
+    found = {}
+    for name, z in (("own features", x), ("features smoothed twice (SGC)", smooth)):
+        parts = [(z[split == k], label[split == k]) for k in range(3)]
+        found[f"linear on {name}"] = {"linear": node_probe(*parts)["top1"]}
+    return found
+
+
+def graphs(splits: Splits) -> dict[str, Scores]:
+    """Counts of node labels and of pairs of them along edges."""
+    rows, labels = [], []
+    for source in (splits.train, splits.validation, splits.test):
+        for i in range(len(source)):
+            graph = source[i]
+            x = graph["graph/nodes"]
+            edges = graph["graph/edges"][graph["graph/edge_mask"]]
+            pairs = x[edges[:, 0]].T @ x[edges[:, 1]]
+            rows.append(np.concatenate([x.sum(0), pairs.reshape(-1)]))
+            labels.append(int(graph["label"]))
+    x, y = np.asarray(rows), np.asarray(labels)
+    kinds = x[:, : splits.train[0]["graph/nodes"].shape[1]]
+    return {
+        "counts of node labels": {"linear": svm(kinds, y)},
+        "counts of node labels and edges": {"linear": svm(x, y)},
+    }
+
+
+def svm(x: np.ndarray, y: np.ndarray) -> float:
+    """Accuracy over ten stratified folds; C is chosen by five folds inside each training part."""
+    from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
+
+    model = make_pipeline(StandardScaler(), SVC())
+    search = GridSearchCV(model, {"svc__C": [0.1, 1.0, 10.0, 100.0]}, cv=5)
+    folds = StratifiedKFold(10, shuffle=True, random_state=0)
+    return float(np.mean(cross_val_score(search, x, y, cv=folds)))
 
 
 def one_hot(rows: np.ndarray, kinds: list[bool], whole: np.ndarray) -> np.ndarray:

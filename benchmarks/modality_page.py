@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 Record = dict[str, Any]
+FIGURES = Path(__file__).resolve().parent.parent / "docs" / "figures" / "modalities"
 PERCENT = {"linear", "knn"}
 
 
@@ -99,7 +101,9 @@ def _section(row: dict[str, Any]) -> list[str]:
     for name, found in row["scores"].items():
         cells = [_cell([found[s], None], s) if s in found else "" for s in scores]
         lines.append(f"| {name} | {' | '.join(cells)} | | | |")
-    return [*lines, "", _verdict(row, first, higher), ""]
+    picture = FIGURES / f"{row['data'].replace('/', '.')}.png"
+    shown = [f"![{row['data']}](figures/modalities/{picture.name})", ""] if picture.exists() else []
+    return [*lines, "", _verdict(row, first, higher), "", *shown]
 
 
 def _verdict(row: dict[str, Any], first: str, higher: bool) -> str:

@@ -59,7 +59,7 @@ class Sometimes:
 
     def __call__(self, key: jax.Array, image: jax.Array) -> jax.Array:
         coin, inner = jax.random.split(key)
-        image = as_input(image)
+        image = jax.tree.map(as_input, image)
         applied = jax.random.uniform(coin) < self.p
         return jax.lax.cond(applied, lambda x: self.op(inner, x), lambda x: x, image)
 

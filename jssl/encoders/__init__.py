@@ -4,6 +4,7 @@ Every encoder is called as ``encoder(x, *, mask=None, keep=None, train)``.
 """
 
 from jssl.encoders.features import Features
+from jssl.encoders.graph import GNN
 from jssl.encoders.mlp import MLP
 from jssl.encoders.resnet import ResNet
 from jssl.encoders.series import TCN, SeriesTransformer
@@ -11,6 +12,7 @@ from jssl.encoders.table import TableTransformer
 from jssl.encoders.vit import ViT, vit
 
 __all__ = [
+    "GNN",
     "MLP",
     "TCN",
     "Features",

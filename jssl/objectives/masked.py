@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jssl.objectives.common import standardize
+from jssl.objectives.common import l2_normalize, standardize
 
 
 def masked_mean(values: jax.Array, mask: jax.Array) -> jax.Array:
@@ -78,6 +78,31 @@ def normalize_patches(patches: jax.Array, *, epsilon: float = 1e-6) -> jax.Array
     """
     ddof = min(1, patches.shape[-1] - 1)  # a patch of one value has no spread
     return standardize(patches, epsilon=epsilon, ddof=ddof)
+
+
+def masked_scaled_cosine(
+    prediction: jax.Array, target: jax.Array, mask: jax.Array, *, gamma: float = 3.0
+) -> jax.Array:
+    """(1 - cosine) ** gamma of each hidden token, averaged over those of each example.
+
+    Args:
+      prediction: [B, N, P], any float dtype.
+      target: [B, N, P].
+      mask: bool [B, N], True where a token is hidden.
+      gamma: power, at least 1.
+
+    Returns:
+      float32 [B]; 0 for an example without a hidden token.
+
+    Raises:
+      ValueError: if the shapes do not agree.
+
+    Source: Hou et al., "GraphMAE: Self-Supervised Masked Graph Autoencoders", 2022, eq. 2.
+    """
+    _check(prediction, target, mask)
+    cosine = jnp.sum(l2_normalize(prediction) * l2_normalize(target), axis=-1)
+    # Rounding may take a cosine over 1, where a power of a negative number is not real.
+    return masked_mean(jnp.maximum(1.0 - cosine, 0.0) ** gamma, mask)
 
 
 def masked_matching(scores: jax.Array, mask: jax.Array) -> jax.Array:

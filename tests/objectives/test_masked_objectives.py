@@ -13,6 +13,7 @@ from jssl.objectives.masked import (
     masked_matching,
     masked_mean,
     masked_mse,
+    masked_scaled_cosine,
     normalize_patches,
 )
 
@@ -154,3 +155,21 @@ def test_matching_is_a_softmax_over_the_hidden_tokens_of_the_example() -> None:
     empty = jnp.zeros((2, 3), bool)
     slope = jax.grad(lambda s: masked_matching(s, empty).sum())(jnp.asarray(scores))
     np.testing.assert_array_equal(slope, 0.0)
+
+
+def test_scaled_cosine_with_gradients() -> None:
+    def reference(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
+        losses = []
+        for b in range(2):
+            errors = [
+                (1 - x @ y / np.sqrt((x @ x) * (y @ y))) ** 2.0
+                for x, y, hidden in zip(prediction[b], target[b], MASK[b], strict=True)
+                if hidden
+            ]
+            losses.append(np.mean(errors))
+        return np.asarray(losses)
+
+    found = functools.partial(masked_scaled_cosine, mask=jnp.asarray(MASK), gamma=2.0)
+    check(found, reference, patches(0), patches(1))
+    same = jnp.asarray(patches(0), jnp.float32)
+    assert np.isfinite(jax.grad(lambda x: found(x, same).sum())(same)).all()

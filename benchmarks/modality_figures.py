@@ -1,0 +1,100 @@
+"""One figure a data set for the page: what was hidden and guessed, or a map of features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jax
+import numpy as np
+from matplotlib.figure import Figure
+
+from jssl.data.source import Splits
+from jssl.state import TrainState
+from jssl.train import Program
+
+INK, GUESS, HIDDEN = "#30363d", "#d1495b", "#edae49"
+
+
+def reconstruction(program: Program, state: TrainState, splits: Splits, path: Path) -> None:
+    """Three test examples: the original, and the reconstruction of what was hidden."""
+    experiment = program.experiment
+    index = np.linspace(0, len(splits.test) - 1, 3).astype(np.int64)
+    batch = {**splits.test[index], "index": index.astype(np.int32)}
+    views = experiment.views(jax.random.key(0), batch)
+    found = experiment.method.reconstruct(
+        program.net, state.params, state.stats, state.memory, views
+    )
+    parts = {name: np.asarray(x) for name, x in found.items()}
+    if parts["original"].ndim == 3:
+        _series(parts, path)
+    else:
+        _spectrograms(parts, path)
+
+
+def _series(parts: dict[str, np.ndarray], path: Path) -> None:
+    figure = Figure(figsize=(9, 4.2), layout="constrained")
+    for row, axes in enumerate(np.ravel(figure.subplots(3, 1, sharex=True))):
+        original, guess = parts["original"][row, :, -1], parts["reconstruction"][row, :, -1]
+        hidden = parts["input"][row, :, -1] != original
+        steps = np.arange(len(original))
+        axes.fill_between(
+            steps, *axes_range(original, guess), where=hidden, color=HIDDEN, alpha=0.25, lw=0
+        )
+        axes.plot(steps, original, color=INK, lw=1.2, label="original")
+        axes.plot(steps, np.where(hidden, guess, np.nan), color=GUESS, lw=1.4, label="guessed")
+        axes.set_yticks([])
+        for side in ("top", "right", "left"):
+            axes.spines[side].set_visible(False)
+        if row == 0:
+            axes.legend(loc="upper right", frameon=False, ncols=2, fontsize=8)
+    axes.set_xlabel("step; hidden patches are shaded")
+    save(figure, path)
+
+
+def axes_range(*lines: np.ndarray) -> tuple[float, float]:
+    """From below the lowest of some lines to above the highest."""
+    values = np.concatenate(lines)
+    gap = 0.1 * (values.max() - values.min())
+    return float(values.min() - gap), float(values.max() + gap)
+
+
+def _spectrograms(parts: dict[str, np.ndarray], path: Path) -> None:
+    figure = Figure(figsize=(9, 4.8), layout="constrained")
+    grid = figure.subplots(3, 3)
+    for column, name in enumerate(("original", "input", "reconstruction")):
+        for row in range(3):
+            image = parts[name][row, :, :, 0].T
+            low, high = np.percentile(parts["original"][row], [1, 99])
+            grid[row, column].imshow(image, origin="lower", aspect="auto", vmin=low, vmax=high)
+            grid[row, column].set_xticks([])
+            grid[row, column].set_yticks([])
+        grid[0, column].set_title(name, fontsize=9)
+    grid[2, 0].set_xlabel("time", fontsize=8)
+    grid[2, 0].set_ylabel("mel band", fontsize=8)
+    save(figure, path)
+
+
+def embedding_map(features: np.ndarray, labels: np.ndarray, classes: tuple, path: Path) -> None:
+    """The first two principal components of features, in the colours of their classes."""
+    z = features.astype(np.float64) - features.mean(axis=0)
+    z = z / np.maximum(z.std(axis=0), 1e-9)
+    basis = np.linalg.svd(z, full_matrices=False)[2][:2]
+    points = z @ basis.T
+    figure = Figure(figsize=(5.6, 4.4), layout="constrained")
+    axes = figure.subplots()
+    for k in np.unique(labels):
+        own = labels == k
+        name = classes[k] if len(classes) > k else str(k)
+        axes.scatter(*points[own].T, s=7, alpha=0.7, lw=0, label=name, color=f"C{k % 10}")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_xlabel("first principal component")
+    axes.set_ylabel("second")
+    axes.legend(frameon=False, fontsize=7, markerscale=2, ncols=2)
+    save(figure, path)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes a figure as PNG, with no record of when."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=90, metadata={"Software": None})

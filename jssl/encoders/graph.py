@@ -1,0 +1,100 @@
+"""The encoder of graphs: layers of message passing on padded batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jssl.encoders.features import Features, refuse_masks
+from jssl.errors import UserError, nearest
+from jssl.nn.graph import GraphLayer
+from jssl.nn.init import activation
+from jssl.nn.norm import layer_norm
+
+POOLS = ("mean", "sum")
+
+
+class GNN(nn.Module):
+    """Message passing between a graph's nodes, and their mean or sum.
+
+    A graph is {"nodes": float [B, N, F], "edges": int [B, E, 2] (from, to), "node_mask": bool [B,
+    N], "edge_mask": bool [B, E]}; where a mask is False there is padding.
+
+    Attributes:
+      kind: "gcn", "gin" or "gat"; see `jssl.nn.graph.GraphLayer`.
+      width: size of a node's features.
+      depth: number of layers.
+      heads: attention heads of "gat".
+      pool: "mean" or "sum" of the real nodes, of all layers side by side (Xu et al., 2019, eq.
+        4.2).
+      norm: whether each node is normalised after a layer.
+      activation: name of the non-linearity between layers.
+      dtype: dtype of the matrix products.
+    """
+
+    kind: str = "gin"
+    width: int = 64
+    depth: int = 3
+    heads: int = 4
+    pool: str = "mean"
+    norm: bool = True
+    activation: str = "relu"
+    dtype: str = "float32"
+
+    def smoke(self) -> GNN:
+        """A copy with two layers of width 16, for tests."""
+        return self.clone(width=16, depth=2, heads=2)
+
+    def patches(self, x: Mapping[str, jax.Array]) -> jax.Array:
+        """What each token shows: the features of a node, [B, N, F]."""
+        return x["nodes"]
+
+    @nn.compact
+    def __call__(
+        self,
+        x: Mapping[str, jax.Array],
+        *,
+        mask: jax.Array | None = None,
+        keep: jax.Array | None = None,
+        train: bool,
+    ) -> Features:
+        """Encodes graphs.
+
+        Args:
+          x: a batch of graphs; see the class.
+          mask: bool [B, N]; True puts a learned vector in the place of a node's own features. It
+            is a parameter only of modules initialised with a mask.
+          keep: must be None.
+          train: not used.
+
+        Returns:
+          Features with pooled [B, depth * width], tokens [B, N, width], zero where there is
+          padding, and extras "block0" ....
+
+        Raises:
+          UserError: if `keep` is given or a field is unknown.
+        """
+        refuse_masks("GNN", None, keep)
+        if self.pool not in POOLS:
+            raise UserError(f"no pooling is called {self.pool!r}: {nearest(self.pool, POOLS)}")
+        nodes = x["nodes"].astype(jnp.float32)
+        if mask is not None:
+            token = self.param("mask_token", nn.initializers.zeros, nodes.shape[-1:], jnp.float32)
+            nodes = jnp.where(mask[..., None], token, nodes)
+        real = x["node_mask"].astype(jnp.float32)[..., None]
+        nonlinearity, extras, pooled = activation(self.activation), {}, []
+        for i in range(self.depth):
+            layer = GraphLayer(self.kind, self.width, self.heads, self.dtype, name=f"layer{i}")
+            nodes = layer(nodes, x)
+            if self.norm:
+                nodes = layer_norm(name=f"norm{i}")(nodes)
+            nodes = nonlinearity(nodes) * real
+            extras[f"block{i}"] = nodes
+            total = jnp.sum(nodes, axis=1)
+            if self.pool == "mean":
+                total = total / jnp.maximum(jnp.sum(real, axis=1), 1.0)
+            pooled.append(total)
+        return Features(pooled=jnp.concatenate(pooled, axis=1), tokens=nodes, extras=extras)

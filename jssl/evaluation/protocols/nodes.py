@@ -1,0 +1,102 @@
+"""Node classification on one graph with fixed splits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax
+import numpy as np
+
+from jssl.encoders.features import Features
+from jssl.errors import UserError
+from jssl.evaluation.linear import check_selection
+from jssl.evaluation.protocol import binomial_interval
+from jssl.evaluation.record import Evaluation, Measured, Score
+from jssl.evaluation.subject import Subject
+
+STRENGTHS = (0.1, 1.0, 10.0, 100.0, 1000.0)
+Part = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Nodes(Evaluation):
+    """The converged logistic regression on the features of nodes.
+
+    Attributes:
+      strengths: values of C.
+    """
+
+    strengths: tuple[float, ...] = STRENGTHS
+
+    about: ClassVar[str] = "logistic regression on the nodes of one graph, with its public split"
+    source: ClassVar[str] = "Yang et al. 2016 (the splits)"
+    needs_labels: ClassVar[bool] = False
+
+    def measure(self, subject: Subject, row: str) -> Measured:
+        example = subject.splits.train[0]
+        if "node_label" not in example:
+            raise UserError("node classification needs a graph with labels of nodes, such as Cora")
+        if subject.rows[row].program is None:
+            field = subject.program.experiment.preprocess.field
+            x = example[f"{field}/nodes"]
+        else:
+            x = subject.arrays(row, "train", all_tokens, most=1)[0]["tokens"][0]
+        label, split = example["node_label"], example["node_split"]
+        parts = [(x[split == k], label[split == k]) for k in range(3)]
+        found = node_probe(*parts, strengths=self.strengths, select_on=self.select_on)
+        score = Score(found["top1"], binomial_interval(found["top1"], len(parts[2][1])))
+        return Measured({"nodes": score, "validation": Score(found["validation_top1"])}, found)
+
+    def notes(self) -> tuple[str, ...]:
+        return ("The graph and all features are seen in training, labels of train nodes alone.",)
+
+
+def all_tokens(features: Features) -> dict[str, jax.Array]:
+    """The features of all nodes."""
+    if features.tokens is None:
+        raise UserError("this encoder has no nodes")
+    return {"tokens": features.tokens}
+
+
+def node_probe(
+    train: Part,
+    validation: Part,
+    test: Part,
+    *,
+    strengths: Sequence[float] = STRENGTHS,
+    select_on: str = "validation",
+) -> dict[str, float]:
+    """Logistic regression on features of unit length; not standardised, as labels are so few.
+
+    Args:
+      train: features [N, D] and labels [N].
+      validation: where C is chosen.
+      test: what is reported.
+      strengths: values of C.
+      select_on: "validation"; anything else is an error.
+
+    Returns:
+      "top1", "validation_top1" and the chosen "strength".
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    check_selection(select_on)
+    parts = [
+        (x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12), y)
+        for x, y in (train, validation, test)
+    ]
+    tried = []
+    for strength in strengths:
+        model = LogisticRegression(C=strength, max_iter=3000).fit(*parts[0])
+        tried.append((model.score(*parts[1]), strength, model))
+    best = max(tried, key=lambda found: found[0])
+    return {
+        "top1": float(best[2].score(*parts[2])),
+        "validation_top1": float(best[0]),
+        "strength": best[1],
+    }
+
+
+PROTOCOLS = {"nodes": Nodes()}
