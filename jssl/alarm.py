@@ -17,6 +17,7 @@ Tree = Any
 PREFIX = "alarm/"
 _ROWS = 256  # most examples in a statistic: more change the figures little and cost more
 _INPUTS = 64  # most examples of inputs and patches, which are larger
+_RIDGE = 1e-3  # share of the variance that a direction needs in order to count for a half
 _TINY = 1e-30
 
 
@@ -24,7 +25,11 @@ class Monitored(NamedTuple):
     """What the alarm looks at; every part may be empty.
 
     Attributes:
-      embeddings: name -> [N, D] with another example in each row.
+      embeddings: name -> [N, D] with another example in each row: what the loss is about, such as
+        projections. They are judged as they are.
+      features: name -> [N, D] of the same kind that no loss is about, such as the pooled features
+        of a masked encoder, which may lie in a narrow cone as long as a decoder can tell them
+        apart. They are judged by what they were at the start.
       pairs: name -> ([N, D], [N, D]), embeddings of two views of the same examples.
       assignments: name -> [N, K] probabilities over K prototypes or classes, of a teacher.
       predictions: name -> (prediction [N, T, P], target [N, T, P], hidden [N, T]) of masked
@@ -35,6 +40,7 @@ class Monitored(NamedTuple):
     """
 
     embeddings: Mapping[str, jax.Array] = {}
+    features: Mapping[str, jax.Array] = {}
     pairs: Mapping[str, tuple[jax.Array, jax.Array]] = {}
     assignments: Mapping[str, jax.Array] = {}
     predictions: Mapping[str, tuple[jax.Array, jax.Array, jax.Array]] = {}
@@ -59,6 +65,11 @@ def measure(monitored: Monitored, *, batch: Tree, views: Tree, params: Tree) -> 
     for name, x in monitored.embeddings.items():
         if x.shape[0] > 1:
             found |= _named(name, embedding_statistics(x))
+    for name, x in monitored.features.items():
+        if x.shape[0] > 1:
+            figures = embedding_statistics(x)
+            figures["feature_spread"] = figures.pop("spread")
+            found |= _named(name, figures)
     for name, (a, b) in monitored.pairs.items():
         if a.shape[0] > 1:
             found |= _named(name, pair_statistics(a, b))
@@ -94,9 +105,10 @@ def measure_when(due: jax.Array, monitored: Monitored, **parts: Tree) -> dict[st
     parts |= {
         name: jax.tree.map(lambda x: _some(x, _INPUTS), parts[name]) for name in ("batch", "views")
     }
-    shapes = jax.eval_shape(lambda m, p: measure(m, **p), monitored, parts)
+    figures = jax.jit(lambda m, p: measure(m, **p))  # one trace, for the shapes and the branch
+    shapes = jax.eval_shape(figures, monitored, parts)
     zeros = lambda m, p: jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)  # noqa: E731
-    return jax.lax.cond(due, lambda m, p: measure(m, **p), zeros, monitored, parts)
+    return jax.lax.cond(due, figures, zeros, monitored, parts)
 
 
 def embedding_statistics(x: jax.Array) -> dict[str, jax.Array]:
@@ -108,20 +120,26 @@ def embedding_statistics(x: jax.Array) -> dict[str, jax.Array]:
     Returns:
       "spread": standard deviation of the unit vectors, averaged over dimensions, times sqrt(D): 1
       when evenly spread, 0 when all are equal (Chen & He, "Exploring Simple Siamese Representation
-      Learning", 2021, section 4.1). "rank": participation ratio of their covariance, (tr C)^2 /
-      tr C^2: the number of directions that carry the variance, between 1 and min(N - 1, D); it
-      needs no eigenvalues and is at most RankMe's exp-entropy rank. "cosine": mean similarity of
-      two different examples.
+      Learning", 2021, section 4.1). "rank": effective number of directions, the sum of
+      v / (v + 0.001) over the shares v of the variance (eigenvalues of the covariance over their
+      sum): the degrees of freedom of a ridge regression (Hastie, Tibshirani & Friedman, "The
+      Elements of Statistical Learning", 2009, eq. 3.50). A direction counts while it has more than
+      a thousandth of the variance, however strong the strongest is, which a ratio of moments would
+      not see; at most min(N - 1, D), "full_rank". "cosine": mean similarity of two different
+      examples.
     """
     z = _unit(_some(x, _ROWS))
     n, d = z.shape
     centred = z - jnp.mean(z, axis=0)
     spread = jnp.mean(jnp.std(z, axis=0)) * d**0.5
     gram = _product(centred.T, centred) if d <= n else _product(centred, centred.T)
-    rank = jnp.square(jnp.trace(gram)) / jnp.maximum(jnp.sum(jnp.square(gram)), _TINY)
+    total = jnp.maximum(jnp.trace(gram), _TINY)
+    size = len(gram)
+    ridge = gram / total + _RIDGE * jnp.eye(size)
+    inverse = jax.scipy.linalg.cho_solve((jnp.linalg.cholesky(ridge), True), jnp.eye(size))
+    rank = size - _RIDGE * jnp.trace(inverse)
     cosine = (jnp.sum(jnp.square(jnp.sum(z, axis=0))) - jnp.sum(z * z)) / (n * (n - 1))
-    size = jnp.float32(min(n - 1, d))
-    return {"spread": spread, "rank": rank, "full_rank": size, "cosine": cosine}
+    return {"spread": spread, "rank": rank, "full_rank": min(n - 1, d), "cosine": cosine}
 
 
 def pair_statistics(a: jax.Array, b: jax.Array) -> dict[str, jax.Array]:
@@ -197,7 +215,8 @@ def prediction_statistics(
 
 def _of_inputs(batch: Tree, views: Tree) -> dict[str, jax.Array]:
     found = {}
-    stored = [x for x in jax.tree.leaves(batch) if x.ndim > 1]
+    # Of a single example nothing can be said: it is no fault that it does not vary.
+    stored = [x for x in jax.tree.leaves(batch) if x.ndim > 1 and len(x) > 1]
     if stored:
         found["input/spread"] = _spread(stored)
     whole = {}
@@ -205,7 +224,7 @@ def _of_inputs(batch: Tree, views: Tree) -> dict[str, jax.Array]:
         leaves = [
             x
             for x in jax.tree.leaves(value)
-            if jnp.issubdtype(x.dtype, jnp.floating) and x.ndim > 1
+            if jnp.issubdtype(x.dtype, jnp.floating) and x.ndim > 1 and len(x) > 1
         ]
         if leaves:
             found[f"view/{name}/spread"] = _spread(leaves)

@@ -132,6 +132,22 @@ _RULES = (
         hides=_COLLAPSED,
     ),
     _Rule(
+        "complete collapse",
+        ("*/feature_spread", "*/cosine"),
+        lambda spread, cosine: spread < 1e-4,
+        _HARD,
+        "a dead layer, or a learning rate too high",
+        hides=_COLLAPSED,
+    ),
+    _Rule(
+        "complete collapse",
+        ("*/feature_spread", "start/*/feature_spread"),
+        lambda spread, first: spread < 0.05 * first,
+        _SOFT,
+        "a learning rate too high, or a task that needs no features",
+        hides=_COLLAPSED,
+    ),
+    _Rule(
         "dimensional collapse",
         ("*/rank", "*/full_rank"),
         lambda rank, full: full >= 8 and rank < max(1.5, 0.025 * full),

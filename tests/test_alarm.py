@@ -23,7 +23,7 @@ def test_embedding_statistics_have_closed_forms() -> None:
     draw = np.random.default_rng(0)
     even = np.eye(8, dtype=np.float32).repeat(4, axis=0)  # 8 directions, equally often
     found = alarm.embedding_statistics(jnp.asarray(np.concatenate([even, -even])))
-    assert found["rank"] == pytest.approx(8, rel=1e-5)
+    assert found["rank"] == pytest.approx(8 * 0.125 / 0.126, rel=1e-5)
     assert found["spread"] == pytest.approx(1, rel=1e-5)
     x = draw.normal(size=(50, 12)).astype(np.float32) * 3
     z = x / np.linalg.norm(x, axis=1, keepdims=True)
@@ -36,7 +36,8 @@ def test_embedding_statistics_have_closed_forms() -> None:
             eigen = np.linalg.svd(unit - unit.mean(0), compute_uv=False) ** 2
         cosines = unit @ unit.T
         off = cosines[~np.eye(len(unit), dtype=bool)].mean()
-        assert found["rank"] == pytest.approx(eigen.sum() ** 2 / (eigen**2).sum(), rel=1e-4)
+        shares = eigen / eigen.sum()
+        assert found["rank"] == pytest.approx((shares / (shares + 1e-3)).sum(), rel=1e-4)
         assert found["spread"] == pytest.approx(
             unit.std(axis=0).mean() * math.sqrt(unit.shape[1]), rel=1e-4
         )
@@ -92,6 +93,11 @@ def rows(count: int, **figures: object) -> list[dict[str, float]]:
     [
         ({"z/spread": 1e-5, "z/cosine": 1.0}, "complete collapse"),
         ({"z/spread": 0.05, "z/cosine": 0.99}, "complete collapse"),
+        ({"z/feature_spread": 1e-5, "z/cosine": 1.0}, "complete collapse"),
+        (
+            {"z/feature_spread": lambda s: 0.5 if s < 50 else 0.02, "z/cosine": 1.0},
+            "complete collapse",
+        ),
         ({"z/rank": 3.0, "z/full_rank": 128.0}, "dimensional collapse"),
         ({"loss": 5.54, "trivial_loss": 5.545}, "loss stuck at its trivial value"),
         ({"loss": 50.0, "trivial_loss": 5.545}, "loss above its trivial value"),
@@ -118,6 +124,8 @@ def test_early_and_improving_figures_are_no_alarm() -> None:
     assert verdicts.judge(rows(10, **low), grace=100) == []  # before the grace period is over
     rising = {**low, "z/rank": lambda s: 1.0 + s / 400}
     assert verdicts.judge(rows(40, **rising), grace=100) == []
+    cone = {"z/feature_spread": 0.02, "z/cosine": 0.999}  # so they were from the start
+    assert verdicts.judge(rows(40, **cone), grace=100) == []
     once = rows(40, **{"z/spread": 0.9, "z/cosine": 0.1})
     once[-1] |= {"alarm/z/spread": 0.0}
     assert verdicts.judge(once, grace=100) == []  # one record is not enough
