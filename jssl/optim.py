@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import jax
@@ -11,6 +13,7 @@ import jax.numpy as jnp
 import optax
 
 from jssl.errors import UserError, nearest
+from jssl.state import path_name
 
 _SCALING = {
     "none": lambda batch, reference: 1.0,
@@ -42,6 +45,9 @@ class Optimizer:
       beta1: of "adamw".
       beta2: of "adamw".
       clip_norm: global gradient norm above which gradients are scaled down; 0 for never.
+      multipliers: (regular expression, factor) pairs; the steps of a parameter, decay included, are
+        multiplied by the factor of the first expression that its path holds. BYOL (Grill et al.,
+        2020, appendix F) lets the predictor learn faster so: `(("predictor", 10.0),)`.
     """
 
     name: Literal["sgd", "lars", "adamw"] = "sgd"
@@ -59,6 +65,7 @@ class Optimizer:
     beta1: float = 0.9
     beta2: float = 0.999
     clip_norm: float = 0.0
+    multipliers: tuple[tuple[str, float], ...] = ()
 
     def check(self) -> None:
         """Raises `UserError` if a name or a number cannot be right."""
@@ -82,6 +89,18 @@ class Optimizer:
         for name in ("momentum", "beta1", "beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(f"optimizer.{name} is {getattr(self, name)}; it must be in [0, 1)")
+        for pattern, factor in self.multipliers:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise UserError(
+                    f"optimizer.multipliers: {pattern!r} is no regular expression ({error})"
+                ) from error
+            if not 0 <= factor < math.inf:
+                raise UserError(
+                    f"optimizer.multipliers: the factor of {pattern!r} is {factor}; it must be a "
+                    "number of at least 0"
+                )
 
     def peak(self, batch_size: int) -> float:
         """The learning rate after warm-up, for a global batch of `batch_size`."""
@@ -138,7 +157,30 @@ class Optimizer:
                 optax.add_decayed_weights(self.weight_decay, mask=decayed),
                 optax.sgd(rate, momentum=self.momentum or None, nesterov=self.nesterov),
             )
+        if self.multipliers:
+            tx = optax.chain(tx, _multiplied(self.multipliers))
         return optax.chain(optax.clip_by_global_norm(self.clip_norm), tx) if self.clip_norm else tx
+
+
+def _multiplied(multipliers: Sequence[tuple[str, float]]) -> optax.GradientTransformation:
+    def multiply(updates: Any, params: Any = None) -> Any:
+        unused = {pattern for pattern, _ in multipliers}
+
+        def one(path: tuple[Any, ...], update: jax.Array) -> jax.Array:
+            for pattern, factor in multipliers:
+                if re.search(pattern, path_name(path)):
+                    unused.discard(pattern)
+                    return update * factor
+            return update
+
+        multiplied = jax.tree_util.tree_map_with_path(one, updates)
+        if unused:
+            raise UserError(
+                f"optimizer.multipliers: no parameter's path holds {' or '.join(sorted(unused))}"
+            )
+        return multiplied
+
+    return optax.stateless(multiply)
 
 
 def _matrices(params: Any) -> Any:

@@ -131,6 +131,21 @@ def test_vectors_decay_by_name(name: str) -> None:
     np.testing.assert_allclose(difference, 0.1 * 0.5 * np.asarray(PARAMS["bias"]), rtol=1e-5)
 
 
+def test_steps_of_named_parameters_are_multiplied() -> None:
+    plain = Optimizer("adamw", learning_rate=0.1, weight_decay=0.1)
+    once = steps_of(plain, 1)
+    fast = steps_of(dataclasses.replace(plain, multipliers=(("kern", 3.0), ("bias", 0.0))), 1)
+    start = np.asarray(PARAMS["kernel"], np.float64)
+    np.testing.assert_allclose(fast["kernel"] - start, 3 * (once["kernel"] - start), rtol=1e-5)
+    np.testing.assert_array_equal(fast["bias"], PARAMS["bias"])
+    with pytest.raises(UserError, match="no parameter's path holds predictor"):
+        steps_of(dataclasses.replace(plain, multipliers=(("predictor", 2.0),)), 1)
+    with pytest.raises(UserError, match="is no regular expression"):
+        dataclasses.replace(plain, multipliers=(("(", 2.0),)).check()
+    with pytest.raises(UserError, match="factor of 'a' is -1"):
+        dataclasses.replace(plain, multipliers=(("a", -1),)).check()
+
+
 def test_clipping_by_the_global_norm() -> None:
     norm = math.sqrt(sum(float(jnp.sum(g * g)) for g in GRADIENTS.values()))
     free = Optimizer("sgd", learning_rate=1.0, momentum=0.0)
