@@ -65,7 +65,7 @@ STUDY = Study(
         conv("contrastive/nnclr", "method.queue=2048", **JOINT),
         conv("clustering/swav", FEW, "method.queue_epochs=1.0", **JOINT),
         conv("clustering/deepcluster_v2", FEW, "method.examples=4096", **JOINT),
-        conv("distillation/byol", "optimizer.learning_rate=0.002", "epochs=94", **JOINT),
+        conv("distillation/byol", "optimizer.learning_rate=0.0005", "epochs=47", **JOINT),
         conv("distillation/simsiam", "optimizer.learning_rate=0.1", **JOINT),
         vit("distillation/dino", *COARSE, FEW, **JOINT),
         vit("distillation/ibot", *COARSE, FEW, GRID, **JOINT),

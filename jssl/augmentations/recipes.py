@@ -26,7 +26,7 @@ from jssl.augmentations.recipes_masked import (
     rotnet,
     simmim,
 )
-from jssl.augmentations.recipes_shapes import shapes, shapes_moved, shapes_multicrop
+from jssl.augmentations.recipes_shapes import shapes, shapes_multicrop
 from jssl.augmentations.view import Statistics, standardise, view
 from jssl.errors import UserError, nearest
 
@@ -269,7 +269,7 @@ RECIPES = {
     for recipe in (
         *(simclr, simclr_cifar, byol, moco_v2, moco_v3, simsiam, barlow, vicreg, vicreg_cifar),
         *(symmetric_cifar, weak_cifar, asymmetric_cifar, wmse, ressl),
-        *(shapes, shapes_moved, shapes_multicrop),
+        *(shapes, shapes_multicrop),
         *(swav_multicrop, swav_multicrop_cifar, dino_multicrop),
         *(mae, beit, simmim, maskfeat, gmml, mfm, ijepa, droppos, rotnet),
     )

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-import jax
-import jax.numpy as jnp
-
-from jssl.augmentations.blur import gaussian_blur
 from jssl.augmentations.colour import colour_jitter, grayscale, solarize
 from jssl.augmentations.compose import Pipeline, Views, pipeline, repeat, sometimes
 from jssl.augmentations.geometry import flip, random_resized_crop
-from jssl.augmentations.tone import autocontrast
-from jssl.augmentations.warp import affine
 
 
 def shapes(size: int = 32) -> Views:
@@ -47,44 +41,6 @@ def shapes_multicrop(size: int = 32, *, local: int = 16, crops: int = 4) -> View
     """
     one = _view(size, (0.7, 1.0))
     return Views(a=one, b=one, local=repeat(_view(local, (0.3, 0.7)), crops))
-
-
-def shapes_moved() -> Views:
-    """Two views `a` and `b` in which place, size, angle, contrast and lighting differ as well.
-
-    Methods without negatives keep what two views share most easily: after `shapes`, the place of
-    the figure and its contrast predict each other across views and the silhouette is not learned.
-    Here the figure moves, turns and scales, the light falls from another side and contrast is
-    stretched to the full range, so that little but the silhouette is left. This project's own.
-
-    Returns:
-      Views a, b: float32 [B, H, W, 3] in [0, 1], of the images' own size.
-    """
-    one = pipeline(
-        grayscale,
-        _relight,
-        partial(affine, translate=(0.3, 0.3), degrees=(-30.0, 30.0), scale=(0.7, 1.3), fill=0.5),
-        flip,
-        partial(gaussian_blur, kernel=7, sigma=(0.3, 1.0)),
-        autocontrast,
-        sometimes(partial(solarize, threshold=0.0), 0.5),
-    )
-    return Views(a=one, b=one)
-
-
-def shapes_moved_evaluation() -> Pipeline:
-    """What an encoder trained on `shapes_moved` is shown: grey, at full contrast."""
-    return pipeline(grayscale, autocontrast)
-
-
-def _relight(key: jax.Array, image: jax.Array) -> jax.Array:
-    """A linear gradient of brightness in a random direction, up to +-60 % at the edges."""
-    turn, strength = jax.random.uniform(key, (2,)) * jnp.array([2.0 * jnp.pi, 0.6])
-    height, width = image.shape[:2]
-    down = (jnp.arange(height) + 0.5) * (2.0 / height) - 1.0
-    across = (jnp.arange(width) + 0.5) * (2.0 / width) - 1.0
-    slope = jnp.cos(turn) * across[None, :] + jnp.sin(turn) * down[:, None]
-    return image * (1.0 + strength * slope)[..., None]
 
 
 def shapes_evaluation() -> Pipeline:

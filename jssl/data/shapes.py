@@ -38,8 +38,7 @@ class Shapes:
       test: number of test images.
       size: height and width in pixels.
       seed: of the whole set, unrelated to the run's seed.
-      textures: names out of `TEXTURES` that figures are painted with, drawn alike. A method that
-        keeps whatever two views share most easily keeps the texture; ("solid",) leaves it none.
+      textures: names out of `TEXTURES` that figures are painted with, drawn alike.
     """
 
     train: int = 8192
