@@ -25,6 +25,7 @@ from jssl.data.source import (
 )
 from jssl.data.stream import StepSource, Stream
 from jssl.data.tables import Factors, Table
+from jssl.data.text import Phrases, Texts
 from jssl.data.tfds import TFDS
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Motifs",
     "Npz",
     "Part",
+    "Phrases",
     "Seasons",
     "Shapes",
     "Source",
@@ -53,6 +55,7 @@ __all__ = [
     "Stream",
     "SubsetSource",
     "Table",
+    "Texts",
     "Tones",
     "Waves",
     "batch_indices",

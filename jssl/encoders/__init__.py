@@ -9,6 +9,7 @@ from jssl.encoders.mlp import MLP
 from jssl.encoders.resnet import ResNet
 from jssl.encoders.series import TCN, SeriesTransformer
 from jssl.encoders.table import TableTransformer
+from jssl.encoders.text import SymbolTransformer
 from jssl.encoders.vit import ViT, vit
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Features",
     "ResNet",
     "SeriesTransformer",
+    "SymbolTransformer",
     "TableTransformer",
     "ViT",
     "vit",

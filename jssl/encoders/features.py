@@ -7,7 +7,7 @@ import jax
 
 from jssl.errors import UserError
 
-MASKABLE = ("ViT", "SeriesTransformer", "TableTransformer")
+MASKABLE = ("ViT", "SeriesTransformer", "TableTransformer", "SymbolTransformer")
 """Encoders that can mask and drop tokens."""
 
 

@@ -83,12 +83,16 @@ class GraphLayer(nn.Module):
         real = graph["edge_mask"].astype(jnp.float32)
         count = x.shape[1]
         if self.kind == "gcn":
-            x = Dense(self.features, use_bias=False, dtype=self.dtype, name="dense")(x)
+            dense = Dense(self.features, use_bias=False, dtype=self.dtype, name="dense")
             scale = jax.lax.rsqrt(degrees(graph) + 1.0)
             weight = real * look_up(scale, source)
+            # Map and sum commute: messages are sent where they are narrower.
+            first = self.features <= x.shape[-1]
+            x = dense(x) if first else x
             near = collect(look_up(x, source) * weight[..., None], target, count)
+            y = (near + x * scale[..., None]) * scale[..., None]
             bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)
-            return (near + x * scale[..., None]) * scale[..., None] + bias
+            return (y if first else dense(y)) + bias
         if self.kind == "gin":
             more = self.param("epsilon", nn.initializers.zeros, (), jnp.float32)
             near = collect(look_up(x, source) * real[..., None], target, count)

@@ -55,10 +55,10 @@ def reference(kind, params, x):
     return np.asarray(out)
 
 
-@pytest.mark.parametrize("kind", ["gcn", "gin", "gat"])
-def test_a_layer_is_its_equation(kind):
+@pytest.mark.parametrize(("kind", "features"), [("gcn", 8), ("gcn", 4), ("gin", 8), ("gat", 8)])
+def test_a_layer_is_its_equation(kind, features):
     graph = batch(size=7, links=14)
-    layer = GraphLayer(kind, 8, heads=2)
+    layer = GraphLayer(kind, features, heads=2)
     found, variables = layer.init_with_output(jax.random.key(0), graph["nodes"], graph)
     wanted = reference(kind, variables["params"], NODES)
     np.testing.assert_allclose(found[0, :5], wanted, atol=2e-5)

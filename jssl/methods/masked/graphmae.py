@@ -92,7 +92,7 @@ class GraphMAE(Method):
     couples_batch: ClassVar[bool] = False
     targets: ClassVar[tuple[str, ...]] = ("target",)
     scale_invariant: ClassVar[tuple[str, ...]] = ("prediction",)
-    # What a layer "gin" has of the node itself is zero at hidden nodes, where alone there is a loss.
+    # What a layer "gin" has of the node itself is zero at hidden nodes, and only they have a loss.
     unreached: ClassVar[tuple[str, ...]] = ("decoder/epsilon",)
 
     def net(self, encoder: nn.Module) -> nn.Module:

@@ -1,0 +1,33 @@
+"""SimCLR (Chen et al., 2020) on procedural phrases: stretches with bytes missing.
+
+Command: jssl train text/simclr_phrases. No published figure.
+"""
+
+from jssl.augmentations.compose import Views, pipeline
+from jssl.augmentations.text import crop_symbols, delete_symbols
+from jssl.cli import run_module
+from jssl.data.text import Phrases
+from jssl.encoders.text import SymbolTransformer
+from jssl.experiment import Experiment
+from jssl.methods.contrastive.simclr import SimCLR
+from jssl.optim import Optimizer
+
+
+def get_experiment() -> Experiment:
+    one = pipeline(crop_symbols, delete_symbols, field="text")
+    return Experiment(
+        method=SimCLR(temperature=0.1, hidden=(128,), out=64),
+        encoder=SymbolTransformer(width=64, depth=3, heads=4),
+        data=Phrases(),
+        views=Views(a=one, b=one),
+        preprocess=pipeline(field="text"),
+        optimizer=Optimizer(
+            "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
+        ),
+        batch_size=64,
+        epochs=5,
+    )
+
+
+if __name__ == "__main__":
+    run_module(__spec__)

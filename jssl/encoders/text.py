@@ -1,0 +1,50 @@
+"""The encoder of sequences of symbols [B, N]: bytes of a text, residues of a protein."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jssl.encoders.tokens import TokenEncoder
+from jssl.errors import UserError
+from jssl.nn.positions import sincos_1d
+
+
+class SymbolTransformer(TokenEncoder):
+    """A transformer over symbols; symbol 0 is padding, which no token sees and no mean counts.
+
+    The fields are those of `TokenEncoder`, and:
+
+    Attributes:
+      vocabulary: number of symbols, 0 included.
+    """
+
+    vocabulary: int = 257
+
+    def patches(self, x: jax.Array) -> jax.Array:
+        """int [B, N] -> int [B, N, 1]."""
+        if x.ndim != 2 or not jnp.issubdtype(x.dtype, jnp.integer):
+            raise UserError(f"this encoder takes symbols int [B, N], not {x.dtype} {x.shape}")
+        return x[..., None]
+
+    def assemble(self, patches: jax.Array, shape: Sequence[int]) -> jax.Array:
+        """[B, N, 1] -> [B, N]."""
+        return patches.reshape(shape)
+
+    def embed(self, patches: jax.Array, places: jax.Array) -> jax.Array:
+        """A learned vector for each symbol."""
+        start = nn.initializers.normal(0.5)
+        table = self.param("symbols", start, (self.vocabulary, self.width), jnp.float32)
+        return table[patches[..., 0]]
+
+    def valid(self, x: jax.Array) -> jax.Array:
+        """All but symbol 0."""
+        return x != 0
+
+    def token_positions(self, shape: Sequence[int], width: int) -> jax.Array:
+        """Sine and cosine of the place."""
+        return jnp.asarray(sincos_1d(np.arange(shape[1]), width))
