@@ -7,6 +7,8 @@ import jax.numpy as jnp
 
 from jssl.objectives.common import l2_normalize, matmul
 
+_WHOLE = 2048  # examples up to which all similarities of two views exist at once (64 MiB)
+_SIMILARITIES = 2**22  # that exist at once beyond
 _NEVER = -1e30  # stands for "not a candidate"; finite, so that gradients stay finite
 
 
@@ -56,17 +58,22 @@ def info_nce(
     return jnp.where(total > 0, log_normalizer, 0.0) - jnp.sum(weights * logits, axis=1)
 
 
-def nt_xent(a: jax.Array, b: jax.Array, *, temperature: float | jax.Array) -> jax.Array:
+def nt_xent(
+    a: jax.Array, b: jax.Array, *, temperature: float | jax.Array, block: int | None = None
+) -> jax.Array:
     """NT-Xent: each of the 2B embeddings finds its other view among the 2B - 1 others.
 
     Args:
       a: [B, D] embeddings of one view, any float dtype.
       b: [B, D] embeddings of the other view of the same examples.
       temperature: positive scalar.
+      block: about how many rows of the [2B, 2B] similarities exist at a time, forward and
+        backward; they are made twice then. None for all of them up to 2B = 4096 and for blocks of
+        4 million similarities beyond.
 
     Returns:
       float32 [B], the mean over the two directions for each example, in nats. With random
-      embeddings about ln(2B - 1).
+      embeddings about ln(2B - 1). The block changes rounding alone.
 
     Raises:
       ValueError: if the shapes differ.
@@ -78,10 +85,38 @@ def nt_xent(a: jax.Array, b: jax.Array, *, temperature: float | jax.Array) -> ja
         raise ValueError(f"the two views must have one shape, got {a.shape} and {b.shape}")
     batch = a.shape[0]
     both = jnp.concatenate([a, b])
+    if block is None:
+        block = 2 * batch if batch <= _WHOLE else _SIMILARITIES // (2 * batch)
+    if block < 2 * batch:
+        loss = _nt_xent_in_blocks(both, temperature, max(block, 1))
+        return 0.5 * (loss[:batch] + loss[batch:])
     other = jnp.roll(jnp.arange(2 * batch), batch)
     not_itself = ~jnp.eye(2 * batch, dtype=bool)
     loss = info_nce(both, both, positives=other, temperature=temperature, candidates=not_itself)
     return 0.5 * (loss[:batch] + loss[batch:])
+
+
+def _nt_xent_in_blocks(both: jax.Array, temperature: float | jax.Array, block: int) -> jax.Array:
+    """The loss of each of 2B rows, a block of rows at a time; float32 [2B]."""
+    z = l2_normalize(both)
+    count = z.shape[0]
+    positive = jnp.sum(z * jnp.roll(z, count // 2, axis=0), axis=1) / temperature
+    rows = max(n for n in range(1, min(block, count) + 1) if count % n == 0)
+
+    # Only the block's own rows are kept for the gradient; its similarities are made again.
+    @jax.checkpoint
+    def normalizer(queries: jax.Array, index: jax.Array) -> jax.Array:
+        logits = matmul(queries, z.T) / temperature
+        itself = index[:, None] == jnp.arange(count)
+        return jax.nn.logsumexp(jnp.where(itself, _NEVER, logits), axis=1)
+
+    # A block takes its rows from all over the batch: with a batch split over devices, each of them
+    # works on rows of its own.
+    def split(x: jax.Array) -> jax.Array:
+        return x.reshape(rows, count // rows, *x.shape[1:]).swapaxes(0, 1)
+
+    found = jax.lax.map(lambda part: normalizer(*part), (split(z), split(jnp.arange(count))))
+    return found.swapaxes(0, 1).reshape(count) - positive
 
 
 def queue_nce(

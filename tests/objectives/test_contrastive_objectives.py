@@ -157,3 +157,25 @@ def test_shapes_are_checked() -> None:
     with pytest.raises(ValueError, match=r"\(4, 3\) and keys \(5, 2\)"):
         index = jnp.zeros(4, int)
         info_nce(jnp.zeros((4, 3)), jnp.zeros((5, 2)), positives=index, temperature=1.0)
+
+
+def test_nt_xent_in_blocks_is_nt_xent() -> None:
+    """Values and gradients of any block, also one that does not divide the rows."""
+    a, b = (jax.random.normal(jax.random.key(i), (24, 5)) for i in range(2))
+    weight = jnp.arange(24.0)
+
+    def total(block: int):
+        return jax.jit(
+            jax.value_and_grad(
+                lambda a, b: jnp.vdot(weight, nt_xent(a, b, temperature=0.3, block=block)), (0, 1)
+            )
+        )
+
+    value, gradients = total(48)(a, b)
+    other, others = total(7)(a, b)
+    np.testing.assert_allclose(other, value, rtol=1e-6)
+    for x, y in zip(others, gradients, strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6)
+    shapes = str(jax.make_jaxpr(total(7))(a, b))
+    assert "f32[6,48]" in shapes
+    assert "f32[48,48]" not in shapes
