@@ -221,7 +221,8 @@ def hardware() -> str:
 
 def command() -> str:
     """The command line, with the program's name instead of its path."""
-    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    name = Path(sys.argv[0]).name
+    return " ".join(["python -m jssl" if name == "__main__.py" else name, *sys.argv[1:]])
 
 
 def _first_difference(old: dict[str, Any], new: dict[str, Any]) -> str:

@@ -42,7 +42,8 @@ th, td { padding: 0.45rem 0.6rem; text-align: right; border-bottom: 1px solid va
   white-space: nowrap; }
 th:first-child { text-align: left; }
 tbody th { font-weight: 400; position: sticky; left: 0; background: var(--page); }
-thead th { color: var(--soft); font-size: 0.85rem; font-weight: 600; vertical-align: bottom; }
+thead th { color: var(--soft); font-size: 0.85rem; font-weight: 600; vertical-align: bottom;
+  white-space: normal; }
 tr.own th, tr.own td { font-weight: 700; }
 .notes { color: var(--soft); font-size: 0.85rem; padding-left: 1.1rem; margin: 0.75rem 0 0; }
 figure { margin: 0 0 2rem; }
@@ -53,7 +54,7 @@ pre { background: var(--panel); border-radius: 0.5rem; padding: 1rem; overflow-x
   font: 0.8rem/1.5 ui-monospace, monospace; }
 footer { color: var(--soft); font-size: 0.85rem; margin-top: 3rem; }
 @media (max-width: 40rem) { h1 { font-size: 1.35rem; } th, td { padding: 0.4rem; }
-  table { font-size: 0.9rem; } thead th { white-space: normal; }
+  table { font-size: 0.9rem; }
   .interval { display: block; }
   dl { grid-template-columns: repeat(2, 1fr); } }
 @media print { .scroll { overflow: visible; } }
