@@ -63,7 +63,7 @@ def _minutes(steps: list[dict[str, float]]) -> float:
 
 def _portable(text: str) -> str:
     """A command or an override without the folders of the machine it ran on."""
-    text = re.sub(r"--workdir \S+ ?", "", text)
+    text = re.sub(r"--workdir \S+ ?", "", text.replace("__main__.py", "python -m jssl"))
     return re.sub(r"(^|[ =])/\S*/", r"\1", text).strip()
 
 
