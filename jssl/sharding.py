@@ -7,7 +7,7 @@ everywhere: `jax.jit` partitions the program, so no number depends on how many d
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -72,10 +72,36 @@ def check_batch(batch_size: int, mesh: Mesh, accumulate: int = 1) -> None:
         )
 
 
-def constrain_batch(tree: Tree, mesh: Mesh) -> Tree:
-    """Keeps the leading axis of every array split over the mesh, inside a compiled function."""
+def constrain_batch(tree: Tree, mesh: Mesh | None) -> Tree:
+    """Keeps the leading axis of every array split over the mesh, inside a compiled function.
+
+    Without a mesh (a run inside a sweep, which has its devices to itself) nothing is done.
+    """
+    if mesh is None:
+        return tree
     sharding = batch_sharding(mesh)
     return jax.tree.map(lambda x: jax.lax.with_sharding_constraint(x, sharding), tree)
+
+
+def place_rows(mesh: Mesh | None) -> Callable[[jax.Array], jax.Array] | None:
+    """How `jssl.nn.rows.spread` keeps activations where the batch lies.
+
+    Args:
+      mesh: where the program runs; None inside a sweep.
+
+    Returns:
+      A function for arrays inside a compiled function, which leaves alone those whose leading axis
+      the mesh does not divide; None where parameters are not split, which needs no help.
+    """
+    if mesh is None or mesh.shape["fsdp"] == 1:
+        return None
+    sharding = batch_sharding(mesh)
+    pieces = mesh.shape["data"] * mesh.shape["fsdp"]
+
+    def place(x: jax.Array) -> jax.Array:
+        return jax.lax.with_sharding_constraint(x, sharding) if x.shape[0] % pieces == 0 else x
+
+    return place
 
 
 def state_shardings(state: Tree, mesh: Mesh, rules: Rules) -> Tree:

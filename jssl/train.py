@@ -24,6 +24,7 @@ from jssl.data.device import gather
 from jssl.data.order import steps_per_epoch
 from jssl.experiment import Experiment
 from jssl.gradients import check_accumulation, loss_and_gradients
+from jssl.nn import rows
 from jssl.state import TrainState
 
 Tree = Any
@@ -65,7 +66,9 @@ class Program:
     def clock(self, step: jax.Array | int) -> Clock:
         """Progress at a step."""
         peak = self.experiment.optimizer.peak(self.experiment.batch_size)
-        rate = self.learning_rate(step) / peak if peak else 1.0
+        # In a sweep the peak is traced, and so is whether it is 0.
+        known = not isinstance(peak, jax.Array)
+        rate = self.learning_rate(step) / peak if not known or peak else 1.0
         return Clock(step, self.steps, self.steps_per_epoch, rate)
 
     def initial_state(self, root: jax.Array, given: Tree | None = None) -> TrainState:
@@ -159,17 +162,18 @@ class Program:
         views = sharding.constrain_batch(
             self.experiment.views(views_key, batch, mesh=self.mesh), self.mesh
         )
-        loss, gradients, stats, memory, metrics, outputs = loss_and_gradients(
-            method,
-            self.net,
-            state.params,
-            state.stats,
-            state.memory,
-            views,
-            rng=loss_key,
-            clock=clock,
-            accumulate=self.accumulate,
-        )
+        with rows.spread_by(sharding.place_rows(self.mesh)):
+            loss, gradients, stats, memory, metrics, outputs = loss_and_gradients(
+                method,
+                self.net,
+                state.params,
+                state.stats,
+                state.memory,
+                views,
+                rng=loss_key,
+                clock=clock,
+                accumulate=self.accumulate,
+            )
         updates, opt_state = self.tx.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, method.scale_updates(updates, clock=clock))
         memory = method.after_update(params, stats, memory, clock=clock)

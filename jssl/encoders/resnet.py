@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jssl.encoders.features import Features, refuse_masks
 from jssl.errors import UserError, nearest
+from jssl.nn import rows
 from jssl.nn.conv import Conv
 from jssl.nn.norm import batch_norm
 
@@ -48,6 +49,7 @@ class ResidualBlock(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
         """Maps [B, H, W, C] to [B, H', W', width * (1 or 4)]."""
+        x = rows.spread(x)
         if self.kind == "basic":
             plan = [(self.width, 3, self.strides), (self.width, 3, 1)]
         else:

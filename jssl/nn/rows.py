@@ -1,4 +1,4 @@
-"""Random numbers that belong to an example, not to the micro-batch it is computed in."""
+"""Rows of a batch: random numbers that belong to an example, and where its activations lie."""
 
 from __future__ import annotations
 
@@ -18,6 +18,43 @@ class _Part(NamedTuple):
 
 
 _PART: contextvars.ContextVar[_Part | None] = contextvars.ContextVar("part", default=None)
+
+
+_SPREAD: contextvars.ContextVar[Callable[[jax.Array], jax.Array] | None] = contextvars.ContextVar(
+    "spread", default=None
+)
+
+
+@contextlib.contextmanager
+def spread_by(place: Callable[[jax.Array], jax.Array] | None) -> Iterator[None]:
+    """Says where rows of activations lie in what is traced inside.
+
+    Args:
+      place: array -> the same array, its leading axis kept where the batch lies; None for
+        wherever the compiler likes.
+    """
+    token = _SPREAD.set(place)
+    try:
+        yield
+    finally:
+        _SPREAD.reset(token)
+
+
+def spread(x: jax.Array) -> jax.Array:
+    """Keeps the rows of an activation with their examples; see `spread_by`.
+
+    Where parameters are split over devices, the compiler may otherwise split features as well and
+    keep the rows of all examples on every device. Layers call it once a block; it is `x` itself
+    where nothing was said.
+
+    Args:
+      x: [rows, ...].
+
+    Returns:
+      The same values.
+    """
+    place = _SPREAD.get()
+    return x if place is None else place(x)
 
 
 @contextlib.contextmanager

@@ -125,6 +125,7 @@ class Block(nn.Module):
           UserError: if cross-attention has no context.
         """
         maps: dict[str, jax.Array] = {}
+        x = rows.spread(x)
 
         def residual(x: jax.Array, branch: jax.Array, name: str) -> jax.Array:
             if self.layer_scale is not None:

@@ -140,8 +140,7 @@ def topology_devices(text: str, slices: int = 1) -> tuple[Chip, list[Any]]:
         import libtpu
     except ImportError:
         raise UserError(
-            "planning for a TPU needs its compiler, which runs without one: "
-            "pip install 'jssl[tpu]'"
+            "planning for a TPU needs its compiler, which runs without one: pip install 'jssl[tpu]'"
         ) from None
     del libtpu
     cores = 2 if chip.name == "v5p" else 1

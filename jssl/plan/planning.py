@@ -287,9 +287,7 @@ def _per_device(tree: Tree) -> float:
     return total
 
 
-def _without_remat(
-    program: Program, example: dict[str, Any], length: int, platform: str
-) -> float:
+def _without_remat(program: Program, example: dict[str, Any], length: int, platform: str) -> float:
     """Operations of the same step with nothing computed twice: no rematerialisation, one batch.
 
     Traced for one device here: the count does not depend on the mesh.

@@ -3,7 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jssl import sharding
 from jssl.errors import UserError
+from jssl.nn import rows
 from jssl.nn.transformer import Transformer, drop_path
 
 STACK = Transformer(depth=3, heads=2)
@@ -119,3 +121,22 @@ def test_mistakes_are_said():
         STACK.clone(remat="dot").init(jax.random.key(0), X, train=False)
     with pytest.raises(UserError, match=r"did you mean 'block1\.attention'"):
         STACK.clone(capture=("block1.atention",)).init(jax.random.key(0), X, train=False)
+
+
+def test_rows_stay_with_their_examples_where_parameters_are_split() -> None:
+    """Same values with parameters in eight pieces, and every block keeps the batch's split."""
+    mesh = sharding.make_mesh(8, 8)
+    stack = Transformer(depth=2, heads=2)
+    x = jax.random.normal(jax.random.key(0), (8, 4, 16))
+    variables = jax.jit(lambda: stack.init(jax.random.key(1), x, train=False))()
+    places = sharding.state_shardings(variables, mesh, sharding.FSDP)
+
+    def run(variables, x):
+        with rows.spread_by(sharding.place_rows(mesh)):
+            return stack.apply(variables, x, train=False)[0]
+
+    assert str(jax.make_jaxpr(run)(variables, x)).count("sharding_constraint") == 2
+    split = jax.jit(run, in_shardings=(places, sharding.batch_sharding(mesh)))
+    want = stack.apply(variables, x, train=False)[0]
+    np.testing.assert_allclose(split(variables, x), want, rtol=2e-4, atol=2e-5)
+    assert sharding.place_rows(sharding.make_mesh(8)) is None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jax
 import pytest
+from tiny_runs import write_experiment
 
 from jssl.cli import main
 from jssl.errors import UserError
@@ -13,7 +14,6 @@ from jssl.experiment import load
 from jssl.plan import chips, planning
 from jssl.plan.planning import Setting
 from jssl.plan.search import candidates
-from tiny_runs import write_experiment
 
 
 @pytest.fixture(scope="module")
