@@ -22,7 +22,7 @@ def get_experiment() -> Experiment:
     return Experiment(
         method=TJEPA(predictor_width=32, predictor_depth=1),
         encoder=TableTransformer(width=32, depth=2, heads=4, registers=1, categories=ADULT),
-        data=Table("adult.data", "adult.test", header=False),
+        data=Table("adult.data", "adult.test", header=False, categories=ADULT),
         views=Views(
             row=pipeline(field="row"),
             mask=partial(subset_mask, tokens=14, context=0.4, target=0.3, targets=4),

@@ -22,7 +22,7 @@ def get_experiment() -> Experiment:
     return Experiment(
         method=VICReg(hidden=(256,), out=256),
         encoder=TableTransformer(width=32, depth=2, heads=4, categories=ADULT),
-        data=Table("adult.data", "adult.test", header=False),
+        data=Table("adult.data", "adult.test", header=False, categories=ADULT),
         views=Views(
             a=pipeline(field="row"),
             b=pipeline(field="row"),

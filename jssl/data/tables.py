@@ -32,6 +32,8 @@ class Table:
       test: of another with the same columns, or None to carve it.
       label: the label's column: its name, or its number (negative from the end).
       header: whether the first line names the columns.
+      categories: what `categories` finds in the columns beside the label, if that is to be checked:
+        an encoder has to know it before the file is read.
       fraction: the part of train that is carved for a split that is not given.
       seed: of the carving.
     """
@@ -40,12 +42,13 @@ class Table:
     test: str | None = None
     label: str | int = -1
     header: bool = True
+    categories: tuple[int, ...] = ()
     fraction: float = 0.2
     seed: int = 0
 
-    def smoke(self) -> Factors:
-        """A few procedural rows in its place, for tests."""
-        return Factors().smoke()
+    def smoke(self) -> RandomRows | Factors:
+        """A few random rows in its place, for tests."""
+        return RandomRows(self.categories) if self.categories else Factors().smoke()
 
     def load(self) -> Splits:
         """Reads the files.
@@ -69,7 +72,12 @@ class Table:
             for table in tables
         ]
         features = [np.delete(table, place, axis=1) for table in tables]
-        rows, numeric = encode(features), np.asarray(categories(features)) == 0
+        kinds = categories(features)
+        if self.categories and self.categories != kinds:
+            raise UserError(
+                f"{self.train} has columns of {kinds} categories, not {self.categories}"
+            )
+        rows, numeric = encode(features), np.asarray(kinds) == 0
         sources = [ArraySource({"row": x, "label": y}) for x, y in zip(rows, label, strict=True)]
         name = Path(self.train).name.split(".")[0]
         test = sources[1] if len(sources) > 1 else None
@@ -161,6 +169,29 @@ def _scaled(splits: Splits, numeric: np.ndarray) -> Splits:
             for part, batch in parts.items()
         },
     )
+
+
+@dataclass(frozen=True)
+class RandomRows:
+    """Rows of noise with given columns: what a table that is not here is tested with.
+
+    Attributes:
+      categories: for each column 0 if it is numeric, else the number of its categories.
+    """
+
+    categories: tuple[int, ...]
+
+    def load(self) -> Splits:
+        """Draws 24, 8 and 8 rows with two labels."""
+        parts = []
+        for part, count in (("train", 24), ("validation", 8), ("test", 8)):
+            words = random_words(0, f"random rows {part}", count * len(self.categories))
+            u = (words / 2.0**64).reshape(count, -1)
+            kinds = np.asarray(self.categories)
+            row = np.where(kinds > 0, np.floor(u * kinds), 4.0 * u - 2.0).astype(np.float32)
+            label = np.arange(count, dtype=np.int32) % 2
+            parts.append(ArraySource({"row": row, "label": label}))
+        return Splits(*parts, name="random rows", classes=("0", "1"))
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,11 @@ def test_numbers_are_scaled_by_train_and_categories_numbered(tmp_path):
     # The missing hours, four of twenty, become the mean.
     both = np.concatenate([train["row"][:, 2], splits.validation[:]["row"][:, 2]])
     assert np.sum(both == 0.0) == 4
+    spec = Table(str(tmp_path / "train.csv"), label="class", categories=(0, 3, 0))
+    with pytest.raises(UserError, match=r"\(0, 4, 0\) categories, not \(0, 3, 0\)"):
+        spec.load()
+    rows = spec.smoke().load().train[:]["row"]
+    assert rows.shape == (24, 3) and set(rows[:, 1]) == {0, 1, 2}
     with pytest.raises(UserError, match="no column 'klass'"):
         Table(str(tmp_path / "train.csv"), label="klass").load()
     (tmp_path / "bad.csv").write_text("1,2\n3\n")
