@@ -30,7 +30,7 @@ def measure(name: str) -> list[dict]:
         changes["method"] = dataclasses.replace(experiment.method, norm="layer")
     experiment = dataclasses.replace(experiment, **changes)
     found = []
-    for pieces in (1, 2, 4, 8, 16, 32):
+    for pieces in (1, 2, 4, 8, 16):
         program = program_of(experiment, accumulate=pieces, approximate=True, alarm_every=0)
         batch = {
             key: jax.ShapeDtypeStruct((BATCH, *spec.shape), spec.dtype)

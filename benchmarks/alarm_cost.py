@@ -21,7 +21,7 @@ from jssl.run import hardware
 from jssl.testing.runs import program_of
 
 ROOT = Path(__file__).resolve().parent.parent
-ROUNDS, STEPS = 7, 10
+ROUNDS, STEPS = 3, 10
 
 
 def measure(name: str) -> dict:
@@ -55,7 +55,9 @@ def measure(name: str) -> dict:
 
 
 if __name__ == "__main__":
-    names = sys.argv[1:] or ["image/simclr_digits", "image/byol_shapes", "image/mae_shapes"]
-    found = [measure(name) for name in names]
-    print(json.dumps(found, indent=1))
-    (ROOT / "results/alarm_cost.json").write_text(json.dumps(found, indent=1) + "\n")
+    path = ROOT / "results/alarm_cost.json"
+    rows = {r["experiment"]: r for r in json.loads(path.read_text())} if path.exists() else {}
+    for name in sys.argv[1:] or ["image/byol_shapes", "image/mae_shapes"]:
+        rows[name] = measure(name)
+        print(json.dumps(rows[name]), flush=True)
+        path.write_text(json.dumps([rows[k] for k in sorted(rows)], indent=1) + "\n")

@@ -249,6 +249,7 @@ class Program:
     def _run_chunk(
         self, state: TrainState, data: Tree, indices: jax.Array, count: jax.Array, root: jax.Array
     ) -> tuple[TrainState, Tree]:
+        @jax.jit  # one trace, for the shapes of the records and for the loop
         def run(step: jax.Array, state: TrainState) -> tuple[TrainState, Tree]:
             batch = sharding.constrain_batch(gather(data, indices[step]), self.mesh)
             return self.train_step(state, batch, root)
@@ -258,9 +259,10 @@ class Program:
             state, metrics = run(step, state)
             return state, jax.tree.map(lambda r, m: r.at[step].set(m), records, metrics)
 
-        shapes = jax.eval_shape(run, 0, state)[1]
+        first = jnp.zeros_like(count)
+        shapes = jax.eval_shape(run, first, state)[1]
         records = jax.tree.map(lambda m: jnp.zeros((indices.shape[0],), m.dtype), shapes)
-        return jax.lax.fori_loop(0, count, body, (state, records))
+        return jax.lax.fori_loop(first, count, body, (state, records))
 
 
 def _put(tree: Tree, parts: Tree) -> Tree:

@@ -13,13 +13,18 @@ from jax.experimental.custom_partitioning import custom_partitioning
 from jax.sharding import NamedSharding, PartitionSpec
 
 from jssl import experiment as registry
+from jssl.encoders.mlp import MLP
 from jssl.errors import UserError
 from jssl.methods.contrastive.simclr import SimCLR
 from jssl.methods.distillation.byol import BYOL
 from jssl.objectives.common import l2_normalize
 from jssl.objectives.contrastive import info_nce
 from jssl.testing import conformance
+from jssl.testing.bench import Bench
+from jssl.testing.conformance import around
 from jssl.testing.quick import plain
+from jssl.testing.rig import TOLERANCES
+from jssl.testing.runs import smoothed
 from jssl.testing.shadow import directional_derivatives
 
 SMALL = {"hidden": (16,), "out": 8, "temperature": 0.2}
@@ -177,6 +182,22 @@ def test_simple_views_have_the_shapes_of_the_others(name) -> None:
     )
     assert simple == whole
     assert repr(plain(experiment.views)) != repr(experiment.views)
+
+
+def test_a_mesh_is_held_to_the_tolerance_of_its_dtype() -> None:
+    method = SimCLR(**SMALL)
+    low = dataclasses.replace(around(method), encoder=MLP(hidden=(32, 32), dtype="bfloat16"))
+    check = conformance(low, checks=("mesh",))["mesh"]
+    assert check.passed, check.sentence
+    assert Bench(low).tolerance == TOLERANCES["bfloat16"] > TOLERANCES["float32"]
+
+
+def test_nets_are_compared_without_kinks() -> None:
+    net = SimCLR(**SMALL).net(MLP(hidden=(8,)))
+    smooth = smoothed(net)
+    assert (net.encoder.activation, smooth.encoder.activation) == ("relu", "gelu")
+    assert (net.projector.activation, smooth.projector.activation) == ("relu", "gelu")
+    assert smooth.encoder.clone(activation="relu") == net.encoder
 
 
 def test_an_unknown_check_is_refused() -> None:

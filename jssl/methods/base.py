@@ -52,6 +52,8 @@ class Method(abc.ABC):
       scale_invariant: outputs that can be multiplied by a constant without changing the loss.
       targets: outputs that are stopped, so that no gradient reaches a parameter through them.
       unreached: regular expressions of parameter paths that the loss does not depend on.
+      amplifies: how many times more than in other methods a step may multiply rounding; only with
+        a reason beside it, such as the inverse of a covariance.
 
     All but the first two are promises; `jssl.testing.conformance` holds a method to them.
     """
@@ -63,6 +65,7 @@ class Method(abc.ABC):
     scale_invariant: ClassVar[tuple[str, ...]] = ()
     targets: ClassVar[tuple[str, ...]] = ()
     unreached: ClassVar[tuple[str, ...]] = ()
+    amplifies: ClassVar[float] = 1.0
 
     @abc.abstractmethod
     def net(self, encoder: nn.Module) -> nn.Module:

@@ -1,4 +1,4 @@
-"""One small run of a method with everything that checks look at, computed once and shared."""
+"""What checks look at after a short run: views, outputs, losses and gradients, computed once."""
 
 from __future__ import annotations
 
@@ -12,18 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jssl.experiment import Experiment
-from jssl.feed import make_feed
 from jssl.gradients import loss_and_gradients
-from jssl.methods.base import Method
 from jssl.state import TrainState
-from jssl.testing.runs import Trajectory, deviation, program_of
-from jssl.testing.trees import host, split
-from jssl.train import Program
-
-STEPS = 5  # of the reference run
-TOLERANCE = 2e-5  # float32: sums over the batch in another order, STEPS steps of SGD
-SEEDS = (0, 1, 2)  # of runs that are compared; the later ones only where the first differ
-CUT = 3  # where it is resumed: neither the first step nor a multiple of an epoch
+from jssl.testing.rig import STEPS, Rig
+from jssl.testing.trees import split
 
 Tree = Any
 
@@ -42,7 +34,7 @@ class Outcome(NamedTuple):
     sentence: str = ""
 
 
-class Bench:
+class Bench(Rig):
     """A method in a small experiment, after a few steps of training.
 
     Args:
@@ -50,104 +42,11 @@ class Bench:
     """
 
     def __init__(self, experiment: Experiment) -> None:
-        self.experiment = experiment
-        self.method: Method = experiment.method
-        self.source = experiment.data.load().train
-        self.program: Program = program_of(experiment)
-        # Compiled once, for every mesh: where it is computed does not change it.
-        self._init = jax.jit(self.program.initial_state)
-        self._initial: dict[int, TrainState] = {}
-        self._trajectories: dict[tuple[int, int], Trajectory] = {}
+        super().__init__(experiment)
         self.loss_key = jax.random.key(2)
         self.forward_key, self.objective_key = jax.random.split(self.loss_key)
-
-    def start(self, program: Program | None = None, seed: int = 0) -> TrainState:
-        """The state before the first step, in buffers of its own, where a program wants it."""
-        if seed not in self._initial:
-            found = self._init(self.program.root_key(seed))
-            self._initial[seed] = jax.tree.map(np.asarray, found)
-        where = (program or self.program).state_shardings
-        return jax.device_put(self._initial[seed], where, may_alias=False)
-
-    def filled(self) -> TrainState:
-        """A state of random numbers, on the host: nothing has to be compiled for it."""
-        draw = np.random.default_rng(0)
-
-        def fill(spec: jax.ShapeDtypeStruct) -> np.ndarray:
-            if not jnp.issubdtype(spec.dtype, jnp.floating):
-                return np.zeros(spec.shape, spec.dtype)
-            return draw.normal(scale=0.3, size=spec.shape).astype(spec.dtype)
-
-        return jax.tree.map(fill, self.program.abstract_state)
-
-    def run(
-        self,
-        state: TrainState,
-        start: int,
-        stop: int,
-        *,
-        program: Program | None = None,
-        path: str = "device",
-        seed: int = 0,
-    ) -> tuple[TrainState, Tree]:
-        """Steps through a program, by default that of one device and resident data."""
-        program = program or self.program
-        options = {"path": path, "workers": 0, "chunk": STEPS, "seed": seed, "start": start}
-        feed = make_feed(program, self.source, root=program.root_key(seed), **options)
-        state, records = feed.advance(state, start, stop - start)
-        records = records()
-        feed.close()
-        return state, records
-
-    def trajectory(self, seed: int = 0, program: Program | None = None) -> Trajectory:
-        """An undisturbed run of `STEPS` steps; streamed data unless it is on one device."""
-        key = (seed, id(program or self.program))
-        if key not in self._trajectories:
-            path = "stream" if program else "device"
-            options = {"program": program, "path": path, "seed": seed}
-            state, records = self.run(self.start(program, seed), 0, STEPS, **options)
-            self._trajectories[key] = Trajectory(host(state), records)
-            if key == (0, id(self.program)):
-                self._last = state
-        return self._trajectories[key]
-
-    @property
-    def reference(self) -> Trajectory:
-        """The run on one device with resident data."""
-        return self.trajectory()
-
-    @functools.cached_property
-    def spread_program(self) -> Program:
-        """The same experiment on data 2 x fsdp 4, or on one device where there are not eight."""
-        devices, fsdp = (8, 4) if jax.device_count() >= 8 else (1, 1)
-        return program_of(self.experiment, devices=devices, fsdp=fsdp)
-
-    def compare(self, other: Callable[[int], Trajectory]) -> list[tuple[float, str]]:
-        """Largest differences of another run from the reference, seed by seed.
-
-        Where an input of a ReLU is zero but for rounding, or two neighbours are equally near, one
-        run goes the other way, and this is no fault. It happens at a seed in a hundred; a fault
-        shows at every seed. Later seeds are therefore only tried where the first differ.
-
-        Args:
-          other: seed -> what to compare.
-
-        Returns:
-          (deviation, worst leaf or metric) of each seed tried; the last one counts.
-        """
-        found = []
-        for seed in SEEDS:
-            pairs = zip(self.trajectory(seed), other(seed), strict=True)
-            found.append(max(deviation(a, b) for a, b in pairs))
-            if found[-1][0] <= TOLERANCE:
-                break
-        return found
-
-    @functools.cached_property
-    def state(self) -> TrainState:
-        """The state after that run, so that memory is no longer what it was at the start."""
-        self.reference  # noqa: B018
-        return self._last
+        self._evaluate: Callable[..., tuple[jax.Array, Tree, Tree]] | None = None
+        self._fixed = False  # whether a temperature must be known to the compiler
 
     @functools.cached_property
     def batch(self) -> Tree:
@@ -161,6 +60,18 @@ class Bench:
         return jax.jit(self.experiment.views)(jax.random.key(1), self.batch)
 
     @functools.cached_property
+    def _traced(self) -> Callable[..., Tree]:
+        """(params, memory, views) -> outputs; traced once for shapes, values and gradients."""
+
+        def forward(params: Tree, stats: Tree, memory: Tree, views: Tree) -> Tree:
+            clock = self.program.clock(STEPS)
+            options = {"rng": self.forward_key, "clock": clock}
+            return self.method.forward(self.program.net, params, stats, memory, views, **options)[0]
+
+        forward = jax.jit(forward)
+        return lambda params, memory, views: forward(params, self.state.stats, memory, views)
+
+    @functools.cached_property
     def _pulled(self) -> Callable[..., tuple[Tree, Tree, Tree]]:
         """One program for outputs and for whatever is pulled back through `forward`."""
 
@@ -170,7 +81,7 @@ class Bench:
             inside, rebuild = split(memory)
 
             def forward(params: Tree, inside: list[jax.Array]) -> tuple[Tree, Tree]:
-                outputs = self._forward(params, rebuild(inside), views)
+                outputs = self._traced(params, rebuild(inside), views)
                 floats = self.floats(outputs)
                 return floats, {k: x for k, x in outputs.items() if k not in floats}
 
@@ -178,17 +89,6 @@ class Bench:
             return {**floats, **rest}, *pull({k: cotangents[k] for k in floats})
 
         return jax.jit(compute)
-
-    def _forward(self, params: Tree, memory: Tree, views: Tree) -> Tree:
-        return self.method.forward(
-            self.program.net,
-            params,
-            self.state.stats,
-            memory,
-            views,
-            rng=self.forward_key,
-            clock=self.program.clock(STEPS),
-        )[0]
 
     def pull(self, cotangents: Tree, views: Tree | None = None) -> tuple[Tree, Tree, Tree]:
         """(outputs, and the gradients of parameters and of the memory's float leaves).
@@ -198,7 +98,7 @@ class Bench:
           views: None for those of the batch.
         """
         state, views = self.state, self.views if views is None else views
-        shapes = jax.eval_shape(self._forward, state.params, state.memory, views)
+        shapes = jax.eval_shape(self._traced, state.params, state.memory, views)
         given = {
             name: cotangents[name] if name in cotangents else np.zeros(x.shape, x.dtype)
             for name, x in self.floats(shapes).items()
@@ -210,9 +110,11 @@ class Bench:
         """Outputs for the views."""
         return self.pull({})[0]
 
-    def objective(self, outputs: Tree, memory: Tree | None = None) -> tuple[jax.Array, Tree]:
+    def objective(
+        self, outputs: Tree, memory: Tree | None = None, **temperatures: Any
+    ) -> tuple[jax.Array, Tree]:
         """(loss, new memory), with the same key and clock at every call."""
-        loss, (memory, _) = self.method.objective(
+        loss, (memory, _) = dataclasses.replace(self.method, **temperatures).objective(
             outputs,
             self.state.memory if memory is None else memory,
             rng=self.objective_key,
@@ -231,17 +133,48 @@ class Bench:
         return [name for name in self.floats() if name not in self.method.targets]
 
     @functools.cached_property
-    def evaluate(self) -> Callable[[Tree, Tree], tuple[jax.Array, Tree, Tree]]:
-        """Compiled (outputs, memory) -> (loss, new memory, gradients of `differentiated`)."""
+    def temperatures(self) -> dict[str, float]:
+        """The method's temperatures, by the names of their fields."""
+        found = {
+            field.name: getattr(self.method, field.name)
+            for field in dataclasses.fields(self.method)
+            if field.name.endswith("temperature")
+        }
+        return {name: value for name, value in found.items() if isinstance(value, float)}
 
-        def compute(outputs: Tree, memory: Tree) -> tuple[jax.Array, Tree, Tree]:
-            own = {k: outputs[k] for k in self.differentiated}
-            (loss, memory), slope = jax.value_and_grad(
-                lambda own: self.objective({**outputs, **own}, memory), has_aux=True
-            )(own)
-            return loss, memory, slope
+    def evaluate(
+        self, outputs: Tree, memory: Tree, **temperatures: float
+    ) -> tuple[jax.Array, Tree, Tree]:
+        """(loss, new memory, gradients of `differentiated`), of one program for all calls.
 
-        return jax.jit(compute)
+        Args:
+          outputs: of the usual shapes.
+          memory: what the method remembers.
+          **temperatures: those that differ from the method's own.
+        """
+        values = {**self.temperatures, **temperatures}
+        if self._evaluate is None:
+            try:
+                self._evaluate = jax.jit(self._objective_and_slope)
+                return self._evaluate(outputs, memory, values)
+            except TypeError:  # the method looks at the value: one compilation for each
+                self._evaluate = jax.jit(
+                    lambda outputs, memory, values: self._objective_and_slope(
+                        outputs, memory, dict(values)
+                    ),
+                    static_argnums=2,
+                )
+                self._fixed = True
+        return self._evaluate(outputs, memory, tuple(values.items()) if self._fixed else values)
+
+    def _objective_and_slope(
+        self, outputs: Tree, memory: Tree, temperatures: dict[str, Any]
+    ) -> tuple[jax.Array, Tree, Tree]:
+        own = {k: outputs[k] for k in self.differentiated}
+        (loss, memory), slope = jax.value_and_grad(
+            lambda own: self.objective({**outputs, **own}, memory, **temperatures), has_aux=True
+        )(own)
+        return loss, memory, slope
 
     def loss(self, outputs: Tree) -> jax.Array:
         """The loss of some outputs of the usual shapes."""

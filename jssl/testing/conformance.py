@@ -118,7 +118,7 @@ def conformance(
     if isinstance(subject, str):
         subject = registry.load(subject)
     if isinstance(subject, Method):
-        subject = _around(subject)
+        subject = around(subject)
     names = list(CHECKS) if checks is None else list(checks)
     for name in names:
         if name not in CHECKS:
@@ -147,7 +147,8 @@ def examine(bench: Bench, names: Sequence[str] = tuple(CHECKS)) -> Report:
     return Report(type(bench.method).__name__, tuple(done))
 
 
-def _around(method: Method) -> Experiment:
+def around(method: Method) -> Experiment:
+    """A method in an experiment: an MLP, two views `a` and `b` of small random images."""
     from jssl.augmentations.colour import colour_jitter
     from jssl.augmentations.compose import Views, pipeline
     from jssl.augmentations.recipes import evaluation

@@ -10,11 +10,14 @@ import math
 from functools import partial
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 from jssl.augmentations.colour import colour_jitter
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.geometry import random_resized_crop
+from jssl.augmentations.labelled import after, rotate_all
+from jssl.augmentations.mask_multiblock import multi_block_mask
 from jssl.augmentations.masks import random_mask
 from jssl.augmentations.recipes import evaluation
 from jssl.data import Arrays, Digits
@@ -22,9 +25,15 @@ from jssl.encoders.mlp import MLP
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
 from jssl.feed import make_feed
+from jssl.methods.clustering.swav import SwAV
 from jssl.methods.contrastive.simclr import SimCLR
 from jssl.methods.distillation.byol import BYOL
+from jssl.methods.distillation.dino import DINO
 from jssl.methods.masked.mae import MAE
+from jssl.methods.predictive.ijepa import IJEPA
+from jssl.methods.pretext.rotnet import RotNet
+from jssl.methods.redundancy.lejepa import LeJEPA
+from jssl.methods.redundancy.vicreg import VICReg
 from jssl.optim import Optimizer
 from jssl.testing.broken import (
     DeadDecoder,
@@ -224,4 +233,59 @@ def cases() -> list[Case]:
             "uniform teacher",
             later,
         ),
+        *_other_families(),
     ]
+
+
+def _other_families() -> list[Case]:
+    twins = {"hidden": (128,), "out": 64, "norm": "none"}
+    heads = {"hidden": (128,), "bottleneck": 32, "prototypes": 32, "kernel_init": "lecun"}
+    dino = partial(DINO, momentum=0.98, freeze_epochs=0.0, **heads)
+    swav = partial(SwAV, prototypes=32, hidden=(128,), out=32, freeze_epochs=0.0)
+    ijepa = partial(IJEPA, momentum=0.98, predictor_width=32, predictor_depth=1, predictor_heads=2)
+    bare = {"encoder": MLP(hidden=(128, 128), norm="none")}
+    fast = {**bare, "optimizer": optimizer(learning_rate=1e-2, warmup_epochs=1)}
+    blocks = partial(multi_block_mask, grid=(4, 4), targets=2)
+    tokens = {
+        "views": Views(image=pipeline(), mask=blocks),
+        "encoder": ViT("Ti", patch_size=2, width=32, depth=2, heads=2, pool="mean"),
+    }
+    turned = {"views": Views(image=after(pipeline(), rotate_all))}
+    unturned = {"views": Views(image=after(pipeline(), _unturned))}
+    collapse, stuck = "complete collapse", "loss stuck at its trivial value"
+    still = {"momentum": 0.0, "momentum_end": 0.0}
+    return [
+        Case("healthy", _siamese(VICReg(**twins), **bare), "", 300),
+        Case("variance weight 0", _siamese(VICReg(variance=0.0, **twins), **fast), collapse, 200),
+        Case("healthy", _siamese(LeJEPA(slices=64, **twins), **bare), "", 300),
+        Case(
+            "lambda 0",
+            _siamese(LeJEPA(weight=0.0, slices=64, **twins), **fast),
+            collapse,
+            200,
+        ),
+        Case("healthy", _siamese(dino(temperature=0.05)), "", 300),
+        Case(
+            "no centring",
+            _siamese(dino(temperature=0.05, centre_momentum=1.0)),
+            "one prototype takes all",
+            200,
+        ),
+        Case("teacher temperature 10", _siamese(dino(temperature=10.0)), "uniform teacher", 150),
+        Case("healthy", _siamese(swav()), "", 300),
+        Case("temperature 1000", _siamese(swav(temperature=1e3)), stuck, 150),
+        Case("healthy", _siamese(ijepa(), **tokens), "", 300),
+        Case(
+            "teacher momentum 0",
+            _siamese(ijepa(**still), **tokens),
+            "teacher equals student",
+            20,
+        ),
+        Case("healthy", _siamese(RotNet(), **turned), "", 300),
+        Case("rotation forgotten", _siamese(RotNet(), **unturned), stuck, 150),
+    ]
+
+
+def _unturned(key: Any, image: Any) -> dict[str, Any]:
+    turned = rotate_all(key, image)
+    return {**turned, "image": jnp.stack([image] * 4)}

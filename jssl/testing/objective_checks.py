@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jssl.state import paths
-from jssl.testing.bench import STEPS, Bench, Outcome
+from jssl.testing.bench import Bench, Outcome
 from jssl.testing.shadow import directional_derivatives
 from jssl.testing.trees import host, relative
 
@@ -131,38 +131,18 @@ def scale(bench: Bench) -> Outcome:
 
 def temperature(bench: Bench) -> Outcome:
     """Every temperature may be small or large; a large one gives the declared trivial loss."""
-    method = bench.method
-    names = [
-        field.name
-        for field in dataclasses.fields(method)
-        if field.name.endswith("temperature") and isinstance(getattr(method, field.name), float)
-    ]
+    names = list(bench.temperatures)
     if not names:
         return Outcome(None, sentence="it has no temperature")
     for name in names:
         losses = []
-
-        def loss(own: dict, value: float, name: str = name) -> jax.Array:
-            other = dataclasses.replace(method, **{name: value})
-            key, clock = bench.objective_key, bench.program.clock(STEPS)
-            outputs = {**bench.outputs, **own}
-            return other.objective(outputs, bench.state.memory, rng=key, clock=clock)[0]
-
-        own = {k: bench.outputs[k] for k in bench.differentiated}
-        try:
-            both = jax.jit(jax.value_and_grad(loss)).lower(own, 1.0).compile()
-        except TypeError:  # the method looks at its value: one compilation for each
-            both = None
         for value in (1e-3, 1e3):
-            if both is None:
-                found, slope = jax.jit(jax.value_and_grad(loss), static_argnums=1)(own, value)
-            else:
-                found, slope = both(own, value)
+            found, _, slope = bench.evaluate(bench.outputs, bench.state.memory, **{name: value})
             if not _finite(found, slope):
                 return Outcome(False, "not finite", f"{name}={value:g} gives a loss of {found}")
             losses.append(float(found))
     # Asked of the copy with the large temperature: in some losses the value grows with it.
-    other = dataclasses.replace(method, **{names[-1]: 1e3})
+    other = dataclasses.replace(bench.method, **{names[-1]: 1e3})
     trivial = other.monitor(bench.outputs, bench.state.params, bench.state.memory).trivial_loss
     used = losses[0] != losses[1]  # else it is one of `forward`, of weights or targets
     if len(names) == 1 and used and trivial is not None and relative(found, trivial) > 1e-2:

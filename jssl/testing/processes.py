@@ -13,19 +13,16 @@ from pathlib import Path
 import numpy as np
 
 from jssl import experiment as registry
-from jssl.testing.bench import STEPS
 from jssl.testing.quick import quick_compilation
+from jssl.testing.rig import STEPS
 from jssl.testing.runs import Trajectory, small, trajectory
 
 
-def in_two_processes(
-    names: Sequence[str], *, seed: int = 0, timeout: float = 120.0
-) -> dict[str, Trajectory]:
+def in_two_processes(names: Sequence[str], *, timeout: float = 300.0) -> dict[str, Trajectory]:
     """Runs experiments, one after the other, in one pair of processes with two devices each.
 
     Args:
       names: of experiments; each is made small, with simple views (see `jssl.testing.small`).
-      seed: of the runs.
       timeout: seconds to wait for the two, for each experiment.
 
     Returns:
@@ -38,15 +35,13 @@ def in_two_processes(
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
     environment = os.environ | {
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
-        "JAX_SHARE_BINARY_BETWEEN_HOSTS": "1",  # one of the two compiles
-        "JAX_SHARE_BINARY_BETWEEN_HOSTS_TIMEOUT_MS": "300000",
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=2 --xla_cpu_use_fusion_emitters=false",
     }
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "jssl.testing.processes"]
         pair = [
             subprocess.Popen(
-                [*command, str(i), str(port), folder, str(seed), *names],
+                [*command, str(i), str(port), folder, *names],
                 env=environment,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -77,18 +72,22 @@ def _read(path: Path) -> Trajectory:
         return Trajectory(*parts)
 
 
-def _work(process: int, port: int, folder: str, seed: int, names: Sequence[str]) -> None:
+def _work(process: int, port: int, folder: str, names: Sequence[str]) -> None:
     import jax
+    from jax.experimental import multihost_utils
 
     jax.distributed.initialize(f"localhost:{port}", 2, process)
+    # The first collective sets up the connections, and waits half a minute only: here the two are
+    # at the same point, after a compilation they may be far apart.
+    multihost_utils.sync_global_devices("start")
     for name in names:
         with quick_compilation():
             found = trajectory(
                 small(registry.load(name), simple_views=True),
                 devices=jax.device_count(),
                 steps=STEPS,
-                seed=seed,
                 data_path="stream",
+                smooth=True,
             )
         if process == 0:
             arrays = {f"state:{k}": v for k, v in found.state.items()}
@@ -97,4 +96,4 @@ def _work(process: int, port: int, folder: str, seed: int, names: Sequence[str])
 
 
 if __name__ == "__main__":
-    _work(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), sys.argv[5:])
+    _work(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4:])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import flax.linen as nn
 import numpy as np
 
 from jssl import sharding
@@ -42,8 +43,8 @@ def small(
     Everything is as in `Experiment.smoke`, and the optimizer is SGD: Adam divides gradients that
     should be zero by their own rounding error, which makes a comparison meaningless. Gradients are
     clipped, so that no method runs away, whatever the size of its loss. A ResNet is
-    replaced by an MLP with BatchNorm; methods that need tokens keep their transformer, with larger
-    kernels.
+    replaced by an MLP with BatchNorm; methods that need tokens keep their transformer, with one
+    block and larger kernels.
 
     Args:
       experiment: any experiment.
@@ -63,7 +64,7 @@ def small(
         # Kernels and branches of ordinary size: with tiny ones features hardly differ between
         # images, and what is computed from their differences is mostly rounding.
         scale = None if encoder.layer_scale is None else 1.0
-        encoder = encoder.clone(kernel_init="lecun", layer_scale=scale)
+        encoder = encoder.clone(depth=1, kernel_init="lecun", layer_scale=scale)
     return dataclasses.replace(
         experiment,
         encoder=encoder,
@@ -76,12 +77,38 @@ def small(
 
 
 def program_of(
-    experiment: Experiment, *, devices: int = 1, fsdp: int = 1, **kwargs: Any
+    experiment: Experiment, *, devices: int = 1, fsdp: int = 1, smooth: bool = False, **kwargs: Any
 ) -> Program:
-    """The program of an experiment on a mesh of `devices`, of which `fsdp` share parameters."""
+    """The program of an experiment on a mesh of `devices`, of which `fsdp` share parameters.
+
+    With `smooth`, the net has no ReLU in it; see `smoothed`.
+    """
     splits = experiment.data.load()
     mesh = sharding.make_mesh(devices, fsdp)
-    return build(experiment, splits.train[0], len(splits.train), mesh, **kwargs)
+    program = build(experiment, splits.train[0], len(splits.train), mesh, **kwargs)
+    return dataclasses.replace(program, net=smoothed(program.net)) if smooth else program
+
+
+def smoothed(module: nn.Module) -> nn.Module:
+    """A net with GELU in place of each ReLU that is called by its name in a field `activation`.
+
+    Where the input of a ReLU is zero but for rounding, the last digit decides whether a gradient
+    flows, so that no tolerance could hold for runs that add up in different orders.
+
+    Args:
+      module: a Linen module, not bound.
+
+    Returns:
+      A copy, with the same parameters.
+    """
+    changes: dict[str, Any] = {}
+    for field in dataclasses.fields(module):
+        value = getattr(module, field.name, None)
+        if field.name == "activation" and value == "relu":
+            changes[field.name] = "gelu"
+        elif isinstance(value, nn.Module) and field.name not in ("parent", "name"):
+            changes[field.name] = smoothed(value)
+    return module.clone(**changes) if changes else module
 
 
 def trajectory(
@@ -230,12 +257,12 @@ def compare_resumed(
 
 
 def one_experiment_per_method() -> dict[str, str]:
-    """For each method that ships with the project, the name of an experiment that uses it."""
+    """For each method that ships with the project, an experiment that uses it, of images if any."""
     from jssl import experiment as registry
 
     names = {method: name for name, method in registry.methods().items()}
     found: dict[str, str] = {}
-    for name in registry.names():
+    for name in sorted(registry.names(), key=lambda name: (not name.startswith("image/"), name)):
         method = names.get(type(registry.load(name).method))
         if method is not None:
             found.setdefault(method, name)

@@ -50,6 +50,7 @@ def directional_derivatives(
 
         value = jax.jit(held)
         base = [np.asarray(x).astype(np.float64) for x in point]
+        # Few values are stopped, and finding them leaves most of the program out.
         stopped = jax.jit(at)(base)
         found = []
         for direction in directions:

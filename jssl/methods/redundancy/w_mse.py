@@ -64,6 +64,8 @@ class WMSE(Method):
     norm: str = "batch"
     dtype: str = "float32"
 
+    # It divides by the least spread of a batch, and then by the length of each whitened embedding.
+    amplifies: ClassVar[float] = 3.0
     paper: ClassVar[str] = "Whitening for Self-Supervised Representation Learning"
 
     def net(self, encoder: nn.Module) -> nn.Module:

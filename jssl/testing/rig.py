@@ -1,0 +1,135 @@
+"""A method in a small experiment: run on meshes, cut in pieces, and compared with itself."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jssl import sharding
+from jssl.experiment import Experiment
+from jssl.feed import make_feed
+from jssl.methods.base import Method
+from jssl.state import TrainState
+from jssl.testing.runs import Trajectory, deviation, program_of
+from jssl.testing.trees import host
+from jssl.train import Program
+
+STEPS = 5  # of the reference run
+CUT = 3  # where it is resumed: neither the first step nor a multiple of an epoch
+# How far runs may be apart that add up in different orders, by the dtype of the encoder: STEPS
+# steps of SGD multiply the rounding of the first (6e-8 and 4e-3 of a number).
+TOLERANCES = {"float32": 2e-5, "bfloat16": 2e-2}
+
+Tree = Any
+
+
+class Rig:
+    """Short runs of one experiment, each computed once.
+
+    Args:
+      experiment: what is run; see `jssl.testing.small`.
+    """
+
+    def __init__(self, experiment: Experiment) -> None:
+        self.experiment = experiment
+        self.method: Method = experiment.method
+        self.source = experiment.data.load().train
+        self._init: Any = None
+        self.program = self.on(1)
+        dtype = getattr(experiment.encoder, "dtype", "float32")
+        self.tolerance = TOLERANCES[dtype] * experiment.method.amplifies
+        self._trajectories: dict[int, Trajectory] = {}
+        self._roots: dict[int, jax.Array] = {}
+
+    def on(self, devices: int, fsdp: int = 1) -> Program:
+        """The experiment's program on a mesh; its net is smooth (`jssl.testing.runs.smoothed`)."""
+        program = program_of(self.experiment, devices=devices, fsdp=fsdp, smooth=True)
+        self._init = self._init or jax.jit(program.initial_state)
+        shapes = self._init.eval_shape(jax.random.key(0))
+        where = sharding.state_shardings(shapes, program.mesh, program.rules)
+        # Shapes are the same on every mesh, and traced once for all.
+        vars(program)["abstract_state"] = jax.tree.map(
+            lambda x, place: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), shapes, where
+        )
+        return program
+
+    @functools.cached_property
+    def initial(self) -> TrainState:
+        """The state before the first step, on the host: one compilation for every mesh."""
+        return jax.tree.map(np.asarray, self._init(jax.random.key(0)))
+
+    def start(self, program: Program | None = None) -> TrainState:
+        """That state in buffers of its own, where a program wants it."""
+        where = (program or self.program).state_shardings
+        return jax.device_put(self.initial, where, may_alias=False)
+
+    def root(self, program: Program) -> jax.Array:
+        """The run's key, where a program wants it."""
+        if id(program) not in self._roots:
+            self._roots[id(program)] = program.root_key(0)
+        return self._roots[id(program)]
+
+    def filled(self) -> TrainState:
+        """A state of random numbers, on the host: nothing has to be compiled for it."""
+        draw = np.random.default_rng(0)
+
+        def fill(spec: jax.ShapeDtypeStruct) -> np.ndarray:
+            if not jnp.issubdtype(spec.dtype, jnp.floating):
+                return np.zeros(spec.shape, spec.dtype)
+            return draw.normal(scale=0.3, size=spec.shape).astype(spec.dtype)
+
+        return jax.tree.map(fill, self.program.abstract_state)
+
+    def run(
+        self,
+        state: TrainState,
+        start: int,
+        stop: int,
+        *,
+        program: Program | None = None,
+        path: str = "device",
+    ) -> tuple[TrainState, Tree]:
+        """Steps through a program, by default that of one device and resident data."""
+        program = program or self.program
+        options = {"path": path, "workers": 0, "chunk": STEPS, "seed": 0, "start": start}
+        feed = make_feed(program, self.source, root=self.root(program), **options)
+        state, records = feed.advance(state, start, stop - start)
+        records = records()
+        feed.close()
+        return state, records
+
+    def trajectory(self, program: Program | None = None) -> Trajectory:
+        """An undisturbed run of `STEPS` steps; streamed data unless it is on one device."""
+        key = id(program or self.program)
+        if key not in self._trajectories:
+            path = "stream" if program else "device"
+            state, records = self.run(self.start(program), 0, STEPS, program=program, path=path)
+            self._trajectories[key] = Trajectory(host(state), records)
+            if program is None:
+                self._last = state
+        return self._trajectories[key]
+
+    @property
+    def reference(self) -> Trajectory:
+        """The run on one device with resident data."""
+        return self.trajectory()
+
+    @functools.cached_property
+    def spread_program(self) -> Program:
+        """The same experiment on data 2 x fsdp 4, or on one device where there are not eight."""
+        devices, fsdp = (8, 4) if jax.device_count() >= 8 else (1, 1)
+        return self.on(devices, fsdp)
+
+    def compare(self, other: Trajectory) -> tuple[float, str]:
+        """(largest difference of another run from the reference, leaf or metric where it is)."""
+        return max(deviation(a, b) for a, b in zip(self.reference, other, strict=True))
+
+    @functools.cached_property
+    def state(self) -> TrainState:
+        """The state after that run, so that memory is no longer what it was at the start."""
+        self.reference  # noqa: B018
+        return self._last
