@@ -13,7 +13,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from jssl import __version__
-from jssl.commands import evaluate, plan, reproduce, table
+from jssl.commands import evaluate, plan, reproduce, sweep, table
 from jssl.errors import UserError
 
 
@@ -81,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     table.add(commands)
     reproduce.add(commands, _add_device_options)
     plan.add(commands, _add_device_options)
+    sweep.add(commands)
 
     report = commands.add_parser("report", help="write a run's page, report.html")
     report.add_argument("folder", type=Path, nargs="?", help="a run's folder")

@@ -1,0 +1,80 @@
+"""`jssl sweep NAME --seeds 8 --grid method.temperature=0.1,0.2`: many runs as one program."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """Adds the command's parser to those of the main one."""
+    parser = commands.add_parser("sweep", help="train many seeds and settings as one program")
+    parser.add_argument("name", help="an experiment")
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="seeds 0..N-1")
+    parser.add_argument(
+        "--grid",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=A,B,C",
+        help="values to try, every combination of them",
+    )
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a value in all runs",
+    )
+    parser.add_argument("--workdir", type=Path, help="folder of the runs' folders")
+    parser.add_argument("--devices", type=int, help="devices to spread the runs over")
+    parser.add_argument(
+        "--how",
+        choices=("auto", "vmap", "map"),
+        default="auto",
+        help="all runs at once, or one after the other inside the program",
+    )
+    parser.add_argument("--log-every", type=int, default=10, metavar="STEPS")
+    parser.add_argument("--checkpoint-every", type=int, metavar="STEPS")
+    parser.add_argument("--stop-at", type=int, metavar="STEP", help="stop there; resumable")
+    parser.add_argument("--no-probe", action="store_true", help="measure no features at the end")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Carries the command out; returns the exit status."""
+    from jssl.errors import UserError
+    from jssl.experiment import load
+    from jssl.overrides import override
+    from jssl.sweep import grid
+    from jssl.sweeping import Options, sweep
+
+    for name in ("seeds", "devices", "log_every", "checkpoint_every", "stop_at"):
+        value = getattr(arguments, name)
+        if value is not None and value < 1:
+            raise UserError(f"--{name.replace('_', '-')} is a number from 1 up, not {value}")
+    overrides = tuple(arguments.overrides)
+    experiment = override(load(arguments.name), *overrides)
+    options = Options(
+        devices=arguments.devices,
+        how=arguments.how,
+        log_every=arguments.log_every,
+        checkpoint_every=arguments.checkpoint_every,
+        stop_at=arguments.stop_at,
+        probe=not arguments.no_probe,
+    )
+    points = grid(arguments.grid)
+    table = sweep(
+        experiment,
+        points,
+        range(arguments.seeds),
+        arguments.workdir,
+        options,
+        overrides=overrides,
+    )
+    print(table.markdown(), end="")
+    if arguments.workdir is not None:
+        (arguments.workdir / "sweep.md").write_text(table.markdown())
+    return 0

@@ -1,0 +1,109 @@
+"""Many runs as one program: each is the run that the same command alone would make."""
+
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from tiny_runs import write_experiment
+
+from jssl import sharding
+from jssl.checkpoint import Checkpoints
+from jssl.cli import main
+from jssl.errors import UserError
+from jssl.experiment import load
+from jssl.loop import Options, prepare
+from jssl.reporting.writer import read_metrics
+from jssl.run import reopen
+from jssl.sweep import grid, groups
+from jssl.sweeping import interval
+from jssl.train import build
+
+
+def state_of(folder: Path):
+    run = reopen(folder)
+    program, _ = prepare(run, Options(devices=1))
+    checkpoints = Checkpoints(run.checkpoints)
+    try:
+        return jax.device_get(checkpoints.restore(program.abstract_state)[0])
+    finally:
+        checkpoints.close()
+
+
+def test_each_run_is_the_run_alone(tmp_path: Path, capsys) -> None:
+    """Two temperatures and two seeds over two devices, stopped on the way, against four runs."""
+    name = str(write_experiment(tmp_path))
+    settings = ("method.temperature=0.1", "method.temperature=0.5")
+    swept = str(tmp_path / "swept")
+    command = ["sweep", name, "--seeds", "2", "--workdir", swept, "--devices", "2"]
+    command += ["--grid", "method.temperature=0.1,0.5", "--log-every", "3"]
+    assert main([*command, "--stop-at", "4"]) == 0
+    assert main(command) == 0
+    output = capsys.readouterr().out
+    assert "4 runs as one program (vmap) on 2 device(s)" in output
+    assert "resumed at step 4 of 9" in output
+    table = [line for line in output.splitlines() if line.startswith("| method.temperature")]
+    assert len(table) == 4  # two points, after either command
+    assert all("±" in line for line in table[2:])
+    for setting in settings:
+        for seed in (0, 1):
+            alone = tmp_path / f"{setting}-{seed}"
+            train = ["train", name, "--seed", str(seed), "--set", setting, "--workdir", str(alone)]
+            train += ["--no-evaluate", "--probe-every", "0", "--log-every", "3", "--devices", "1"]
+            assert main(train) == 0
+            swept = tmp_path / "swept" / f"{setting},seed{seed}"
+            assert reopen(swept).fingerprint == reopen(alone).fingerprint
+            # One product over all runs rounds otherwise than one for each.
+            for a, b in zip(
+                *(jax.tree.leaves(state_of(place)) for place in (swept, alone)), strict=True
+            ):
+                np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-6)
+            rows = [
+                [row for row in read_metrics(place) if "loss" in row] for place in (swept, alone)
+            ]
+            assert [row["step"] for row in rows[0]] == [row["step"] for row in rows[1]]
+            assert rows[0][0].keys() == rows[1][0].keys()
+            np.testing.assert_allclose(
+                [row["loss"] for row in rows[0]], [row["loss"] for row in rows[1]], rtol=1e-5
+            )
+
+
+def test_a_static_setting_runs_one_after_the_other(tmp_path: Path) -> None:
+    experiment = load(str(write_experiment(tmp_path)))
+    train = experiment.data.load().train
+    program = build(experiment, train[0], len(train), sharding.make_mesh(1))
+    points = grid(["method.temperature=0.1,0.2", "optimizer.learning_rate=0.01,0.1"])
+    assert groups(program, points) == ([[0, 1, 2, 3]], [])
+    points = grid(["optimizer.clip_norm=0.0,1.0", "method.out=8,16"])
+    apart, static = groups(program, points)
+    assert apart == [[0], [1], [2], [3]]
+    assert static == ["optimizer.clip_norm", "method.out"]
+
+
+def test_a_run_that_breaks_does_not_break_the_others(tmp_path: Path, capsys) -> None:
+    path = write_experiment(tmp_path)
+    path.write_text(path.read_text().replace("breaks_at: int = -1", "breaks_at: float = -1.0"))
+    swept = tmp_path / "swept"
+    command = ["sweep", str(path), "--workdir", str(swept), "--how", "map", "--no-probe"]
+    assert main([*command, "--grid", "method.breaks_at=-1.0,3.0", "--log-every", "1"]) == 0
+    output = capsys.readouterr().out
+    assert "stopped being finite at step 4" in output
+    rows = read_metrics(swept / "method.breaks_at=-1.0,seed0")
+    assert rows[-1]["step"] == 9
+    broken = read_metrics(swept / "method.breaks_at=3.0,seed0")
+    assert broken[-1]["step"] == 4
+    assert not (swept / "method.breaks_at=3.0,seed0/checkpoints/9").exists()
+
+
+def test_grids_and_intervals() -> None:
+    assert grid([]) == [()]
+    assert grid(["a.b=1,2", "c=x"]) == [("a.b=1", "c=x"), ("a.b=2", "c=x")]
+    for wrong, sentence in (
+        (["a"], "takes key=value"),
+        (["a=1,,2"], "takes key=value"),
+        (["a=1", "a=2"], "has a twice"),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            grid(wrong)
+    assert interval([1.0, 2.0, 3.0]) == "2.0000 ± 2.4841"  # t(0.975, 2) / sqrt(3)
+    assert interval([1.0, float("nan")]) == "1 of 2 not finite"
