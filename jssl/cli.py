@@ -168,6 +168,9 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
         default="warn",
         help="what to do when the run learns nothing: say so, end it with status 3, or not look",
     )
+    parser.add_argument(
+        "--profile", action="store_true", help="write a trace of some steps into the run's folder"
+    )
     parser.add_argument("--no-evaluate", action="store_true", help="train only")
     group = parser.add_argument_group("several processes (see docs/architecture.md)")
     group.add_argument(

@@ -6,6 +6,7 @@ from the host. Either way the batch of a step is a function of (seed, step) alon
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -24,7 +25,13 @@ Records = Callable[[], dict[str, np.ndarray]]  # waits for the device, then name
 
 
 class Feed(Protocol):
-    """Advances a state over its data."""
+    """Advances a state over its data.
+
+    Attributes:
+      waited: seconds for which it stood still until there was a batch.
+    """
+
+    waited: float
 
     def advance(self, state: TrainState, step: int, count: int) -> tuple[TrainState, Records]:
         """Runs `count` steps from `step`, without waiting for them."""
@@ -54,6 +61,7 @@ class DeviceFeed:
         root: jax.Array,
         chunk: int,
     ) -> None:
+        self.waited = 0.0
         self.program = program
         self.seed = seed
         self.root = root
@@ -98,6 +106,7 @@ class StreamFeed:
         size = program.experiment.batch_size
         part = size // jax.process_count()
         first = jax.process_index() * part
+        self.waited = 0.0
         self.program = program
         self.root = root
         self.stream = Stream(
@@ -116,7 +125,10 @@ class StreamFeed:
         del step  # the stream knows where it is
         records = []
         for _ in range(count):
-            batch = sharding.put_batch(next(self.batches), self.program.mesh)
+            start = time.perf_counter()
+            rows = next(self.batches)
+            self.waited += time.perf_counter() - start
+            batch = sharding.put_batch(rows, self.program.mesh)
             state, metrics = self.program.step(state, batch, self.root)
             records.append(metrics)
         return state, lambda: {k: np.stack([np.asarray(r[k]) for r in records]) for k in records[0]}

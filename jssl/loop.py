@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from jssl import alarm, handover, sharding
+from jssl import accounting, alarm, handover, sharding
 from jssl.checkpoint import Checkpoints
 from jssl.data.source import Splits
 from jssl.errors import Collapsed, UserError
@@ -51,6 +51,7 @@ class Options:
       stop_at: stop after this step, as if interrupted; None for the end.
       on_collapse: "warn" says so where a run shows that it learns nothing, "stop" ends it, "off"
         does not look.
+      profile: write a trace of one device call, for XProf or Perfetto, into the run's folder.
     """
 
     devices: int | None = None
@@ -67,6 +68,7 @@ class Options:
     probes: Sequence[str] = ("knn",)
     stop_at: int | None = None
     on_collapse: str = "warn"
+    profile: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,7 +147,9 @@ def fit(
         run.checkpoints, keep_last=options.keep_last, keep_every=options.keep_every
     )
     feed: Feed | None = None
+    ledger = accounting.Ledger()
     with contextlib.ExitStack() as stack:
+        stack.callback(ledger.forget)
         stack.callback(checkpoints.close)
         state, problems = checkpoints.restore(shapes)
         for problem in problems:
@@ -175,9 +179,12 @@ def fit(
         )
         watch = _watch(run, program, start)
         loop = _Loop(
-            run, options, program, splits, feed, checkpoints, writer, progress, probe, watch
+            run, options, program, splits, feed, checkpoints, writer, progress, probe, watch, ledger
         )
         state = loop.run(state, start)
+        if first:
+            accounts = ledger.close(program, waited=feed.waited)
+            write_json(run.folder / accounting.FILE, accounts | {"first_step": start})
     return Finished(program, state, splits, int(state.step) >= program.steps)
 
 
@@ -193,7 +200,10 @@ class _Loop:
     progress: Progress
     probe: Probe | None
     watch: Watch
+    ledger: accounting.Ledger
     collapsed: str | None = None
+    profiling: bool = False
+    calls: int = 0
     pending: deque = dataclasses.field(default_factory=deque)
     probed: deque = dataclasses.field(default_factory=deque)
 
@@ -214,7 +224,10 @@ class _Loop:
             while step < end and not stop.agreed():
                 until = min(_next(step, save_every), _next(step, probe_every), end)
                 count = min(count, until - step, _CHUNK)
-                state, records = self.feed.advance(state, step, count)
+                with self._traced(step):
+                    state, records = self.feed.advance(state, step, count)
+                    if self.profiling:
+                        jax.block_until_ready(state.step)
                 self.pending.append((step, count, records))
                 step += count
                 while len(self.pending) > 1:
@@ -243,6 +256,19 @@ class _Loop:
                 "--on-collapse warn the same command goes on"
             )
         return state
+
+    @contextlib.contextmanager
+    def _traced(self, step: int) -> Iterator[None]:
+        """Profiles the second call: the first one compiles."""
+        self.calls += 1
+        self.profiling = self.options.profile and self.calls == 2
+        if not self.profiling:
+            yield
+            return
+        folder = self.run_.folder / "profile"
+        with jax.profiler.trace(str(folder)):
+            yield
+        self.progress.message(f"profile of the steps from {step}: {folder}")
 
     def _drain(self) -> None:
         while self.pending:
@@ -275,6 +301,7 @@ class _Loop:
             if step % self.options.log_every == 0 or step in (1, self.program.steps):
                 self.writer.write(step, row)
                 self._judge({"step": step, **row})
+        self.ledger.mark(first + count)
         self.progress.update(first + count, loss=values["loss"][count - 1])
 
     def _judge(self, row: dict[str, float]) -> None:

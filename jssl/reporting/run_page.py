@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jssl import accounting
 from jssl.augmentations.compose import Pipeline, Views
 from jssl.data.source import Source, Splits, SubsetSource
 from jssl.evaluation.knn import neighbours
@@ -75,6 +76,7 @@ def write_run_page(
             "final loss": f"{losses[-1]:.4f}" if losses else "none recorded",
             "hardware": record["hardware"],
             "command": record["command"],
+            **accounting.summary(run.folder, program),
             **{f"published {name}": f"{value:g} ({source})" for name, value, source in published},
         },
         result_table=None if result is None else result.table(),

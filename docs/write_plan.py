@@ -1,0 +1,196 @@
+"""Plans of four large runs on TPU slices of 8 to 512 chips, and their table.
+
+    python docs/write_plan.py run [--only TEXT] [--most N]   compile what is missing, row by row
+    python docs/write_plan.py                                write docs/plan.md from what there is
+
+Rows go to results/plan.json as they are made, so that a stopped run goes on where it was. It takes
+`jssl[tpu]` and no TPU. Batches grow with the chips (weak scaling): what a chip does stays the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from pathlib import Path
+
+import jax
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "results" / "plan.json"
+PAGE = ROOT / "docs" / "plan.md"
+
+LARGE = ["encoder.scan=true", "encoder.remat=full"]
+# Title: experiment, overrides, examples a chip, chips that share a parameter (0 for all).
+RUNS = {
+    "DINO ViT-S/16": ("image/dino_imagenet", ["encoder.scan=true"], 32, 1),
+    "MAE ViT-L/16": ("image/mae_imagenet", ["encoder.variant=L", "encoder.scan=true"], 64, 8),
+    "DINOv2 ViT-g/14": ("image/dinov2_imagenet_g", [], 8, 0),
+    "SEER 10B": ("image/seer_imagenet", ["encoder.variant=10B"], 8, 0),
+}
+SHAPES = {
+    "v5e": ("2x4", "8x8", "16x16 x 2", "4x4", "16x16"),
+    "v5p": ("2x2x2", "4x4x4", "8x8x8", "2x2x4", "4x8x8"),
+    "v6e": ("2x4", "8x8", "16x16 x 2", "4x4", "16x16"),
+}
+
+
+def wanted() -> list[tuple[str, str, str]]:
+    """(run, chip, shape) of every row, the ends and the middle of each series first."""
+    return [
+        (title, chip, SHAPES[chip][place])
+        for place in range(5)
+        for chip in SHAPES
+        for title in RUNS
+    ]
+
+
+def compile_row(title: str, chip: str, shape: str) -> dict:
+    """One row: the plan as `jssl plan --json` writes it, with its title."""
+    from jssl.experiment import load
+    from jssl.overrides import override
+    from jssl.plan import chips, planning
+
+    name, overrides, each, shared = RUNS[title]
+    sides, _, slices = shape.partition(" x ")
+    published, devices = chips.topology_devices(f"{chip}:{sides}", int(slices or 1))
+    count = len(devices)
+    experiment = override(load(name), *overrides, f"batch_size={each * count}")
+    fsdp = min(shared or count, count)
+    example, length = planning.data_facts(experiment)
+    start = time.perf_counter()
+    plan = planning.make_plan(
+        experiment,
+        chips.mesh_of(devices, fsdp),
+        target=f"{chip}:{shape}",
+        chip=published,
+        setting=planning.Setting(fsdp=fsdp),
+        example=example,
+        length=length,
+    )
+    return {
+        "title": title,
+        "chip": chip,
+        "shape": shape,
+        "command": f"jssl plan {name} --topology {chip}:{sides}"
+        + (f" --slices {slices}" if slices else "")
+        + f" --fsdp {fsdp} --set {' '.join([*overrides, f'batch_size={each * count}'])}",
+        "seconds_here": round(time.perf_counter() - start, 1),
+        "versions": {"jax": jax.__version__},
+        **plan.json(),
+    }
+
+
+def run(only: str, most: int) -> None:
+    """Compiles rows that are missing."""
+    from jssl.errors import UserError
+    from jssl.run import write_json
+
+    jax.config.update("jax_platforms", "cpu")
+    for title, chip, shape in wanted():
+        rows = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+        done = {(row["title"], row["chip"], row["shape"]) for row in rows}
+        if (title, chip, shape) in done or only not in f"{title} {chip}:{shape}" or most == 0:
+            continue
+        most -= 1
+        print(f"{title} on {chip}:{shape}", flush=True)
+        try:
+            row = compile_row(title, chip, shape)
+        except UserError as error:
+            print(f"  {error}", flush=True)
+            continue
+        rows = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+        write_json(RESULTS, [*rows, row])
+        print(f"  fits: {row['fits']}, {row['seconds_here']} s here", flush=True)
+
+
+def page(rows: list[dict]) -> str:
+    """docs/plan.md."""
+    order = {title: place for place, title in enumerate(RUNS)}
+    rows = sorted(rows, key=lambda row: (order[row["title"]], row["chip"], row["chips"]))
+    lines = [
+        "# Four large runs, planned",
+        "",
+        "Written by `docs/write_plan.py` from `results/plan.json`. Every row is the real train "
+        "step (augmentation, forward, backward, optimizer, teacher, alarm) compiled for those "
+        "chips by the TPU compiler, on a machine without a TPU. No row was run: times are the "
+        "least that the published figures of a chip allow, the longest of arithmetic, memory "
+        "traffic and exchange, each at its peak. Exchanges over the data centre's network (rows "
+        "of two slices) are counted as if they went over the fast one. [How to read it](scale.md).",
+    ]
+    for title in RUNS:
+        found = [row for row in rows if row["title"] == title]
+        if not found:
+            continue
+        first = found[0]
+        lines += [
+            "",
+            f"## {title}",
+            "",
+            f"`{first['experiment']}`, {first['parameters'] / 1e6:,.0f} M parameters, "
+            f"{RUNS[title][2]} examples a chip.",
+            "",
+            "| topology | chips | fsdp | batch | memory of a chip, GiB | fits | TFLOP a chip | "
+            "sent by a chip, GB | compute / memory / network, ms | MFU at most | "
+            "chip-hours an epoch |",
+            "|---|---:|---:|---:|---:|---|---:|---:|---:|---:|---:|",
+            *map(_line, found),
+        ]
+    lines += ["", "## Weak scaling", "", *_scaling(rows), ""]
+    return "\n".join(lines)
+
+
+def _line(row: dict) -> str:
+    needed, limit = row["needed"] / 2**30, row["limit"] / 2**30
+    fits = "yes" if row["fits"] else f"**no**, {needed - limit:.2f} too much"
+    cells = [row["target"], row["chips"], row["setting"]["fsdp"], row["batch"]]
+    cells += [f"{needed:.2f} of {limit:.2f}", fits, f"{row['flops'] / row['chips'] / 1e12:.2f}"]
+    if row["seconds"] is None:
+        cells += ["", "", "", ""]
+    else:
+        times = " / ".join(f"{1e3 * value:.0f}" for value in row["seconds"].values())
+        cells += [f"{row['sent'] / 1e9:.2f}", times, f"{100 * row['mfu']:.0f} %"]
+        cells += [f"{row['chip_hours'][0]:.2f}"]
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def _scaling(rows: list[dict]) -> list[str]:
+    """What a chip does at each size over what it does at the smallest that fits."""
+    lines = [
+        "A chip's share against that at the smallest slice that fits: arithmetic should stay at 1, "
+        "and so should what it sends once the parameters are spread over all of it.",
+        "",
+        "| run | chip | chips | arithmetic | sent | least time of a step |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
+    for title in RUNS:
+        for chip in SHAPES:
+            series = [r for r in rows if (r["title"], r["chip"]) == (title, chip) and r["seconds"]]
+            for row in series[1:]:
+                first = series[0]
+                share = row["flops"] / row["chips"] / (first["flops"] / first["chips"])
+                sent = row["sent"] / first["sent"] if first["sent"] else math.nan
+                least = row["step_seconds"] / first["step_seconds"]
+                sizes = f"{first['chips']} to {row['chips']}"
+                lines.append(
+                    f"| {title} | {chip} | {sizes} | {share:.3f} | {sent:.2f} | {least:.2f} |"
+                )
+    return lines
+
+
+def main() -> None:
+    """Compiles rows, or writes the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("action", nargs="?", choices=("run", "table"), default="table")
+    parser.add_argument("--only", default="", help="rows whose name has this in it")
+    parser.add_argument("--most", type=int, default=-1, help="rows to compile")
+    arguments = parser.parse_args()
+    if arguments.action == "run":
+        run(arguments.only, arguments.most)
+    if RESULTS.exists():
+        PAGE.write_text(page(json.loads(RESULTS.read_text())))
+
+
+if __name__ == "__main__":
+    main()
