@@ -3,7 +3,9 @@
     python results/collect.py TITLE OUT RUN...
 
 writes OUT.json (every run's record: protocol, split fingerprints, seeds, versions, hardware,
-command) and OUT.md (one row a run and representation). Nothing is typed in by hand.
+command) and OUT.md (mean and spread over seeds, and one row a run and representation). Runs that
+OUT.json already has stay, unless one of the same experiment and seed is given. Nothing is typed in
+by hand.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from statistics import fmean, stdev
 
 from jssl.evaluation.protocol import Result
 from jssl.run import read_record
@@ -35,9 +38,12 @@ def main(title: str, out: str, *folders: str) -> None:
             {key: record[key] for key in keys}
             | {"steps": steps[-1]["step"], "minutes": _minutes(steps), "result": result}
         )
+    new = {(entry["name"], entry["seed"]) for entry in entries}
+    known = json.loads(Path(f"{out}.json").read_text()) if Path(f"{out}.json").exists() else []
+    entries += [entry for entry in known if (entry["name"], entry["seed"]) not in new]
     entries.sort(key=lambda entry: (entry["name"], entry["seed"]))
     Path(f"{out}.json").write_text(json.dumps(entries, indent=1) + "\n")
-    lines = [f"# {title}", ""]
+    lines = [f"# {title}", "", *_over_seeds(entries)]
     for number, entry in enumerate(entries):
         table = Result(**entry["result"]).table()
         if number == 0:
@@ -54,6 +60,28 @@ def main(title: str, out: str, *folders: str) -> None:
             "| " + " | ".join(map(str, facts)) + f" | {entry['hardware']} | `{entry['command']}` |"
         )
     Path(f"{out}.md").write_text("\n".join(lines) + "\n")
+
+
+def _over_seeds(entries: list[dict]) -> list[str]:
+    """A table of mean and standard deviation, where an experiment has more than one seed."""
+    groups: dict[str, list[dict]] = {}
+    for entry in entries:
+        groups.setdefault(entry["name"], []).append(entry)
+    lines = []
+    for name, group in groups.items():
+        if len(group) < 2:
+            continue
+        seeds = " ".join(str(entry["seed"]) for entry in group)
+        for row in group[0]["result"]["rows"]:
+            rows = [entry["result"]["rows"][row] for entry in group]
+            knn = [next(iter(found["knn"].values()))["top1"] for found in rows]
+            linear = [found["linear"]["top1"] for found in rows]
+            cells = [f"{100 * fmean(x):.1f} ± {100 * stdev(x):.1f}" for x in (knn, linear)]
+            lines.append(f"| {name} | {seeds} | {row} | {' | '.join(cells)} |")
+    if not lines:
+        return []
+    header = ["| experiment | seeds | features | kNN | linear |", "|---|---|---|---:|---:|"]
+    return [*header, *lines, "", "Mean ± standard deviation over seeds. Each run:", ""]
 
 
 def _minutes(steps: list[dict[str, float]]) -> float:
