@@ -1,10 +1,10 @@
 """SEER (Goyal et al., 2021, 2022): SwAV on a RegNetY of 1.3 or, by preset, 10 billion parameters.
 
 The authors train on a billion uncurated images that nobody else has; ImageNet-1k stands in.
-16000 prototypes, 10 Sinkhorn iterations and weight decay 1e-5 are in the names of their models'
-files (vissl, projects/SEER). The rest of the recipe is unverified: 2 crops of 160 and 4 of 96
-pixels, a projector of 3 layers, LARS at 0.3 x batch / 256, batch 8192, one pass over the data
-(here 100), with parameters split over all chips and each block computed again for its gradient.
+The recipe is that of the authors' program (vissl, pretrain/seer/models/regnet10B.yaml): 2 crops of
+160 and 4 of 96 pixels, 16000 prototypes, 10 Sinkhorn iterations at 0.03, a projector of 3 layers
+without normalisation, LARS at 0.3 x batch / 256, weight decay 1e-5, one pass over the data (here
+100), with parameters split over all chips and each block computed again for its gradient.
 Command: jssl train image/seer_imagenet --fsdp 64 --set encoder.variant=10B data.data_dir=DIR
 """
 
@@ -22,6 +22,8 @@ def get_experiment() -> Experiment:
         method=SwAV(
             prototypes=16_000,
             iterations=10,
+            epsilon=0.03,
+            norm="none",
             hidden=(8192, 8192),
             out=256,
             freeze_epochs=0.0,
