@@ -146,9 +146,9 @@ def page(rows: list[dict]) -> str:
 def load() -> dict[str, dict]:
     """The rows measured so far, by method; one for every method there is."""
     saved = json.loads(JSON.read_text()) if JSON.exists() else []
-    rows = {r["method"]: r for r in saved}
+    rows = {(r["method"], r["experiment"]): r for r in saved}
     return {
-        method: rows.get(method, {"method": method, "experiment": name})
+        method: rows.get((method, name), {"method": method, "experiment": name})
         for method, name in sorted(one_experiment_per_method().items())
     }
 

@@ -267,7 +267,7 @@ def _other_families() -> list[Case]:
         Case("healthy", _siamese(dino(temperature=0.05)), "", 300),
         Case(
             "no centring",
-            _siamese(dino(temperature=0.05, centre_momentum=1.0)),
+            _siamese(dino(temperature=0.05, centre_momentum=1.0), **fast),
             "one prototype takes all",
             200,
         ),

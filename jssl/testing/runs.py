@@ -257,13 +257,18 @@ def compare_resumed(
 
 
 def one_experiment_per_method() -> dict[str, str]:
-    """For each method that ships with the project, an experiment that uses it, of images if any."""
+    """For each method that ships with the project, an experiment that uses it.
+
+    One that is called after the method, if there is any, and one of images rather than others.
+    """
     from jssl import experiment as registry
 
-    names = {method: name for name, method in registry.methods().items()}
-    found: dict[str, str] = {}
-    for name in sorted(registry.names(), key=lambda name: (not name.startswith("image/"), name)):
-        method = names.get(type(registry.load(name).method))
+    kinds = {kind: method for method, kind in registry.methods().items()}
+    found: dict[str, list[tuple[bool, bool, str]]] = {}
+    for name in registry.names():
+        method = kinds.get(type(registry.load(name).method))
         if method is not None:
-            found.setdefault(method, name)
-    return found
+            modality, _, run = name.partition("/")
+            after = run.startswith(method.partition("/")[2] + "_")
+            found.setdefault(method, []).append((not after, modality != "image", name))
+    return {method: min(names)[2] for method, names in found.items()}
