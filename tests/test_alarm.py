@@ -78,6 +78,16 @@ def test_other_statistics_have_closed_forms() -> None:
     assert float(nothing["unexplained"]) == 0
 
 
+def test_features_are_not_judged_as_embeddings_are() -> None:
+    x = {"z": jnp.ones((4, 8)) + 0.01 * jax.random.normal(jax.random.key(0), (4, 8))}
+    inputs = {"batch": {}, "views": {}, "params": {"w": jnp.ones((2, 2))}}
+    one = alarm.measure(alarm.Monitored(embeddings=x), **inputs)
+    two = alarm.measure(alarm.Monitored(features=x), **inputs)
+    assert {"alarm/z/spread", "alarm/z/full_rank"} <= one.keys()
+    assert not {"alarm/z/spread", "alarm/z/full_rank"} & two.keys()
+    assert two["alarm/z/feature_spread"] == one["alarm/z/spread"] < 0.1
+
+
 def rows(count: int, **figures: object) -> list[dict[str, float]]:
     """Records every ten steps; a figure is a number or a function of the step."""
     base = {"loss": 1.0, "gradient_norm": 1.0, "parameter_norm": 1.0}
@@ -96,7 +106,7 @@ def rows(count: int, **figures: object) -> list[dict[str, float]]:
         ({"z/spread": 0.05, "z/cosine": 0.99}, "complete collapse"),
         ({"z/feature_spread": 1e-5, "z/cosine": 1.0}, "complete collapse"),
         (
-            {"z/feature_spread": lambda s: 0.5 if s < 50 else 0.005, "z/cosine": 1.0},
+            {"z/feature_spread": lambda s: 0.5 if s < 50 else 0.002, "z/cosine": 1.0},
             "complete collapse",
         ),
         ({"z/rank": 3.0, "z/full_rank": 128.0}, "dimensional collapse"),
