@@ -186,7 +186,7 @@ def main() -> None:
                     if method in due[part]:
                         save(method, measure(bench))
             pair = {m: bench for m, bench in benches.items() if m in due["processes"]}
-            for method, value in processes(pair).items():
+            for method, value in (processes(pair) if pair else {}).items():
                 save(method, {"two processes": value})
         jax.clear_caches()
 

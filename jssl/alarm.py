@@ -29,7 +29,7 @@ class Monitored(NamedTuple):
         projections. They are judged as they are.
       features: name -> [N, D] of the same kind that no loss is about, such as the pooled features
         of a masked encoder, which may lie in a narrow cone as long as a decoder can tell them
-        apart. They are judged by what they were at the start.
+        apart. Only their spread is judged, by what it was at the start.
       pairs: name -> ([N, D], [N, D]), embeddings of two views of the same examples.
       assignments: name -> [N, K] probabilities over K prototypes or classes, of a teacher.
       predictions: name -> (prediction [N, T, P], target [N, T, P], hidden [N, T]) of masked
@@ -68,8 +68,8 @@ def measure(monitored: Monitored, *, batch: Tree, views: Tree, params: Tree) -> 
     for name, x in monitored.features.items():
         if x.shape[0] > 1:
             figures = embedding_statistics(x)
-            figures["feature_spread"] = figures.pop("spread")
-            found |= _named(name, figures)
+            kept = {key: figures[key] for key in ("rank", "cosine")}  # recorded, not judged
+            found |= _named(name, {**kept, "feature_spread": figures["spread"]})
     for name, (a, b) in monitored.pairs.items():
         if a.shape[0] > 1:
             found |= _named(name, pair_statistics(a, b))

@@ -110,7 +110,7 @@ RULES = (
     Rule(
         "complete collapse",
         ("*/feature_spread", "start/*/feature_spread"),
-        lambda spread, first: spread < 0.02 * first,
+        lambda spread, first: spread < 0.01 * first,
         _SOFT,
         "a learning rate too high, or a task that needs no features",
         hides=_COLLAPSED,
