@@ -8,6 +8,7 @@ import numpy as np
 from parity_base import KEY, case, plain, worst
 
 from jssl.augmentations import batchwise
+from jssl.augmentations.tables import corrupt_columns
 
 
 def _restyled(x: np.ndarray, style: np.ndarray, share: float) -> np.ndarray:
@@ -102,4 +103,17 @@ def _corrupted() -> float:
             deviation = max(deviation, float(np.abs(got - x[i - 1])[hidden].max()))
         elif abs(got[hidden].mean()) > 0.25 or abs(got[hidden].std() - 1) > 0.25:
             deviation = 1.0
+    return deviation
+
+
+@case("corrupt_columns", "a NumPy loop over the cells", 1e-7)
+def _columns() -> float:
+    x = np.random.default_rng(0).random((12, 10)).astype(np.float32)
+    done = np.asarray(corrupt_columns(KEY, {"b": jnp.asarray(x)}, rate=0.6)["b"])
+    deviation = 0.0
+    for row, (before, after) in enumerate(zip(x, done, strict=True)):
+        kept = np.sort(np.abs(after - before))[:4]  # four of ten columns stay
+        foreign = [np.abs(x[:, c] - after[c]).min() for c in range(10)]
+        deviation = max(deviation, kept.max(), *foreign)
+        assert (after != before).any(), row
     return deviation

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
-from jssl.augmentations import batchwise, erase, labelled, policy, spectrum, tone, warp
+from jssl.augmentations import batchwise, erase, labelled, policy, spectrum, tables, tone, warp
 
 N = 3000
 KEYS = jax.random.split(jax.random.key(5), N)
@@ -92,6 +92,18 @@ def test_strengths_angles_and_chances():
     written = holes[holes != 0]
     assert stats.kstest(written, stats.norm.cdf).statistic < 0.02
     assert 0.02 < np.mean(holes != 0) < 0.33
+
+
+def test_columns_and_the_rows_they_come_from():
+    # Entry (i, c) holds its row's number, so that a corrupted one names where it came from.
+    rows = {"b": jnp.broadcast_to(jnp.arange(6.0)[:, None], (6, 5))}
+    found = draw(lambda k: tables.corrupt_columns(k, rows, rate=0.4)["b"])
+    foreign = found[:, 2] != 2  # of the two replaced, one in six comes from the row itself
+    assert np.all(foreign.sum(axis=1) <= 2)
+    equally_likely(np.where(foreign)[1], 5)
+    sources = found[:, 2][foreign].astype(int)
+    equally_likely(np.where(sources > 2, sources - 1, sources), 5)
+    assert abs(foreign.mean() - 0.4 * 5 / 6) < 0.01
 
 
 def test_partners_shares_and_sources():

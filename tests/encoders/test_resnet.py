@@ -88,7 +88,7 @@ def test_mistakes_are_said():
     key = jax.random.key(0)
     for encoder in (ResNet(), MLP()):
         name = type(encoder).__name__
-        with pytest.raises(UserError, match=rf"{name} has no tokens to mask: .*\(ViT\)"):
+        with pytest.raises(UserError, match=rf"{name} has no tokens to mask: .*\(ViT, "):
             encoder.init(key, x, mask=jnp.zeros((2, 4), bool), train=True)
         with pytest.raises(UserError, match=f"{name} has no tokens to keep"):
             encoder.init(key, x, keep=jnp.zeros((2, 4), int), train=True)
