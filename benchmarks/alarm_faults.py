@@ -13,6 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+import learning_shapes
+
+from jssl import study
 from jssl.testing.faults import cases, watch
 from jssl.testing.quick import quick_compilation
 
@@ -76,8 +79,8 @@ def _own(kind: type) -> bool:
 
 
 def _reference_runs() -> list[dict]:
-    paths = sorted((ROOT / "results/learning_shapes").glob("*.seed*.json"))
-    return [row for row in map(json.loads, (p.read_text() for p in paths)) if "alarms" in row]
+    found = study.records(learning_shapes.STUDY, learning_shapes.FOLDER)
+    return [row for rows in found.values() for row in rows if "alarms" in row]
 
 
 def _gain(row: dict) -> float:
@@ -113,7 +116,8 @@ def _page(found: list[dict]) -> str:
         lines += [
             "",
             "Reference runs, from the records in `results/learning_shapes/` (written by "
-            "`python benchmarks/learning_shapes.py run`, the alarm in every step):",
+            "`python benchmarks/learning_shapes.py run`, the alarm in every step) that the present "
+            "settings made:",
             "",
             "| method | seed | steps | gain in points | alarms |",
             "|---|---|---|---|---|",
