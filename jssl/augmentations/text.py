@@ -49,3 +49,42 @@ def crop_symbols(
     places = jnp.arange(x.shape[0])
     found = x[jnp.minimum(places + start, x.shape[0] - 1)]
     return jnp.where(places < size, found, 0)
+
+
+def replace_symbols(
+    key: jax.Array, x: jax.Array, *, vocabulary: int, rate: float = 0.1
+) -> jax.Array:
+    """Draws symbols anew out of 1 to `vocabulary` - 1, each with a probability; never padding."""
+    where, what = jax.random.split(key)
+    hit = (x != 0) & (jax.random.uniform(where, x.shape) < rate)
+    return jnp.where(hit, jax.random.randint(what, x.shape, 1, vocabulary, x.dtype), x)
+
+
+def blank_symbols(
+    key: jax.Array, x: jax.Array, *, symbol: int, share: tuple[float, float] = (0.1, 0.3)
+) -> jax.Array:
+    """Puts one symbol (the alphabet's "any") in the place of a random stretch of a sequence."""
+    count = jnp.sum(x != 0)
+    u = jax.random.uniform(key, (2,))
+    size = jnp.round((share[0] + (share[1] - share[0]) * u[0]) * count)
+    start = jnp.floor(u[1] * (count - size + 1))
+    places = jnp.arange(x.shape[0])
+    return jnp.where((places >= start) & (places < start + size), symbol, x)
+
+
+def reverse_complement(key: jax.Array, x: jax.Array) -> jax.Array:
+    """The other strand of DNA in the alphabet ACGTN; padding stays at the end.
+
+    Args:
+      key: not used; the operation is not random (see `jssl.augmentations.compose.sometimes`).
+      x: int [N], symbols 1 to 5 and 0 for padding.
+
+    Returns:
+      int [N].
+    """
+    del key
+    count = jnp.sum(x != 0)
+    places = jnp.arange(x.shape[0])
+    mirrored = x[jnp.maximum(count - 1 - places, 0)]
+    other = jnp.where(mirrored < 5, 5 - mirrored, mirrored)
+    return jnp.where(places < count, other, 0)

@@ -10,6 +10,7 @@ from jssl.data.graphs import TU, CitationGraph, Motifs
 from jssl.data.npz import Npz
 from jssl.data.order import batch_indices, steps_per_epoch, window_indices
 from jssl.data.part import Part
+from jssl.data.sequences import FLIP, Planted, Sequences
 from jssl.data.series import UCR, Waves
 from jssl.data.shapes import Shapes
 from jssl.data.source import (
@@ -31,6 +32,7 @@ from jssl.data.tfds import TFDS
 __all__ = [
     "ESC",
     "ETT",
+    "FLIP",
     "LIMIT_BYTES",
     "TFDS",
     "TU",
@@ -46,7 +48,9 @@ __all__ = [
     "Npz",
     "Part",
     "Phrases",
+    "Planted",
     "Seasons",
+    "Sequences",
     "Shapes",
     "Source",
     "Splits",

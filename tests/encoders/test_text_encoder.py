@@ -3,7 +3,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.augmentations.text import crop_symbols, delete_symbols, symbol_mask
+from jssl.augmentations.text import (
+    blank_symbols,
+    crop_symbols,
+    delete_symbols,
+    replace_symbols,
+    reverse_complement,
+    symbol_mask,
+)
 from jssl.data.text import Phrases, Texts, to_text, to_tokens
 from jssl.encoders.text import SymbolTransformer
 from jssl.errors import UserError
@@ -59,3 +66,21 @@ def test_masks_and_views_know_the_end():
     cut = np.asarray(crop_symbols(key, x, share=(0.5, 0.5)))
     start = text.index(cut[0])
     np.testing.assert_array_equal(cut, [*text[start : start + 4], *[0] * 6])
+
+
+def test_symbols_are_redrawn_blanked_and_mirrored():
+    x = jnp.asarray([1, 2, 3, 4, 1, 5, 2, 2, 0, 0])
+    key = jax.random.key(1)
+    drawn = np.asarray(replace_symbols(key, jnp.tile(x, 50), vocabulary=5, rate=0.5)).reshape(
+        50, 10
+    )
+    assert not drawn[:, 8:].any() and drawn[:, :5].max() == 4 and drawn[:, :8].min() == 1
+    changed = np.mean(drawn[:, :8] != np.asarray(x)[:8])
+    assert 0.3 < changed < 0.5  # half are drawn, a quarter of those as they were
+    blank = np.asarray(blank_symbols(key, x, symbol=9, share=(0.5, 0.5)))
+    (places,) = np.nonzero(blank == 9)
+    np.testing.assert_array_equal(places, np.arange(places[0], places[0] + 4))
+    np.testing.assert_array_equal(np.delete(blank, places), np.delete(np.asarray(x), places))
+    other = reverse_complement(key, x)
+    np.testing.assert_array_equal(other, [3, 3, 5, 4, 1, 2, 3, 4, 0, 0])
+    np.testing.assert_array_equal(reverse_complement(key, other), x)

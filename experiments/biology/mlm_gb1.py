@@ -1,0 +1,38 @@
+"""Masked language modelling (Devlin et al., 2019) on variants of the GB1 domain.
+
+Command: jssl train biology/mlm_gb1 --set data.path=DIR/splits.zip. No published figure.
+All variants differ in four of the first 56 residues, so the rest is cut off.
+"""
+
+from functools import partial
+
+from jssl.augmentations.compose import Views, pipeline
+from jssl.augmentations.text import symbol_mask
+from jssl.cli import run_module
+from jssl.data.sequences import FLIP, PROTEIN
+from jssl.encoders.text import SymbolTransformer
+from jssl.experiment import Experiment
+from jssl.methods.masked.mlm import MaskedLM
+from jssl.optim import Optimizer
+
+
+def get_experiment() -> Experiment:
+    return Experiment(
+        method=MaskedLM(),
+        encoder=SymbolTransformer(width=64, depth=3, heads=4, vocabulary=len(PROTEIN) + 1),
+        data=FLIP("splits.zip", "three_vs_rest", length=56),
+        views=Views(
+            sequence=pipeline(field="sequence"),
+            mask=partial(symbol_mask, ratio=0.15, field="sequence"),
+        ),
+        preprocess=pipeline(field="sequence"),
+        optimizer=Optimizer(
+            "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
+        ),
+        batch_size=64,
+        epochs=20,
+    )
+
+
+if __name__ == "__main__":
+    run_module(__spec__)

@@ -1,0 +1,41 @@
+"""SimCLR (Chen et al., 2020) on variants of the GB1 domain: letters redrawn, stretches blanked.
+
+Command: jssl train biology/simclr_gb1 --set data.path=DIR/splits.zip. No published figure.
+All variants differ in four of the first 56 residues, so the rest is cut off.
+"""
+
+from functools import partial
+
+from jssl.augmentations.compose import Views, pipeline
+from jssl.augmentations.text import blank_symbols, replace_symbols
+from jssl.cli import run_module
+from jssl.data.sequences import FLIP, PROTEIN
+from jssl.encoders.text import SymbolTransformer
+from jssl.experiment import Experiment
+from jssl.methods.contrastive.simclr import SimCLR
+from jssl.optim import Optimizer
+
+
+def get_experiment() -> Experiment:
+    size = len(PROTEIN)
+    one = pipeline(
+        partial(replace_symbols, vocabulary=size, rate=0.1),
+        partial(blank_symbols, symbol=size),
+        field="sequence",
+    )
+    return Experiment(
+        method=SimCLR(temperature=0.1, hidden=(128,), out=64),
+        encoder=SymbolTransformer(width=64, depth=3, heads=4, vocabulary=size + 1),
+        data=FLIP("splits.zip", "three_vs_rest", length=56),
+        views=Views(a=one, b=one),
+        preprocess=pipeline(field="sequence"),
+        optimizer=Optimizer(
+            "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
+        ),
+        batch_size=64,
+        epochs=20,
+    )
+
+
+if __name__ == "__main__":
+    run_module(__spec__)

@@ -1,0 +1,244 @@
+"""Proteins and DNA as symbols: labelled sequences, fitness landscapes, and planted motifs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from jssl.data.arrays import finish
+from jssl.data.order import random_words
+from jssl.data.sequence_files import column, read_entries
+from jssl.data.source import ArraySource, Splits
+from jssl.errors import UserError
+
+DNA = "ACGTN"
+PROTEIN = "ACDEFGHIKLMNPQRSTVWYX"
+
+
+def to_symbols(sequences: list[str], alphabet: str, length: int) -> np.ndarray:
+    """Sequences as symbols, letter by letter.
+
+    Args:
+      sequences: in letters of either case.
+      alphabet: letter k is symbol k + 1; its last letter, the field's sign for "any" (N, X), also
+        stands for every letter that is not in it.
+      length: to which sequences are cut or filled up with 0.
+
+    Returns:
+      int32 [N, length].
+
+    Raises:
+      UserError: more than half of the letters are not in the alphabet.
+    """
+    table = np.full(256, len(alphabet), np.int32)
+    for number, letter in enumerate(alphabet):
+        table[[ord(letter.upper()), ord(letter.lower())]] = number + 1
+    out = np.zeros((len(sequences), length), np.int32)
+    for row, sequence in zip(out, sequences, strict=True):
+        found = np.frombuffer(sequence.encode("ascii", "replace")[:length], np.uint8)
+        row[: len(found)] = table[found]
+    if np.sum(out == len(alphabet)) > 0.5 * max(np.sum(out > 0), 1):
+        raise UserError(
+            f"most letters are not in the alphabet {alphabet}: give the one that the sequences "
+            "are written in"
+        )
+    return out
+
+
+def to_letters(symbols: np.ndarray, alphabet: str) -> str:
+    """Undoes `to_symbols` for one sequence int [N]; the padding is left out."""
+    return "".join(alphabet[int(k) - 1] for k in symbols if k > 0)
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Labelled sequences in files; `jssl.data.sequence_files.read_entries` knows the formats.
+
+    Attributes:
+      train: path of the file.
+      validation: of another, or None to carve it.
+      test: of another, or None to carve it.
+      alphabet: see `to_symbols`; "ACGTN" for DNA, "ACDEFGHIKLMNPQRSTVWYX" for proteins.
+      sequence: name of the column, or what the names of the columns with single letters begin
+        with.
+      label: name of the label's column.
+      length: symbols to which sequences are cut or filled up.
+      fraction: the part of train that is carved for a split that is not given.
+      seed: of the carving.
+    """
+
+    train: str
+    validation: str | None = None
+    test: str | None = None
+    alphabet: str = DNA
+    sequence: str = "sequence"
+    label: str = "label"
+    length: int = 64
+    fraction: float = 0.1
+    seed: int = 0
+
+    def smoke(self) -> Planted:
+        """A few procedural sequences in its place, for tests."""
+        return replace(Planted().smoke(), length=self.length)
+
+    def load(self) -> Splits:
+        """Reads the files.
+
+        Returns:
+          Splits with `sequence` int32 [length] and `label` int32.
+
+        Raises:
+          UserError: a file is missing, or lacks a column, or has other letters.
+        """
+        paths = {"train": self.train, "validation": self.validation, "test": self.test}
+        read = {}
+        for part, path in paths.items():
+            if path is not None:
+                entries = read_entries(Path(path).expanduser())
+                read[part] = [column(entries, name, path) for name in (self.sequence, self.label)]
+        names = sorted({label for _, labels in read.values() for label in labels})
+        sources = {
+            part: ArraySource(
+                {
+                    "sequence": to_symbols(sequences, self.alphabet, self.length),
+                    "label": np.asarray([names.index(k) for k in labels], np.int32),
+                }
+            )
+            for part, (sequences, labels) in read.items()
+        }
+        return finish(
+            sources["train"],
+            sources.get("validation"),
+            sources.get("test"),
+            Path(self.train).name.partition(".")[0],
+            tuple(names),
+            fraction=self.fraction,
+            seed=self.seed,
+        )
+
+
+@dataclass(frozen=True)
+class FLIP:
+    """A fitness landscape of FLIP: variants of a protein, a measured number, published splits.
+
+    Dallago et al., "FLIP: Benchmark tasks in fitness landscape inference for proteins", 2021.
+
+    Attributes:
+      path: `splits.zip` of a landscape, or the folder that it unpacks to.
+      split: name of a split, such as "three_vs_rest".
+      length: symbols to which sequences are cut or filled up; None for the longest.
+      alphabet: see `to_symbols`.
+    """
+
+    path: str
+    split: str = "three_vs_rest"
+    length: int | None = None
+    alphabet: str = PROTEIN
+
+    def smoke(self) -> Planted:
+        """A few procedural sequences in its place, for tests."""
+        return replace(Planted().smoke(), length=self.length or 60)
+
+    def load(self) -> Splits:
+        """Reads the split: validation is the part of train that FLIP marks so.
+
+        Returns:
+          Splits with `sequence` int32 [length] and `target` float32, the measured number.
+
+        Raises:
+          UserError: the file is missing, or is no split of FLIP.
+        """
+        path, member = Path(self.path).expanduser(), f"{self.split}.csv"
+        where = path if path.suffix == ".zip" else path / member
+        entries = read_entries(where, member)
+        names = ("sequence", "target", "set", "validation")
+        sequences, targets, sets, held = (column(entries, name, where) for name in names)
+        length = self.length or max(map(len, sequences))
+        try:
+            target = np.asarray(targets, np.float32)
+        except ValueError as error:
+            raise UserError(f"{where} has a target that is no number: {error}") from None
+        symbols = to_symbols(sequences, self.alphabet, length)
+        kinds = np.asarray(
+            [
+                "test" if s == "test" else "validation" if v.lower() == "true" else s
+                for s, v in zip(sets, held, strict=True)
+            ]
+        )
+        parts = {}
+        for part in ("train", "validation", "test"):
+            own = np.flatnonzero(kinds == part)
+            if not own.size:
+                raise UserError(f"{where} has no sequences in its {part} set")
+            parts[part] = ArraySource({"sequence": symbols[own], "target": target[own]})
+        return Splits(**parts, name=f"{self.split}")
+
+
+MOTIFS = ("TATAAA", "CACGTG", "GGGCGG", "TGACTCA")
+"""Binding sites as textbooks give them: TATA box, E box, GC box, AP-1."""
+
+
+@dataclass(frozen=True)
+class Planted:
+    """Procedural DNA: one to three copies of one of four motifs in random letters.
+
+    A letter of a copy is redrawn with probability `noise`, so that a motif is a profile rather than
+    a word. The label is the motif and the target is the number of copies.
+
+    Attributes:
+      train: number of training sequences.
+      validation: number of validation sequences.
+      test: number of test sequences.
+      length: letters of a sequence.
+      noise: probability that a letter of a motif is redrawn.
+      seed: of the whole set, unrelated to the run's seed.
+    """
+
+    train: int = 2048
+    validation: int = 512
+    test: int = 1024
+    length: int = 60
+    noise: float = 0.1
+    seed: int = 0
+
+    def smoke(self) -> Planted:
+        """A copy with a few sequences, for tests."""
+        return replace(self, train=24, validation=8, test=8)
+
+    def load(self) -> Splits:
+        """Draws the sequences.
+
+        Returns:
+          Splits with `sequence` int32 [length], `label` int32 and `target` float32.
+
+        Raises:
+          UserError: sequences are too short for three motifs, or a split is empty.
+        """
+        counts = {"train": self.train, "validation": self.validation, "test": self.test}
+        if min(counts.values()) < 1 or self.length < 24:
+            raise UserError(
+                "planted motifs need at least one sequence in each split and 24 letters, not "
+                f"{counts} and {self.length}"
+            )
+        parts = {part: self._split(part, count) for part, count in counts.items()}
+        return Splits(**parts, name="planted", classes=MOTIFS)
+
+    def _split(self, part: str, count: int) -> ArraySource:
+        words = self.length + 32
+        u = random_words(self.seed, f"planted {part}", count * words).reshape(count, words)
+        u = u / 2.0**64
+        letters = (u[:, : self.length] * 4).astype(np.int32) + 1
+        copies = np.zeros(count, np.float32)
+        third = self.length // 3
+        for i, (row, draw) in enumerate(zip(letters, u[:, self.length :], strict=True)):
+            motif = to_symbols([MOTIFS[i % 4]], DNA, len(MOTIFS[i % 4]))[0]
+            copies[i] = 1 + int(draw[0] * 3)
+            for copy in range(int(copies[i])):  # one in each third, so that none hides another
+                own = draw[2 + 8 * copy :][: len(motif)] >= self.noise
+                start = copy * third + int(draw[1 + 8 * copy] * (third - len(motif) + 1))
+                place = slice(start, start + len(motif))
+                row[place] = np.where(own, motif, row[place])
+        label = (np.arange(count) % len(MOTIFS)).astype(np.int32)
+        return ArraySource({"sequence": letters, "label": label, "target": copies})

@@ -1,0 +1,58 @@
+"""Numbers that examples carry, such as the fitness of a protein, read off pooled features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from jssl.data.source import read_all
+from jssl.errors import UserError, nearest
+from jssl.evaluation.record import Evaluation, Measured, Score
+from jssl.evaluation.regression import regression_probe
+from jssl.evaluation.ridge import PENALTIES
+from jssl.evaluation.subject import PARTS, Subject, pooled
+
+
+@dataclass(frozen=True)
+class Regression(Evaluation):
+    """Ridge regression, judged by Spearman's rank correlation.
+
+    Attributes:
+      target: key of an example that holds its number.
+      penalties: to choose from.
+    """
+
+    target: str = "target"
+    penalties: tuple[float, ...] = PENALTIES
+
+    about: ClassVar[str] = "Spearman's correlation of a ridge regression with a number of examples"
+    source: ClassVar[str] = "Rao et al. 2019 (TAPE); Dallago et al. 2021 (FLIP)"
+    needs_labels: ClassVar[bool] = False
+
+    def measure(self, subject: Subject, row: str) -> Measured:
+        parts = []
+        for part in PARTS:
+            batch = read_all(subject.source(part))
+            if self.target not in batch or np.ndim(batch[self.target]) != 1:
+                raise UserError(
+                    f"regression needs a number of each example, and {self.target!r} is none: "
+                    f"{nearest(self.target, batch)}"
+                )
+            x = subject.arrays(row, part, pooled)[0]["pooled"]
+            parts.append((x, batch[self.target].astype(np.float64)))
+        found = regression_probe(*parts, penalties=self.penalties, select_on=self.select_on)
+        half = (found.test.high - found.test.low) / 2
+        scores = {
+            "spearman": Score(found.test.rho, half, percent=False),
+            "mse": Score(found.mse, percent=False),
+            "validation": Score(found.validation, percent=False),
+        }
+        return Measured(scores, {"penalty": found.penalty})
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"The number is {self.target!r}; the penalty was chosen by rank on validation.",)
+
+
+PROTOCOLS = {"regression": Regression()}
