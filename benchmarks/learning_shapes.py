@@ -78,18 +78,12 @@ STUDY = Study(
             "redundancy/mixed_barlow_twins", "method.out=128", "method.off_diagonal=0.02", **JOINT
         ),
         conv("redundancy/vicreg", **JOINT),
-        conv(
-            "redundancy/w_mse",
-            **JOINT,
-            tried="One setting, 288 steps at 0.004 in groups of 128.",
-        ),
+        conv("redundancy/w_mse", **JOINT),
         conv("redundancy/lejepa", **JOINT),
         conv(
             "redundancy/t_regs",
-            *("method.invariance=1.0", "method.sphere=2.0"),
+            *("method.length=5.0", "method.invariance=1.0", "method.sphere=1.0", "method.out=64"),
             **JOINT,
-            tried="Weights of invariance and sphere of 10 and 10 and of 1 and 2, rate 0.004: the "
-            "views become indistinct, as the collapse alarm says.",
         ),
         vit("masked/mae", LONG, *DECODER, "method.normalize_target=False", **ALONE),
         vit(
@@ -120,20 +114,11 @@ STUDY = Study(
             tried=ONE,
         ),
         vit("predictive/flexpredict", LONG, "method.predictor_depth=1", **ALONE),
-        conv(
-            "pretext/rotnet",
-            **ALONE,
-            tried="One setting, 288 steps at 0.004: the loss hardly leaves ln 4. Figures are "
-            "turned by up to 60 degrees already.",
-        ),
+        conv("pretext/rotnet", "epochs=18", **ALONE),
         conv("pretext/jigsaw", **ALONE),
         conv(
-            "pretext/diet",
-            *("data.train=1024", "method.examples=1024", "epochs=36"),
-            **ALONE,
-            tried="One setting: 36 epochs of 1024 images, smoothing 0.8, rate 0.004. Each output "
-            "has one positive an epoch, so that 288 steps are few for it.",
-        ),
+            "pretext/diet", "data.train=512", "method.examples=512", "epochs=150", **ALONE
+        ),  # each output has one positive an epoch
         vit(
             "pretext/droppos",
             *(LONG, *DECODER),
@@ -148,7 +133,10 @@ STUDY = Study(
         ),
     ),
     protocol=Protocol(
-        overrides=("data.train=4096", "batch_size=128", "epochs=9", "optimizer.warmup_epochs=1")
+        overrides=(
+            *("data.train=4096", 'data.textures=("solid",)'),
+            *("batch_size=128", "epochs=9", "optimizer.warmup_epochs=1"),
+        )
     ),
 )
 

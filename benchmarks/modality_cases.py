@@ -13,10 +13,12 @@ import jax
 import modality_baselines as simple
 import modality_figures as figures
 import numpy as np
+import symbol_baselines as symbols
 
 from jssl.data.audio import SpokenDigits
 from jssl.data.forecasting import ETT
 from jssl.data.graphs import TU, CitationGraph
+from jssl.data.sequences import FLIP, Sequences
 from jssl.data.series import UCR
 from jssl.data.source import Splits
 from jssl.data.tables import Table
@@ -25,6 +27,7 @@ from jssl.evaluation.knn import knn_accuracy
 from jssl.evaluation.linear import linear_probe
 from jssl.evaluation.protocols.forecast import Forecast
 from jssl.evaluation.protocols.nodes import Nodes
+from jssl.evaluation.protocols.regression import Regression
 from jssl.evaluation.subject import Row, Subject
 from jssl.experiment import Experiment, load
 from jssl.loop import Finished, Options, fit
@@ -110,6 +113,13 @@ def adult(root: Path) -> Table:
     return Table(str(found(root, "adult.data")), str(found(root, "adult.test")), header=False)
 
 
+def splice(root: Path) -> Sequences:
+    """UCI's splice junctions, as `splice.data` or as a table with a column a base."""
+    path = found(root, "splice.*")
+    column = "sequence" if ".data" in path.name else "attribute_"
+    return Sequences(str(path), sequence=column, label="class", length=60, fraction=0.2)
+
+
 # --- scores -------------------------------------------------------------------------------------
 
 
@@ -142,6 +152,13 @@ def nodes(program: Program, state: TrainState, splits: Splits) -> Scores:
     """Linear probe on the nodes of one graph."""
     subject = Subject({"row": Row(program, state)}, splits, program)
     return {"linear": Nodes().measure(subject, "row").scores["nodes"].value}
+
+
+def regression(program: Program, state: TrainState, splits: Splits) -> Scores:
+    """Ridge regression of the number that examples carry."""
+    subject = Subject({"row": Row(program, state)}, splits, program)
+    scores = Regression().measure(subject, "row").scores
+    return {name: scores[name].value for name in ("spearman", "mse")}
 
 
 def ten_fold(program: Program, state: TrainState, splits: Splits) -> Scores:
@@ -216,6 +233,31 @@ DATA = {
             "features of all graphs, which are also what is trained on, as in the field. GraphMAE "
             "reports 88.2 and GraphCL 86.8.",
         ),
+        Data(
+            "biology/splice",
+            splice,
+            probes(k=20),
+            symbols.sequence_classes,
+            about="UCI splice junctions: 3190 stretches of 60 bases, exon to intron, intron to "
+            "exon, or neither; 60 / 20 / 20 % by class, as there is no published split.",
+        ),
+        Data(
+            "biology/promoter",
+            lambda root: Sequences(str(found(root, "promoter_dev.csv")), length=101, fraction=0.2),
+            probes(k=20),
+            symbols.sequence_classes,
+            about="The 1000 promoters and shuffled ones of DNABERT's sample data, 101 bases, 60 / "
+            "20 / 20 %.",
+        ),
+        Data(
+            "biology/gb1",
+            lambda root: FLIP(str(found(root, "splits.zip")), "three_vs_rest", length=56),
+            regression,
+            symbols.sequence_numbers,
+            first="spearman",
+            about="FLIP's GB1 landscape, split three-vs-rest: trained on up to three mutations "
+            "(2691 / 299), tested on 5743 with four; only the first 56 residues vary.",
+        ),
     )
 }
 
@@ -241,6 +283,12 @@ CASES = (
     Case("graph/Cora", "graphmae", "graph/graphmae_cora", (), "nodes"),
     Case("graph/MUTAG", "graphmae", "graph/graphmae_tu", ("encoder.width=32",)),
     Case("graph/MUTAG", "simclr", "graph/simclr_tu", ("encoder.width=32",), "map"),
+    Case("biology/splice", "mlm", "biology/mlm_splice", (), "map"),
+    Case("biology/splice", "simclr", "biology/simclr_splice"),
+    Case("biology/promoter", "mlm", "biology/mlm_splice"),
+    Case("biology/promoter", "simclr", "biology/simclr_splice"),
+    Case("biology/gb1", "mlm", "biology/mlm_gb1", (), "prediction"),
+    Case("biology/gb1", "simclr", "biology/simclr_gb1"),
 )
 
 

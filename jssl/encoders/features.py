@@ -7,7 +7,7 @@ import jax
 
 from jssl.errors import UserError
 
-MASKABLE = ("ViT", "SeriesTransformer", "TableTransformer", "SymbolTransformer")
+MASKABLE = ("ViT", "SeriesTransformer", "TableTransformer", "SymbolTransformer", "PointTransformer")
 """Encoders that can mask and drop tokens."""
 
 

@@ -56,8 +56,9 @@ class TableTransformer(TokenEncoder):
         numbers = patches * scale[places]
         return jnp.where((kinds > 0)[..., None], table[first + code], numbers)
 
-    def place(self, places: jax.Array, count: int) -> jax.Array:
+    def place(self, x: jax.Array, places: jax.Array, count: int) -> jax.Array:
         """The column's own vector, learned."""
+        del x
         start = nn.initializers.normal(1.0)
         return self.param("columns", start, (count, self.width))[places]
 

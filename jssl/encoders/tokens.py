@@ -14,7 +14,7 @@ from jssl.errors import UserError, nearest
 from jssl.nn.positions import sincos_1d
 from jssl.nn.transformer import Transformer
 
-POOLS = ("cls", "mean")
+POOLS = ("cls", "mean", "mean_max")
 
 
 class TokenEncoder(nn.Module):
@@ -28,8 +28,8 @@ class TokenEncoder(nn.Module):
       width: size of a token.
       depth: number of blocks.
       heads: attention heads; must divide the width.
-      pool: "mean" (of the real tokens after the final norm, one mean for each group, side by side)
-        or "cls" (a class token).
+      pool: "mean" (of the real tokens after the final norm, one mean for each group, side by side),
+        "mean_max" (the mean and the maximum of all, side by side) or "cls" (a class token).
       registers: number of register tokens.
       drop_path: stochastic-depth rate of the last block.
       mlp_ratio: hidden width of the MLPs over `width`.
@@ -50,6 +50,10 @@ class TokenEncoder(nn.Module):
     def smoke(self) -> TokenEncoder:
         """A copy with two blocks of width 16 and kernels of ordinary size, for tests."""
         return self.clone(width=16, depth=2, heads=2, kernel_init="lecun")
+
+    def prepare(self, x: Any) -> Any:
+        """What is done once with an input before all else; the others are given its result."""
+        return x
 
     def patches(self, x: Any) -> jax.Array:
         """What each token shows: [B, ...] -> [B, N, P]."""
@@ -76,6 +80,13 @@ class TokenEncoder(nn.Module):
     def token_positions(self, shape: Sequence[int], width: int) -> jax.Array:
         """Fixed positions of the tokens of an input of a shape, for a decoder: [N, width]."""
         raise NotImplementedError
+
+    def positions_of(self, x: Any, width: int) -> jax.Array:
+        """Positions of the tokens of an input: [N, width], or [B, N, width] where each has its own.
+
+        By default those of its shape.
+        """
+        return self.token_positions(jax.tree.leaves(x)[0].shape, width)
 
     @property
     def prefix_tokens(self) -> int:
@@ -110,6 +121,7 @@ class TokenEncoder(nn.Module):
         Raises:
           UserError: if a mask or a field does not fit.
         """
+        x = self.prepare(x)
         patches, valid = self.patches(x), self.valid(x)
         batch, count = patches.shape[:2]
         groups = self.groups(jax.tree.leaves(x)[0].shape)
@@ -129,7 +141,7 @@ class TokenEncoder(nn.Module):
             tokens = jnp.where(pick(mask)[..., None], token.astype(tokens.dtype), tokens)
         # Positions come after the mask token, so that a hidden token knows where it is.
         each = count // groups
-        tokens = tokens + self.place(pick(places) % each, each).astype(tokens.dtype)
+        tokens = tokens + self.place(x, pick(places) % each, each).astype(tokens.dtype)
         seen = [pick(keys) for keys in (valid, context) if keys is not None]
         allowed = None
         if seen:
@@ -175,13 +187,17 @@ class TokenEncoder(nn.Module):
         share = share / jnp.maximum(jnp.sum(share, axis=1, keepdims=True), 1.0)
         mean = jnp.einsum("bkg,bkd->bgd", share, tokens).reshape(batch, -1)
         pooled = extras["cls"] if self.pool == "cls" else mean
+        if self.pool == "mean_max":
+            top = jnp.max(jnp.where(weights[..., None] > 0, tokens, -jnp.inf), axis=1)
+            pooled = jnp.concatenate([mean, top], axis=-1)
         return Features(pooled=pooled, tokens=tokens, extras={"mean": mean, **extras})
 
-    def place(self, places: jax.Array, count: int) -> jax.Array:
+    def place(self, x: Any, places: jax.Array, count: int) -> jax.Array:
         """Positions of tokens at places int [B, K] out of the `count` of a group: [B, K, width].
 
         By default sine and cosine of the number of the token, which starts anew in each group.
         """
+        del x
         return jnp.asarray(sincos_1d(range(count), self.width))[places]
 
     def _prefix(self, batch: int) -> list[jax.Array]:

@@ -102,6 +102,10 @@ class ViT(nn.Module):
         """
         return jnp.asarray(sincos_2d(self.grid(shape[1:3]), width))
 
+    def positions_of(self, x: jax.Array, width: int) -> jax.Array:
+        """Those of the shape of `x`."""
+        return self.token_positions(x.shape, width)
+
     def token_coordinates(self, shape: Sequence[int]) -> jax.Array:
         """(row, column) of the tokens of a batch of the given shape, in tokens: float32 [N, 2]."""
         rows, columns = self.grid(shape[1:3])

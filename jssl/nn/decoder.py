@@ -40,6 +40,12 @@ def target_size(out: int | str, encoder: nn.Module, x: jax.Array, tokens: jax.Ar
     raise UserError(f"nothing called {out!r} is predicted for a token: {nearest(out, TARGETS)}")
 
 
+def real_tokens(encoder: nn.Module, x: Any) -> jax.Array | None:
+    """Which tokens of an input are no padding: bool [B, N]; None where all are."""
+    valid = getattr(encoder, "valid", None)
+    return None if valid is None else valid(x)
+
+
 class TokenPredictor(nn.Module):
     """An encoder and a head on each of its tokens: linear, or a few blocks and then linear.
 
@@ -110,8 +116,9 @@ class MaskedAutoencoder(nn.Module):
         # The sorted order of (visible, hidden) places; a gather by it undoes the shuffle.
         order = jnp.argsort(jnp.concatenate([keep, masked], axis=1), axis=1)
         tokens = jnp.take_along_axis(tokens, order[..., None], axis=1)
-        tokens = tokens + self.encoder.token_positions(x.shape, self.width).astype(tokens.dtype)
+        tokens = tokens + self.encoder.positions_of(x, self.width).astype(tokens.dtype)
         decoder = Transformer(self.depth, self.heads, dtype=self.dtype, name="decoder")
-        tokens, _ = decoder(tokens, train=train)
+        real = real_tokens(self.encoder, x)
+        tokens, _ = decoder(tokens, mask=None if real is None else real[:, None, None], train=train)
         size = target_size(self.out, self.encoder, x, features.tokens)
         return features.pooled, Dense(size, dtype=self.dtype, name="decoder_output")(tokens)

@@ -87,6 +87,7 @@ def normalize(
     dtype: str = "float32",
     scale: bool = True,
     shift: bool = True,
+    mask: jax.Array | None = None,
     name: str | None = None,
 ) -> jax.Array:
     """Applies the layer called ``norm`` inside a compact module.
@@ -98,6 +99,8 @@ def normalize(
       dtype: dtype of the result.
       scale: whether there is a learned factor.
       shift: whether there is a learned summand.
+      mask: bool, of a shape that broadcasts to that of ``x``; False where there is padding, which
+        a batch's statistics leave out. None where there is none.
       name: the layer's name among its parent's parameters.
 
     Returns:
@@ -107,7 +110,8 @@ def normalize(
       UserError: if there is no such normalisation.
     """
     if norm == "batch":
-        return batch_norm(train=train, dtype=dtype, scale=scale, shift=shift, name=name)(x)
+        layer = batch_norm(train=train, dtype=dtype, scale=scale, shift=shift, name=name)
+        return layer(x, mask=mask)
     if norm == "layer":
         return layer_norm(dtype=dtype, scale=scale, shift=shift, name=name)(x)
     if norm == "none":

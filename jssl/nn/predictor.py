@@ -53,7 +53,7 @@ class BlockPredictor(nn.Module):
           context: [B, K, D] tokens of the context.
           keep: int [B, K], their places.
           targets: int [B, M, T], places of the tokens of each of the M blocks.
-          positions: [N, width], embedding of every place.
+          positions: [N, width], embedding of every place; [B, N, width] where inputs differ in it.
           train: whether positions are stochastic.
 
         Returns:
@@ -62,9 +62,15 @@ class BlockPredictor(nn.Module):
         batch, blocks, size = targets.shape
         embed = Dense(self.width, dtype=self.dtype, name="embedding")
         positions = positions.astype(self.dtype)
-        x = embed(context) + positions[keep]
+
+        def placed(places: jax.Array) -> jax.Array:
+            if positions.ndim == 2:
+                return positions[places]
+            return jax.vmap(lambda own, at: own[at])(positions, places)
+
+        x = embed(context) + placed(keep)
         token = self.param("mask_token", nn.initializers.truncated_normal(0.02), (self.width,))
-        queries = positions[targets] + token.astype(self.dtype)
+        queries = placed(targets) + token.astype(self.dtype)
         if train and self.noise:
             shape = (blocks, size, context.shape[-1])
             key = self.make_rng("dropout")
@@ -96,6 +102,6 @@ class PredictiveNet(nn.Module):
     ) -> tuple[jax.Array, jax.Array]:
         """Maps x [B, ...], keep [B, K] and targets [B, M, T] to (pooled, [B, M, T, D])."""
         features = self.encoder(x, keep=keep, train=train)
-        positions = self.encoder.token_positions(x.shape, self.predictor.width)
+        positions = self.encoder.positions_of(x, self.predictor.width)
         blocks = self.predictor(features.tokens, keep, targets, positions, train=train)
         return features.pooled, blocks
