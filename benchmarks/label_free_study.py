@@ -50,7 +50,7 @@ def cases(data: str, epochs: float, npz: str | None) -> Iterator[tuple[str, Expe
     """Names and experiments of all runs, seeds left open; encoders small enough for dozens."""
     for method, settings in GRID.items():
         base = load(f"image/{method}_shapes")
-        spec = Shapes(train=4096, validation=1024, test=2048)
+        spec = Shapes(train=4096, validation=1024, test=2048, textures=("solid",))
         if data == "cifar10":
             spec = Part(Npz(npz), train=8000, validation=1000, test=4000)
             like = load(f"image/{'mae' if method == 'mae' else 'simclr'}_cifar10_small")
