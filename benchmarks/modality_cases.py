@@ -74,7 +74,7 @@ class Case:
       method: short name of the method.
       experiment: the experiment that is run.
       overrides: what is changed in it, besides its data.
-      figure: "reconstruction", "map", "nodes" or "" for none.
+      figure: "reconstruction", "map", "nodes", "prediction" or "" for none.
     """
 
     data: str
@@ -355,6 +355,8 @@ def draw(case: Case, program: Program, state: TrainState, splits: Splits) -> Non
         return
     if case.figure == "reconstruction":
         figures.reconstruction(program, state, splits, path)
+    elif case.figure == "prediction":
+        figures.predictions(program, state, splits, path)
     elif case.figure == "map":
         part = simple.front(splits.test, 1000)
         figures.embedding_map(*features(program, state, part), splits.classes, path)

@@ -8,7 +8,9 @@ import jax
 import numpy as np
 from matplotlib.figure import Figure
 
-from jssl.data.source import Splits
+from jssl.data.source import Splits, read_all
+from jssl.evaluation.regression import regression_probe
+from jssl.evaluation.subject import PARTS, Row, Subject, pooled
 from jssl.state import TrainState
 from jssl.train import Program
 
@@ -91,6 +93,25 @@ def embedding_map(features: np.ndarray, labels: np.ndarray, classes: tuple, path
     axes.set_xlabel("first principal component")
     axes.set_ylabel("second")
     axes.legend(frameon=False, fontsize=7, markerscale=2, ncols=2)
+    save(figure, path)
+
+
+def predictions(program: Program, state: TrainState, splits: Splits, path: Path) -> None:
+    """Numbers of the test split against those that a ridge regression reads off the features."""
+    subject = Subject({"row": Row(program, state)}, splits, program)
+    parts = [
+        (subject.arrays("row", part, pooled)[0]["pooled"], read_all(subject.source(part))["target"])
+        for part in PARTS
+    ]
+    found = regression_probe(*parts)
+    figure = Figure(figsize=(4.6, 4.2), layout="constrained")
+    axes = figure.subplots()
+    axes.scatter(parts[2][1], found.predicted, s=5, alpha=0.3, lw=0, color=INK)
+    axes.set_xlabel("measured")
+    axes.set_ylabel("predicted from frozen features")
+    axes.set_title(f"test split, Spearman {found.test.rho:.2f}", fontsize=10)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
     save(figure, path)
 
 

@@ -81,7 +81,7 @@ TITLES = {
     "graph": "Graphs",
     "text": "Text",
     "points": "Point clouds",
-    "sequence": "Proteins and DNA",
+    "biology": "Proteins and DNA",
 }
 
 

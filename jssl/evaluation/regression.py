@@ -23,12 +23,14 @@ class RegressionResult(NamedTuple):
       mse: mean squared error on test.
       validation: Spearman's correlation on validation, of the chosen penalty.
       penalty: the chosen one.
+      predicted: the numbers predicted for test, float64 [N].
     """
 
     test: Correlation
     mse: float
     validation: float
     penalty: float
+    predicted: np.ndarray
 
 
 def regression_probe(
@@ -85,6 +87,7 @@ def regression_probe(
         mse=float(np.mean((predicted - scaled[2][1]) ** 2)),
         validation=best[0],
         penalty=best[1],
+        predicted=predicted,
     )
 
 
