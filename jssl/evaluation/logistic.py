@@ -61,6 +61,25 @@ class Fit(NamedTuple):
         return float((self.predict(features) == labels).mean())
 
 
+def fit_standardised(
+    features: np.ndarray, labels: np.ndarray, strength: float
+) -> tuple[Scaler, Fit]:
+    """One solved regression on standardised features, for probes whose C is chosen already.
+
+    Args:
+      features: float [N, D].
+      labels: class numbers int [N].
+      strength: C.
+
+    Returns:
+      The scaler, which every feature has to go through, and the solution.
+    """
+    scaler = Scaler.fit(features)
+    limits = {"max_iterations": 1000, "tolerance": 1e-4}
+    (fit,) = fit_path(scaler(features), labels, [strength], **limits)
+    return scaler, fit
+
+
 def fit_path(
     features: np.ndarray,
     labels: np.ndarray,

@@ -10,7 +10,7 @@ from jssl.errors import UserError
 from jssl.evaluation.arrays import class_splits
 from jssl.evaluation.few_label import stratified_subset
 from jssl.evaluation.labelfree import unit
-from jssl.evaluation.logistic import Scaler, fit_path
+from jssl.evaluation.logistic import fit_standardised
 
 
 class Risk(NamedTuple):
@@ -76,9 +76,7 @@ def decompose_risk(
     rest = np.setdiff1d(np.arange(len(y)), held)
 
     def error(fitted: np.ndarray, *evaluated: tuple[np.ndarray, np.ndarray]) -> list[float]:
-        scaler = Scaler.fit(x[fitted])
-        limits = {"max_iterations": 1000, "tolerance": 1e-4}
-        (fit,) = fit_path(scaler(x[fitted]), y[fitted], [strength], **limits)
+        scaler, fit = fit_standardised(x[fitted], y[fitted], strength)
         return [1 - fit.accuracy(scaler(features), labels) for features, labels in evaluated]
 
     (seen,) = error(np.arange(len(y)), (x, y))

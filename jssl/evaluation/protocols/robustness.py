@@ -16,7 +16,7 @@ from jssl.errors import UserError
 from jssl.evaluation.arrays import class_splits
 from jssl.evaluation.corruptions import CORRUPTIONS, SEVERITIES, corruption
 from jssl.evaluation.linear import linear_probe
-from jssl.evaluation.logistic import Scaler, fit_path
+from jssl.evaluation.logistic import fit_standardised
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import Subject
 
@@ -52,9 +52,7 @@ class Corrupted(Evaluation):
             raise UserError(f"corruptions are for images [N, H, W, C], not {list(images.shape)}")
         train, validation, test = class_splits(*subject.features(row))
         probe = linear_probe(train, validation, test, select_on=self.select_on)
-        scaler = Scaler.fit(train.features)
-        limits = {"max_iterations": 1000, "tolerance": 1e-4}
-        (fit,) = fit_path(scaler(train.features), train.labels, [probe.strength], **limits)
+        scaler, fit = fit_standardised(train.features, train.labels, probe.strength)
         labels = test.labels[: len(images)]
         found = {}
         for name in chosen:

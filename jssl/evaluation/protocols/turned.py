@@ -13,7 +13,7 @@ from jssl.errors import UserError
 from jssl.evaluation.arrays import Labelled
 from jssl.evaluation.detection import auroc, rotation_score
 from jssl.evaluation.linear import linear_probe
-from jssl.evaluation.logistic import Scaler, fit_path
+from jssl.evaluation.logistic import fit_standardised
 from jssl.evaluation.protocols.limits import foreign_test
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import Subject
@@ -50,9 +50,7 @@ class RotationDetection(Evaluation):
             for part in ("validation", "test")
         )
         probe = linear_probe(train, validation, test, select_on=self.select_on)
-        scaler = Scaler.fit(train.features)
-        limits = {"max_iterations": 1000, "tolerance": 1e-4}
-        (fit,) = fit_path(scaler(train.features), train.labels, [probe.strength], **limits)
+        scaler, fit = fit_standardised(train.features, train.labels, probe.strength)
 
         def score(part: Labelled) -> np.ndarray:
             logits = scaler(part.features) @ fit.weights + fit.bias

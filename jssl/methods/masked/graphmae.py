@@ -16,14 +16,13 @@ from jssl.alarm import Monitored
 from jssl.clock import Clock
 from jssl.methods.base import (
     Memory,
-    Method,
-    Metrics,
     Outputs,
     Tree,
     Views,
     apply,
     the_input,
 )
+from jssl.methods.reconstruction import HiddenPatches
 from jssl.nn.dense import Dense
 from jssl.nn.graph import GraphLayer
 from jssl.objectives.masked import masked_scaled_cosine
@@ -56,7 +55,7 @@ class GraphAutoencoder(nn.Module):
 
 
 @dataclasses.dataclass(frozen=True)
-class GraphMAE(Method):
+class GraphMAE(HiddenPatches):
     """Scaled cosine error of the hidden nodes' features (section 3.2).
 
     The encoder sees the whole graph, with a learned vector for the features of hidden nodes; its
@@ -89,8 +88,6 @@ class GraphMAE(Method):
     dtype: str = "float32"
 
     paper: ClassVar[str] = "GraphMAE: Self-Supervised Masked Graph Autoencoders"
-    couples_batch: ClassVar[bool] = False
-    targets: ClassVar[tuple[str, ...]] = ("target",)
     scale_invariant: ClassVar[tuple[str, ...]] = ("prediction",)
     # What a layer "gin" has of the node itself is zero at hidden nodes, and only they have a loss.
     unreached: ClassVar[tuple[str, ...]] = ("decoder/epsilon",)
@@ -120,12 +117,9 @@ class GraphMAE(Method):
         outputs = {"prediction": prediction, "target": net.encoder.patches(x), "mask": mask}
         return {**outputs, "embedding": pooled}, stats
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
-        """Error of the hidden nodes, averaged over the batch."""
-        parts = (outputs["prediction"], outputs["target"], outputs["mask"])
-        return jnp.mean(masked_scaled_cosine(*parts, gamma=self.gamma)), (memory, {})
+    def error(self, prediction: jax.Array, target: jax.Array, mask: jax.Array) -> jax.Array:
+        """Scaled cosine error of each graph's hidden nodes: [B]."""
+        return masked_scaled_cosine(prediction, target, mask, gamma=self.gamma)
 
     def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
         """The graphs' features; a cosine leaves the reconstruction's size open."""

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from jssl.clock import Clock
 from jssl.methods.base import Memory, Method, Outputs, Tree, Views, apply, the_input
-from jssl.methods.reconstruction import HiddenPatches, picture
+from jssl.methods.reconstruction import HiddenPatches, counted, picture
 from jssl.nn.decoder import MaskedAutoencoder
 from jssl.objectives.masked import masked_mse, normalize_patches
 
@@ -88,7 +88,8 @@ class MAE(HiddenPatches):
         target = net.encoder.patches(x)
         if self.normalize_target:
             target = normalize_patches(target)
-        outputs = {"prediction": prediction, "target": target, "mask": mask["mask"]}
+        hidden = counted(net.encoder, x, mask["mask"])
+        outputs = {"prediction": prediction, "target": target, "mask": hidden}
         return {**outputs, "embedding": pooled}, stats
 
     def reconstruct(

@@ -13,11 +13,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
 from jssl.clock import Clock
 from jssl.methods.base import (
     Memory,
-    Method,
     Metrics,
     Outputs,
     Tree,
@@ -25,7 +23,7 @@ from jssl.methods.base import (
     apply,
     the_input,
 )
-from jssl.methods.reconstruction import picture
+from jssl.methods.reconstruction import HiddenPatches, picture
 from jssl.nn.heads import MLPHead
 from jssl.objectives.common import matmul
 from jssl.objectives.masked import masked_matching, masked_mse
@@ -57,7 +55,7 @@ class TwoHeads(nn.Module):
 
 
 @dataclasses.dataclass(frozen=True)
-class SSAST(Method):
+class SSAST(HiddenPatches):
     """Matching and mean squared error of the hidden patches, one weighted sum (section 3.2).
 
     The encoder sees all places, with a learned token at the hidden ones. One head answers with a
@@ -91,8 +89,6 @@ class SSAST(Method):
     dtype: str = "float32"
 
     paper: ClassVar[str] = "SSAST: Self-Supervised Audio Spectrogram Transformer"
-    couples_batch: ClassVar[bool] = False
-    targets: ClassVar[tuple[str, ...]] = ("target",)
 
     def net(self, encoder: nn.Module) -> nn.Module:
         """Encoder and two heads."""
@@ -131,11 +127,6 @@ class SSAST(Method):
         }
         return terms["matching"] + self.weight * terms["reconstruction"], (memory, terms)
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
-        """The reconstruction of the hidden tokens."""
-        parts = (outputs["prediction"], outputs["target"], outputs["mask"])
-        return Monitored(predictions={"reconstruction": parts})
-
     def reconstruct(
         self, net: nn.Module, params: Tree, stats: Tree, memory: Memory, views: Views
     ) -> Mapping[str, jax.Array]:
@@ -144,6 +135,6 @@ class SSAST(Method):
         _, _, prediction = net.apply({"params": params, **stats}, x, mask, train=False)
         return picture(net.encoder, x, prediction, mask)
 
-    def smoke(self) -> Method:
+    def smoke(self) -> SSAST:
         """Heads of width 16."""
         return dataclasses.replace(self, hidden=16)
