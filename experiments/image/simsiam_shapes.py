@@ -15,13 +15,20 @@ from jssl.optim import Optimizer
 def get_experiment() -> Experiment:
     return Experiment(
         method=SimSiam(hidden=(512,), out=512, bottleneck=128),
-        encoder=ResNet(depth=10, stem="imagenet", width=0.5),
+        encoder=ResNet(depth=10, stem="imagenet", width=0.25),
         data=Shapes(),
         views=shapes(),
         preprocess=shapes_evaluation(),
-        optimizer=Optimizer("sgd", learning_rate=0.06, scaling="none", weight_decay=5e-4),
-        batch_size=256,
-        epochs=12,
+        optimizer=Optimizer(
+            "adamw",
+            learning_rate=5e-4,
+            scaling="none",
+            warmup_epochs=1,
+            weight_decay=0.01,
+            multipliers=(("predictor", 10.0),),  # a slow predictor lets the projection collapse
+        ),
+        batch_size=128,
+        epochs=94,
     )
 
 
