@@ -1,0 +1,226 @@
+"""Point clouds from files: ModelNet, and arrays of clouds in `.npz`."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from jssl.data.arrays import finish
+from jssl.data.meshes import read_off, sample
+from jssl.data.order import random_words
+from jssl.data.solids import Solids
+from jssl.data.source import ArraySource, Batch, Splits, check_labels
+from jssl.errors import UserError
+
+
+def pad(clouds: Sequence[np.ndarray], points: int) -> Batch:
+    """Clouds as arrays of one size.
+
+    Args:
+      clouds: of each example, float [n, 3] with n at least 1; only the first `points` are kept.
+      points: number of points P to fill up to.
+
+    Returns:
+      "points/xyz" float32 [N, P, 3], zero at padding, and "points/valid" bool [N, P].
+    """
+    xyz = np.zeros((len(clouds), points, 3), np.float32)
+    valid = np.zeros((len(clouds), points), bool)
+    for row, cloud in enumerate(clouds):
+        count = min(len(cloud), points)
+        xyz[row, :count], valid[row, :count] = cloud[:count, :3], True
+    return {"points/xyz": xyz, "points/valid": valid}
+
+
+@dataclass(frozen=True)
+class ModelNet:
+    """ModelNet10 or ModelNet40 (Wu et al., 2015) as published, in either of two forms.
+
+    * Meshes: `<class>/train/*.off` and `<class>/test/*.off`; points are spread over their surface.
+    * Resampled: `<name>_shape_names.txt`, `<name>_train.txt`, `<name>_test.txt` (names such as
+      `chair_0001`) and `<class>/<class>_0001.txt` with lines `x,y,z,...`.
+
+    Attributes:
+      folder: that holds the files.
+      name: the beginning of the lists' names of the resampled form: "modelnet40" or "modelnet10".
+      points: of a cloud; the first so many of a resampled file.
+      fraction: the part of the training clouds that is carved for validation.
+      seed: of the carving, and of the points on meshes.
+    """
+
+    folder: str
+    name: str = "modelnet40"
+    points: int = 1024
+    fraction: float = 0.1
+    seed: int = 0
+
+    def smoke(self) -> Solids:
+        """A few procedural clouds in its place, for tests."""
+        return Solids().smoke()
+
+    def load(self) -> Splits:
+        """Reads the files.
+
+        Returns:
+          Splits with `points/xyz` and `points/valid` (see `pad`) and `label` int32.
+
+        Raises:
+          UserError: when a file is missing or is not what it should be.
+        """
+        folder = Path(self.folder).expanduser()
+        listed = folder / f"{self.name}_shape_names.txt"
+        if listed.exists():
+            classes, parts = self._listed(folder, listed.read_text().split())
+        else:
+            classes, parts = self._meshes(folder)
+        train, test = parts
+        return finish(train, None, test, self.name, classes, fraction=self.fraction, seed=self.seed)
+
+    def _listed(self, folder: Path, classes: list[str]) -> tuple[tuple, list[ArraySource]]:
+        parts = []
+        for part in ("train", "test"):
+            path = folder / f"{self.name}_{part}.txt"
+            names = _lines(path)
+            owners = [name.rpartition("_")[0] for name in names]
+            unknown = sorted(set(owners) - set(classes))
+            if unknown or not names:
+                raise UserError(f"{path} has no names of the classes listed: {unknown or 'empty'}")
+            clouds = [
+                _table(folder / own / f"{name}.txt", self.points)
+                for own, name in zip(owners, names, strict=True)
+            ]
+            parts.append(_source(pad(clouds, self.points), [classes.index(o) for o in owners]))
+        return tuple(classes), parts
+
+    def _meshes(self, folder: Path) -> tuple[tuple, list[ArraySource]]:
+        classes = sorted(path.parent.name for path in folder.glob("*/train"))
+        parts = []
+        for part in ("train", "test"):
+            paths = [
+                path for name in classes for path in sorted((folder / name / part).glob("*.off"))
+            ]
+            if not paths:
+                raise UserError(
+                    f"{folder} has neither {self.name}_shape_names.txt (ModelNet, resampled) nor "
+                    f"<class>/{part}/*.off (ModelNet's meshes)"
+                )
+            clouds = [self._spread(path) for path in paths]
+            labels = [classes.index(path.parent.parent.name) for path in paths]
+            parts.append(_source(pad(clouds, self.points), labels))
+        return tuple(classes), parts
+
+    def _spread(self, path: Path) -> np.ndarray:
+        words = random_words(self.seed, f"{path.parent.name}/{path.name}", 3 * self.points)
+        uniform = (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        return sample(read_off(path), uniform.reshape(-1, 3))
+
+
+@dataclass(frozen=True)
+class Clouds:
+    """Clouds in one `.npz` file.
+
+    It holds `train_points` float [N, P, 3], `train_label` integers [N] and, optionally,
+    `train_count` integers [N] (the first so many points are real), the same for `test` and, where
+    there is one, `validation`.
+
+    Attributes:
+      path: of the file.
+      fraction: the part of train that is carved for a split that the file lacks.
+      seed: of the carving.
+    """
+
+    path: str
+    fraction: float = 0.1
+    seed: int = 0
+
+    def smoke(self) -> Solids:
+        """A few procedural clouds in its place, for tests."""
+        return Solids().smoke()
+
+    def load(self) -> Splits:
+        """Reads the file.
+
+        Returns:
+          Splits with `points/xyz` and `points/valid` (see `pad`) and `label` int32.
+
+        Raises:
+          UserError: when the file is missing, or lacks an array, or one has another shape.
+        """
+        path = Path(self.path).expanduser()
+        arrays = open_npz(path)
+        if "train_points" not in arrays:
+            raise UserError(
+                f"{path} holds the arrays {', '.join(sorted(arrays)) or 'none'}; it needs "
+                "train_points [N, P, 3] and train_label [N]"
+            )
+        parts = {
+            part: _clouds(arrays, part, path) if f"{part}_points" in arrays else None
+            for part in ("train", "validation", "test")
+        }
+        return finish(
+            parts["train"],
+            parts["validation"],
+            parts["test"],
+            path.stem,
+            None,
+            fraction=self.fraction,
+            seed=self.seed,
+        )
+
+
+def open_npz(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of an `.npz` file.
+
+    Raises:
+      UserError: when it is missing or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
+    except FileNotFoundError:
+        raise UserError(f"there is no file {path}") from None
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise UserError(f"{path} cannot be read as .npz ({error})") from None
+
+
+def _clouds(arrays: dict[str, np.ndarray], part: str, path: Path) -> ArraySource:
+    xyz, label = arrays[f"{part}_points"], arrays.get(f"{part}_label")
+    if xyz.ndim != 3 or xyz.shape[2] != 3 or label is None or len(label) != len(xyz):
+        raise UserError(f"{path} needs {part}_points [N, P, 3] and {part}_label [N]")
+    count = arrays.get(f"{part}_count", np.full(len(xyz), xyz.shape[1]))
+    if count.shape != (len(xyz),) or count.min() < 1 or count.max() > xyz.shape[1]:
+        raise UserError(f"{path} needs a {part}_count from 1 to {xyz.shape[1]} for each cloud")
+    valid = np.arange(xyz.shape[1]) < count[:, None]
+    arrays = {
+        "points/xyz": np.where(valid[..., None], xyz, 0.0).astype(np.float32),
+        "points/valid": valid,
+    }
+    return ArraySource({**arrays, "label": check_labels(np.asarray(label), f"{part}_label")})
+
+
+def _source(arrays: Batch, labels: Sequence[int]) -> ArraySource:
+    return ArraySource({**arrays, "label": np.asarray(labels, np.int32)})
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().split()
+    except FileNotFoundError:
+        raise UserError(f"there is no file {path}") from None
+
+
+def _table(path: Path, rows: int) -> np.ndarray:
+    """The first three columns of a table of numbers, [rows, 3]."""
+    try:
+        found = np.loadtxt(path, delimiter=",", usecols=(0, 1, 2), max_rows=rows, ndmin=2)
+    except FileNotFoundError:
+        raise UserError(f"there is no file {path}") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} has no lines 'x,y,z,...' ({error})") from None
+    if not len(found):
+        raise UserError(f"{path} has no points")
+    return found

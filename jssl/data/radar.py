@@ -1,0 +1,145 @@
+"""RadHAR: what a person does, as the points that a millimetre-wave radar sees of them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from jssl.data.clouds import open_npz, pad
+from jssl.data.order import random_words
+from jssl.data.solids import Solids
+from jssl.data.source import ArraySource, Splits
+from jssl.errors import UserError
+
+
+class Recording(NamedTuple):
+    """One recording.
+
+    Attributes:
+      name: of its class.
+      test: whether it is one of the test recordings.
+      xyz: float [points, 3], metres.
+      frames: int [frames + 1], where each frame begins among the points, and the end.
+    """
+
+    name: str
+    test: bool
+    xyz: np.ndarray
+    frames: np.ndarray
+
+
+@dataclass(frozen=True)
+class RadHAR:
+    """RadHAR (Singh et al., 2019), five activities; a cloud is what is seen in a window of time.
+
+    Validation is carved by whole recordings, so that no recording is in two splits. The paper's
+    windows are 60 frames (2 s), moved on by 10.
+
+    Attributes:
+      path: the folder `Data` with `{Train,Test}/<class>/*.txt` as published, or one `.npz` file
+        with `xyz_x512` int [points, 3] (1/512 m), `frame_offsets` and `recording_offsets` (first
+        point of each frame, first frame of each recording, and the ends), `recording_label`,
+        `recording_is_test` and `class_names`.
+      frames: in a window.
+      step: frames from one window to the next.
+      points: of a cloud at most; a random choice where there are more.
+      fraction: the share of the training recordings of a class that are for validation.
+      seed: of the carving and of the choice of points.
+    """
+
+    path: str
+    frames: int = 60
+    step: int = 30
+    points: int = 512
+    fraction: float = 0.15
+    seed: int = 0
+
+    def smoke(self) -> Solids:
+        """A few procedural clouds in its place, for tests."""
+        return Solids().smoke()
+
+    def load(self) -> Splits:
+        """Reads the recordings and cuts them into windows.
+
+        Returns:
+          Splits with `points/xyz` float32 [points, 3], `points/valid` bool [points] and `label`
+          int32.
+
+        Raises:
+          UserError: when a file is missing or is not what it should be.
+        """
+        path = Path(self.path).expanduser()
+        recordings = list(_compact(path) if path.is_file() else _published(path))
+        if not recordings:
+            raise UserError(f"{path} has no recordings Train/<class>/*.txt")
+        classes = tuple(sorted({r.name for r in recordings}))
+        parts: dict[str, list] = {"train": [], "validation": [], "test": []}
+        for name in classes:
+            own = [r for r in recordings if r.name == name and not r.test]
+            order = np.argsort(random_words(self.seed, f"radhar {name}", len(own)), kind="stable")
+            held = set(order[: round(self.fraction * len(own))].tolist())
+            for i, recording in enumerate(own):
+                parts["validation" if i in held else "train"].append(recording)
+            parts["test"] += [r for r in recordings if r.name == name and r.test]
+        return Splits(
+            **{part: self._windows(part, found, classes) for part, found in parts.items()},
+            name="radhar",
+            classes=classes,
+        )
+
+    def _windows(self, part: str, recordings: list[Recording], classes: tuple) -> ArraySource:
+        clouds, labels = [], []
+        for number, recording in enumerate(recordings):
+            words = random_words(self.seed, f"radhar {part} {number}", len(recording.xyz))
+            for first in range(0, len(recording.frames) - self.frames, self.step):
+                start, stop = recording.frames[first], recording.frames[first + self.frames]
+                if start < stop:
+                    # The order is random as well: the first points of a cloud stand for all.
+                    chosen = start + np.argsort(words[start:stop], kind="stable")[: self.points]
+                    clouds.append(recording.xyz[chosen])
+                    labels.append(classes.index(recording.name))
+        if not clouds:
+            raise UserError(f"RadHAR's {part} recordings have no window of {self.frames} frames")
+        return ArraySource({**pad(clouds, self.points), "label": np.asarray(labels, np.int32)})
+
+
+def _compact(path: Path) -> Iterator[Recording]:
+    arrays = open_npz(path)
+    wanted = ("xyz_x512", "frame_offsets", "recording_offsets", "recording_label")
+    wanted = (*wanted, "recording_is_test", "class_names")
+    lacking = [key for key in wanted if key not in arrays]
+    if lacking:
+        raise UserError(f"{path} lacks the arrays {', '.join(lacking)}")
+    xyz, frames, bounds, label, test, names = (arrays[key] for key in wanted)
+    for r in range(len(label)):
+        own = frames[bounds[r] : bounds[r + 1] + 1].astype(np.int64)
+        points = xyz[own[0] : own[-1]].astype(np.float32) / 512
+        yield Recording(str(names[label[r]]), bool(test[r]), points, own - own[0])
+
+
+def _published(path: Path) -> Iterator[Recording]:
+    for part in ("Train", "Test"):
+        for file in sorted(path.glob(f"{part}/*/*.txt")):
+            yield Recording(file.parent.name, part == "Test", *_messages(file))
+
+
+def _messages(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Points and frames of a recording: a message a point, a new frame where `point_id` is 0."""
+    words = path.read_text().split()
+    found: dict[str, list[float]] = {"point_id:": [], "x:": [], "y:": [], "z:": []}
+    try:
+        for name, value in itertools.pairwise(words):
+            if name in found:
+                found[name].append(float(value))
+        number, *columns = (np.asarray(column) for column in found.values())
+        xyz = np.stack(columns, axis=1).astype(np.float32)
+        if not len(xyz) or len(number) != len(xyz):
+            raise ValueError("it has no points")
+    except ValueError as error:
+        raise UserError(f"{path} has no messages with point_id, x, y and z ({error})") from None
+    return xyz, np.append(np.flatnonzero(number == 0), len(xyz))
