@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jssl.alarm import Monitored
 from jssl.clock import Clock
 from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree
+from jssl.nn.decoder import real_tokens
 
 
 def picture(
@@ -34,6 +35,18 @@ def picture(
         "reconstruction": encoder.assemble(jnp.where(hidden, prediction, patches), x.shape),
         "original": x,
     }
+
+
+def counted(encoder: nn.Module, x: Any, mask: jax.Array) -> jax.Array:
+    """Which tokens are hidden and real, so that padding has no error: bool [B, N].
+
+    Args:
+      encoder: knows which tokens of its input are padding.
+      x: its input, [B, ...].
+      mask: bool [B, N], True where hidden.
+    """
+    real = real_tokens(encoder, x)
+    return mask if real is None else mask & real
 
 
 class HiddenPatches(Method):

@@ -84,6 +84,71 @@ class TokenPredictor(nn.Module):
         return features.pooled, Dense(size, dtype=self.dtype, name="decoder_output")(tokens)
 
 
+def in_order(visible: jax.Array, token: jax.Array, keep: jax.Array, masked: jax.Array) -> jax.Array:
+    """Visible tokens and one for each hidden place, in order of place.
+
+    Args:
+      visible: [B, K, D].
+      token: [D], what stands at hidden places.
+      keep: int [B, K], places of the visible.
+      masked: int [B, N - K], the other places.
+
+    Returns:
+      [B, N, D].
+    """
+    hidden = jnp.broadcast_to(token.astype(visible.dtype), (*masked.shape, visible.shape[-1]))
+    tokens = jnp.concatenate([visible, hidden], axis=1)
+    # The sorted order of (visible, hidden) places; a gather by it undoes the shuffle.
+    order = jnp.argsort(jnp.concatenate([keep, masked], axis=1), axis=1)
+    return jnp.take_along_axis(tokens, order[..., None], axis=1)
+
+
+class MaskedDecoder(nn.Module):
+    """A light transformer over visible tokens and mask tokens, each at its place (He et al., 2022).
+
+    Attributes:
+      width: size of its tokens.
+      depth: number of blocks.
+      heads: attention heads.
+      dtype: dtype of the computation.
+    """
+
+    width: int
+    depth: int
+    heads: int
+    dtype: str
+
+    @nn.compact
+    def __call__(
+        self,
+        encoder: nn.Module,
+        x: Any,
+        tokens: jax.Array,
+        keep: jax.Array,
+        masked: jax.Array,
+        *,
+        train: bool,
+    ) -> jax.Array:
+        """Maps tokens [B, K, D] at places keep [B, K] to [B, N, width], in order of place.
+
+        Args:
+          encoder: says where the tokens of its input lie, and which are padding.
+          x: its input, [B, ...].
+          tokens: its tokens.
+          keep: their places.
+          masked: the other places, [B, N - K].
+          train: whether this is training.
+        """
+        visible = Dense(self.width, dtype=self.dtype, name="embedding")(tokens)
+        token = self.param("mask_token", nn.initializers.normal(0.02), (self.width,))
+        tokens = in_order(visible, token, keep, masked)
+        tokens = tokens + encoder.positions_of(x, self.width).astype(tokens.dtype)
+        real = real_tokens(encoder, x)
+        allowed = None if real is None else real[:, None, None]
+        decoder = Transformer(self.depth, self.heads, dtype=self.dtype, name="transformer")
+        return decoder(tokens, mask=allowed, train=train)[0]
+
+
 class MaskedAutoencoder(nn.Module):
     """An encoder of the visible patches and a light decoder of all of them (He et al., 2022).
 
@@ -111,11 +176,7 @@ class MaskedAutoencoder(nn.Module):
         features = self.encoder(x, keep=keep, train=train)
         visible = Dense(self.width, dtype=self.dtype, name="decoder_embedding")(features.tokens)
         token = self.param("mask_token", nn.initializers.normal(0.02), (self.width,))
-        hidden = jnp.broadcast_to(token.astype(visible.dtype), (*masked.shape, self.width))
-        tokens = jnp.concatenate([visible, hidden], axis=1)
-        # The sorted order of (visible, hidden) places; a gather by it undoes the shuffle.
-        order = jnp.argsort(jnp.concatenate([keep, masked], axis=1), axis=1)
-        tokens = jnp.take_along_axis(tokens, order[..., None], axis=1)
+        tokens = in_order(visible, token, keep, masked)
         tokens = tokens + self.encoder.positions_of(x, self.width).astype(tokens.dtype)
         decoder = Transformer(self.depth, self.heads, dtype=self.dtype, name="decoder")
         real = real_tokens(self.encoder, x)

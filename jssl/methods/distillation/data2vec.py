@@ -17,6 +17,7 @@ from jssl.alarm import Monitored
 from jssl.clock import Clock, linear
 from jssl.encoders.features import Features
 from jssl.methods.base import Memory, Metrics, Outputs, Tree, Views, apply, the_input
+from jssl.methods.reconstruction import counted
 from jssl.methods.teacher import Taught, run_teacher
 from jssl.nn.dense import Dense
 from jssl.objectives.common import standardize
@@ -119,7 +120,8 @@ class Data2Vec(Taught):
         (features, prediction), stats = apply(net, params, stats, image, mask, rng=rng)
         whole = run_teacher(net.encoder, memory["teacher"], image, rng=rng)
         target = mean_of_blocks(whole, self.top)
-        outputs = {"prediction": prediction, "target": target, "mask": mask}
+        hidden = counted(net.encoder, image, mask)
+        outputs = {"prediction": prediction, "target": target, "mask": hidden}
         return {**outputs, "embedding": features.pooled}, stats
 
     def objective(

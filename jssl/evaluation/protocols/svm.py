@@ -1,0 +1,37 @@
+"""The linear support-vector machine."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jssl.evaluation import svm
+from jssl.evaluation.protocol import binomial_interval
+from jssl.evaluation.record import Evaluation, Measured, Score
+from jssl.evaluation.subject import Subject
+
+
+@dataclass(frozen=True)
+class SVM(Evaluation):
+    """The linear support-vector machine on pooled features.
+
+    Attributes:
+      strengths: values of C.
+    """
+
+    strengths: tuple[float, ...] = svm.STRENGTHS
+
+    about: ClassVar[str] = "linear support-vector machine, C chosen on validation"
+    source: ClassVar[str] = "Achlioptas et al. 2018 (point clouds)"
+
+    def measure(self, subject: Subject, row: str) -> Measured:
+        found = svm.svm_probe(
+            *subject.features(row), strengths=self.strengths, select_on=self.select_on
+        )
+        score = Score(found.top1, binomial_interval(found.top1, len(subject.splits.test)))
+        details = dataclasses.asdict(found) | {"path": list(found.path)}
+        return Measured({"svm": score, "validation": Score(found.validation_top1)}, details)
+
+
+PROTOCOLS = {"svm": SVM()}
