@@ -61,7 +61,7 @@ ALONE = {"judge": "linear", "margin": 3.0}  # masked, predictive and pretext met
 STUDY = Study(
     entries=(
         conv("contrastive/simclr", **JOINT),
-        conv("contrastive/moco_v2", "method.queue=2048", **JOINT),
+        conv("contrastive/moco_v2", "method.queue=2048", "epochs=18", **JOINT),
         vit("contrastive/moco_v3", *COARSE, **JOINT),
         conv("contrastive/nnclr", "method.queue=2048", **JOINT),
         conv(
@@ -70,7 +70,7 @@ STUDY = Study(
             *("optimizer.learning_rate=0.001", "epochs=18"),
             **JOINT,
         ),
-        conv("clustering/deepcluster_v2", FEW, "method.examples=4096", **JOINT),
+        conv("clustering/deepcluster_v2", FEW, "method.examples=4096", "epochs=18", **JOINT),
         conv("distillation/byol", "optimizer.learning_rate=0.0005", "epochs=24", **JOINT),
         conv("distillation/simsiam", "optimizer.learning_rate=0.0005", "epochs=36", **JOINT),
         vit("distillation/dino", *COARSE, FEW, **JOINT),
@@ -88,7 +88,8 @@ STUDY = Study(
         conv("redundancy/lejepa", **JOINT),
         conv(
             "redundancy/t_regs",
-            *("method.length=5.0", "method.invariance=1.0", "method.sphere=1.0", "method.out=64"),
+            *("method.length=5.0", "method.invariance=2.0", "method.sphere=1.0", "method.out=64"),
+            "epochs=18",
             **JOINT,
         ),
         vit("masked/mae", *LONG, *DECODER, "method.normalize_target=False", **ALONE),

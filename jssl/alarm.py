@@ -37,6 +37,8 @@ class Monitored(NamedTuple):
       teachers: name -> (student, teacher), two pytrees of one structure.
       trivial_loss: the loss of a model that tells nothing apart, such as ln K; None if there is
         no such value.
+      idle: True, a scalar, in a step that leaves the parameters as they are on purpose, such as
+        one that only fills a memory. It is not judged. None if there is no such step.
     """
 
     embeddings: Mapping[str, jax.Array] = {}
@@ -46,6 +48,7 @@ class Monitored(NamedTuple):
     predictions: Mapping[str, tuple[jax.Array, jax.Array, jax.Array]] = {}
     teachers: Mapping[str, tuple[Tree, Tree]] = {}
     trivial_loss: jax.Array | float | None = None
+    idle: jax.Array | None = None
 
 
 def measure(monitored: Monitored, *, batch: Tree, views: Tree, params: Tree) -> dict[str, Any]:
@@ -83,6 +86,8 @@ def measure(monitored: Monitored, *, batch: Tree, views: Tree, params: Tree) -> 
     found["parameters/matrices"] = jnp.sqrt(sum(jnp.sum(jnp.square(x)) for x in matrices))
     if monitored.trivial_loss is not None:
         found["trivial_loss"] = monitored.trivial_loss
+    if monitored.idle is not None:
+        found["idle"] = monitored.idle
     return {PREFIX + name: jnp.asarray(value, jnp.float32) for name, value in found.items()}
 
 

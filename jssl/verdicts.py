@@ -116,12 +116,13 @@ class Watch:
         """Judges one more record.
 
         Args:
-          row: "step", "loss" and the other metrics; one without the alarm's figures is passed over.
+          row: "step", "loss" and the other metrics; one without the alarm's figures is passed over,
+            and so is one of a step that is idle on purpose.
 
         Returns:
           Verdicts that were not said before.
         """
-        if not any(name.startswith(PREFIX) for name in row):
+        if not any(name.startswith(PREFIX) for name in row) or row.get(f"{PREFIX}idle", 0.0):
             return []
         self.rows.append(row)
         self.standing = judge(self.rows, grace=self.grace)

@@ -145,6 +145,13 @@ def test_early_and_improving_figures_are_no_alarm() -> None:
     assert verdicts.judge(once, grace=100) == []  # one record is not enough
 
 
+def test_idle_steps_are_not_judged() -> None:
+    dead = rows(40, **{"gradient_norm": 0.0, "z/spread": 1.0})
+    assert verdicts.Watch(100, dead).record() != []
+    assert verdicts.Watch(100, [row | {"alarm/idle": 1.0} for row in dead]).record() == []
+    assert verdicts.Watch(100, [row | {"alarm/idle": 0.0} for row in dead]).record() != []
+
+
 def test_a_watch_is_its_history() -> None:
     history = rows(40, **{"z/spread": lambda s: max(1 - s / 150, 0.0), "z/cosine": 0.0})
     whole = verdicts.Watch(100, history)

@@ -59,6 +59,7 @@ def test_deepcluster_fills_its_memory_then_clusters_what_it_met() -> None:
         outputs = {"embedding": x[step % 2], "index": index}
         loss, (memory, _) = method.objective(outputs, memory, rng=KEY, clock=Clock(step, 6, 2))
         losses.append(float(loss))
+        assert method.monitor(outputs, {}, memory).idle == (step == 0)
         if step == 0:
             assert np.all(memory["assigned"] == -1)
             np.testing.assert_array_equal(memory["met"], [1, 1, 1, 1, 0, 0, 0, 0, 0])

@@ -180,6 +180,7 @@ class DeepClusterV2(Method):
             embeddings={"projection": a},
             pairs={"views": (a, b)},
             assignments={"cluster": jnp.exp(log_softmax(scores, temperature=self.temperature))},
+            idle=jnp.all(memory["assigned"] < 0),
         )
 
     def smoke(self) -> Method:
