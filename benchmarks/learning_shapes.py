@@ -78,7 +78,7 @@ STUDY = Study(
         vit("distillation/dinov2", *COARSE, FEW, GRID, **JOINT),
         vit("distillation/msn", *COARSE, FEW, TOKENS, **JOINT),
         vit("distillation/data2vec", *LONG, **ALONE),
-        conv("distillation/random_teacher", "optimizer.learning_rate=0.001", **ALONE),
+        conv("distillation/random_teacher", "optimizer.learning_rate=0.001", "epochs=27", **ALONE),
         conv("redundancy/barlow_twins", "method.out=128", "method.off_diagonal=0.02", **JOINT),
         conv(
             "redundancy/mixed_barlow_twins", "method.out=128", "method.off_diagonal=0.02", **JOINT
@@ -121,7 +121,7 @@ STUDY = Study(
         ),
         vit("predictive/flexpredict", *LONG, "method.predictor_depth=1", **ALONE),
         conv("pretext/rotnet", "epochs=18", **ALONE),
-        conv("pretext/jigsaw", **ALONE),
+        conv("pretext/jigsaw", "epochs=27", **ALONE),
         conv(
             "pretext/diet", "data.train=512", "method.examples=512", "epochs=150", **ALONE
         ),  # each output has one positive an epoch
