@@ -119,19 +119,8 @@ class Program:
 
     @functools.cached_property
     def views_per_step(self) -> int:
-        """Augmented inputs in a global batch: arrays of floats, several where a view repeats."""
-        batch = {
-            name: jax.ShapeDtypeStruct((2, *spec.shape), spec.dtype)
-            for name, spec in self.example.items()
-        }
-        views = jax.eval_shape(self.experiment.views, jax.random.key(0), batch)
-        rank = len(next(iter(self.example.values())).shape) + 1
-        counts = [
-            leaf.shape[1] if leaf.ndim > rank else 1
-            for leaf in jax.tree.leaves(views)
-            if jnp.issubdtype(leaf.dtype, jnp.floating) and leaf.ndim >= rank
-        ]
-        return max(sum(counts), 1) * self.experiment.batch_size
+        """Augmented inputs in a global batch."""
+        return self.experiment.views.count(self.example) * self.experiment.batch_size
 
     def root_key(self, seed: int) -> jax.Array:
         """The key of a run, on every device of the mesh."""

@@ -240,11 +240,40 @@ class Views:
             views = op(jax.random.fold_in(jax.random.fold_in(key, _tag("batch")), position), views)
         return views
 
+    def count(self, example: Mapping[str, jax.ShapeDtypeStruct]) -> int:
+        """How many inputs are made of an example.
+
+        Views that hold floats, or numbers along at least one axis such as the symbols of a text,
+        as often as they are repeated; masks (dicts without floats, or bools) and indices are none,
+        nor is what operations on the batch add.
+
+        Args:
+          example: shapes and dtypes of one example's arrays, `index` among them.
+
+        Returns:
+          At least 1.
+        """
+        batch = {
+            name: jax.ShapeDtypeStruct((2, *spec.shape), spec.dtype)
+            for name, spec in example.items()
+        }
+        made = jax.eval_shape(Views(**dict(self.entries)), jax.random.key(0), batch)
+        return max(
+            sum(getattr(op, "times", 1) for name, op in self.entries if _is_input(made[name])), 1
+        )
+
     def __repr__(self) -> str:
         parts = [f"{name}={describe(entry)}" for name, entry in self.entries]
         if self.batch:
             parts.append(f"batch=({', '.join(describe(op) for op in self.batch)},)")
         return f"Views({', '.join(parts)})"
+
+
+def _is_input(view: Any) -> bool:
+    leaves = [leaf for leaf in jax.tree.leaves(view) if leaf.ndim > 1]
+    if any(jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in leaves):
+        return True
+    return not isinstance(view, Mapping) and any(leaf.dtype != bool for leaf in leaves)
 
 
 def _tag(name: str) -> int:

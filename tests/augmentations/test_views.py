@@ -26,6 +26,7 @@ from jssl.augmentations.correspondence import correspond, dense_correspondence, 
 from jssl.augmentations.fields import random_field_affine, random_field_colour
 from jssl.augmentations.projective import transform
 from jssl.errors import UserError
+from jssl.experiment import load
 
 KEY = jax.random.key(11)
 
@@ -306,3 +307,27 @@ def test_mistakes_get_a_sentence():
     ):
         with pytest.raises(UserError, match=match):
             act()
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("image/simclr_shapes", 2),
+        ("image/swav_shapes", 6),
+        ("image/w_mse_shapes", 2),
+        ("image/maskfeat_shapes", 1),
+        ("image/gmml_shapes", 1),
+        ("image/diet_shapes", 1),
+        ("audio/simclr_tones", 2),
+        ("text/simclr_phrases", 2),
+        ("text/mlm_phrases", 1),
+        ("graph/simclr_motifs", 2),
+        ("tabular/simclr_factors", 2),
+    ],
+)
+def test_inputs_are_counted(name: str, count: int) -> None:
+    experiment = load(name)
+    batch = experiment.data.smoke().load().train[np.arange(1)]
+    example = {key: jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for key, x in batch.items()}
+    example["index"] = jax.ShapeDtypeStruct((), np.int32)
+    assert experiment.views.count(example) == count
