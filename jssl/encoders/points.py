@@ -83,7 +83,9 @@ class PointNet(nn.Module):
         real, tokens, extras = x["valid"][..., None], x["xyz"], {}
         nonlinearity = activation(self.activation)
         for i, width in enumerate(self.hidden):
-            tokens = Dense(width, dtype=self.dtype, name=f"layer{i}")(tokens)
+            # Batch normalisation would take a bias away again.
+            layer = Dense(width, use_bias=self.norm != "batch", dtype=self.dtype, name=f"layer{i}")
+            tokens = layer(tokens)
             tokens = normalize(
                 tokens, self.norm, train=train, dtype=self.dtype, mask=real, name=f"norm{i}"
             )
