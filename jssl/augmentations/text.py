@@ -31,6 +31,46 @@ def symbol_mask(
     return {"mask": real & (rank < jnp.maximum(jnp.round(ratio * jnp.sum(real)), 1))}
 
 
+def swap_mask(
+    key: jax.Array,
+    example: Mapping[str, Any],
+    *,
+    ratio: float = 0.15,
+    vocabulary: int | None = None,
+    field: str = "text",
+) -> dict[str, jax.Array]:
+    """Chooses a share of the real symbols and another symbol for each.
+
+    Args:
+      key: PRNG key.
+      example: has the sequence.
+      ratio: share to exchange; where the symbol drawn is the one that stands there, it stays.
+      vocabulary: new symbols are drawn out of 1 to `vocabulary` - 1; None draws from the symbols
+        of the sequence itself, which are as common as they are in the data.
+      field: name of the sequence.
+
+    Returns:
+      dict(mask bool [N], symbols int [N]): True where a symbol is exchanged, and for which.
+    """
+    where, what = jax.random.split(key)
+    x = entry(example, field)
+    hidden = symbol_mask(where, example, ratio=ratio, field=field)["mask"]
+    if vocabulary is None:
+        symbols = x[jax.random.randint(what, x.shape, 0, jnp.maximum(jnp.sum(x != 0), 1))]
+    else:
+        symbols = jax.random.randint(what, x.shape, 1, vocabulary, x.dtype)
+    return {"mask": hidden & (symbols != x), "symbols": symbols}
+
+
+def pick_row(key: jax.Array, x: jax.Array) -> jax.Array:
+    """One of several sequences, such as the captions of an image: int [K, N] -> [N].
+
+    Rows that are all padding stand last and are never picked.
+    """
+    count = jnp.maximum(jnp.sum(jnp.any(x != 0, axis=1)), 1)
+    return x[jax.random.randint(key, (), 0, count)]
+
+
 def delete_symbols(key: jax.Array, x: jax.Array, *, rate: float = 0.1) -> jax.Array:
     """Takes symbols out, each with a probability; the rest moves up, padding fills the end."""
     kept = (x != 0) & (jax.random.uniform(key, x.shape) >= rate)

@@ -21,9 +21,11 @@ class SymbolTransformer(TokenEncoder):
 
     Attributes:
       vocabulary: number of symbols, 0 included.
+      dropout: rate at the end of each branch of a block, in training.
     """
 
     vocabulary: int = 257
+    dropout: float = 0.0
 
     def patches(self, x: jax.Array) -> jax.Array:
         """int [B, N] -> int [B, N, 1]."""

@@ -47,6 +47,8 @@ class TokenEncoder(nn.Module):
     kernel_init: str = "xavier"
     dtype: str = "float32"
 
+    dropout = 0.0  # a field of the encoders of fields that use it
+
     def smoke(self) -> TokenEncoder:
         """A copy with two blocks of width 16 and kernels of ordinary size, for tests."""
         return self.clone(width=16, depth=2, heads=2, kernel_init="lecun")
@@ -165,6 +167,7 @@ class TokenEncoder(nn.Module):
             mlp_ratio=self.mlp_ratio,
             kernel_init=self.kernel_init,
             dtype=self.dtype,
+            dropout=self.dropout,
             name="transformer",
         )
         tokens, extras = stack(tokens, mask=allowed, train=train)

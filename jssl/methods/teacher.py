@@ -95,7 +95,7 @@ def run_teacher(
 ) -> Any:
     """The teacher's output in training mode, cut off from gradients.
 
-    Training mode is for BatchNorm; an encoder's stochastic depth is left out.
+    Training mode is for BatchNorm; an encoder's stochastic depth and dropout are left out.
 
     Args:
       net: the student's Linen module, or its encoder for a teacher without heads.
@@ -108,8 +108,9 @@ def run_teacher(
       The module's output under `stop_gradient`.
     """
     encoder = getattr(net, "encoder", net)
-    if getattr(encoder, "drop_path", 0.0):
-        still = encoder.clone(drop_path=0.0)
+    noise = [name for name in ("drop_path", "dropout") if getattr(encoder, name, 0.0)]
+    if noise:
+        still = encoder.clone(**dict.fromkeys(noise, 0.0))
         net = still if encoder is net else net.clone(encoder=still)
     output, _ = apply(net, teacher["params"], teacher["stats"], *args, rng=rng, **kwargs)
     return jax.lax.stop_gradient(output)

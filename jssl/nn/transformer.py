@@ -41,6 +41,21 @@ def drop_path(key: jax.Array, x: jax.Array, rate: float | jax.Array) -> jax.Arra
     return x * factor.astype(x.dtype)
 
 
+def dropout(key: jax.Array, x: jax.Array, rate: float) -> jax.Array:
+    """Dropout (Srivastava et al., 2014), drawn example by example: its expectation is ``x``.
+
+    Args:
+      key: PRNG key.
+      x: [B, ...].
+      rate: probability in [0, 1) that a value is zeroed.
+
+    Returns:
+      Values that are kept, divided by (1 - rate), and zeros.
+    """
+    kept = rows.draw(key, x.shape[0], lambda key: jax.random.bernoulli(key, 1 - rate, x.shape[1:]))
+    return jnp.where(kept, x / jnp.asarray(1.0 - rate, x.dtype), jnp.zeros((), x.dtype))
+
+
 class Mlp(nn.Module):
     """The block's two-layer perceptron, position by position.
 
@@ -86,6 +101,8 @@ class Block(nn.Module):
       implementation: see :class:`jssl.nn.attention.Attention`.
       kernel_init: name of the kernels' initialiser.
       dtype: dtype of the computation; parameters are float32.
+      dropout: rate of :func:`dropout` at the end of each branch, from the rng "dropout"; 0 needs
+        no rng.
     """
 
     heads: int
@@ -100,6 +117,7 @@ class Block(nn.Module):
     implementation: str = "auto"
     kernel_init: str = "xavier"
     dtype: str = "float32"
+    dropout: float = 0.0
 
     @nn.compact
     def __call__(
@@ -132,6 +150,8 @@ class Block(nn.Module):
                 fill = nn.initializers.constant(self.layer_scale)
                 factor = self.param(f"{name}_scale", fill, (x.shape[-1],), jnp.float32)
                 branch = branch * factor.astype(branch.dtype)
+            if self.dropout:
+                branch = dropout(self.make_rng("dropout"), branch, self.dropout)
             if rate is not None:
                 branch = drop_path(self.make_rng("dropout"), branch, rate)
             return x + branch
@@ -194,6 +214,7 @@ class Transformer(nn.Module):
       implementation: see :class:`Block`.
       kernel_init: see :class:`Block`.
       dtype: see :class:`Block`.
+      dropout: see :class:`Block`; in training alone.
     """
 
     depth: int
@@ -213,6 +234,7 @@ class Transformer(nn.Module):
     implementation: str = "auto"
     kernel_init: str = "xavier"
     dtype: str = "float32"
+    dropout: float = 0.0
 
     @nn.compact
     def __call__(
@@ -256,6 +278,7 @@ class Transformer(nn.Module):
             "implementation": self.implementation,
             "kernel_init": self.kernel_init,
             "dtype": self.dtype,
+            "dropout": self.dropout if train else 0.0,
         }
         drop = train and self.drop_path > 0.0
         rates = np.linspace(0.0, self.drop_path, self.depth, dtype=np.float32) if drop else None

@@ -9,6 +9,7 @@ from jssl.augmentations.text import (
     delete_symbols,
     replace_symbols,
     reverse_complement,
+    swap_mask,
     symbol_mask,
 )
 from jssl.data.text import Phrases, Texts, to_text, to_tokens
@@ -57,6 +58,12 @@ def test_masks_and_views_know_the_end():
     key = jax.random.key(0)
     mask = np.asarray(symbol_mask(key, {"text": x}, ratio=0.5)["mask"])
     assert mask.sum() == 4 and not mask[8:].any()
+    for vocabulary in (None, 30):
+        swap = swap_mask(key, {"text": x}, ratio=0.75, vocabulary=vocabulary)
+        places, symbols = np.asarray(swap["mask"]), np.asarray(swap["symbols"])
+        assert 3 <= places.sum() <= 6 and not places[8:].any()
+        assert (symbols != np.asarray(x))[places].all() and symbols.min() > 0
+        assert vocabulary or set(symbols) <= set(np.asarray(x[:8]))
     left = np.asarray(delete_symbols(key, x, rate=0.5))
     kept = left[left != 0]
     assert 0 < len(kept) < 8 and not left[len(kept) :].any()

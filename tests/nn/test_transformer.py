@@ -6,7 +6,7 @@ import pytest
 from jssl import sharding
 from jssl.errors import UserError
 from jssl.nn import rows
-from jssl.nn.transformer import Transformer, drop_path
+from jssl.nn.transformer import Transformer, drop_path, dropout
 
 STACK = Transformer(depth=3, heads=2)
 X = jnp.asarray(np.random.default_rng(0).standard_normal((4, 5, 8)), jnp.float32)
@@ -89,6 +89,21 @@ def test_drop_path_keeps_the_expectation_and_drops_whole_examples():
     assert np.all(y == y[:, :1, :1])
     assert y.mean() == pytest.approx(1.0, abs=0.02)  # four standard errors
     np.testing.assert_array_equal(drop_path(jax.random.key(0), x, 0.0), x)
+
+
+def test_dropout_keeps_the_expectation_and_draws_for_each_value():
+    y = np.asarray(dropout(jax.random.key(0), jnp.ones((2000, 5, 4)), 0.3))
+    assert np.all((y == 0) | np.isclose(y, 1 / 0.7))
+    assert y.mean() == pytest.approx(1.0, abs=0.015)
+    assert not np.all(y == y[:, :1, :1])
+
+
+def test_dropout_is_drawn_in_training_only(params):
+    stack = STACK.clone(dropout=0.5)
+    plain, _ = STACK.apply({"params": params}, X, train=False)
+    np.testing.assert_array_equal(stack.apply({"params": params}, X, train=False)[0], plain)
+    rngs = {"dropout": jax.random.key(0)}
+    assert np.any(stack.apply({"params": params}, X, train=True, rngs=rngs)[0] != plain)
 
 
 def test_stochastic_depth_is_random_in_training_only(params):
