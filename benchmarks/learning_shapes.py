@@ -42,6 +42,11 @@ LONG = ("epochs=14", "data.size=16")
 COARSE = ("encoder.patch_size=8",)  # 16 tokens, for methods that see many crops whole
 FEW = "views.local.times=2"
 GRID, TOKENS = "views.mask.grid=(4,4)", "views.mask.tokens=16"
+# An untrained ViT's class tokens are nearly alike; what is to tell them apart has to be sharp.
+SHARP = (
+    *("method.centring=sinkhorn", "method.temperature=0.02", "method.temperature_start=0.02"),
+    *("method.prototypes=64", "method.norm=batch", "optimizer.learning_rate=0.001", "epochs=18"),
+)
 DECODER = ("method.decoder_width=48", "method.decoder_depth=1")
 
 
@@ -73,8 +78,8 @@ STUDY = Study(
         conv("clustering/deepcluster_v2", FEW, "method.examples=4096", "epochs=18", **JOINT),
         conv("distillation/byol", "optimizer.learning_rate=0.0005", "epochs=24", **JOINT),
         conv("distillation/simsiam", "optimizer.learning_rate=0.0005", "epochs=36", **JOINT),
-        vit("distillation/dino", *COARSE, FEW, **JOINT),
-        vit("distillation/ibot", *COARSE, FEW, GRID, **JOINT),
+        vit("distillation/dino", *COARSE, FEW, *SHARP, **JOINT),
+        vit("distillation/ibot", *COARSE, FEW, GRID, *SHARP, **JOINT),
         vit("distillation/dinov2", *COARSE, FEW, GRID, **JOINT),
         vit("distillation/msn", *COARSE, FEW, TOKENS, **JOINT),
         vit("distillation/data2vec", *LONG, **ALONE),
