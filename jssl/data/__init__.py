@@ -2,6 +2,8 @@
 
 from jssl.data.arrays import Arrays
 from jssl.data.audio import ESC, SpokenDigits, Tones
+from jssl.data.captions import CaptionedShapes, COCOCaptions
+from jssl.data.clouds import Clouds, ModelNet
 from jssl.data.device import LIMIT_BYTES, DeviceData, fits, gather
 from jssl.data.digits import Digits
 from jssl.data.folder import ImageFolder
@@ -10,9 +12,12 @@ from jssl.data.graphs import TU, CitationGraph, Motifs
 from jssl.data.npz import Npz
 from jssl.data.order import batch_indices, steps_per_epoch, window_indices
 from jssl.data.part import Part
+from jssl.data.radar import RadHAR
+from jssl.data.sentence_pairs import PhrasePairs, SentencePairs
 from jssl.data.sequences import FLIP, Planted, Sequences
 from jssl.data.series import UCR, Waves
 from jssl.data.shapes import Shapes
+from jssl.data.solids import Solids
 from jssl.data.source import (
     ArraySource,
     Source,
@@ -39,19 +44,27 @@ __all__ = [
     "UCR",
     "ArraySource",
     "Arrays",
+    "COCOCaptions",
+    "CaptionedShapes",
     "CitationGraph",
+    "Clouds",
     "DeviceData",
     "Digits",
     "Factors",
     "ImageFolder",
+    "ModelNet",
     "Motifs",
     "Npz",
     "Part",
+    "PhrasePairs",
     "Phrases",
     "Planted",
+    "RadHAR",
     "Seasons",
+    "SentencePairs",
     "Sequences",
     "Shapes",
+    "Solids",
     "Source",
     "Splits",
     "SpokenDigits",

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import flax.linen as nn
@@ -169,6 +169,23 @@ class Method(abc.ABC):
         """What evaluation sees: the encoder of `encoder_state`, in evaluation mode."""
         params, stats = self.encoder_state(params, stats, memory)
         return net.encoder.apply({"params": params, **stats}, x, train=False)
+
+    def towers(
+        self, net: nn.Module, params: Tree, stats: Tree
+    ) -> Mapping[str, Callable[[jax.Array], jax.Array]]:
+        """For methods that bring inputs of two kinds into one space: how each kind gets there.
+
+        Args:
+          net: what `net(encoder)` returned.
+          params: its parameters.
+          stats: its mutable collections.
+
+        Returns:
+          Name of a view -> a function of a batch of that view, [B, ...] -> [B, D], in evaluation
+          mode; cosines between any of them have a meaning. `{}` by default.
+        """
+        del net, params, stats
+        return {}
 
     def encoder_state(self, params: Tree, stats: Tree, memory: Memory) -> tuple[Tree, Tree]:
         """Parameters and collections of the encoder that a run is for: by default the online one.

@@ -46,6 +46,20 @@ def soft_cross_entropy(
     return -jnp.sum(targets.astype(jnp.float32) * scores, axis=-1)
 
 
+def binary_cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:
+    """Cross-entropy of yes and no, from the logit of yes.
+
+    Args:
+      logits: [...], any float dtype.
+      targets: [...], bool, or the probability of yes.
+
+    Returns:
+      float32 [...], finite for logits of any size.
+    """
+    logits = logits.astype(jnp.float32)
+    return jax.nn.softplus(logits) - jnp.asarray(targets, jnp.float32) * logits
+
+
 def accuracy(logits: jax.Array, labels: jax.Array) -> jax.Array:
     """1 where the largest logit is the label's, else 0; float32 [...]."""
     return (jnp.argmax(logits, axis=-1) == labels).astype(jnp.float32)

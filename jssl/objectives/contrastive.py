@@ -151,6 +151,60 @@ def queue_nce(
     return jax.nn.logsumexp(logits, axis=1) - logits[:, 0]
 
 
+def paired_nce(a: jax.Array, b: jax.Array, *, scale: float | jax.Array) -> jax.Array:
+    """InfoNCE of pairs in both directions: a finds its b among all b, and b its a.
+
+    Args:
+      a: [B, D], any float dtype; normalised here.
+      b: [B, D], row i belongs to row i of a.
+      scale: the inverse temperature, which may be learnt.
+
+    Returns:
+      float32 [B], the mean over the two directions, in nats. With random embeddings about ln B.
+
+    Raises:
+      ValueError: if the shapes differ.
+
+    Source: Radford et al., "Learning Transferable Visual Models From Natural Language Supervision",
+    2021, figure 3.
+    """
+    logits = scale * _cosines(a, b)
+    own = jnp.diagonal(logits)
+    both = jax.nn.logsumexp(logits, axis=1) + jax.nn.logsumexp(logits, axis=0)
+    return 0.5 * both - own
+
+
+def paired_sigmoid(
+    a: jax.Array, b: jax.Array, *, scale: float | jax.Array, bias: float | jax.Array
+) -> jax.Array:
+    """Binary cross-entropy of "a pair" for each of the B^2 combinations.
+
+    Args:
+      a: [B, D], any float dtype; normalised here.
+      b: [B, D], row i belongs to row i of a.
+      scale: factor of the cosines, which may be learnt.
+      bias: added to them; negative, as most combinations are no pairs.
+
+    Returns:
+      float32 [B], the sum over the combinations of each row of a.
+
+    Raises:
+      ValueError: if the shapes differ.
+
+    Source: Zhai et al., "Sigmoid Loss for Language Image Pre-Training", 2023, section 3.2.
+    """
+    logits = scale * _cosines(a, b) + bias
+    sign = 2.0 * jnp.eye(a.shape[0], dtype=jnp.float32) - 1.0
+    return jnp.sum(jax.nn.softplus(-sign * logits), axis=1)
+
+
+def _cosines(a: jax.Array, b: jax.Array) -> jax.Array:
+    """Cosine similarities of all rows, float32 [B, B]."""
+    if a.shape != b.shape or a.ndim != 2:
+        raise ValueError(f"pairs must be two [B, D] of one shape, got {a.shape} and {b.shape}")
+    return matmul(l2_normalize(a), l2_normalize(b).T)
+
+
 def nearest(queries: jax.Array, rows: jax.Array) -> jax.Array:
     """The row of largest cosine similarity for each query; no gradient passes.
 

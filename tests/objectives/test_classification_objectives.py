@@ -10,6 +10,7 @@ from objective_reference import agree, check, is_finite
 
 from jssl.objectives.classification import (
     accuracy,
+    binary_cross_entropy,
     cross_entropy,
     smoothed_places,
     soft_cross_entropy,
@@ -71,6 +72,17 @@ def test_label_without_a_class_is_noticed() -> None:
     np.testing.assert_array_equal(np.isnan(loss), [False, True, True, False])
 
 
+def test_binary_cross_entropy() -> None:
+    yes = np.random.default_rng(2).random((2, 3, 4))
+
+    def reference(logits: np.ndarray) -> np.ndarray:
+        p = 1 / (1 + np.exp(-logits))
+        return -(yes * np.log(p) + (1 - yes) * np.log(1 - p))
+
+    check(lambda x: binary_cross_entropy(x, jnp.asarray(yes)), reference, logits())
+    np.testing.assert_array_equal(binary_cross_entropy(jnp.array([1e30, -1e30]), True)[0], 0.0)
+
+
 def test_accuracy() -> None:
     scores = jnp.array([[0.0, 2.0, 1.0], [5.0, 1.0, 2.0]])
     np.testing.assert_array_equal(accuracy(scores, jnp.array([1, 2])), [1.0, 0.0])
@@ -95,5 +107,6 @@ def test_no_smoothing_is_one_hot() -> None:
 def test_extreme_inputs_stay_finite(scale: float, dtype: str) -> None:
     x = jnp.asarray(logits() * scale, dtype)
     assert is_finite(lambda x: cross_entropy(x, jnp.asarray(LABELS), smoothing=0.1), x)
+    assert is_finite(lambda x: binary_cross_entropy(x, jnp.asarray(LABELS[..., None] > 1)), x)
     assert is_finite(lambda x: soft_cross_entropy(x, jnp.asarray(targets(), jnp.float32)), x)
     assert cross_entropy(x, jnp.asarray(LABELS)).dtype == jnp.float32

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from objective_reference import check, is_finite, unit
 
-from jssl.objectives.contrastive import info_nce, nt_xent
+from jssl.objectives.contrastive import info_nce, nt_xent, paired_nce, paired_sigmoid
 
 
 def embeddings(rows: int, width: int, seed: int = 0) -> np.ndarray:
@@ -179,3 +179,37 @@ def test_nt_xent_in_blocks_is_nt_xent() -> None:
     shapes = str(jax.make_jaxpr(total(7))(a, b))
     assert "f32[6,48]" in shapes
     assert "f32[48,48]" not in shapes
+
+
+def reference_paired_nce(a, b, scale) -> np.ndarray:
+    a, b = unit(a), unit(b)
+    losses = []
+    for i in range(len(a)):
+        there = math.log(sum(math.exp(scale * (a[i] @ b[k])) for k in range(len(b))))
+        back = math.log(sum(math.exp(scale * (a[k] @ b[i])) for k in range(len(a))))
+        losses.append((there + back) / 2 - scale * (a[i] @ b[i]))
+    return np.array(losses)
+
+
+def reference_paired_sigmoid(a, b, scale, bias) -> np.ndarray:
+    a, b = unit(a), unit(b)
+    losses = []
+    for i in range(len(a)):
+        signs = [1.0 if i == j else -1.0 for j in range(len(b))]
+        terms = [math.exp(-s * (scale * (a[i] @ b[j]) + bias)) for j, s in enumerate(signs)]
+        losses.append(sum(math.log(1.0 + t) for t in terms))
+    return np.array(losses)
+
+
+def test_pairs_find_each_other_and_the_scale_learns() -> None:
+    pair = embeddings(5, 3), embeddings(5, 3, seed=1)
+    check(lambda a, b, t: paired_nce(a, b, scale=t), reference_paired_nce, *pair, np.array(7.0))
+    check(
+        lambda a, b, t, c: paired_sigmoid(a, b, scale=t, bias=c),
+        reference_paired_sigmoid,
+        *pair,
+        np.array(7.0),
+        np.array(-3.0),
+    )
+    with pytest.raises(ValueError, match="one shape"):
+        paired_nce(jnp.ones((3, 2)), jnp.ones((2, 2)), scale=1.0)

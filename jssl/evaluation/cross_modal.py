@@ -1,0 +1,77 @@
+"""Two kinds of inputs in one space: retrieval in both directions, classes from their names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from jssl.errors import UserError
+from jssl.evaluation.arrays import finite
+from jssl.evaluation.labelfree import unit
+
+
+def cross_retrieval(
+    a: np.ndarray, b: np.ndarray, owner: np.ndarray, *, ks: Sequence[int] = (1, 5, 10)
+) -> dict[str, float]:
+    """Each a asks for one of its b's, and each b for its a, by cosine similarity.
+
+    Args:
+      a: [N, D], such as images.
+      b: [M, D], such as their captions.
+      owner: int [M], the row of a that each b belongs to.
+      ks: for recall@k: the share of queries with a right answer among the k nearest.
+
+    Returns:
+      "a to b @k" and "b to a @k" for each k. A wrong answer that ties with a right one is ranked
+      before it.
+
+    Raises:
+      UserError: unfit arrays, an a without a b, or a k that is not in 1 ... the number of answers.
+
+    Source: Karpathy & Fei-Fei, "Deep Visual-Semantic Alignments for Generating Image Descriptions",
+    2015, section 4.1.
+    """
+    finite(a, "the first embeddings")
+    finite(b, "the second embeddings")
+    owner = np.asarray(owner)
+    if owner.shape != (len(b),) or set(owner.tolist()) != set(range(len(a))):
+        raise UserError(
+            f"retrieval between {len(a)} and {len(b)} embeddings needs the owner of each of the "
+            "second, and at least one for each of the first"
+        )
+    if min(ks) < 1 or max(ks) > len(a):
+        raise UserError(f"recall@k with k in {list(ks)} needs a k in 1 ... {len(a)}")
+    similarity = unit(a) @ unit(b).T
+    right = owner[None] == np.arange(len(a))[:, None]
+    found = {}
+    for name, scores, hits in (
+        ("a to b", similarity, right),
+        ("b to a", similarity.T, right.T),
+    ):
+        best = np.where(hits, scores, -np.inf).max(axis=1, keepdims=True)
+        ahead = np.sum(~hits & (scores >= best), axis=1)
+        found |= {f"{name} @{k}": float(np.mean(ahead < k)) for k in ks}
+    return found
+
+
+def zero_shot(a: np.ndarray, prompts: np.ndarray, labels: np.ndarray) -> float:
+    """Accuracy of the class whose prompts are nearest by cosine.
+
+    Args:
+      a: [N, D], such as images.
+      prompts: [K, T, D], T prompts of each class; their unit vectors are averaged.
+      labels: int [N].
+
+    Returns:
+      Accuracy in [0, 1].
+
+    Raises:
+      UserError: a value that is not finite.
+
+    Source: Radford et al., "Learning Transferable Visual Models From Natural Language Supervision",
+    2021, section 3.1.4.
+    """
+    finite(a, "the embeddings")
+    classes = unit(unit(prompts.reshape(-1, prompts.shape[-1])).reshape(prompts.shape).mean(axis=1))
+    return float(np.mean((unit(a) @ classes.T).argmax(axis=1) == labels))

@@ -1,0 +1,115 @@
+"""Retrieval between images and captions, and classes from their names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import jax
+import numpy as np
+
+from jssl.data.source import ArraySource, Source, entry, read_all
+from jssl.data.text import to_tokens
+from jssl.errors import UserError
+from jssl.evaluation.cross_modal import cross_retrieval, zero_shot
+from jssl.evaluation.features import extract_arrays
+from jssl.evaluation.protocol import binomial_interval
+from jssl.evaluation.record import Evaluation, Measured, Score
+from jssl.evaluation.subject import BATCH, Subject
+
+
+def embed(subject: Subject, row: str, view: str, source: Source, preprocess: Any) -> np.ndarray:
+    """Inputs of one kind in the common space: float32 [N, D].
+
+    Raises:
+      UserError: the method has no such space.
+    """
+    program, state = subject.rows[row].program, subject.rows[row].state
+    towers = program.experiment.method.towers(program.net, state.params, state.stats)
+    if view not in towers:
+        kind = type(program.experiment.method).__name__
+        raise UserError(f"{kind} has no common space of two kinds of inputs; CLIP has")
+    run = jax.jit(lambda x: {"z": towers[view](x)})
+    size = min(BATCH, len(source))
+    found, _ = extract_arrays(run, source, batch_size=size, preprocess=preprocess, label=None)
+    return found["z"]
+
+
+def images(subject: Subject, row: str, source: Source) -> np.ndarray:
+    """The first kind: what the experiment's encoder sees."""
+    pipeline = subject.program.experiment.preprocess
+    view = jax.jit(jax.vmap(lambda x: pipeline(None, {pipeline.field: x})))
+    return embed(subject, row, "a", source, lambda batch: view(entry(batch, pipeline.field)))
+
+
+def texts(subject: Subject, row: str, tokens: np.ndarray) -> np.ndarray:
+    """The second kind: tokens int [M, L]."""
+    return embed(subject, row, "b", ArraySource({"x": tokens}), lambda batch: batch["x"])
+
+
+@dataclass(frozen=True)
+class CrossRetrieval(Evaluation):
+    """Recall of the right caption and of the right image on the test split.
+
+    Attributes:
+      field: key of an example that holds its captions, int [K, L], 0 where there are fewer.
+      ks: of recall@k.
+    """
+
+    field: str = "captions"
+    ks: tuple[int, ...] = (1, 5, 10)
+
+    about: ClassVar[str] = "recall@k between two kinds of inputs, in both directions"
+    source: ClassVar[str] = "Karpathy & Fei-Fei 2015"
+    needs_labels: ClassVar[bool] = False
+
+    def measure(self, subject: Subject, row: str) -> Measured | None:
+        if subject.rows[row].program is None:
+            return None
+        test = subject.splits.test
+        if self.field not in test[0]:
+            raise UserError(f"retrieval needs examples with {self.field!r}, such as COCO's")
+        captions = read_all(test)[self.field]
+        owner, place = np.nonzero(captions.any(axis=-1))
+        a, b = images(subject, row, test), texts(subject, row, captions[owner, place])
+        ks = tuple(k for k in self.ks if k <= len(a))
+        return Measured({k: Score(v) for k, v in cross_retrieval(a, b, owner, ks=ks).items()})
+
+    def notes(self) -> tuple[str, ...]:
+        return ("a is what the encoder sees, b the captions, all of them; over the test split.",)
+
+
+@dataclass(frozen=True)
+class ZeroShot(Evaluation):
+    """Accuracy of the class whose name is nearest, with no label seen.
+
+    Attributes:
+      templates: prompts, with the class in the place of `{}`; underscores become blanks.
+      length: bytes of a prompt, as long as those of the captions.
+    """
+
+    templates: tuple[str, ...] = ("a {}", "a photo of a {}")
+    length: int = 64
+
+    about: ClassVar[str] = "classification by the nearest name of a class, no label seen"
+    source: ClassVar[str] = "Radford et al. 2021"
+
+    def measure(self, subject: Subject, row: str) -> Measured | None:
+        if subject.rows[row].program is None:
+            return None
+        names = [name.replace("_", " ") for name in subject.splits.classes]
+        written = [template.format(name) for name in names for template in self.templates]
+        prompts = texts(subject, row, to_tokens(written, self.length))
+        test = subject.splits.test
+        found = zero_shot(
+            images(subject, row, test),
+            prompts.reshape(len(names), len(self.templates), -1),
+            read_all(test)["label"],
+        )
+        return Measured({"zero-shot": Score(found, binomial_interval(found, len(test)))})
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"Prompts: {', '.join(self.templates)}.",)
+
+
+PROTOCOLS = {"cross_retrieval": CrossRetrieval(), "zero_shot": ZeroShot()}

@@ -1,0 +1,57 @@
+"""What the tokens at one site say of it, such as the two bases beside a splice junction."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from jssl.encoders.features import Features
+from jssl.errors import UserError
+from jssl.evaluation import linear
+from jssl.evaluation.protocol import binomial_interval
+from jssl.evaluation.record import Evaluation, Measured, Score
+from jssl.evaluation.subject import PARTS, Subject
+
+
+@dataclass(frozen=True)
+class Site(Evaluation):
+    """The converged logistic regression on tokens at given places, side by side.
+
+    Attributes:
+      places: numbers of the tokens; () for the two in the middle.
+      strengths: values of C.
+    """
+
+    places: tuple[int, ...] = ()
+    strengths: tuple[float, ...] = linear.STRENGTHS
+
+    about: ClassVar[str] = "logistic regression on the tokens at one site, by default the middle"
+
+    def measure(self, subject: Subject, row: str) -> Measured | None:
+        if subject.rows[row].program is None:
+            return None
+
+        def select(features: Features) -> dict[str, jax.Array]:
+            if features.tokens is None:
+                raise UserError("this encoder has no tokens, so there is none at a site")
+            count = features.tokens.shape[1]
+            places = self.places or (count // 2 - 1, count // 2)
+            if not 0 <= min(places) <= max(places) < count:
+                raise UserError(f"places must lie in 0 ... {count - 1}, not {list(places)}")
+            return {"site": jnp.concatenate([features.tokens[:, k] for k in places], axis=-1)}
+
+        parts = []
+        for part in PARTS:
+            arrays, labels = subject.arrays(row, part, select)
+            parts.append((arrays["site"], labels))
+        found = linear.linear_probe(*parts, strengths=self.strengths, select_on=self.select_on)
+        details = {**dataclasses.asdict(found), "path": list(found.path)}
+        score = Score(found.top1, binomial_interval(found.top1, len(parts[2][1])))
+        return Measured({"site": score, "validation": Score(found.validation_top1)}, details)
+
+
+PROTOCOLS = {"site": Site()}
