@@ -1,0 +1,52 @@
+"""point2vec (Abou Zeid et al., 2023) on procedural solids.
+
+Command: jssl train points/point2vec_solids. No published figure.
+"""
+
+from functools import partial
+
+from jssl.augmentations.compose import Views, pipeline
+from jssl.augmentations.points import normalise, patch_mask, points_evaluation, rotate, subsample
+from jssl.cli import run_module
+from jssl.data.solids import Solids
+from jssl.encoders.points import PointTransformer
+from jssl.experiment import Experiment
+from jssl.methods.distillation.point2vec import Point2Vec
+from jssl.optim import Optimizer
+
+
+def get_experiment() -> Experiment:
+    return Experiment(
+        method=Point2Vec(
+            momentum=0.99,
+            momentum_end=0.999,
+            momentum_epochs=0.0,
+            top=3,
+            decoder_width=64,
+            decoder_depth=2,
+            decoder_heads=4,
+        ),
+        encoder=PointTransformer(
+            width=64, depth=3, heads=4, centres=24, neighbours=16, points=64, pool="mean_max"
+        ),
+        data=Solids(),
+        views=Views(
+            points=pipeline(
+                partial(subsample, count=192),
+                rotate,
+                normalise,
+                field="points",
+            ),
+            mask=partial(patch_mask, tokens=24, ratio=0.65),
+        ),
+        preprocess=points_evaluation(192),
+        optimizer=Optimizer(
+            "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
+        ),
+        batch_size=64,
+        epochs=20,
+    )
+
+
+if __name__ == "__main__":
+    run_module(__spec__)

@@ -1,0 +1,44 @@
+"""Point-CMAE (Ren et al., 2024) on procedural solids.
+
+Command: jssl train points/point_cmae_solids. No published figure.
+"""
+
+from functools import partial
+
+from jssl.augmentations.compose import Views, pipeline, repeat
+from jssl.augmentations.points import normalise, patch_mask, points_evaluation, rotate, subsample
+from jssl.cli import run_module
+from jssl.data.solids import Solids
+from jssl.encoders.points import PointTransformer
+from jssl.experiment import Experiment
+from jssl.methods.masked.point_cmae import PointCMAE
+from jssl.optim import Optimizer
+
+
+def get_experiment() -> Experiment:
+    return Experiment(
+        method=PointCMAE(decoder_width=64, decoder_depth=2, decoder_heads=4),
+        encoder=PointTransformer(
+            width=64, depth=3, heads=4, centres=24, neighbours=16, points=64, pool="mean_max"
+        ),
+        data=Solids(),
+        views=Views(
+            points=pipeline(
+                partial(subsample, count=192),
+                rotate,
+                normalise,
+                field="points",
+            ),
+            mask=repeat(partial(patch_mask, tokens=24, ratio=0.6), 2),
+        ),
+        preprocess=points_evaluation(192),
+        optimizer=Optimizer(
+            "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
+        ),
+        batch_size=64,
+        epochs=20,
+    )
+
+
+if __name__ == "__main__":
+    run_module(__spec__)
