@@ -27,6 +27,7 @@ PAGE = ROOT / "docs" / "modalities.md"
 
 import modality_cases as cases  # noqa: E402
 import modality_page as page  # noqa: E402
+import modality_runs as runs  # noqa: E402
 
 from jssl.errors import UserError  # noqa: E402
 from jssl.run import write_json  # noqa: E402
@@ -41,14 +42,14 @@ def run(root: Path, only: list[str], seeds: list[int]) -> None:
             continue
         path = FOLDER / f"{data.name.replace('/', '.')}.baselines.json"
         if not path.exists():
-            write_json(path, cases.baselines(data, root))
+            write_json(path, runs.baselines(data, root))
             print(path.name, json.loads(path.read_text())["scores"], flush=True)
         for seed in seeds:
             for case in wanted:
                 path = FOLDER / f"{case.name.replace('/', '.')}.seed{seed}.json"
                 if path.exists() and not stale(path, case, root, seed):
                     continue
-                write_json(path, cases.measure(case, root, seed))
+                write_json(path, runs.measure(case, root, seed))
                 record = json.loads(path.read_text())
                 rows = {k: record["scores"][k] for k in ("trained", "untrained")}
                 print(path.name, f"{record['seconds']:.0f} s", rows, flush=True)
@@ -61,7 +62,7 @@ def chosen(name: str, only: list[str]) -> bool:
 
 def stale(path: Path, case: cases.Case, root: Path, seed: int) -> bool:
     """Whether a record was made by other settings."""
-    return json.loads(path.read_text())["fingerprint"] != cases.fingerprint(case, root, seed)
+    return json.loads(path.read_text())["fingerprint"] != runs.fingerprint(case, root, seed)
 
 
 def records() -> list[dict]:

@@ -53,6 +53,38 @@ def _series(parts: dict[str, np.ndarray], path: Path) -> None:
     save(figure, path)
 
 
+def clouds(program: Program, state: TrainState, splits: Splits, path: Path) -> None:
+    """Four test clouds: what was seen, what was guessed of the rest, and what was there."""
+    experiment = program.experiment
+    index = np.linspace(0, len(splits.test) - 1, 4).astype(np.int64)
+    batch = {**splits.test[index], "index": index.astype(np.int32)}
+    views = experiment.views(jax.random.key(0), batch)
+    found = experiment.method.reconstruct(
+        program.net, state.params, state.stats, state.memory, views
+    )
+    seen, guess, true = (np.asarray(found[k]) for k in ("input", "reconstruction", "original"))
+    figure = Figure(figsize=(9, 7), layout="constrained")
+    for row in range(len(index)):
+        # A hidden patch has all its points at its centre in the input.
+        hidden = (np.abs(seen[row] - true[row]) > 1e-6).any(axis=1)
+        size = program.experiment.encoder.neighbours
+        hidden = np.repeat(hidden.reshape(-1, size).any(axis=1), size)
+        columns = (
+            ("seen", [(true[row][~hidden], INK)]),
+            ("with what is guessed", [(true[row][~hidden], INK), (guess[row][hidden], GUESS)]),
+            ("what was there", [(true[row][~hidden], INK), (true[row][hidden], HIDDEN)]),
+        )
+        for column, (title, sets) in enumerate(columns):
+            axes = figure.add_subplot(3, len(index), column * len(index) + row + 1, projection="3d")
+            for xyz, colour in sets:
+                axes.scatter(*xyz.T, s=3, color=colour, linewidths=0)
+            axes.set_axis_off()
+            axes.set_aspect("equal")
+            if row == 0:
+                axes.text2D(0.0, 0.95, title, transform=axes.transAxes, fontsize=9)
+    save(figure, path)
+
+
 def axes_range(*lines: np.ndarray) -> tuple[float, float]:
     """From below the lowest of some lines to above the highest."""
     values = np.concatenate(lines)

@@ -9,7 +9,18 @@ import numpy as np
 
 Record = dict[str, Any]
 FIGURES = Path(__file__).resolve().parent.parent / "docs" / "figures" / "modalities"
-PERCENT = {"linear", "knn"}
+PERCENT = {
+    "linear",
+    "knn",
+    "svm",
+    "5-way 10-shot",
+    "10-way 10-shot",
+    "zero-shot",
+    "a to b @1",
+    "a to b @5",
+    "b to a @1",
+    "b to a @5",
+}
 
 
 def summary(records: list[Record]) -> dict[str, Any]:
@@ -80,6 +91,7 @@ TITLES = {
     "audio": "Audio",
     "graph": "Graphs",
     "text": "Text",
+    "image_text": "Images with captions",
     "points": "Point clouds",
     "biology": "Proteins and DNA",
 }

@@ -1,4 +1,4 @@
-"""Simple baselines of texts and of biological sequences: counts of words, of k-mers, one-hot."""
+"""Simple baselines of texts, captions and biological sequences: counts of words and of k-mers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import modality_baselines as simple
 import numpy as np
 
 from jssl.data.source import Splits, read_all
-from jssl.evaluation.regression import regression_probe
+from jssl.data.text import to_text
+from jssl.evaluation.cross_modal import cross_retrieval, zero_shot
+from jssl.evaluation.regression import correlation, regression_probe
+from jssl.evaluation.ridge import RidgePath
 
 Scores = dict[str, float]
 
@@ -48,9 +51,14 @@ def sequence_classes(splits: Splits) -> dict[str, Scores]:
     """Linear probes on bags of k-mers and on one-hot letters."""
     labels = [read_all(part)["label"] for part in (splits.train, splits.validation, splits.test)]
     return {
-        f"linear on {name}": {"linear": simple.linear(list(zip(parts, labels, strict=True)))}
+        f"linear on {name}": _both(simple.linear(list(zip(parts, labels, strict=True))))
         for name, parts in _bags(splits, (1, 3, 4)).items()
     }
+
+
+def _both(accuracy: float) -> Scores:
+    """A probe of a baseline is neither of pooled features nor of a site: it stands for both."""
+    return {"linear": accuracy, "site": accuracy}
 
 
 def sequence_numbers(splits: Splits) -> dict[str, Scores]:
@@ -61,3 +69,74 @@ def sequence_numbers(splits: Splits) -> dict[str, Scores]:
         result = regression_probe(*zip(parts, targets, strict=True))
         found[f"ridge on {name}"] = {"spearman": result.test.rho, "mse": result.mse}
     return found
+
+
+def texts(splits: Splits) -> dict[str, Scores]:
+    """Logistic regression on TF-IDF of words, and of characters; C is chosen on validation."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+
+    parts = []
+    for part in (splits.train, splits.validation, splits.test):
+        batch = read_all(part)
+        parts.append(([to_text(row) for row in batch["text"]], batch["label"]))
+    kinds = {
+        "words": TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\S+"),
+        "characters": TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True),
+    }
+    found = {}
+    for name, words in kinds.items():
+        train = words.fit_transform(parts[0][0])
+        validation, test = (words.transform(part[0]) for part in parts[1:])
+        models = [
+            LogisticRegression(C=c, max_iter=1000).fit(train, parts[0][1]) for c in (1, 10, 100)
+        ]
+        best = max(models, key=lambda model: model.score(validation, parts[1][1]))
+        score = float(best.score(test, parts[2][1]))
+        found[f"logistic regression on TF-IDF of {name}"] = {"linear": score}
+    return found
+
+
+def pairs(splits: Splits) -> dict[str, Scores]:
+    """Cosine of TF-IDF of the words of both sentences, weights from the training sentences."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    train, test = read_all(splits.train), read_all(splits.test)
+    sentences = [to_text(row) for key in ("text", "other") for row in train[key]]
+    found = {}
+    for name, options in (
+        ("words", {"token_pattern": r"\w+"}),
+        ("characters", {"analyzer": "char_wb", "ngram_range": (2, 4)}),
+    ):
+        words = TfidfVectorizer(**options).fit(sentences)
+        a, b = (words.transform([to_text(row) for row in test[key]]) for key in ("text", "other"))
+        cosine = np.asarray(a.multiply(b).sum(axis=1)).ravel()
+        rho = correlation(cosine, test["target"].astype(np.float64)).rho
+        found[f"cosine of TF-IDF of {name}"] = {"spearman": rho}
+    return found
+
+
+def captioned(splits: Splits, side: int = 8, penalty: float = 100.0) -> dict[str, Scores]:
+    """A linear map from small images to TF-IDF of their captions' words, by ridge regression."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    def pixels(image: np.ndarray) -> np.ndarray:
+        count, size = image.shape[:2]
+        cells = image.reshape(count, side, size // side, side, size // side, 3)
+        return cells.mean(axis=(2, 4)).reshape(count, -1) / 255.0
+
+    train, test = read_all(splits.train), read_all(splits.test)
+    said = [" ".join(to_text(row) for row in rows) for rows in train["captions"]]
+    words = TfidfVectorizer().fit(said)
+    weights, offset = RidgePath.fit(pixels(train["image"]), words.transform(said).toarray()).solve(
+        penalty
+    )
+    a = pixels(test["image"]) @ weights + offset
+    owner, place = np.nonzero(test["captions"].any(axis=-1))
+    b = words.transform([to_text(row) for row in test["captions"][owner, place]]).toarray()
+    mean = a.mean(axis=0)  # what all images have in common says nothing of one
+    found = cross_retrieval(a - mean, b - mean, owner, ks=(1, 5))
+    if splits.classes:
+        prompts = words.transform([name.replace("_", " ") for name in splits.classes]).toarray()
+        found["zero-shot"] = zero_shot(a - mean, prompts[:, None], test["label"])
+    return {"ridge from pixels to TF-IDF": found}

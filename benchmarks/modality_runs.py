@@ -1,0 +1,123 @@
+"""One run of a case: trained, scored beside its untrained encoder, and drawn; and baselines."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import modality_baselines as simple
+import modality_figures as figures
+import numpy as np
+from modality_cases import DATA, Case, Data
+from modality_scores import three
+
+from jssl.data.source import Splits
+from jssl.errors import UserError
+from jssl.evaluation.subject import Row, Subject
+from jssl.experiment import Experiment, load
+from jssl.loop import Finished, Options, fit
+from jssl.overrides import fingerprint as digest
+from jssl.overrides import override
+from jssl.run import Run, hardware, versions
+from jssl.session import features
+from jssl.state import TrainState
+from jssl.train import Program
+
+Record = dict[str, Any]
+
+
+def experiment(case: Case, root: Path) -> Experiment:
+    """The experiment of a case on its data."""
+    prepared = override(load(case.experiment), *case.overrides)
+    return dataclasses.replace(prepared, data=DATA[case.data].open(root))
+
+
+def fingerprint(case: Case, root: Path, seed: int) -> str:
+    """Changes with the settings of a run; not with the folder of the data."""
+    bare = override(load(case.experiment), *case.overrides)
+    return digest({"run": Run(bare, seed, Path()).fingerprint, "data": case.data})
+
+
+def measure(case: Case, root: Path, seed: int) -> Record:
+    """Trains one case and scores its encoder, trained and untrained."""
+    made, began = experiment(case, root), time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        options = Options(
+            devices=1, on_collapse="warn", probe_every=0, checkpoint_every=2**30, log_every=50
+        )
+        done: Finished = fit(Run(made, seed, Path(folder)), options, say=lambda line: None)
+    if not done.complete:
+        raise UserError(f"{case.name} seed {seed} was stopped: there is no record of it")
+    trained_in = time.perf_counter() - began
+    program, splits, score = done.program, done.splits, DATA[case.data].score
+    untrained = program.init(program.root_key(seed))
+    if case.figure:
+        draw(case, program, done.state, splits)
+    record = {
+        "kind": "run",
+        "name": case.name,
+        "data": case.data,
+        "method": case.method,
+        "experiment": case.experiment,
+        "overrides": list(case.overrides),
+        "seed": seed,
+        "fingerprint": fingerprint(case, root, seed),
+        "scores": {
+            "trained": score(program, done.state, splits),
+            "untrained": score(program, untrained, splits),
+        },
+        "parameters": int(sum(np.size(x) for x in jax.tree.leaves(done.state.params["encoder"]))),
+        "steps": program.steps,
+        "train_seconds": trained_in,
+        "seconds": time.perf_counter() - began,
+        "examples": [len(part) for part in three(splits)],
+        "hardware": hardware(),
+        "versions": versions(),
+        "command": f"python benchmarks/learning_modalities.py run --data DIR --only {case.name}",
+    }
+    jax.clear_caches()
+    return record
+
+
+FIGURES = Path(__file__).resolve().parent.parent / "docs" / "figures" / "modalities"
+
+
+def draw(case: Case, program: Program, state: TrainState, splits: Splits) -> None:
+    """The figure of a case, if there is none yet."""
+    path = FIGURES / f"{case.data.replace('/', '.')}.png"
+    if path.exists():
+        return
+    if case.figure == "reconstruction":
+        figures.reconstruction(program, state, splits, path)
+    elif case.figure == "clouds":
+        figures.clouds(program, state, splits, path)
+    elif case.figure == "prediction":
+        figures.predictions(program, state, splits, path)
+    elif case.figure == "map":
+        part = simple.front(splits.test, 1000)
+        figures.embedding_map(*features(program, state, part), splits.classes, path)
+    else:
+        subject = Subject({"row": Row(program, state)}, splits, program)
+        found, _ = subject.arrays("row", "train", lambda f: {"tokens": f.tokens}, most=1)
+        label = splits.train[0]["node_label"]
+        figures.embedding_map(found["tokens"][0], label, splits.classes, path)
+
+
+def baselines(data: Data, root: Path) -> Record:
+    """Scores of the simple baselines of a data set."""
+    began = time.perf_counter()
+    splits = data.open(root).load()
+    return {
+        "kind": "baselines",
+        "data": data.name,
+        "about": data.about,
+        "first": data.first,
+        "higher": data.higher,
+        "scores": data.baselines(splits),
+        "seconds": time.perf_counter() - began,
+        "hardware": hardware(),
+    }

@@ -1,0 +1,112 @@
+"""How encoders of each modality are judged: from a trained program to numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import modality_baselines as simple
+import numpy as np
+
+from jssl.data.source import Splits
+from jssl.evaluation.few_shot import FewShot, few_shot
+from jssl.evaluation.knn import knn_accuracy
+from jssl.evaluation.linear import linear_probe
+from jssl.evaluation.protocols.cross_modal import CrossRetrieval, ZeroShot
+from jssl.evaluation.protocols.forecast import Forecast
+from jssl.evaluation.protocols.nodes import Nodes
+from jssl.evaluation.protocols.regression import Regression
+from jssl.evaluation.protocols.similarity import Similarity
+from jssl.evaluation.protocols.site import Site
+from jssl.evaluation.subject import Row, Subject
+from jssl.evaluation.svm import svm_probe
+from jssl.session import features
+from jssl.state import TrainState
+from jssl.train import Program
+
+Scores = dict[str, float]
+
+
+def probes(k: int = 5, most: int = 8000) -> Callable[[Program, TrainState, Splits], Scores]:
+    """Linear probe and kNN accuracy on pooled features."""
+
+    def score(program: Program, state: TrainState, splits: Splits) -> Scores:
+        parts = [features(program, state, simple.front(part, most)) for part in three(splits)]
+        return classify(parts, k)
+
+    return score
+
+
+def classify(parts: list[tuple[np.ndarray, np.ndarray]], k: int) -> Scores:
+    """Test accuracies of the linear probe, chosen on validation, and of kNN."""
+    train, _, test = parts
+    k = min(k, len(train[0]))
+    linear = linear_probe(*parts, strengths=(0.001, 0.01, 0.1, 1.0))
+    return {"linear": linear.top1, "knn": knn_accuracy(*train, *test, ks=(k,))[k]}
+
+
+def forecast(program: Program, state: TrainState, splits: Splits) -> Scores:
+    """Errors of a linear forecast from frozen tokens."""
+    subject = Subject({"row": Row(program, state)}, splits, program)
+    scores = Forecast(every=8).measure(subject, "row").scores
+    return {name: score.value for name, score in scores.items() if name in ("mse", "mae")}
+
+
+def clouds(ways: int) -> Callable[[Program, TrainState, Splits], Scores]:
+    """A linear support-vector machine, kNN, and ten labelled examples a class."""
+
+    def score(program: Program, state: TrainState, splits: Splits) -> Scores:
+        parts = [features(program, state, part) for part in three(splits)]
+        train, _, test = parts
+        few = FewShot(ways=ways, shots=10, queries=20, episodes=200)
+        return {
+            "svm": svm_probe(*parts).top1,
+            "knn": knn_accuracy(*train, *test, ks=(20,))[20],
+            f"{ways}-way 10-shot": few_shot(*test, few, centre=train[0].mean(axis=0)).mean,
+        }
+
+    return score
+
+
+def nodes(program: Program, state: TrainState, splits: Splits) -> Scores:
+    """Linear probe on the nodes of one graph."""
+    subject = Subject({"row": Row(program, state)}, splits, program)
+    return {"linear": Nodes().measure(subject, "row").scores["nodes"].value}
+
+
+def similarity(program: Program, state: TrainState, splits: Splits) -> Scores:
+    """Rank correlation of cosines of pairs with their scores."""
+    subject = Subject({"row": Row(program, state)}, splits, program)
+    return {"spearman": Similarity().measure(subject, "row").scores["spearman"].value}
+
+
+def paired(program: Program, state: TrainState, splits: Splits) -> Scores:
+    """Classes from their names, where there are classes, and retrieval in both directions."""
+    subject = Subject({"row": Row(program, state)}, splits, program)
+    found = ZeroShot().measure(subject, "row").scores if splits.classes else {}
+    found = {**found, **CrossRetrieval(ks=(1, 5)).measure(subject, "row").scores}
+    return {name: score.value for name, score in found.items()}
+
+
+def site(program: Program, state: TrainState, splits: Splits) -> Scores:
+    """Linear probe on the two tokens in the middle, and what `probes` gives."""
+    subject = Subject({"row": Row(program, state)}, splits, program)
+    found = Site(strengths=(0.001, 0.01, 0.1, 1.0)).measure(subject, "row").scores["site"].value
+    return {"site": found, **probes(k=20)(program, state, splits)}
+
+
+def regression(program: Program, state: TrainState, splits: Splits) -> Scores:
+    """Ridge regression of the number that examples carry."""
+    subject = Subject({"row": Row(program, state)}, splits, program)
+    scores = Regression().measure(subject, "row").scores
+    return {name: scores[name].value for name in ("spearman", "mse")}
+
+
+def ten_fold(program: Program, state: TrainState, splits: Splits) -> Scores:
+    """Ten-fold cross-validation of a support-vector machine on the features of all graphs."""
+    parts = [features(program, state, part) for part in three(splits)]
+    return {"linear": simple.svm(*(np.concatenate(x) for x in zip(*parts, strict=True)))}
+
+
+def three(splits: Splits) -> tuple:
+    """Train, validation and test."""
+    return splits.train, splits.validation, splits.test
