@@ -151,7 +151,8 @@ def write(out: Path, entries: list[dict], command: str) -> None:
     ]
     for metric in entries[0]["metrics"]:
         lines.append(f"| {metric} | " + " | ".join(show(metric, g) for g in groups) + " |")
-    lines += ["", f"Command: `{command}`", ""]
+    lines += ["", f"![Each metric against the probe]({out.name}.png)", "", f"Command: `{command}`"]
+    lines += ["", f"Hardware: {hardware()}.", ""]
     out.with_suffix(".md").write_text("\n".join(lines))
     draw(out.with_suffix(".png"), entries)
 

@@ -60,6 +60,10 @@ sweep_probes({"last/cls": splits}, Sweep(learning_rates=(0.01, 0.1, 1.0))).top1
 A new protocol is a frozen dataclass with `measure(subject, row)` in a file of
 `jssl/evaluation/protocols/`, named in that file's `PROTOCOLS`.
 
+Figures of real runs: [deviations from independent references](../results/evaluation_parity.md),
+[times beside scikit-learn](../results/evaluation_speed.json), and [how well label-free metrics
+predict a linear probe](../results/label_free_shapes.md) over 24 runs of four methods.
+
 ## Protocols
 """
 

@@ -140,7 +140,9 @@ def _page(
     lines += ["", "## Hyper-parameters", "", "| name | default | what it is |", "|---|---|---|"]
     for field in dataclasses.fields(method):
         about = said.attributes.get(field.name) or _inherited(method, field.name)
-        lines.append(f"| `{field.name}` | `{field.default!r}` | {about} |")
+        needed = field.default is dataclasses.MISSING
+        default = "must be given" if needed else f"`{field.default!r}`"
+        lines.append(f"| `{field.name}` | {default} | {about} |")
     lines += ["", "## Figures", ""]
     lines += _published(experiments) + _ours(experiments, learnt)
     lines += ["", "## Runs", ""]
