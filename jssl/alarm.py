@@ -37,6 +37,8 @@ class Monitored(NamedTuple):
       teachers: name -> (student, teacher), two pytrees of one structure.
       trivial_loss: the loss of a model that tells nothing apart, such as ln K; None if there is
         no such value.
+      lowest_loss: the least that the loss can be, if that is known not to be 0: the entropy of
+        smoothed targets. Only read together with `trivial_loss`.
       idle: True, a scalar, in a step that leaves the parameters as they are on purpose, such as
         one that only fills a memory. It is not judged. None if there is no such step.
     """
@@ -48,6 +50,7 @@ class Monitored(NamedTuple):
     predictions: Mapping[str, tuple[jax.Array, jax.Array, jax.Array]] = {}
     teachers: Mapping[str, tuple[Tree, Tree]] = {}
     trivial_loss: jax.Array | float | None = None
+    lowest_loss: float = 0.0
     idle: jax.Array | None = None
 
 
@@ -86,6 +89,7 @@ def measure(monitored: Monitored, *, batch: Tree, views: Tree, params: Tree) -> 
     found["parameters/matrices"] = jnp.sqrt(sum(jnp.sum(jnp.square(x)) for x in matrices))
     if monitored.trivial_loss is not None:
         found["trivial_loss"] = monitored.trivial_loss
+        found["lowest_loss"] = monitored.lowest_loss
     if monitored.idle is not None:
         found["idle"] = monitored.idle
     return {PREFIX + name: jnp.asarray(value, jnp.float32) for name, value in found.items()}

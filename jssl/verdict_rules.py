@@ -3,7 +3,8 @@
 Two kinds of rule. A hard one (all embeddings equal to the last digit, identical views, a constant
 input) can never be right and holds from the start. A soft one (a loss at its trivial value, an
 effective rank near one) is what healthy runs look like early on: it waits until the warm-up of the
-learning rate and a grace period are over, and holds its fire while the figure is improving.
+learning rate and a grace period are over, asks more records to agree the longer the run, and holds
+its fire while the figure is improving.
 """
 
 from __future__ import annotations
@@ -170,8 +171,8 @@ RULES = (
     ),
     Rule(
         "loss stuck at its trivial value",
-        ("loss", "trivial_loss"),
-        lambda loss, trivial: 0.98 < loss / trivial <= 1.1,
+        ("loss", "trivial_loss", "lowest_loss"),
+        lambda loss, trivial, lowest: 0.98 < (loss - lowest) / (trivial - lowest) <= 1.1,
         _SOFT,
         "temperature too high, no gradient, or embeddings that say nothing of the example",
         falling=True,

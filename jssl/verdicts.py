@@ -13,6 +13,7 @@ from jssl.verdict_rules import PATIENCE, RULES, Rule
 Row = Mapping[str, float]
 
 _GRACE = 100  # steps, and a twentieth of the run if that is more
+_WINDOW = 30  # records
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,9 +50,11 @@ def judge(rows: Sequence[Row], *, grace: int) -> list[Verdict]:
 
     Returns:
       Verdicts, the most severe first; empty for a healthy run. Depends on the first record, the
-      last three, and those half-way.
+      last thirty, and those half-way.
     """
-    recent = [_figures(row, rows[0]) for row in rows[-PATIENCE:]]
+    # The losses of single batches are noisy: the longer a run, the more of them have to agree.
+    window = min(max(len(rows) // 8, PATIENCE), _WINDOW)
+    recent = [_figures(row, rows[0]) for row in rows[-window:]]
     middle = [_figures(row, rows[0]) for row in _half_way(rows)]
     step = int(rows[-1]["step"])
     found: list[Verdict] = []
@@ -65,12 +68,15 @@ def judge(rows: Sequence[Row], *, grace: int) -> list[Verdict]:
             keys = [key.replace("*", where) for key in rule.reads]
             if any(v.name == rule.name and v.where == name for v in found):
                 continue
-            values = [
-                [figures.get(key, math.nan) for key in keys] for figures in recent[-rule.records :]
-            ]
+            agreeing = recent[-rule.records :] if rule.hard else recent
+            values = [[figures.get(key, math.nan) for key in keys] for figures in agreeing]
             if not all(rule.holds(*row) for row in values):
                 continue
-            if not rule.hard and rule.excused and _improving(rule, keys[0], middle, recent):
+            if (
+                not rule.hard
+                and rule.excused
+                and _improving(rule, keys[0], middle, recent[-PATIENCE:])
+            ):
                 continue
             shown = {
                 key.removeprefix(f"{where}/") if where else key: value
@@ -142,6 +148,7 @@ class Watch:
 
 def _figures(row: Row, first: Row) -> dict[str, float]:
     figures = {name.removeprefix(PREFIX): value for name, value in row.items()}
+    figures.setdefault("lowest_loss", 0.0)
     start = {f"start/{name.removeprefix(PREFIX)}": value for name, value in first.items()}
     return figures | start
 

@@ -15,6 +15,8 @@ import pytest
 from jssl import alarm, verdicts
 from jssl import experiment as registry
 from jssl.cli import main
+from jssl.methods.classifier import Classifier
+from jssl.methods.pretext.diet import DIET
 from jssl.reporting.writer import read_metrics
 from jssl.testing import small, trajectory
 from jssl.testing.faults import cases, watch
@@ -143,6 +145,25 @@ def test_early_and_improving_figures_are_no_alarm() -> None:
     once = rows(40, **{"z/spread": 0.9, "z/cosine": 0.1})
     once[-1] |= {"alarm/z/spread": 0.0}
     assert verdicts.judge(once, grace=100) == []  # one record is not enough
+
+
+def test_the_noise_of_single_batches_is_no_alarm() -> None:
+    noisy = {"loss": lambda s: 5.54 if s % 70 else 5.3, "trivial_loss": 5.545}
+    history = rows(200, **noisy)
+    assert history[-1]["loss"] == history[-2]["loss"] == history[-3]["loss"] == 5.54
+    assert verdicts.judge(history, grace=100) == []
+    assert verdicts.judge(rows(200, loss=5.54, trivial_loss=5.545), grace=100) != []
+
+
+def test_smoothed_targets_have_a_floor() -> None:
+    lowest = Classifier.monitor(DIET(smoothing=0.8), {"logits": jnp.zeros((4, 512))}, {}, {})
+    target = np.full(512, 0.8 / 512)
+    target[0] += 0.2
+    assert lowest.lowest_loss == pytest.approx(-(target * np.log(target)).sum(), rel=1e-6)
+    figures = {"loss": 6.15, "trivial_loss": lowest.trivial_loss}  # 0.986 of it, and learning
+    assert verdicts.judge(rows(40, **figures), grace=100) != []
+    learning = [row | {"alarm/lowest_loss": lowest.lowest_loss} for row in rows(40, **figures)]
+    assert verdicts.judge(learning, grace=100) == []
 
 
 def test_idle_steps_are_not_judged() -> None:

@@ -32,7 +32,15 @@ class Classifier(Method):
         return loss, (memory, {"accuracy": jnp.mean(accuracy(logits, label))})
 
     def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
-        """Features, where there are any, and the loss of a constant one, ln C."""
+        """Features, where there are any, the loss of a constant one, ln C, and the lowest."""
         features = {k: outputs[k] for k in ("embedding",) if k in outputs}
         classes = outputs["logits"].shape[-1]
-        return Monitored(features=features, trivial_loss=math.log(classes))
+        lowest = _entropy(getattr(self, "smoothing", 0.0), classes)
+        return Monitored(features=features, trivial_loss=math.log(classes), lowest_loss=lowest)
+
+
+def _entropy(smoothing: float, classes: int) -> float:
+    """Of a smoothed target, in nats."""
+    other = smoothing / classes
+    own = 1.0 - smoothing + other
+    return -sum(n * p * math.log(p) for n, p in ((1, own), (classes - 1, other)) if n * p > 0)
