@@ -12,7 +12,7 @@ from jssl.verdict_rules import PATIENCE, RULES, Rule
 
 Row = Mapping[str, float]
 
-_GRACE = 100  # steps, and a twentieth of the run if that is more
+_GRACE = 100  # steps at least; see `grace_of`
 _WINDOW = 30  # records
 
 
@@ -95,9 +95,10 @@ def grace_of(steps: int, warmup: int) -> int:
       warmup: of the learning rate.
 
     Returns:
-      The warm-up, and 100 steps or a twentieth of the run, whichever is more.
+      The warm-up, and the most of 100 steps, a twentieth of the run and a third of it up to 300
+      steps: in a short run a slow task may take as long to leave its trivial value.
     """
-    return warmup + max(_GRACE, steps // 20)
+    return warmup + max(_GRACE, steps // 20, min(steps // 3, 300))
 
 
 class Watch:
