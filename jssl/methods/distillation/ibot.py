@@ -12,6 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jssl.alarm import Monitored
 from jssl.clock import Clock
 from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
 from jssl.methods.distillation.dino import DINO
@@ -166,6 +167,13 @@ class IBOT(DINO):
         )
         metrics = {**metrics, "image_loss": loss, "patch_loss": patches}
         return loss + self.patch_weight * patches, ({**moved, "patch_centre": centre}, metrics)
+
+    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+        """What DINO looks at; the trivial loss has the patches' share, of crops that hide any."""
+        found = super().monitor(outputs, params, memory)
+        share = jnp.mean(jnp.any(outputs["hidden"], axis=-1).astype(jnp.float32))
+        patches = share * jnp.log(jnp.float32(outputs["teacher_patches"].shape[-1]))
+        return found._replace(trivial_loss=found.trivial_loss + self.patch_weight * patches)
 
     def smoke(self) -> Method:
         """64 prototypes and heads of width 32."""
