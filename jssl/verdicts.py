@@ -55,6 +55,7 @@ def judge(rows: Sequence[Row], *, grace: int) -> list[Verdict]:
     # The losses of single batches are noisy: the longer a run, the more of them have to agree.
     window = min(max(len(rows) // 8, PATIENCE), _WINDOW)
     recent = [_figures(row, rows[0]) for row in rows[-window:]]
+    last = recent[-PATIENCE:]
     middle = [_figures(row, rows[0]) for row in _half_way(rows)]
     step = int(rows[-1]["step"])
     found: list[Verdict] = []
@@ -72,11 +73,7 @@ def judge(rows: Sequence[Row], *, grace: int) -> list[Verdict]:
             values = [[figures.get(key, math.nan) for key in keys] for figures in agreeing]
             if not all(rule.holds(*row) for row in values):
                 continue
-            if (
-                not rule.hard
-                and rule.excused
-                and _improving(rule, keys[0], middle, recent[-PATIENCE:])
-            ):
+            if not rule.hard and rule.excused and _improving(rule, keys[0], middle, last):
                 continue
             shown = {
                 key.removeprefix(f"{where}/") if where else key: value

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ import numpy as np
 
 from jssl.data.arrays import finish
 from jssl.data.meshes import read_off, sample
+from jssl.data.npz import read_npz
 from jssl.data.order import random_words
 from jssl.data.solids import Solids
 from jssl.data.source import ArraySource, Batch, Splits, check_labels
@@ -151,7 +150,7 @@ class Clouds:
           UserError: when the file is missing, or lacks an array, or one has another shape.
         """
         path = Path(self.path).expanduser()
-        arrays = open_npz(path)
+        arrays = read_npz(path)
         if "train_points" not in arrays:
             raise UserError(
                 f"{path} holds the arrays {', '.join(sorted(arrays)) or 'none'}; it needs "
@@ -170,21 +169,6 @@ class Clouds:
             fraction=self.fraction,
             seed=self.seed,
         )
-
-
-def open_npz(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of an `.npz` file.
-
-    Raises:
-      UserError: when it is missing or damaged.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {key: file[key] for key in file.files}
-    except FileNotFoundError:
-        raise UserError(f"there is no file {path}") from None
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise UserError(f"{path} cannot be read as .npz ({error})") from None
 
 
 def _clouds(arrays: dict[str, np.ndarray], part: str, path: Path) -> ArraySource:

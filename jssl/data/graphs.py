@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from jssl.data.arrays import finish
+from jssl.data.npz import read_npz
 from jssl.data.order import random_words
 from jssl.data.source import ArraySource, Splits
 from jssl.errors import UserError
@@ -148,11 +149,7 @@ class CitationGraph:
         from scipy.sparse import csr_matrix
 
         path = Path(self.path).expanduser()
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                found = {key: file[key] for key in file.files}
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path} cannot be read as .npz ({error})") from None
+        found = read_npz(path)
         parts = ("data", "indices", "indptr", "shape")
         wanted = [f"{kind}_{part}" for kind in ("adj", "attr") for part in parts]
         wanted += ["labels", "train", "validation", "test"]

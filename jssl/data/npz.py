@@ -59,7 +59,7 @@ class Npz:
           UserError: when the file is missing, corrupt, or holds other names, shapes or dtypes.
         """
         path = Path(self.path).expanduser()
-        arrays = _read(path)
+        arrays = read_npz(path, "image=..., label=...")
         classes = arrays.pop("classes", None)
         parts: dict[str, dict[str, np.ndarray]] = {}
         for key, value in arrays.items():
@@ -98,7 +98,16 @@ def _place(key: str) -> tuple[str, str]:
     return "", _FIELDS.get(key, key)
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
+def read_npz(path: Path, names: str = "...") -> dict[str, np.ndarray]:
+    """All arrays of an ``.npz`` file, by name.
+
+    Args:
+      path: of the file.
+      names: what such a file is written with, for the sentence about a damaged one.
+
+    Raises:
+      UserError: when it is missing or damaged.
+    """
     if not path.exists():
         raise UserError(f"there is no file {path}; give the path of an existing .npz file")
     try:
@@ -111,5 +120,5 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         reason = str(error).split("\n")[0].rstrip(".") or type(error).__name__
         raise UserError(
             f"{path} is not a readable .npz file ({reason}); write it again with "
-            "numpy.savez(path, image=..., label=...)"
+            f"numpy.savez(path, {names})"
         ) from None

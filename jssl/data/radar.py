@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jssl.data.clouds import open_npz, pad
+from jssl.data.clouds import pad
+from jssl.data.npz import read_npz
 from jssl.data.order import random_words
 from jssl.data.solids import Solids
 from jssl.data.source import ArraySource, Splits
@@ -109,7 +110,7 @@ class RadHAR:
 
 
 def _compact(path: Path) -> Iterator[Recording]:
-    arrays = open_npz(path)
+    arrays = read_npz(path)
     wanted = ("xyz_x512", "frame_offsets", "recording_offsets", "recording_label")
     wanted = (*wanted, "recording_is_test", "class_names")
     lacking = [key for key in wanted if key not in arrays]
