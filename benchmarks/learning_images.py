@@ -6,7 +6,7 @@
 The file holds `train_images` uint8 [N, 32, 32, 3], `train_labels` [N] and the same for `test`
 (`jssl.data.Npz` says what it reads). Each entry has the encoder, heads and rates of the study on
 shapes (`learning_shapes.py`) and the views of the method's `image/*_cifar10` experiment; 6400
-images, 8 epochs of batches of 128 for all. Records go to results/learning_images/, one JSON file a
+images, 5 epochs of batches of 128 for all. Records go to results/learning_images/, one JSON file a
 run, and can be made in any order; about a minute a run on a CPU core.
 """
 
@@ -36,7 +36,7 @@ SIZED = ("clustering/deepcluster_v2", "pretext/diet")  # they know the number of
 TITLE = "Every method on a part of CIFAR-10 (JPEG copy): one small protocol"
 NOTES = (
     "Written by `python benchmarks/learning_images.py table`. Top-1 accuracy on 3000 test images",
-    "in %, mean ± standard deviation over seeds; 6400 training images, 8 epochs of 50 steps; the",
+    "in %, mean ± standard deviation over seeds; 6400 training images, 5 epochs of 50 steps; the",
     "probes see 3000 labelled ones. Hyper-parameters are those of the study on shapes, none was",
     "chosen on these images.",
 )
@@ -63,7 +63,7 @@ def make(path: str) -> Study:
         )
 
     protocol = Protocol(
-        overrides=("batch_size=128", "epochs=8", "optimizer.warmup_epochs=1"),
+        overrides=("batch_size=128", "epochs=5", "optimizer.warmup_epochs=1"),
         examples=(3000, 1000, 3000),
     )
     return Study(tuple(entry(own) for own in SHAPES.entries), protocol, prepare)
