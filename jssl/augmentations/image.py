@@ -43,8 +43,9 @@ def as_input(value: jax.Array) -> jax.Array:
     """What a pipeline starts from: an image as `as_float` gives it, anything else by its type.
 
     Args:
-      value: uint8 or [H, W, C] is an image; other floats become float32, and integers (tokens,
-        categories, edges) and bools stay as they are.
+      value: uint8 or [H, W, C] is an image, and uint8 with axes before these are several, such as
+        the frames of a clip; other floats become float32, and integers (tokens, categories, edges)
+        and bools stay as they are.
 
     Returns:
       The array.
@@ -53,6 +54,8 @@ def as_input(value: jax.Array) -> jax.Array:
       UserError: see `as_float`.
     """
     value = jnp.asarray(value)
+    if value.dtype == jnp.uint8 and value.ndim > 3:
+        return value.astype(jnp.float32) / 255.0
     if value.dtype == jnp.uint8 or value.ndim == 3:
         return as_float(value)
     return value.astype(jnp.float32) if jnp.issubdtype(value.dtype, jnp.floating) else value

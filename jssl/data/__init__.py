@@ -3,6 +3,7 @@
 from jssl.data.arrays import Arrays
 from jssl.data.audio import ESC, SpokenDigits, Tones
 from jssl.data.captions import CaptionedShapes, COCOCaptions
+from jssl.data.clips import MovingShapes
 from jssl.data.clouds import Clouds, ModelNet
 from jssl.data.device import LIMIT_BYTES, DeviceData, fits, gather
 from jssl.data.digits import Digits
@@ -54,6 +55,7 @@ __all__ = [
     "ImageFolder",
     "ModelNet",
     "Motifs",
+    "MovingShapes",
     "Npz",
     "Part",
     "PhrasePairs",

@@ -10,6 +10,7 @@ from jssl.encoders.resnet import ResNet
 from jssl.encoders.series import TCN, SeriesTransformer
 from jssl.encoders.table import TableTransformer
 from jssl.encoders.text import SymbolTransformer
+from jssl.encoders.video import VideoTransformer
 from jssl.encoders.vit import ViT, vit
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "SymbolTransformer",
     "TableTransformer",
     "ViT",
+    "VideoTransformer",
     "vit",
 ]

@@ -7,7 +7,14 @@ import jax
 
 from jssl.errors import UserError
 
-MASKABLE = ("ViT", "SeriesTransformer", "TableTransformer", "SymbolTransformer", "PointTransformer")
+MASKABLE = (
+    "ViT",
+    "SeriesTransformer",
+    "TableTransformer",
+    "SymbolTransformer",
+    "PointTransformer",
+    "VideoTransformer",
+)
 """Encoders that can mask and drop tokens."""
 
 

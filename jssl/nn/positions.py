@@ -1,4 +1,4 @@
-"""Position embeddings: sine-cosine in one and two dimensions, learned, and on another grid."""
+"""Position embeddings: sine-cosine in one to three dimensions, learned, and on another grid."""
 
 from __future__ import annotations
 
@@ -66,6 +66,28 @@ def sincos_2d(
     rows, columns = np.meshgrid(rows, columns, indexing="ij")
     halves = [sincos_1d(axis.reshape(-1), dim // 2, temperature) for axis in (rows, columns)]
     return np.concatenate(halves, axis=1)
+
+
+def sincos_3d(grid: Sequence[int], dim: int) -> np.ndarray:
+    """Sine-cosine embedding of frames of a grid: about a quarter for time, the rest for the place.
+
+    Args:
+      grid: (frames, rows, columns).
+      dim: size of the embedding, even and at least 8; the largest multiple of four up to 3/4 of it
+        is for the place (`sincos_2d`).
+
+    Returns:
+      [frames * rows * columns, dim], float32, frame after frame, each row-major.
+
+    Raises:
+      UserError: if ``dim`` is odd or too small.
+    """
+    if dim % 2 or dim < 8:
+        raise UserError(f"a 3-D sine-cosine embedding needs an even width from 8 up, not {dim}")
+    frames, rows, columns = grid
+    space = dim * 3 // 16 * 4
+    time = np.repeat(sincos_1d(np.arange(frames), dim - space), rows * columns, axis=0)
+    return np.concatenate([time, np.tile(sincos_2d((rows, columns), space), (frames, 1))], axis=1)
 
 
 def interpolate(table: jax.Array, grid: Sequence[int]) -> jax.Array:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jssl.errors import UserError
-from jssl.nn.positions import LearnedPositions, interpolate, sincos_1d, sincos_2d
+from jssl.nn.positions import LearnedPositions, interpolate, sincos_1d, sincos_2d, sincos_3d
 
 
 def test_sincos_equals_its_definition():
@@ -30,6 +30,17 @@ def test_a_reference_grid_stretches_the_coordinates():
         sincos_2d((2, 2), 6)
     with pytest.raises(UserError, match="even width, not 3"):
         sincos_1d(np.arange(2), 3)
+
+
+def test_three_dimensions_are_time_beside_place():
+    table = sincos_3d((3, 2, 4), 20).reshape(3, 2, 4, 20)
+    for frame in range(3):
+        np.testing.assert_allclose(table[frame, ..., 8:].reshape(8, 12), sincos_2d((2, 4), 12))
+        time = sincos_1d(np.array([frame]), 8)[0]
+        np.testing.assert_allclose(table[frame, ..., :8], np.broadcast_to(time, (2, 4, 8)))
+    assert sincos_3d((2, 2, 2), 8).shape == (8, 8)
+    with pytest.raises(UserError, match="even width from 8 up, not 6"):
+        sincos_3d((2, 2, 2), 6)
 
 
 def test_learned_table_is_resampled_for_another_grid():

@@ -1,0 +1,144 @@
+"""O3N: tell which of several stretches of one recording has its steps in a wrong order.
+
+Fernando et al., "Self-Supervised Video Representation Learning With Odd-One-Out Networks", 2017.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jssl.clock import Clock
+from jssl.errors import UserError, nearest
+from jssl.methods.base import Memory, Method, Outputs, Tree, Views, apply, the_input
+from jssl.methods.classifier import Classifier
+from jssl.nn.heads import MLPHead
+from jssl.nn.init import activation
+
+FUSIONS = ("concatenation", "differences")
+
+
+def sum_of_differences(x: jax.Array) -> jax.Array:
+    """The sum of x_j - x_i over all pairs i < j (section 3.2).
+
+    Args:
+      x: [B, S, D].
+
+    Returns:
+      [B, D].
+    """
+    # Part k is the later one of k pairs and the earlier one of S - 1 - k.
+    weights = 2.0 * jnp.arange(x.shape[1]) - (x.shape[1] - 1.0)
+    return jnp.einsum("s,bsd->bd", weights.astype(x.dtype), x)
+
+
+class OddOneOutNet(nn.Module):
+    """An encoder of single parts, which are compared by a classifier.
+
+    Attributes:
+      encoder: module `x -> Features`.
+      part: module [B, D] -> [B, E] on each part's pooled feature.
+      classifier: module -> [B, S], on what the fusion makes of the parts.
+      fusion: "concatenation" or "differences" (`sum_of_differences`).
+      activation: name of the non-linearity after `part`.
+    """
+
+    encoder: nn.Module
+    part: nn.Module
+    classifier: nn.Module
+    fusion: str
+    activation: str = "relu"
+
+    def __call__(self, parts: jax.Array, *, train: bool) -> jax.Array:
+        """Maps parts [B, S, ...] to logits [B, S]; all parts pass as one batch."""
+        flat = parts.reshape(-1, *parts.shape[2:])
+        embedding = self.part(self.encoder(flat, train=train).pooled, train=train)
+        embedding = activation(self.activation)(embedding)
+        embedding = embedding.reshape(*parts.shape[:2], -1)
+        if self.fusion == "differences":
+            fused = sum_of_differences(embedding)
+        else:
+            fused = embedding.reshape(len(parts), -1)
+        return self.classifier(fused, train=train)
+
+
+@dataclasses.dataclass(frozen=True)
+class O3N(Classifier):
+    """Cross-entropy of the odd part's number (section 3).
+
+    The parts come from the same recording, so what they show is the same; only what happens from
+    step to step tells them apart.
+
+    Equation: L = -log softmax(h(g(f(part 1), ..., f(part S))))[odd], where g puts the parts'
+    features side by side or sums the differences of all pairs.
+
+    Views: one input {"parts" [B, S, ...], "label" int [B], which part is odd}
+    (`jssl.augmentations.video.odd_one_out`).
+
+    Remembers: nothing.
+
+    Collapse: impossible, since a constant feature costs ln S. Its shortcut is whatever differs
+    between parts besides their order; they are augmented alike.
+
+    Defaults are the paper's: six parts, fused by the sum of differences.
+
+    Differs from the paper: any encoder of a part in place of an AlexNet on a stack of differences
+    of frames.
+
+    Unverified: the width of the layer after the fusion, and the optimiser's settings.
+
+    Attributes:
+      parts: number of parts S, the same as in the view.
+      fusion: "differences" or "concatenation".
+      part: width of a part's layer.
+      hidden: width of the layer after the fusion.
+      dtype: dtype in which the heads compute.
+    """
+
+    parts: int = 6
+    fusion: str = "differences"
+    part: int = 512
+    hidden: int = 512
+    dtype: str = "float32"
+
+    paper: ClassVar[str] = "Self-Supervised Video Representation Learning With Odd-One-Out Networks"
+
+    def net(self, encoder: nn.Module) -> nn.Module:
+        """Encoder, layer of a part and classifier.
+
+        Raises:
+          UserError: an unknown fusion.
+        """
+        if self.fusion not in FUSIONS:
+            raise UserError(f"no fusion is called {self.fusion!r}: {nearest(self.fusion, FUSIONS)}")
+        options = {"norm": "none", "dtype": self.dtype}
+        classifier = MLPHead((self.hidden,), self.parts, **options)
+        return OddOneOutNet(encoder, MLPHead((), self.part, **options), classifier, self.fusion)
+
+    def inputs(self, views: Views) -> tuple[Any, ...]:
+        """What the net is run on."""
+        return (the_input(views)["parts"],)
+
+    def forward(
+        self,
+        net: nn.Module,
+        params: Tree,
+        stats: Tree,
+        memory: Memory,
+        views: Views,
+        *,
+        rng: jax.Array,
+        clock: Clock,
+    ) -> tuple[Outputs, Tree]:
+        """`logits` [B, S] and `label` [B]."""
+        view = the_input(views)
+        logits, stats = apply(net, params, stats, view["parts"], rng=rng)
+        return {"logits": logits, "label": view["label"]}, stats
+
+    def smoke(self) -> Method:
+        """Narrow heads."""
+        return dataclasses.replace(self, part=16, hidden=32)
