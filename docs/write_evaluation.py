@@ -61,8 +61,11 @@ A new protocol is a frozen dataclass with `measure(subject, row)` in a file of
 `jssl/evaluation/protocols/`, named in that file's `PROTOCOLS`.
 
 Figures of real runs: [deviations from independent references](../results/evaluation_parity.md),
-[times beside scikit-learn](../results/evaluation_speed.json), and [how well label-free metrics
-predict a linear probe](../results/label_free_shapes.md) over 24 runs of four methods.
+[times beside scikit-learn](../results/evaluation_speed.json), and how well label-free metrics
+predict a linear probe over 24 runs of four methods, [on shapes](../results/label_free_shapes.md)
+and [on CIFAR-10](../results/label_free_cifar10.md). The two disagree: over all runs RankMe goes
+with the probe on shapes and against it on CIFAR-10, where masked autoencoders have the best probe
+and the lowest rank. Compare runs of one method with it.
 
 ## Protocols
 """
