@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,6 +37,8 @@ def to_text(tokens: np.ndarray) -> str:
 @dataclass(frozen=True)
 class Texts:
     """Files with a text and a label in each line, such as SST-2's `.tsv` or AG News' `.csv`.
+
+    Texts are read as bytes; `jssl.data.wordpiece.PiecedTexts` reads them as pieces of words.
 
     Attributes:
       train: path of the file, also with `.gz`.
@@ -77,10 +80,11 @@ class Texts:
         paths = {"train": self.train, "validation": self.validation, "test": self.test}
         read = {part: self._read(path) for part, path in paths.items() if path is not None}
         names = sorted({label for _, labels in read.values() for label in labels})
+        symbols = self.symbols(read["train"][0])
         sources = {
             part: ArraySource(
                 {
-                    "text": to_tokens(texts, self.length),
+                    "text": symbols(texts, self.length),
                     "label": np.asarray([names.index(k) for k in labels], np.int32),
                 }
             )
@@ -95,6 +99,11 @@ class Texts:
             fraction=self.fraction,
             seed=self.seed,
         )
+
+    def symbols(self, texts: list[str]) -> Callable[[list[str], int], np.ndarray]:
+        """What turns texts into symbols int32 [N, length], given those of train: `to_tokens`."""
+        del texts
+        return to_tokens
 
     def _read(self, path: str) -> tuple[list[str], list[str]]:
         quoting = csv.QUOTE_NONE if self.delimiter == "\t" else csv.QUOTE_MINIMAL
