@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import clip_baselines as films
 import cloud_baselines as points
 import modality_baselines as simple
 import modality_scores as scores
@@ -15,9 +16,11 @@ from modality_scores import Scores
 
 from jssl.data.audio import SpokenDigits
 from jssl.data.captions import CaptionedShapes
+from jssl.data.clips import MovingShapes
 from jssl.data.forecasting import ETT
 from jssl.data.graphs import TU, CitationGraph
 from jssl.data.radar import RadHAR
+from jssl.data.radar_clips import RadHARClips
 from jssl.data.sentence_pairs import SentencePairs
 from jssl.data.sequences import FLIP, Sequences
 from jssl.data.series import UCR
@@ -200,6 +203,23 @@ DATA = {
             "turned at will, stretched, noisy and partly hidden.",
         ),
         Data(
+            "video/actions",
+            lambda root: MovingShapes(),
+            scores.probes(k=20),
+            films.clips,
+            about="Procedural clips, 2048 / 256 / 512 of 12 frames of 32 x 32 pixels: silhouettes "
+            "that drift (four directions), turn (two), grow, shrink or stay. A single frame tells "
+            "nothing of a drift or a turn. Encoders and baselines see eight frames.",
+        ),
+        Data(
+            "video/RadHAR",
+            lambda root: RadHARClips(str(found(root, "radhar.npz"))),
+            scores.probes(k=20),
+            films.clips,
+            about="The windows of points/RadHAR as clips: 12 pictures of 5 frames of the radar, "
+            "seen from three sides, of which encoders and baselines see eight (1.3 s).",
+        ),
+        Data(
             "text/sst2",
             sst2,
             scores.probes(k=20),
@@ -274,6 +294,7 @@ CASES = (
     Case("tabular/adult", "simclr", "tabular/simclr_adult", ("epochs=3",)),
     Case("audio/digits", "ssast", "audio/ssast_digits", ("epochs=60",), "reconstruction"),
     Case("audio/digits", "simclr", "audio/simclr_digits", ("epochs=6",)),
+    Case("audio/digits", "wav2vec2", "audio/wav2vec2_digits"),
     Case("graph/Cora", "graphmae", "graph/graphmae_cora", (), "nodes"),
     Case("graph/MUTAG", "graphmae", "graph/graphmae_tu", ("encoder.width=32",)),
     Case("graph/MUTAG", "simclr", "graph/simclr_tu", ("encoder.width=32",), "map"),
@@ -285,6 +306,12 @@ CASES = (
     Case("points/solids", "point2vec", "points/point2vec_solids", _CLOUDS),
     Case("points/solids", "simclr", "points/simclr_solids", _CLOUDS),
     Case("points/solids", "vicreg", "points/vicreg_solids", _CLOUDS),
+    Case("video/actions", "videomae", "video/mae_shapes", (), "reconstruction"),
+    Case("video/actions", "odd_one_out", "video/odd_one_out_shapes"),
+    Case("video/actions", "simclr", "video/simclr_shapes"),
+    Case("video/RadHAR", "videomae", "video/mae_radhar", (), "reconstruction"),
+    Case("video/RadHAR", "odd_one_out", "video/odd_one_out_radhar"),
+    Case("video/RadHAR", "simclr", "video/simclr_radhar"),
     Case("text/sst2", "mlm", "text/mlm_sst2"),
     Case("text/sst2", "rts", "text/rts_sst2"),
     Case("text/sst2", "slm", "text/slm_sst2"),
@@ -296,6 +323,7 @@ CASES = (
     Case("text/stsb", "simclr", "text/simclr_sst2"),
     Case("image_text/shapes", "clip", "image_text/clip_shapes"),
     Case("image_text/shapes", "siglip", "image_text/siglip_shapes"),
+    Case("image_text/shapes", "tips", "image_text/tips_shapes"),
     Case("biology/splice", "mlm", "biology/mlm_splice", (), "map"),
     Case("biology/splice", "simclr", "biology/simclr_splice"),
     Case("biology/promoter", "mlm", "biology/mlm_splice"),

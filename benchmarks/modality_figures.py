@@ -29,6 +29,8 @@ def reconstruction(program: Program, state: TrainState, splits: Splits, path: Pa
     parts = {name: np.asarray(x) for name, x in found.items()}
     if parts["original"].ndim == 3:
         _series(parts, path)
+    elif parts["original"].ndim == 5:
+        _films(parts, path)
     else:
         _spectrograms(parts, path)
 
@@ -50,6 +52,26 @@ def _series(parts: dict[str, np.ndarray], path: Path) -> None:
         if row == 0:
             axes.legend(loc="upper right", frameon=False, ncols=2, fontsize=8)
     axes.set_xlabel("step; hidden patches are shaded")
+    save(figure, path)
+
+
+def _films(parts: dict[str, np.ndarray], path: Path) -> None:
+    """The frames of two clips, one below the other: original, what was seen, what was guessed."""
+    names = ("original", "input", "reconstruction")
+    frames = parts["original"].shape[1]
+    figure = Figure(figsize=(9, 9 * 6 / frames + 0.6), layout="constrained")
+    grid = figure.subplots(6, frames)
+    for row in range(6):
+        clip, name = row // 3, names[row % 3]
+        low, high = parts["original"][clip].min(), parts["original"][clip].max()
+        film = np.clip((parts[name][clip] - low) / max(high - low, 1e-6), 0, 1)
+        if film.shape[-1] == 1:
+            film = np.repeat(film, 3, axis=-1)
+        for frame in range(frames):
+            grid[row, frame].imshow(film[frame])
+            grid[row, frame].set_xticks([])
+            grid[row, frame].set_yticks([])
+        grid[row, 0].set_ylabel(name, fontsize=8)
     save(figure, path)
 
 

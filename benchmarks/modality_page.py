@@ -93,6 +93,7 @@ TITLES = {
     "text": "Text",
     "image_text": "Images with captions",
     "points": "Point clouds",
+    "video": "Video",
     "biology": "Proteins and DNA",
 }
 

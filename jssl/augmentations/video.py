@@ -140,16 +140,18 @@ def clip_view(
     *,
     scale: tuple[float, float] = (0.5, 1.0),
     strides: Sequence[int] = (1,),
+    invert: float = 0.5,
 ) -> Pipeline:
     """One view of a clip: a stretch of it, a crop and a brightness, the same in all its frames.
 
-    This project's own recipe. Half of the clips are inverted; there is no flip (see `each_frame`).
+    This project's own recipe; there is no flip (see `each_frame`).
 
     Args:
       length: frames.
       size: output side, pixels.
       scale: range of the crop's share of the area.
       strides: see `temporal_crop`.
+      invert: probability that bright and dark change places.
 
     Returns:
       Pipeline, example -> float32 [length, size, size, C].
@@ -158,8 +160,7 @@ def clip_view(
         partial(temporal_crop, length=length, strides=tuple(strides)),
         each_frame(partial(random_resized_crop, size=size, scale=scale)),
         each_frame(partial(colour_jitter, brightness=0.4, contrast=0.4)),
-        sometimes(each_frame(partial(solarize, threshold=0.0)), 0.5),
-        each_frame(partial(normalise, mean=STATISTICS[0], std=STATISTICS[1])),
+        *_finish(invert),
         field=FIELD,
     )
 
@@ -170,30 +171,24 @@ def clip_views(length: int, size: int, **options: object) -> Views:
     return Views(a=one, b=one)
 
 
-def clip_alone(length: int) -> Pipeline:
-    """One view for methods that learn from a clip alone: a stretch of it, half of them inverted."""
-    return pipeline(
-        partial(temporal_crop, length=length),
-        sometimes(each_frame(partial(solarize, threshold=0.0)), 0.5),
-        each_frame(partial(normalise, mean=STATISTICS[0], std=STATISTICS[1])),
-        field=FIELD,
-    )
+def clip_alone(length: int, *, invert: float = 0.5) -> Pipeline:
+    """One view for methods that learn from a clip alone: a stretch of it, perhaps inverted."""
+    return pipeline(partial(temporal_crop, length=length), *_finish(invert), field=FIELD)
 
 
-def odd_view(parts: int, length: int, *, order: str = "shuffled") -> After:
-    """Stretches of a clip one of which is odd, half of the clips inverted; see `odd_one_out`."""
-    before = pipeline(
-        sometimes(each_frame(partial(solarize, threshold=0.0)), 0.5),
-        each_frame(partial(normalise, mean=STATISTICS[0], std=STATISTICS[1])),
-        field=FIELD,
-    )
+def odd_view(parts: int, length: int, *, order: str = "shuffled", invert: float = 0.5) -> After:
+    """Stretches of a clip one of which is odd, all of them perhaps inverted; see `odd_one_out`."""
+    before = pipeline(*_finish(invert), field=FIELD)
     return after(before, partial(odd_one_out, parts=parts, length=length, order=order))
 
 
 def clip_evaluation(length: int) -> Pipeline:
     """What an encoder of clips is shown: the frames in the middle."""
-    return pipeline(
-        partial(middle, length=length),
+    return pipeline(partial(middle, length=length), *_finish(0.0), field=FIELD)
+
+
+def _finish(invert: float) -> tuple[Op, Op]:
+    return (
+        sometimes(each_frame(partial(solarize, threshold=0.0)), invert),
         each_frame(partial(normalise, mean=STATISTICS[0], std=STATISTICS[1])),
-        field=FIELD,
     )

@@ -14,6 +14,7 @@ from jssl.data.npz import Npz
 from jssl.data.order import batch_indices, steps_per_epoch, window_indices
 from jssl.data.part import Part
 from jssl.data.radar import RadHAR
+from jssl.data.radar_clips import RadHARClips
 from jssl.data.sentence_pairs import PhrasePairs, SentencePairs
 from jssl.data.sequences import FLIP, Planted, Sequences
 from jssl.data.series import UCR, Waves
@@ -34,6 +35,7 @@ from jssl.data.stream import StepSource, Stream
 from jssl.data.tables import Factors, Table
 from jssl.data.text import Phrases, Texts
 from jssl.data.tfds import TFDS
+from jssl.data.video import Clips
 
 __all__ = [
     "ESC",
@@ -48,6 +50,7 @@ __all__ = [
     "COCOCaptions",
     "CaptionedShapes",
     "CitationGraph",
+    "Clips",
     "Clouds",
     "DeviceData",
     "Digits",
@@ -62,6 +65,7 @@ __all__ = [
     "Phrases",
     "Planted",
     "RadHAR",
+    "RadHARClips",
     "Seasons",
     "SentencePairs",
     "Sequences",

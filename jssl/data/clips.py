@@ -41,6 +41,7 @@ class MovingShapes:
       frames: of a clip.
       size: height and width in pixels.
       noise: largest grey level of the noise, drawn anew for each pixel of each frame.
+      channels: 1, or 3 equal ones.
       seed: of the whole set, unrelated to the run's seed.
     """
 
@@ -50,6 +51,7 @@ class MovingShapes:
     frames: int = 12
     size: int = 32
     noise: float = 10.0
+    channels: int = 1
     seed: int = 0
 
     def smoke(self) -> MovingShapes:
@@ -60,8 +62,8 @@ class MovingShapes:
         """Draws the clips (about 1 ms each), once per process.
 
         Returns:
-          Splits with ``video`` uint8 [frames, size, size, 1], ``figure`` bool [frames, size, size]
-          (pixels that show the silhouette), ``label`` int32 (the action), ``factor/shape``
+          Splits with ``video`` uint8 [frames, size, size, channels], ``figure`` bool [frames, size,
+          size] (pixels that show the silhouette), ``label`` int32 (the action), ``factor/shape``
           (int32), ``factor/x``, ``factor/y`` (centre in the middle of the clip,
           -1..1), ``factor/scale`` (radius then, over the image's half width), ``factor/rotation``
           (then, radians) and ``factor/speed`` (0..1), all float32.
@@ -81,6 +83,8 @@ class MovingShapes:
             )
         look = (self.frames, self.size, self.noise)
         parts = {part: _split(self.seed, part, n, *look) for part, n in counts.items()}
+        if self.channels > 1:
+            parts = {part: _coloured(source, self.channels) for part, source in parts.items()}
         return Splits(**parts, name="moving shapes", classes=ACTIONS)
 
 
@@ -91,6 +95,11 @@ def _split(seed: int, part: str, count: int, frames: int, size: int, noise: floa
         for start in range(0, count, 64)  # small chunks stay in the processor's cache
     ]
     return ArraySource({key: np.concatenate([c[key] for c in chunks]) for key in chunks[0]})
+
+
+def _coloured(source: ArraySource, channels: int) -> ArraySource:
+    video = np.repeat(source.arrays["video"], channels, axis=-1)
+    return ArraySource({**source.arrays, "video": video})
 
 
 def render(

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import flax.linen as nn
+import jax
 import numpy as np
 
+from jssl.augmentations.compose import Pipeline
 from jssl.data.source import ArraySource
+from jssl.errors import UserError
 from jssl.evaluation.dense import mean_iou, propagate_labels
 from jssl.evaluation.protocols.dense import Motion, figure_masks, moved
 from jssl.evaluation.protocols.tokens import tokens
@@ -61,26 +65,8 @@ class Propagation(Evaluation):
             encoded.append(arrays["tokens"])
             truth.append(figure_masks(batch, side, side, motion))
         clips, masks = np.stack(encoded, axis=1), np.stack(truth, axis=1)
-        still = np.repeat(masks[:, :1], self.frames, axis=1)
-        settings = {
-            "context": self.context,
-            "neighbours": self.neighbours,
-            "radius": self.radius,
-        }
-        found = np.stack(
-            [
-                propagate_labels(clip, mask[0], grid=(side, side), **settings)
-                for clip, mask in zip(clips, masks, strict=True)
-            ]
-        )
-        return Measured(
-            {
-                "mIoU": Score(mean_iou(found[:, 1:], masks[:, 1:], 2)),
-                "last frame": Score(mean_iou(found[:, -1], masks[:, -1], 2)),
-                "first mask kept": Score(mean_iou(still[:, 1:], masks[:, 1:], 2)),
-            },
-            {"grid": [side, side], "figure": float(masks.mean())},
-        )
+        settings = {k: getattr(self, k) for k in ("context", "neighbours", "radius")}
+        return followed(clips, masks, (side, side), settings)
 
     def notes(self) -> tuple[str, ...]:
         return (
@@ -90,4 +76,113 @@ class Propagation(Evaluation):
         )
 
 
-PROTOCOLS = {"propagation": Propagation()}
+@dataclass(frozen=True)
+class ClipPropagation(Evaluation):
+    """Follows the figure of clips whose pixels are labelled, by tokens that see the whole clip.
+
+    For data with a field `figure` bool [T, H, W] and encoders of clips. A token shows the figure
+    where it fills at least a part of its pixels; the tokens of the first time are given.
+
+    Attributes:
+      clips: of the test split, from its front.
+      share: of a token's pixels that make it one of the figure.
+      context: earlier times that vote besides the first.
+      neighbours: places that vote.
+      radius: how far away they may be, in places.
+    """
+
+    clips: int = 200
+    share: float = 0.25
+    context: int = 7
+    neighbours: int = 5
+    radius: int = 4
+
+    about: ClassVar[str] = "label propagation in labelled clips, by the tokens of a video encoder"
+    source: ClassVar[str] = "Jabri et al. 2020; DINO (Caron et al. 2021)"
+
+    def measure(self, subject: Subject, row: str) -> Measured | None:
+        if subject.rows[row].program is None:
+            return None
+        encoder = subject.rows[row].program.experiment.encoder
+        pipeline, source = subject.program.experiment.preprocess, subject.source("test")
+        batch = source[np.arange(min(self.clips, len(source)))]
+        if "figure" not in batch or batch[pipeline.field].ndim != 5 or not hasattr(encoder, "grid"):
+            raise UserError(
+                "figures are followed in clips with a field 'figure', such as "
+                "jssl.data.MovingShapes, by an encoder of clips"
+            )
+        arrays, _ = subject.arrays(row, ArraySource(batch), tokens)
+        masks, shape = token_masks(encoder, pipeline, batch, self.share)
+        times, *grid = encoder.grid(shape)
+        count = len(masks)
+        found = arrays["tokens"].reshape(count, times, grid[0] * grid[1], -1)
+        settings = {k: getattr(self, k) for k in ("context", "neighbours", "radius")}
+        return followed(found, masks.reshape(count, times, -1), tuple(grid), settings)
+
+    def notes(self) -> tuple[str, ...]:
+        return (
+            f"mIoU of figure and ground over all times but the first, which is given; a token is "
+            f"of the figure where {self.share:g} of its pixels are. 'first mask kept' is what "
+            "standing still would score.",
+        )
+
+
+def token_masks(
+    encoder: nn.Module, pipeline: Pipeline, batch: dict[str, np.ndarray], share: float
+) -> tuple[np.ndarray, tuple[int, ...]]:
+    """Which tokens of clips show the figure, after what evaluation does to the clips.
+
+    Args:
+      encoder: cuts clips into tokens.
+      pipeline: of evaluation; it may crop and scale, and changes all grey levels alike.
+      batch: clips and their `figure`.
+      share: of a token's pixels that make it one of the figure.
+
+    Returns:
+      int [N, tokens], and the shape of what the encoder sees [N, T, H, W, C].
+    """
+    video = batch[pipeline.field]
+    painted = np.broadcast_to(255 * batch["figure"][..., None].astype(np.uint8), video.shape)
+
+    @jax.jit
+    def seen(x: jax.Array) -> jax.Array:
+        return jax.vmap(lambda one: pipeline(None, {pipeline.field: one}))(x)
+
+    black, white = (seen(np.full_like(video[:1], level)) for level in (0, 255))
+    shown = (seen(painted) - black) / (white - black)
+    filled = np.asarray(encoder.patches(shown)).mean(axis=-1)
+    return (filled >= share).astype(np.int64), shown.shape
+
+
+def followed(
+    clips: np.ndarray, masks: np.ndarray, grid: tuple[int, int], settings: dict[str, int]
+) -> Measured:
+    """Scores of labels carried through clips; see `propagate_labels`.
+
+    Args:
+      clips: tokens [N, F, T, D].
+      masks: int [N, F, T], 1 where the figure is.
+      grid: rows and columns of a frame's tokens.
+      settings: of `propagate_labels`.
+
+    Returns:
+      The mIoU of all frames but the first, of the last, and of a mask that stands still.
+    """
+    found = np.stack(
+        [
+            propagate_labels(clip, mask[0], grid=grid, **settings)
+            for clip, mask in zip(clips, masks, strict=True)
+        ]
+    )
+    still = np.repeat(masks[:, :1], masks.shape[1], axis=1)
+    return Measured(
+        {
+            "mIoU": Score(mean_iou(found[:, 1:], masks[:, 1:], 2)),
+            "last frame": Score(mean_iou(found[:, -1], masks[:, -1], 2)),
+            "first mask kept": Score(mean_iou(still[:, 1:], masks[:, 1:], 2)),
+        },
+        {"grid": list(grid), "figure": float(masks.mean())},
+    )
+
+
+PROTOCOLS = {"propagation": Propagation(), "clip_propagation": ClipPropagation()}

@@ -1,0 +1,38 @@
+"""VideoMAE (Tong et al., 2022) on RadHAR, pictures of a radar: MAE, unchanged, with tubes as masks.
+
+Command: jssl train video/mae_radhar --set data.path=FILE. No published figure.
+"""
+
+from functools import partial
+
+from jssl.augmentations.compose import Views
+from jssl.augmentations.mask_blocks import tube_mask
+from jssl.augmentations.video import clip_alone, clip_evaluation
+from jssl.cli import run_module
+from jssl.data.radar_clips import RadHARClips
+from jssl.encoders.video import VideoTransformer
+from jssl.experiment import Experiment
+from jssl.methods.masked.mae import MAE
+from jssl.optim import Optimizer
+
+
+def get_experiment() -> Experiment:
+    return Experiment(
+        method=MAE(decoder_width=48, decoder_depth=1, decoder_heads=4),
+        encoder=VideoTransformer(width=64, depth=3, heads=4, tubelet=2, patch=8),
+        data=RadHARClips("radhar.npz"),
+        views=Views(
+            clip=clip_alone(8, invert=0.0),
+            mask=partial(tube_mask, frames=4, tokens=16, ratio=0.75),
+        ),
+        preprocess=clip_evaluation(8),
+        optimizer=Optimizer(
+            "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
+        ),
+        batch_size=64,
+        epochs=20,
+    )
+
+
+if __name__ == "__main__":
+    run_module(__spec__)

@@ -1,0 +1,80 @@
+"""Clips in one ``.npz`` file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from jssl.data.arrays import finish
+from jssl.data.clips import MovingShapes
+from jssl.data.npz import read_npz
+from jssl.data.source import ArraySource, Splits, check_labels
+from jssl.errors import UserError
+
+_PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Clips of one length and size, decoded, in one ``.npz`` file.
+
+    It holds ``train_video`` uint8 [N, T, H, W, C] (or [N, T, H, W]), ``train_label`` integers [N]
+    (optional), and the same for ``test`` and ``validation``, or ``video`` and ``label``, from which
+    the three are carved; ``classes`` (strings) names the labels.
+
+    Attributes:
+      path: of the file.
+      fraction: the part of train that is carved for a split that the file lacks.
+      seed: of the carving.
+    """
+
+    path: str
+    fraction: float = 0.1
+    seed: int = 0
+
+    def smoke(self) -> MovingShapes:
+        """A few procedural clips in its place, for tests."""
+        return MovingShapes().smoke()
+
+    def load(self) -> Splits:
+        """Reads the file.
+
+        Returns:
+          Splits with `video` uint8 [T, H, W, C] and, where there are labels, `label` int32.
+
+        Raises:
+          UserError: when the file is missing, or lacks an array, or one has another shape.
+        """
+        path = Path(self.path).expanduser()
+        arrays = read_npz(path, "train_video=..., train_label=...")
+        if "video" in arrays:
+            arrays = {k if k == "classes" else f"train_{k}": v for k, v in arrays.items()}
+        if "train_video" not in arrays:
+            raise UserError(
+                f"{path} holds the arrays {', '.join(sorted(arrays)) or 'none'}; it needs video "
+                "uint8 [N, T, H, W, C] (and label [N]), or train_video, train_label, test_video, "
+                "test_label"
+            )
+        found = [
+            _clips(arrays, part, path) if f"{part}_video" in arrays else None for part in _PARTS
+        ]
+        classes = arrays.get("classes")
+        names = None if classes is None else tuple(str(c) for c in classes)
+        return finish(*found, path.stem, names, fraction=self.fraction, seed=self.seed)
+
+
+def _clips(arrays: dict[str, np.ndarray], part: str, path: Path) -> ArraySource:
+    video, wanted = arrays[f"{part}_video"], arrays["train_video"].shape[1:]
+    if video.dtype != np.uint8 or video.ndim not in (4, 5) or video.shape[1:] != wanted:
+        raise UserError(
+            f"{path} needs {part}_video uint8 [N, T, H, W, C], in all splits alike, not "
+            f"{video.dtype} {list(video.shape)}"
+        )
+    found = {"video": video[..., None] if video.ndim == 4 else video}
+    if "train_label" in arrays:
+        if f"{part}_label" not in arrays:
+            raise UserError(f"{path} has train_label and no {part}_label")
+        found["label"] = check_labels(np.asarray(arrays[f"{part}_label"]), f"{part}_label")
+    return ArraySource(found)
