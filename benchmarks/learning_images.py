@@ -5,7 +5,8 @@
 
 The file holds `train_images` uint8 [N, 32, 32, 3], `train_labels` [N] and the same for `test`
 (`jssl.data.Npz` says what it reads). Each entry has the encoder, heads and rates of the study on
-shapes (`learning_shapes.py`) and the views of the method's `image/*_cifar10` experiment; 6400
+shapes (`learning_shapes.py`), patches of 8 pixels where a transformer sees many crops included,
+and the views of the method's `image/*_cifar10` experiment, two small crops where it has any; 6400
 images, 5 epochs of batches of 128 for all. Records go to results/learning_images/, one JSON file a
 run, and can be made in any order; about a minute a run on a CPU core.
 """
@@ -22,6 +23,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 from learning_shapes import STUDY as SHAPES
 
 from jssl import study
+from jssl.augmentations.compose import Views
 from jssl.data import Npz, Part
 from jssl.experiment import Experiment, load
 from jssl.study import Entry, Protocol, Study
@@ -30,7 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "results" / "learning_images"
 TRAIN = 6400
 # Of the study on shapes: what belongs to its data and its budgets.
-OTHER = ("data.", "views.", "batch_size=", "epochs=", "method.examples=", "encoder.patch_size=")
+OTHER = ("data.", "batch_size=", "epochs=", "method.examples=")
 SIZED = ("clustering/deepcluster_v2", "pretext/diet")  # they know the number of examples
 
 TITLE = "Every method on a part of CIFAR-10 (JPEG copy): one small protocol"
@@ -42,9 +44,16 @@ NOTES = (
 )
 
 
+def views_of(name: str) -> Views:
+    """The views of the method's experiment on CIFAR-10, by the name of the one on shapes."""
+    return load(name.replace("_shapes", "_cifar10")).views
+
+
 def entry(own: Entry) -> Entry:
     """The entry of a method, from its entry in the study on shapes."""
-    overrides = tuple(o for o in own.overrides if not o.startswith(OTHER))
+    crops = "local" in dict(views_of(own.experiment).entries)
+    other = OTHER if crops else (*OTHER, "views.local.")
+    overrides = tuple(o for o in own.overrides if not o.startswith(other))
     if own.method in SIZED:
         overrides += (f"method.examples={TRAIN}",)
     return Entry(own.method, own.experiment, overrides, own.judge, margin=2.0)
