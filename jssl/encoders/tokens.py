@@ -117,8 +117,9 @@ class TokenEncoder(nn.Module):
 
         Returns:
           Features after the final norm: pooled [B, groups * D], tokens [B, N or K, D]. Padding is
-          neither attended to nor pooled; its tokens are zero. Extras: "block0" ..., "mean", "cls",
-          "registers".
+          neither attended to nor pooled; its tokens are zero. Extras: "embedding" (what the blocks
+          are given), "block0" ..., "mean", "cls", "registers", and "valid" bool [B, N or K] where
+          there may be padding.
 
         Raises:
           UserError: if a mask or a field does not fit.
@@ -170,7 +171,9 @@ class TokenEncoder(nn.Module):
             dropout=self.dropout,
             name="transformer",
         )
+        embedded = tokens
         tokens, extras = stack(tokens, mask=allowed, train=train)
+        extras["embedding"] = embedded
         if split:
             tokens = tokens.reshape(batch, length, -1)
             extras = {name: value.reshape(batch, length, -1) for name, value in extras.items()}
@@ -182,7 +185,8 @@ class TokenEncoder(nn.Module):
         tokens = tokens[:, self.prefix_tokens :]
         weights = jnp.ones(tokens.shape[:2], tokens.dtype)
         if valid is not None:
-            weights = pick(valid).astype(tokens.dtype)
+            extras["valid"] = pick(valid)
+            weights = extras["valid"].astype(tokens.dtype)
             tokens = tokens * weights[..., None]
         # One mean for each group, side by side: groups are told apart by their place.
         member = (pick(places) // each)[..., None] == jnp.arange(groups)

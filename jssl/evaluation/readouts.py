@@ -61,6 +61,45 @@ def readouts(features: Features, *, last: Sequence[int] = (1, 4)) -> dict[str, j
     return found
 
 
+def layer_means(features: Features) -> jax.Array:
+    """Every layer averaged over its places, padding left out.
+
+    Args:
+      features: an encoder's output for a batch.
+
+    Returns:
+      float [B, L, D]: of a transformer what its first block is given (where the encoder tells),
+      each block's output and, in place of the last one's, the tokens after the final norm; of other
+      encoders the outputs of their stages or layers.
+
+    Raises:
+      UserError: the encoder has no layers, or layers of several widths.
+    """
+    extras = features.extras
+    names = sorted((n for n in extras if _LAYER.fullmatch(n)), key=_number)
+    found = [extras[name] for name in names]
+    if names and names[0].startswith("block") and features.tokens is not None:
+        first = [extras[n] for n in ("embedding", "patch_embedding") if n in extras][:1]
+        count = features.tokens.shape[1]  # class and register tokens come before the others
+        found = [layer[:, -count:] for layer in [*first, *found[:-1], features.tokens]]
+    if len({layer.shape[-1] for layer in found}) != 1:
+        widths = ", ".join(str(layer.shape[-1]) for layer in found) or "none"
+        raise UserError(
+            "a weighted sum over layers needs layers of one width, as those of a transformer; "
+            f"those of this encoder: {widths}"
+        )
+    valid = extras.get("valid")
+    return jnp.stack([_mean(layer, valid) for layer in found], axis=1)
+
+
+def _mean(layer: jax.Array, valid: jax.Array | None) -> jax.Array:
+    if valid is None or layer.shape[:2] != valid.shape:
+        places = tuple(range(1, layer.ndim - 1))
+        return layer.mean(axis=places) if places else layer
+    share = valid / jnp.maximum(jnp.sum(valid, axis=1, keepdims=True), 1)
+    return jnp.einsum("bn,bnd->bd", share.astype(layer.dtype), layer)
+
+
 def choose(found: dict[str, jax.Array], names: Sequence[str]) -> dict[str, jax.Array]:
     """The named readouts; a name that the encoder lacks is an error, "*" stands for all.
 

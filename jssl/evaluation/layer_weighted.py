@@ -1,0 +1,204 @@
+"""The layer-weighted probe: a learnt average of a frozen encoder's layers, and a linear head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from jssl.errors import UserError
+from jssl.evaluation.arrays import class_indices, finite
+from jssl.evaluation.linear import STRENGTHS, check_selection
+from jssl.evaluation.logistic import Scaler, fit_path
+
+Part = tuple[np.ndarray, np.ndarray]
+
+
+class Weighted(NamedTuple):
+    """A solved probe.
+
+    Attributes:
+      strength: C, as in `logistic.Fit`.
+      scores: float64 [L]; their softmax weighs the layers.
+      weights: float64 [D, K].
+      bias: float64 [K].
+      converged: whether the solver met its tolerance before its limit of iterations.
+    """
+
+    strength: float
+    scores: np.ndarray
+    weights: np.ndarray
+    bias: np.ndarray
+    converged: bool
+
+    def accuracy(self, layers: np.ndarray, labels: np.ndarray) -> float:
+        """Top-1 accuracy in [0, 1] on standardised layers [N, L, D] with class numbers [N]."""
+        logits = average(layers, self.scores) @ self.weights + self.bias
+        return float((logits.argmax(axis=1) == labels).mean())
+
+
+class LayerWeightedResult(NamedTuple):
+    """What a layer-weighted probe found.
+
+    Attributes:
+      top1: accuracy on test, in [0, 1].
+      validation_top1: accuracy on validation of the chosen strength.
+      strength: the chosen C.
+      layers: weights of the layers, which sum to one.
+      converged: whether the chosen fit converged.
+      path: (C, validation accuracy) of every strength tried.
+    """
+
+    top1: float
+    validation_top1: float
+    strength: float
+    layers: tuple[float, ...]
+    converged: bool
+    path: tuple[tuple[float, float], ...]
+
+
+def softmax(scores: np.ndarray) -> np.ndarray:
+    """Softmax of float [L]."""
+    shares = np.exp(scores - scores.max())
+    return shares / shares.sum()
+
+
+def average(layers: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Layers [N, L, D] weighed by the softmax of scores [L]: [N, D]."""
+    return np.einsum("nld,l->nd", layers, softmax(scores))
+
+
+def layer_weighted_probe(
+    train: Part,
+    validation: Part,
+    test: Part,
+    *,
+    strengths: Sequence[float] = STRENGTHS,
+    select_on: str = "validation",
+    max_iterations: int = 1000,
+    tolerance: float = 1e-4,
+) -> LayerWeightedResult:
+    """Logistic regression on a weighted sum of layers, the weights learnt with it.
+
+    Every dimension of every layer is standardised with the statistics of train; with one layer this
+    is `linear.linear_probe`. Yang et al., "SUPERB: Speech processing Universal PERformance
+    Benchmark", 2021, section 3: their head sees the weighted sum averaged over time, which is the
+    weighted sum of the averages that are given here.
+
+    Args:
+      train: layers averaged over places, float [N, L, D], and labels int [N].
+      validation: the same, for the choice of the strength.
+      test: the same, seen once, by the chosen fit.
+      strengths: values of C (see `logistic.fit_path`).
+      select_on: "validation"; anything else is an error.
+      max_iterations: L-BFGS iterations for each strength.
+      tolerance: largest gradient entry of the mean loss at convergence.
+
+    Returns:
+      The result.
+
+    Raises:
+      UserError: unfit arrays or settings.
+    """
+    check_selection(select_on)
+    if len(strengths) == 0 or min(strengths) <= 0:
+        raise UserError(f"a layer-weighted probe needs positive values of C, not {list(strengths)}")
+    parts = []
+    for name, (layers, labels) in zip(
+        ("train", "validation", "test"), (train, validation, test), strict=True
+    ):
+        layers = np.asarray(layers)
+        if layers.ndim != 3 or len(layers) != len(labels) or not layers.size:
+            raise UserError(
+                f"the {name} split needs layers [N, L, D] and labels [N], but has "
+                f"{list(layers.shape)} and {list(np.shape(labels))}"
+            )
+        parts.append(finite(layers.reshape(len(layers), -1), f"the {name} split"))
+    shape = np.shape(train[0])[1:]
+    scaler = Scaler.fit(parts[0])
+    parts = [scaler(part).reshape(-1, *shape).astype(np.float64) for part in parts]
+    _, *targets = class_indices(train[1], validation[1], test[1])
+    best, most, path = None, -1.0, []
+    for fit in fit_layers(
+        parts[0], targets[0], strengths, max_iterations=max_iterations, tolerance=tolerance
+    ):
+        right = fit.accuracy(parts[1], targets[1])
+        path.append((fit.strength, right))
+        if right > most:
+            best, most = fit, right
+    return LayerWeightedResult(
+        top1=best.accuracy(parts[2], targets[2]),
+        validation_top1=most,
+        strength=best.strength,
+        layers=tuple(float(share) for share in softmax(best.scores)),
+        converged=best.converged,
+        path=tuple(path),
+    )
+
+
+def fit_layers(
+    layers: np.ndarray,
+    labels: np.ndarray,
+    strengths: Sequence[float],
+    *,
+    max_iterations: int = 1000,
+    tolerance: float = 1e-4,
+) -> list[Weighted]:
+    """Minimises the mean loss + |W|^2 / (2 C N) over the layers' scores, W and b.
+
+    Each strength, from strong to weak regularisation, starts from equal weights of the layers and
+    the regression that is best for them, which is convex.
+
+    Args:
+      layers: standardised, float64 [N, L, D].
+      labels: class numbers [N]; each of 0..K-1 occurs.
+      strengths: values of C.
+      max_iterations: L-BFGS iterations for each C.
+      tolerance: largest entry of the gradient at which a fit is converged.
+
+    Returns:
+      One fit for each C, in ascending order of C.
+    """
+    from scipy.optimize import minimize
+
+    count, depth, width = layers.shape
+    classes = int(labels.max()) + 1
+    targets = np.eye(classes)[labels]
+    limits = {"max_iterations": max_iterations, "tolerance": tolerance}
+
+    def unpack(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        scores, rest = flat[:depth], flat[depth:]
+        return scores, rest[: width * classes].reshape(width, classes), rest[width * classes :]
+
+    def objective(flat: np.ndarray, penalty: float) -> tuple[float, np.ndarray]:
+        scores, weights, bias = unpack(flat)
+        shares, mixed = softmax(scores), average(layers, scores)
+        logits = mixed @ weights + bias
+        logits -= logits.max(axis=1, keepdims=True)
+        exponentials = np.exp(logits)
+        total = exponentials.sum(axis=1, keepdims=True)
+        losses = np.log(total[:, 0]) - (logits * targets).sum(axis=1)
+        residual = (exponentials / total - targets) / count
+        slope = mixed.T @ residual + penalty * weights
+        each = np.einsum("nld,nd->l", layers, residual @ weights.T)
+        slopes = shares * (each - shares @ each)
+        value = losses.mean() + penalty / 2 * np.square(weights).sum()
+        return value, np.concatenate([slopes, slope.ravel(), residual.sum(axis=0)])
+
+    found = []
+    equal = average(layers, np.zeros(depth))
+    for fit in fit_path(equal, labels, strengths, **limits):
+        penalty = 1 / (fit.strength * count)
+        start = np.concatenate([np.zeros(depth), fit.weights.ravel(), fit.bias])
+        solution = minimize(
+            objective,
+            start,
+            args=(penalty,),
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": max_iterations, "ftol": 0.0, "gtol": tolerance, "maxls": 50},
+        )
+        converged = bool(np.abs(solution.jac).max() <= tolerance)
+        found.append(Weighted(fit.strength, *unpack(solution.x), converged))
+    return found

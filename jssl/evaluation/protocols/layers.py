@@ -1,0 +1,63 @@
+"""The layer-weighted probe of frozen features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax
+
+from jssl.encoders.features import Features
+from jssl.evaluation.layer_weighted import layer_weighted_probe
+from jssl.evaluation.linear import STRENGTHS
+from jssl.evaluation.protocol import binomial_interval
+from jssl.evaluation.readouts import layer_means
+from jssl.evaluation.record import Evaluation, Measured, Score
+from jssl.evaluation.subject import PARTS, Subject
+
+
+def all_layers(features: Features) -> dict[str, jax.Array]:
+    """Every layer, averaged over places."""
+    return {"layers": layer_means(features)}
+
+
+@dataclass(frozen=True)
+class LayerWeighted(Evaluation):
+    """Logistic regression on a learnt average of all layers.
+
+    Attributes:
+      strengths: values of C.
+    """
+
+    strengths: tuple[float, ...] = STRENGTHS
+
+    about: ClassVar[str] = "linear head on a weighted sum of all layers, the weights learnt with it"
+    source: ClassVar[str] = "Yang et al. 2021, SUPERB"
+
+    def measure(self, subject: Subject, row: str) -> Measured | None:
+        if subject.rows[row].program is None:
+            return None
+        parts = [subject.arrays(row, part, all_layers) for part in PARTS]
+        parts = [(arrays["layers"], labels) for arrays, labels in parts]
+        found = layer_weighted_probe(*parts, strengths=self.strengths, select_on=self.select_on)
+        return Measured(
+            {
+                "layers": Score(found.top1, binomial_interval(found.top1, len(parts[2][1]))),
+                "validation": Score(found.validation_top1),
+            },
+            {
+                "strength": found.strength,
+                "weights": list(found.layers),
+                "converged": found.converged,
+                "path": [list(pair) for pair in found.path],
+            },
+        )
+
+    def notes(self) -> tuple[str, ...]:
+        return (
+            "Layers are standardised and averaged over places; SUPERB standardises nothing, maps "
+            "the sum to 256 dimensions first and trains by Adam.",
+        )
+
+
+PROTOCOLS = {"layer_weighted": LayerWeighted()}
