@@ -10,6 +10,7 @@ import numpy as np
 
 from jssl.augmentations.compose import Pipeline, pipeline
 from jssl.errors import UserError
+from jssl.nn.waveform import real_samples
 
 FIELD = "audio"
 
@@ -96,6 +97,15 @@ def log_mel(
     return jnp.log(energy + floor)[..., None]
 
 
+def level(key: jax.Array | None, x: jax.Array) -> jax.Array:
+    """A sound to mean 0 and variance 1; zeros that fill it up at its end count not, and stay 0."""
+    x = as_waveform(key, x)
+    real = real_samples(x)
+    count = jnp.sum(real)
+    centred = jnp.where(real, x - jnp.sum(x) / count, 0.0)
+    return centred * jax.lax.rsqrt(jnp.sum(centred * centred) / count + 1e-7)
+
+
 def standardise(key: jax.Array | None, x: jax.Array) -> jax.Array:
     """A spectrogram to mean 0 and variance 1: loudness and noise floor of the recording go."""
     del key
@@ -179,3 +189,8 @@ def audio_evaluation(
     """The spectrogram of the whole sound, standardised; arguments as in `audio_view`."""
     front = partial(log_mel, rate=rate, window=window, hop=hop, mels=mels, frames=frames)
     return pipeline(front, standardise, field=FIELD)
+
+
+def wave_evaluation() -> Pipeline:
+    """The samples of the whole sound, float32 [T], at one level."""
+    return pipeline(level, field=FIELD)

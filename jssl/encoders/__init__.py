@@ -12,6 +12,7 @@ from jssl.encoders.table import TableTransformer
 from jssl.encoders.text import SymbolTransformer
 from jssl.encoders.video import VideoTransformer
 from jssl.encoders.vit import ViT, vit
+from jssl.encoders.waveform import WaveformTransformer
 
 __all__ = [
     "GNN",
@@ -24,5 +25,6 @@ __all__ = [
     "TableTransformer",
     "ViT",
     "VideoTransformer",
+    "WaveformTransformer",
     "vit",
 ]

@@ -14,6 +14,7 @@ MASKABLE = (
     "SymbolTransformer",
     "PointTransformer",
     "VideoTransformer",
+    "WaveformTransformer",
 )
 """Encoders that can mask and drop tokens."""
 

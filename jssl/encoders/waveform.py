@@ -1,0 +1,122 @@
+"""The encoder of raw sounds [B, T]: convolutions, then a transformer over their frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jssl.encoders.tokens import TokenEncoder
+from jssl.errors import UserError
+from jssl.nn.dense import Dense
+from jssl.nn.norm import layer_norm
+from jssl.nn.positions import sincos_1d
+from jssl.nn.waveform import WaveStack, real_samples
+
+
+class Latents(NamedTuple):
+    """What the convolutions make of sounds.
+
+    Attributes:
+      values: [B, N, channels], normalised.
+      valid: bool [B, N], frames that look at real samples alone.
+    """
+
+    values: jax.Array
+    valid: jax.Array
+
+
+class WaveformTransformer(TokenEncoder):
+    """wav2vec 2.0's net: strided convolutions over samples and a transformer over their frames.
+
+    Baevski et al., "wav2vec 2.0: A Framework for Self-Supervised Learning of Speech
+    Representations", 2020, section 2. Zeros at the end of a sound fill it up: frames that look at
+    any are neither attended to nor pooled. Positions are sines and cosines of the frame's number;
+    the paper's are a convolution of the tokens.
+
+    The fields are those of `TokenEncoder`, and:
+
+    Attributes:
+      channels: of the convolutions.
+      kernels: samples or frames that each of them looks at.
+      strides: between its places; the defaults are the paper's, 20 ms at 16 kHz.
+    """
+
+    channels: int = 512
+    kernels: tuple[int, ...] = (10, 3, 3, 3, 3, 2, 2)
+    strides: tuple[int, ...] = (5, 2, 2, 2, 2, 2, 2)
+
+    def setup(self) -> None:
+        """Makes the convolutions, which a method may run by themselves (`prepare`)."""
+        self.stack = WaveStack(self.channels, self.kernels, self.strides, self.dtype)
+        self.norm = layer_norm(dtype=self.dtype)
+
+    def smoke(self) -> WaveformTransformer:
+        """A copy with two blocks of width 16 and convolutions of 8 channels, for tests."""
+        return super().smoke().clone(channels=8)
+
+    def field(self) -> tuple[int, int]:
+        """(samples that a frame looks at, samples between frames)."""
+        width, hop = 1, 1
+        for kernel, stride in zip(self.kernels, self.strides, strict=True):
+            width, hop = width + (kernel - 1) * hop, hop * stride
+        return width, hop
+
+    def prepare(self, x: Any) -> Latents:
+        """Runs the convolutions on sounds float [B, T], once for all."""
+        if isinstance(x, Latents):
+            return x
+        if self.scope is None:
+            raise UserError(
+                "the frames of a waveform are learnt, so that a method cannot predict them as "
+                "patches: use one that predicts features, such as Wav2Vec2 or Data2Vec"
+            )
+        width, hop = self.field()
+        if x.ndim != 2 or not jnp.issubdtype(x.dtype, jnp.floating) or x.shape[1] < width:
+            raise UserError(
+                f"this encoder takes sounds float [B, samples] of at least {width} samples, not "
+                f"{x.dtype} {x.shape}"
+            )
+        values = self.norm(self.stack(x))
+        ends = width - 1 + hop * np.arange(values.shape[1])
+        # A sound shorter than a frame still has its first.
+        valid = real_samples(x)[:, ends] | (np.arange(len(ends)) == 0)
+        return Latents(values, valid)
+
+    def patches(self, x: Any) -> jax.Array:
+        """The frames: [B, N, channels]."""
+        return self.prepare(x).values
+
+    def valid(self, x: Any) -> jax.Array:
+        """False where a frame looks at what fills a sound up."""
+        return self.prepare(x).valid
+
+    def embed(self, patches: jax.Array, places: jax.Array) -> jax.Array:
+        """A linear map of the frame."""
+        del places
+        dense = Dense(self.width, kernel_init=self.kernel_init, dtype=self.dtype, name="embedding")
+        return dense(patches)
+
+    def token_positions(self, shape: Sequence[int], width: int) -> jax.Array:
+        """Sine and cosine of the frame's number; `shape` is that of the sounds or of `Latents`."""
+        size, hop = self.field()
+        count = shape[1] if len(shape) == 3 else (shape[1] - size) // hop + 1
+        return jnp.asarray(sincos_1d(np.arange(count), width))
+
+
+def small_waveform(**changes: Any) -> WaveformTransformer:
+    """A small encoder of words at 8 kHz: 20 ms between frames, each of 52 ms.
+
+    Args:
+      **changes: fields that differ.
+
+    Returns:
+      The encoder; a second has 48 frames.
+    """
+    fields = {"width": 64, "depth": 3, "heads": 4, "channels": 64}
+    return WaveformTransformer(
+        **{**fields, "kernels": (32, 10, 4), "strides": (16, 5, 2), **changes}
+    )
