@@ -41,6 +41,7 @@ class MovingShapes:
       frames: of a clip.
       size: height and width in pixels.
       noise: largest grey level of the noise, drawn anew for each pixel of each frame.
+      texture: grey levels of each of the two waves that the ground is painted with.
       channels: 1, or 3 equal ones.
       seed: of the whole set, unrelated to the run's seed.
     """
@@ -50,7 +51,8 @@ class MovingShapes:
     test: int = 512
     frames: int = 12
     size: int = 32
-    noise: float = 10.0
+    noise: float = 4.0
+    texture: float = 6.0
     channels: int = 1
     seed: int = 0
 
@@ -81,7 +83,7 @@ class MovingShapes:
                 "moving shapes needs at least 2 frames of at least 16 pixels, not "
                 f"{self.frames} of {self.size}"
             )
-        look = (self.frames, self.size, self.noise)
+        look = (self.frames, self.size, self.noise, self.texture)
         parts = {part: _split(self.seed, part, n, *look) for part, n in counts.items()}
         if self.channels > 1:
             parts = {part: _coloured(source, self.channels) for part, source in parts.items()}
@@ -89,9 +91,9 @@ class MovingShapes:
 
 
 @functools.lru_cache(maxsize=6)
-def _split(seed: int, part: str, count: int, frames: int, size: int, noise: float) -> ArraySource:
+def _split(seed: int, part: str, count: int, *look: float) -> ArraySource:
     chunks = [
-        render(seed, _OFFSETS[part] + start, min(64, count - start), frames, size, noise)
+        render(seed, _OFFSETS[part] + start, min(64, count - start), *look)
         for start in range(0, count, 64)  # small chunks stay in the processor's cache
     ]
     return ArraySource({key: np.concatenate([c[key] for c in chunks]) for key in chunks[0]})
@@ -103,7 +105,13 @@ def _coloured(source: ArraySource, channels: int) -> ArraySource:
 
 
 def render(
-    seed: int, start: int, count: int, frames: int = 12, size: int = 32, noise: float = 10.0
+    seed: int,
+    start: int,
+    count: int,
+    frames: int = 12,
+    size: int = 32,
+    noise: float = 4.0,
+    texture: float = 6.0,
 ) -> Batch:
     """Draws consecutive examples.
 
@@ -114,6 +122,7 @@ def render(
       frames: T, of each.
       size: height and width in pixels.
       noise: largest grey level of the noise.
+      texture: grey levels of each wave of the ground.
 
     Returns:
       The batch that ``MovingShapes.load`` describes, with leading dimension N.
@@ -161,7 +170,7 @@ def render(
         rows, columns = np.floor(3 * u[9 + 3 * k]), np.floor(1 + 3 * u[10 + 3 * k])
         phase = rows[:, None, None] * grid[:, None] + columns[:, None, None] * grid[None, :]
         waves += np.sin(np.pi * phase + (2 * np.pi) * u[11 + 3 * k][:, None, None])
-    ground = (ground[:, None, None] + 12 * waves)[:, None]
+    ground = (ground[:, None, None] + texture * waves)[:, None]
     video = ground * (1 - cover) + figure[:, None, None, None] * cover
     video = video + noise * _noise(seed, start, count, frames * size * size).reshape(video.shape)
     return {
