@@ -33,7 +33,12 @@ FOLDER = ROOT / "results" / "learning_images"
 TRAIN = 6400
 # Of the study on shapes: what belongs to its data and its budgets.
 OTHER = ("data.", "batch_size=", "epochs=", "method.examples=")
-SIZED = ("clustering/deepcluster_v2", "pretext/diet")  # they know the number of examples
+# What depends on these images, or on the patches of the study on shapes.
+OWN = {
+    "clustering/deepcluster_v2": (f"method.examples={TRAIN}",),
+    "pretext/diet": (f"method.examples={TRAIN}",),
+    "masked/mae": ("views.mask.tokens=64",),
+}
 
 TITLE = "Every method on a part of CIFAR-10 (JPEG copy): one small protocol"
 NOTES = (
@@ -54,8 +59,7 @@ def entry(own: Entry) -> Entry:
     crops = "local" in dict(views_of(own.experiment).entries)
     other = OTHER if crops else (*OTHER, "views.local.")
     overrides = tuple(o for o in own.overrides if not o.startswith(other))
-    if own.method in SIZED:
-        overrides += (f"method.examples={TRAIN}",)
+    overrides += OWN.get(own.method, ())
     return Entry(own.method, own.experiment, overrides, own.judge, margin=2.0)
 
 
