@@ -103,6 +103,29 @@ def in_order(visible: jax.Array, token: jax.Array, keep: jax.Array, masked: jax.
     return jnp.take_along_axis(tokens, order[..., None], axis=1)
 
 
+def with_places(tokens: jax.Array, encoder: nn.Module, x: Any) -> jax.Array:
+    """All tokens of an input with their positions added.
+
+    Args:
+      tokens: [B, N, D], in order of place.
+      encoder: says where the tokens of its input lie.
+      x: its input, [B, ...].
+
+    Returns:
+      [B, N, D].
+
+    Raises:
+      UserError: the mask they were made with has another number of tokens than the input.
+    """
+    positions = encoder.positions_of(x, tokens.shape[-1]).astype(tokens.dtype)
+    if positions.shape[-2] != tokens.shape[-2]:
+        raise UserError(
+            f"the mask in the views has {tokens.shape[-2]} tokens and the encoder makes "
+            f"{positions.shape[-2]} of this input: give the mask that number"
+        )
+    return tokens + positions
+
+
 class MaskedDecoder(nn.Module):
     """A light transformer over visible tokens and mask tokens, each at its place (He et al., 2022).
 
@@ -141,8 +164,7 @@ class MaskedDecoder(nn.Module):
         """
         visible = Dense(self.width, dtype=self.dtype, name="embedding")(tokens)
         token = self.param("mask_token", nn.initializers.normal(0.02), (self.width,))
-        tokens = in_order(visible, token, keep, masked)
-        tokens = tokens + encoder.positions_of(x, self.width).astype(tokens.dtype)
+        tokens = with_places(in_order(visible, token, keep, masked), encoder, x)
         real = real_tokens(encoder, x)
         allowed = None if real is None else real[:, None, None]
         decoder = Transformer(self.depth, self.heads, dtype=self.dtype, name="transformer")
@@ -176,8 +198,7 @@ class MaskedAutoencoder(nn.Module):
         features = self.encoder(x, keep=keep, train=train)
         visible = Dense(self.width, dtype=self.dtype, name="decoder_embedding")(features.tokens)
         token = self.param("mask_token", nn.initializers.normal(0.02), (self.width,))
-        tokens = in_order(visible, token, keep, masked)
-        tokens = tokens + self.encoder.positions_of(x, self.width).astype(tokens.dtype)
+        tokens = with_places(in_order(visible, token, keep, masked), self.encoder, x)
         decoder = Transformer(self.depth, self.heads, dtype=self.dtype, name="decoder")
         real = real_tokens(self.encoder, x)
         tokens, _ = decoder(tokens, mask=None if real is None else real[:, None, None], train=train)

@@ -46,6 +46,12 @@ def test_decoder_puts_tokens_back_in_order() -> None:
     np.testing.assert_allclose(shuffled, tokens, atol=1e-5)
 
 
+def test_a_mask_of_other_patches_is_refused() -> None:
+    net, more = MaskedAutoencoder(ENCODER, 8, 1, 2, "float32"), jnp.array([[8], [8]])
+    with pytest.raises(UserError, match=r"the mask in the views has 9 tokens and .* makes 8"):
+        net.init(KEY, IMAGES, KEEP, jnp.concatenate([MASKED, more], axis=1), train=False)
+
+
 def test_blocks_are_predicted_one_by_one() -> None:
     net = PredictiveNet(ENCODER, BlockPredictor(width=8, depth=1, heads=2))
     variables, (_, both) = run(net, IMAGES, KEEP, TARGETS, train=False)
