@@ -33,11 +33,12 @@ FOLDER = ROOT / "results" / "learning_images"
 TRAIN = 6400
 # Of the study on shapes: what belongs to its data and its budgets.
 OTHER = ("data.", "batch_size=", "epochs=", "method.examples=")
-# What depends on these images, or on the patches of the study on shapes.
+# What depends on these images and their views.
 OWN = {
     "clustering/deepcluster_v2": (f"method.examples={TRAIN}",),
     "pretext/diet": (f"method.examples={TRAIN}",),
     "masked/mae": ("views.mask.tokens=64",),
+    "pretext/jigsaw": ("method.permutations=1000",),
 }
 
 TITLE = "Every method on a part of CIFAR-10 (JPEG copy): one small protocol"
