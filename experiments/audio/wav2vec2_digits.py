@@ -19,7 +19,7 @@ from jssl.optim import Optimizer
 
 def get_experiment() -> Experiment:
     return Experiment(
-        method=Wav2Vec2(entries=32, code_width=64, out=64),
+        method=Wav2Vec2(entries=32, negatives=20, code_width=64, out=64),
         encoder=small_waveform(),
         data=SpokenDigits("recordings"),
         views=Views(
@@ -30,7 +30,7 @@ def get_experiment() -> Experiment:
         optimizer=Optimizer(
             "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=2, weight_decay=0.01
         ),
-        batch_size=64,
+        batch_size=32,
         epochs=20,
     )
 

@@ -26,6 +26,9 @@ def get_experiment() -> Experiment:
             partner=SymbolTransformer(width=64, depth=2, heads=4),
             momentum=0.98,
             temperature=0.04,
+            centring="sinkhorn",
+            image_weight=0.5,
+            patch_weight=0.5,
             hidden=(256,),
             bottleneck=64,
             prototypes=256,
@@ -50,7 +53,7 @@ def get_experiment() -> Experiment:
             weight_decay=0.01,
             clip_norm=3.0,
         ),
-        batch_size=128,
+        batch_size=64,
         epochs=10,
     )
 

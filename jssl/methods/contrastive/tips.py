@@ -143,8 +143,7 @@ class TIPS(IBOT):
     Collapse: of the embeddings held off by the negatives, of the prototypes by what keeps DINO from
     it.
 
-    Defaults are those of iBOT where the paper follows it, the prototypes fewer; CLIP's for the
-    contrast.
+    Defaults are iBOT's for crops and patches, with heads of their own, and CLIP's for the contrast.
 
     BatchNorm of the teacher: as DINO.
 
