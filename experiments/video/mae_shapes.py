@@ -21,11 +21,11 @@ from jssl.optim import Optimizer
 def get_experiment() -> Experiment:
     return Experiment(
         method=MAE(decoder_width=48, decoder_depth=1, decoder_heads=4),
-        encoder=VideoTransformer(width=64, depth=3, heads=4, tubelet=2, patch=8),
+        encoder=VideoTransformer(width=64, depth=3, heads=4, tubelet=4, patch=8),
         data=MovingShapes(),
         views=Views(
             clip=clip_alone(8),
-            mask=partial(tube_mask, frames=4, tokens=16, ratio=0.75),
+            mask=partial(tube_mask, frames=2, tokens=16, ratio=0.75),
         ),
         preprocess=clip_evaluation(8),
         optimizer=Optimizer(

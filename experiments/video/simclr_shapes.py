@@ -15,7 +15,7 @@ from jssl.optim import Optimizer
 def get_experiment() -> Experiment:
     return Experiment(
         method=SimCLR(temperature=0.2, hidden=(256,), out=64),
-        encoder=VideoTransformer(width=64, depth=3, heads=4, tubelet=2, patch=8),
+        encoder=VideoTransformer(width=64, depth=3, heads=4, tubelet=4, patch=8, pool="mean_max"),
         data=MovingShapes(),
         views=clip_views(8, 32),
         preprocess=clip_evaluation(8),
@@ -23,7 +23,7 @@ def get_experiment() -> Experiment:
             "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
         ),
         batch_size=64,
-        epochs=20,
+        epochs=10,
     )
 
 
