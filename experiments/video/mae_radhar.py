@@ -19,18 +19,23 @@ from jssl.optim import Optimizer
 def get_experiment() -> Experiment:
     return Experiment(
         method=MAE(decoder_width=48, decoder_depth=1, decoder_heads=4),
-        encoder=VideoTransformer(width=64, depth=3, heads=4, tubelet=4, patch=8),
+        encoder=VideoTransformer(width=64, depth=3, heads=4, tubelet=4, patch=4),
         data=RadHARClips("radhar.npz"),
         views=Views(
             clip=clip_alone(8, invert=0.0),
-            mask=partial(tube_mask, frames=2, tokens=16, ratio=0.75),
+            mask=partial(tube_mask, frames=2, tokens=64, ratio=0.75),
         ),
         preprocess=clip_evaluation(8),
         optimizer=Optimizer(
-            "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
+            "adamw",
+            learning_rate=2e-3,
+            scaling="none",
+            warmup_epochs=1,
+            weight_decay=0.01,
+            beta2=0.95,
         ),
         batch_size=64,
-        epochs=20,
+        epochs=8,
     )
 
 

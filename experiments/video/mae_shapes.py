@@ -2,7 +2,8 @@
 
 Command: jssl train video/mae_shapes. No published figure.
 
-The paper hides 90 % of 196 places; of 16 places as many would leave one.
+The paper hides 90 % of 196 places; here it is 75 % of 64. In patches of 8 pixels, of which there
+are 16, the prediction got no better than the mean patch in 960 steps.
 """
 
 from functools import partial
@@ -21,18 +22,23 @@ from jssl.optim import Optimizer
 def get_experiment() -> Experiment:
     return Experiment(
         method=MAE(decoder_width=48, decoder_depth=1, decoder_heads=4),
-        encoder=VideoTransformer(width=64, depth=3, heads=4, tubelet=4, patch=8),
+        encoder=VideoTransformer(width=64, depth=3, heads=4, tubelet=4, patch=4),
         data=MovingShapes(),
         views=Views(
             clip=clip_alone(8),
-            mask=partial(tube_mask, frames=2, tokens=16, ratio=0.75),
+            mask=partial(tube_mask, frames=2, tokens=64, ratio=0.75),
         ),
         preprocess=clip_evaluation(8),
         optimizer=Optimizer(
-            "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
+            "adamw",
+            learning_rate=2e-3,
+            scaling="none",
+            warmup_epochs=1,
+            weight_decay=0.01,
+            beta2=0.95,
         ),
         batch_size=64,
-        epochs=20,
+        epochs=8,
     )
 
 

@@ -16,7 +16,7 @@ from jssl.optim import Optimizer
 def get_experiment() -> Experiment:
     return Experiment(
         method=O3N(parts=4, fusion="concatenation", part=64, hidden=128),
-        encoder=VideoTransformer(width=64, depth=3, heads=4, tubelet=4, patch=8, pool="mean_max"),
+        encoder=VideoTransformer(width=64, depth=3, heads=4, tubelet=2, patch=8),
         data=MovingShapes(),
         views=Views(clip=odd_view(4, 8)),
         preprocess=clip_evaluation(8),
@@ -24,7 +24,7 @@ def get_experiment() -> Experiment:
             "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
         ),
         batch_size=64,
-        epochs=10,
+        epochs=8,
     )
 
 
