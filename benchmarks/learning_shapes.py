@@ -90,7 +90,12 @@ STUDY = Study(
             **JOINT,
         ),
         vit("distillation/data2vec", *LONG, **ALONE, tried=SHORT),
-        conv("distillation/random_teacher", "optimizer.learning_rate=0.001", "epochs=27", **ALONE),
+        conv(
+            "distillation/random_teacher",
+            *("optimizer.learning_rate=0.001", "epochs=27"),
+            **ALONE,
+            tried="864 steps at 0.001.",
+        ),
         conv("redundancy/barlow_twins", "method.out=128", "method.off_diagonal=0.02", **JOINT),
         conv(
             "redundancy/mixed_barlow_twins", "method.out=128", "method.off_diagonal=0.02", **JOINT
@@ -126,7 +131,7 @@ STUDY = Study(
             tried=ONE,
         ),
         vit("masked/mfm", *LONG, **ALONE),
-        vit("masked/dbot", *LONG, *DECODER, "method.warmup_epochs=1", **ALONE),
+        vit("masked/dbot", *LONG, *DECODER, "method.warmup_epochs=1", **ALONE, tried=SHORT),
         vit(
             "predictive/ijepa",
             *(*LONG, "method.predictor_depth=1"),
@@ -135,7 +140,12 @@ STUDY = Study(
         ),
         vit("predictive/flexpredict", *LONG, "method.predictor_depth=1", **ALONE, tried=SHORT),
         conv("pretext/rotnet", "epochs=18", **ALONE),
-        conv("pretext/jigsaw", "epochs=27", **ALONE),
+        conv(
+            "pretext/jigsaw",
+            "epochs=27",
+            **ALONE,
+            tried="864 steps at 0.004; the stem's stride of four leaves little of a tile of 10.",
+        ),
         conv(
             "pretext/diet", "data.train=512", "method.examples=512", "epochs=150", **ALONE
         ),  # each output has one positive an epoch
