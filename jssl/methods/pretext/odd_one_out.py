@@ -84,12 +84,12 @@ class O3N(Classifier):
     Collapse: impossible, since a constant feature costs ln S. Its shortcut is whatever differs
     between parts besides their order; they are augmented alike.
 
-    Defaults are the paper's: six parts, fused by the sum of differences.
+    Defaults are those of the paper's best network: six parts, fused by the sum of differences.
 
     Differs from the paper: any encoder of a part in place of an AlexNet on a stack of differences
     of frames.
 
-    Unverified: the width of the layer after the fusion, and the optimiser's settings.
+    Unverified: the number of parts, the widths of the layers, and the optimiser's settings.
 
     Attributes:
       parts: number of parts S, the same as in the view.
