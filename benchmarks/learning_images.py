@@ -61,7 +61,8 @@ def entry(own: Entry) -> Entry:
     other = OTHER if crops else (*OTHER, "views.local.")
     overrides = tuple(o for o in own.overrides if not o.startswith(other))
     overrides += OWN.get(own.method, ())
-    return Entry(own.method, own.experiment, overrides, own.judge, margin=2.0)
+    tried = "250 steps with the settings of the study on shapes; nothing else, by the protocol."
+    return Entry(own.method, own.experiment, overrides, own.judge, margin=2.0, tried=tried)
 
 
 def make(path: str) -> Study:

@@ -99,6 +99,8 @@ def _index(study: list[dict[str, Any]]) -> str:
         "the probe's gain over the untrained encoder in a short run on procedural shapes, in",
         "points, and whether it clears the method's margin ([table](../../results/"
         "learning_shapes.md)).",
+        "The same methods on a part of CIFAR-10, all with one small budget:",
+        "[table](../../results/learning_images.md).",
         "",
         "| family | method | paper | gain on shapes | cleared |",
         "|---|---|---|---:|---|",

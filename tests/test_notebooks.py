@@ -18,7 +18,7 @@ def test_notebook(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XLA_FLAGS", os.environ["XLA_FLAGS"])
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
-        notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}}
+        notebook, timeout=900, resources={"metadata": {"path": str(path.parent)}}
     )
     client.execute()
     assert all(cell.get("execution_count") for cell in notebook.cells if cell.cell_type == "code")
