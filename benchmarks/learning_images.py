@@ -23,7 +23,6 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 from learning_shapes import STUDY as SHAPES
 
 from jssl import study
-from jssl.augmentations.compose import Views
 from jssl.data import Npz, Part
 from jssl.experiment import Experiment, load
 from jssl.study import Entry, Protocol, Study
@@ -50,14 +49,14 @@ NOTES = (
 )
 
 
-def views_of(name: str) -> Views:
-    """The views of the method's experiment on CIFAR-10, by the name of the one on shapes."""
-    return load(name.replace("_shapes", "_cifar10")).views
+def on_images(name: str) -> Experiment:
+    """The method's experiment on CIFAR-10, by the name of the one on shapes."""
+    return load(name.replace("_shapes", "_cifar10"))
 
 
 def entry(own: Entry) -> Entry:
     """The entry of a method, from its entry in the study on shapes."""
-    crops = "local" in dict(views_of(own.experiment).entries)
+    crops = "local" in dict(on_images(own.experiment).views.entries)
     other = OTHER if crops else (*OTHER, "views.local.")
     overrides = tuple(o for o in own.overrides if not o.startswith(other))
     overrides += OWN.get(own.method, ())
@@ -69,7 +68,7 @@ def make(path: str) -> Study:
     """The study on the images of a file."""
 
     def prepare(experiment: Experiment) -> Experiment:
-        images = load(experiment.name.replace("_shapes", "_cifar10"))
+        images = on_images(experiment.name)
         return dataclasses.replace(
             experiment,
             data=Part(Npz(path), train=TRAIN, validation=1000, test=3000),
