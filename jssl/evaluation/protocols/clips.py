@@ -65,8 +65,7 @@ class Propagation(Evaluation):
             encoded.append(arrays["tokens"])
             truth.append(figure_masks(batch, side, side, motion))
         clips, masks = np.stack(encoded, axis=1), np.stack(truth, axis=1)
-        settings = {k: getattr(self, k) for k in ("context", "neighbours", "radius")}
-        return followed(clips, masks, (side, side), settings)
+        return followed(clips, masks, (side, side), self)
 
     def notes(self) -> tuple[str, ...]:
         return (
@@ -116,8 +115,7 @@ class ClipPropagation(Evaluation):
         times, *grid = encoder.grid(shape)
         count = len(masks)
         found = arrays["tokens"].reshape(count, times, grid[0] * grid[1], -1)
-        settings = {k: getattr(self, k) for k in ("context", "neighbours", "radius")}
-        return followed(found, masks.reshape(count, times, -1), tuple(grid), settings)
+        return followed(found, masks.reshape(count, times, -1), tuple(grid), self)
 
     def notes(self) -> tuple[str, ...]:
         return (
@@ -155,7 +153,10 @@ def token_masks(
 
 
 def followed(
-    clips: np.ndarray, masks: np.ndarray, grid: tuple[int, int], settings: dict[str, int]
+    clips: np.ndarray,
+    masks: np.ndarray,
+    grid: tuple[int, int],
+    how: Propagation | ClipPropagation,
 ) -> Measured:
     """Scores of labels carried through clips; see `propagate_labels`.
 
@@ -163,11 +164,12 @@ def followed(
       clips: tokens [N, F, T, D].
       masks: int [N, F, T], 1 where the figure is.
       grid: rows and columns of a frame's tokens.
-      settings: of `propagate_labels`.
+      how: the protocol, for its settings of `propagate_labels`.
 
     Returns:
       The mIoU of all frames but the first, of the last, and of a mask that stands still.
     """
+    settings = {k: getattr(how, k) for k in ("context", "neighbours", "radius")}
     found = np.stack(
         [
             propagate_labels(clip, mask[0], grid=grid, **settings)

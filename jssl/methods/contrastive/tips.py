@@ -235,14 +235,12 @@ class TIPS(IBOT):
     def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
         """Embeddings of images and captions, the teacher's assignments and its distance."""
         teacher = outputs["teacher"][:, 0].astype(jnp.float32)
-        share = jnp.mean(jnp.any(outputs["hidden"], axis=-1).astype(jnp.float32))
-        prototypes = outputs["teacher_patches"].shape[-1]
         trivial = math.log(teacher.shape[0]) + self.image_weight * math.log(teacher.shape[1])
         return Monitored(
             embeddings={name: outputs[name] for name in ("a", "second", "b", "c")},
             assignments={"teacher": jax.nn.softmax(teacher / self.temperature)},
             teachers=self.distance(params, memory),
-            trivial_loss=trivial + self.patch_weight * share * math.log(prototypes),
+            trivial_loss=trivial + self.trivial_patches(outputs),
         )
 
     def towers(

@@ -171,9 +171,17 @@ class IBOT(DINO):
     def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
         """What DINO looks at; the trivial loss has the patches' share, of crops that hide any."""
         found = super().monitor(outputs, params, memory)
+        return found._replace(trivial_loss=found.trivial_loss + self.trivial_patches(outputs))
+
+    def trivial_patches(self, outputs: Outputs) -> jax.Array:
+        """What the patches add to the trivial loss: float32, for the share of crops that hide any.
+
+        Args:
+          outputs: `hidden` bool [B, G, M] and `teacher_patches` [B, G, M, K] of `forward`.
+        """
         share = jnp.mean(jnp.any(outputs["hidden"], axis=-1).astype(jnp.float32))
-        patches = share * jnp.log(jnp.float32(outputs["teacher_patches"].shape[-1]))
-        return found._replace(trivial_loss=found.trivial_loss + self.patch_weight * patches)
+        prototypes = jnp.float32(outputs["teacher_patches"].shape[-1])
+        return self.patch_weight * share * jnp.log(prototypes)
 
     def smoke(self) -> Method:
         """64 prototypes and heads of width 32."""
