@@ -6,7 +6,8 @@
 Same method, model, batch, augmentation, optimizer and precision on the same cores; the two take
 turns within one run, and the figure is the ratio of the medians. jssl trains from images on the
 device, PyTorch through its DataLoader and Pillow, as its users do. The first turn of each, which
-compiles, is left out.
+compiles, is left out. While one has its turn the other's processes are stopped, or the workers of
+PyTorch's loader would fill their queue on jssl's time. Both keep freed memory (`jssl.heap`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import argparse
 import dataclasses
 import json
 import os
+import signal
 import statistics
 import subprocess
 import tempfile
@@ -31,6 +33,7 @@ from jssl.encoders.resnet import ResNet
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment, load
 from jssl.feed import DeviceFeed
+from jssl.heap import keep_freed_memory
 from jssl.methods.contrastive.simclr import SimCLR
 from jssl.methods.masked.mae import MAE
 from jssl.optim import Optimizer
@@ -44,6 +47,8 @@ TITLES = {
     "mae": "MAE, ViT-Ti/4",
     "mlp": "SimCLR, MLP on digits",
 }
+# What `keep_freed_memory` sets, in the words of glibc's environment.
+KEPT = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
 
 
 def experiment_of(case: str, batch: int, width: float, precision: str) -> Experiment:
@@ -115,22 +120,35 @@ class Torch:
         command += ["--workers", str(arguments.workers), "--precision", arguments.precision]
         command += ["--compile"] * arguments.compile
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, **KEPT} if device == "cpu" else None,
         )
         _, self.version, threads = self.process.stdout.readline().split()
         self.threads = int(threads)
+        self._all(signal.SIGSTOP)
 
     def turn(self, steps: int) -> float:
         """Seconds for so many steps."""
+        self._all(signal.SIGCONT)
         self.process.stdin.write(f"steps {steps}\n")
         self.process.stdin.flush()
         seconds, loss = map(float, self.process.stdout.readline().split())
+        self._all(signal.SIGSTOP)
         if not np.isfinite(loss):
             raise RuntimeError("PyTorch's loss is not finite")
         return seconds
 
+    def _all(self, sent: signal.Signals) -> None:
+        """To the process and its loader's workers."""
+        os.killpg(self.process.pid, sent)
+
     def close(self) -> None:
         """Ends the process."""
+        self._all(signal.SIGCONT)
         self.process.stdin.write("quit\n")
         self.process.stdin.flush()
         self.process.wait(timeout=60)
@@ -191,6 +209,7 @@ def main() -> None:
     parser.add_argument("--compile", action="store_true", help="torch.compile the peer")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
+    keep_freed_memory()
     rows = [compare(case, arguments) for case in arguments.cases]
     result = {
         "benchmark": "peer",

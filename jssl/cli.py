@@ -15,6 +15,7 @@ from pathlib import Path
 from jssl import __version__
 from jssl.commands import evaluate, plan, reproduce, sweep, table
 from jssl.errors import UserError
+from jssl.heap import keep_freed_memory
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,6 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
       The exit status: 0, 2 for a mistake in the input, 3 for a run that the collapse alarm
       stopped, 130 for an interruption, and 0 for a run stopped by SIGTERM after saving.
     """
+    if argv is None:  # a process of its own, not a call from another program
+        keep_freed_memory()
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(line_buffering=True)  # a log file shows a line when it is written
     parser = _parser()
@@ -55,6 +58,7 @@ def run_module(spec: ModuleSpec | None) -> None:
     Args:
       spec: the module's `__spec__`; None in a file that was run by its path.
     """
+    keep_freed_memory()
     name = sys.argv[0]
     if spec is not None:
         name = spec.name.removeprefix("experiments.").replace(".", "/")
