@@ -3,8 +3,9 @@
 XLA's CPU back end runs a forward convolution through a tuned routine, but the convolutions that
 automatic differentiation makes for the gradient fall back to scalar loops inside ``while`` bodies
 (tens of times slower), and the training loop is such a body. The rule below asks for nothing but
-forward convolutions and matrix products. On other back ends the native gradient is kept; the
-choice is made when the program is lowered, so a TPU program lowered on a CPU machine is right too.
+forward convolutions in the plain layout and matrix products. On other back ends the native gradient
+is kept; the choice is made when the program is lowered, so a TPU program lowered on a CPU machine
+is right too.
 """
 
 from __future__ import annotations
@@ -123,16 +124,26 @@ def _input_gradient(
 def _kernel_gradient(
     x: jax.Array, dy: jax.Array, kernel: jax.Array, strides: Pair, pads: tuple[Pair, Pair]
 ) -> jax.Array:
-    """dL/dkernel: for each offset of the kernel one matrix product, a few images at a time.
+    """dL/dkernel, a few images at a time.
 
-    Every image is read once for each offset, so the batch is walked in pieces that stay in the
-    cache. A piece takes its images from all over the batch (the second axis of a [piece, pieces]
-    view), so that with a batch sharded over devices each of them works on images of its own.
+    With stride 1 it is the images convolved with the cotangent: channels in the place of the
+    batch, and images in that of the channels, laid out so that the back end sees a plain forward
+    convolution. Otherwise, and in other precisions than float32, where a convolution would round
+    its sums, it is one matrix product for each offset of the kernel.
+
+    The batch is walked in pieces that stay in the cache. A piece takes its images from all over
+    the batch (the second axis of a [piece, pieces] view), so that with a batch sharded over
+    devices each of them works on images of its own.
     """
     kh, kw, channels, features = kernel.shape
-    if any(amount for pad in pads for amount in pad):
+    convolved = strides == (1, 1) and kh * kw > 1 and x.dtype == jnp.float32
+    if not convolved and any(amount for pad in pads for amount in pad):
         x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
     height, width = (stride * (n - 1) + 1 for stride, n in zip(strides, dy.shape[1:3], strict=True))
+
+    def convolution(x: jax.Array, dy: jax.Array) -> jax.Array:
+        found = _native(x.transpose(3, 1, 2, 0), dy.transpose(1, 2, 0, 3), (1, 1), pads)
+        return found.transpose(1, 2, 0, 3)
 
     def products(x: jax.Array, dy: jax.Array) -> jax.Array:
         flat = dy.reshape(-1, features)
@@ -141,22 +152,21 @@ def _kernel_gradient(
             for i in range(kh)
             for j in range(kw)
         ]
-        return jnp.stack([_matmul(rows, flat, (0, 0)) for rows in slices])
+        return jnp.stack([_matmul(rows, flat, (0, 0)) for rows in slices]).reshape(kernel.shape)
 
+    part = convolution if convolved else products
     batch = x.shape[0]
     piece = _piece(batch, (x.size + dy.size) // max(batch, 1) * x.dtype.itemsize)
     if kh * kw == 1 or piece == batch:
-        total = products(x, dy)
-    else:
-        x, dy = (a.reshape(piece, batch // piece, *a.shape[1:]) for a in (x, dy))
+        return part(x, dy).astype(kernel.dtype)
+    x, dy = (a.reshape(piece, batch // piece, *a.shape[1:]) for a in (x, dy))
 
-        def step(i: jax.Array, total: jax.Array) -> jax.Array:
-            here = [lax.dynamic_index_in_dim(a, i, 1, keepdims=False) for a in (x, dy)]
-            return total + products(*here)
+    def step(i: jax.Array, total: jax.Array) -> jax.Array:
+        here = [lax.dynamic_index_in_dim(a, i, 1, keepdims=False) for a in (x, dy)]
+        return total + part(*here)
 
-        start = jnp.zeros((kh * kw, channels, features), jnp.float32)
-        total = lax.fori_loop(0, batch // piece, step, start)
-    return total.reshape(kernel.shape).astype(kernel.dtype)
+    total = lax.fori_loop(0, batch // piece, step, jnp.zeros(kernel.shape, jnp.float32))
+    return total.astype(kernel.dtype)
 
 
 def _piece(batch: int, image_bytes: int) -> int:

@@ -79,12 +79,22 @@ def test_batches_over_kernels_and_inputs():
 
 def test_gradient_is_chosen_by_the_platform_lowered_for():
     x, k = _data(6, 6, 2, 3, (3, 3))
-    gradient = jax.jit(jax.grad(lambda k: jnp.sum(conv2d(x, k, 1, 1) ** 2)))
-    traced = gradient.trace(k)
-    texts = {p: traced.lower(lowering_platforms=(p,)).as_text() for p in ("cpu", "tpu")}
-    assert texts["cpu"].count("dot_general") == 9
-    assert texts["tpu"].count("dot_general") == 0
-    assert "conditional" not in traced.lower().compile().as_text()  # the choice costs nothing
+
+    def texts(stride):
+        traced = jax.jit(jax.grad(lambda k: jnp.sum(conv2d(x, k, stride, 1) ** 2))).trace(k)
+        return {p: traced.lower(lowering_platforms=(p,)).as_text() for p in ("cpu", "tpu")}, traced
+
+    for stride, products, plain in ((1, 0, 2), (2, 9, 1)):
+        lowered, traced = texts(stride)
+        assert lowered["cpu"].count("dot_general") == products
+        assert lowered["tpu"].count("dot_general") == 0
+        # The back end's fast routine takes this layout alone.
+        layout = "[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]"
+        assert lowered["cpu"].count("stablehlo.convolution(") == plain
+        assert lowered["cpu"].count(layout) == plain
+        assert lowered["tpu"].count("stablehlo.convolution(") == 2
+        assert lowered["tpu"].count(layout) == 1
+        assert "conditional" not in traced.lower().compile().as_text()  # the choice costs nothing
 
 
 def test_bfloat16_keeps_a_float32_gradient_for_the_kernel():
