@@ -106,6 +106,11 @@ class ViT(nn.Module):
         """Those of the shape of `x`."""
         return self.token_positions(x.shape, width)
 
+    def layout(self, shape: Sequence[int], count: int) -> tuple[int, int]:
+        """How the tokens of a batch of the given shape lie: (rows, columns)."""
+        del count
+        return self.grid(shape[1:3])
+
     def token_coordinates(self, shape: Sequence[int]) -> jax.Array:
         """(row, column) of the tokens of a batch of the given shape, in tokens: float32 [N, 2]."""
         rows, columns = self.grid(shape[1:3])

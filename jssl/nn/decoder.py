@@ -9,7 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from jssl.errors import UserError, nearest
+from jssl.nn.conv import Conv
 from jssl.nn.dense import Dense
+from jssl.nn.norm import layer_norm
 from jssl.nn.transformer import Transformer
 
 TARGETS = ("patches", "features", "positions")
@@ -204,3 +206,54 @@ class MaskedAutoencoder(nn.Module):
         tokens, _ = decoder(tokens, mask=None if real is None else real[:, None, None], train=train)
         size = target_size(self.out, self.encoder, x, features.tokens)
         return features.pooled, Dense(size, dtype=self.dtype, name="decoder_output")(tokens)
+
+
+class ConvDecoder(nn.Module):
+    """Convolutions over the tokens, visible ones and mask tokens, where they lie.
+
+    Each layer is a convolution, a layer normalisation without learned parts and GELU, added to what
+    went in where the widths are the same; a linear layer comes last. Places need no embedding: a
+    token is told by its neighbours where it is.
+
+    Baevski et al., "Efficient Self-supervised Learning with Contextualized Target Representations
+    for Vision, Speech and Language" (data2vec 2.0), 2023.
+
+    Attributes:
+      width: channels of the layers.
+      depth: number of layers.
+      groups: groups of channels of a convolution.
+      kernel: tokens along a side of a kernel.
+      dtype: dtype of the computation.
+    """
+
+    width: int
+    depth: int
+    groups: int = 1
+    kernel: int = 3
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(self, encoder: nn.Module, x: Any, tokens: jax.Array) -> jax.Array:
+        """Maps tokens [B, N, D], in order of place, to predictions [B, N, D].
+
+        Args:
+          encoder: says how the tokens of its input lie (`layout`).
+          x: its input, [B, ...].
+          tokens: of all places.
+        """
+        batch, count, out = tokens.shape
+        rows, columns = encoder.layout(jax.tree.leaves(x)[0].shape, count)
+        tokens = tokens.reshape(batch, rows, columns, out)
+        real = real_tokens(encoder, x)
+        real = None if real is None else real.reshape(batch, rows, columns, 1)
+        for i in range(self.depth):
+            # Padding is what lies beyond the edge: zero before every convolution.
+            tokens = tokens if real is None else jnp.where(real, tokens, 0)
+            conv = Conv(
+                self.width, self.kernel, groups=self.groups, dtype=self.dtype, name=f"conv{i}"
+            )
+            norm = layer_norm(dtype=self.dtype, scale=False, shift=False, name=f"norm{i}")
+            y = jax.nn.gelu(norm(conv(tokens)), approximate=False)
+            tokens = tokens + y if tokens.shape == y.shape else y
+        tokens = tokens.reshape(batch, count, -1)
+        return Dense(out, dtype=self.dtype, name="output")(tokens)

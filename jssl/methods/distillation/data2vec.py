@@ -7,6 +7,7 @@ Language", 2022.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import flax.linen as nn
@@ -149,14 +150,19 @@ class Data2Vec(Taught):
         return linear(self.momentum, self.momentum_end, done)
 
 
-def mean_of_blocks(features: Features, top: int) -> jax.Array:
-    """Mean of the last blocks' outputs at the tokens, each token normalised: float32 [B, N, D].
+def mean_of_blocks(
+    features: Features,
+    top: int,
+    normalize: Callable[[jax.Array], jax.Array] = standardize,
+) -> jax.Array:
+    """Mean of the last blocks' outputs at the tokens, each normalised: float32 [B, N, D].
 
     Args:
       features: with extras "block0", "block1", ... [B, P + N, D], P prefix tokens first.
       top: number of blocks, at most all of them.
+      normalize: what is done with a block's [B, N, D]; by default each token is normalised.
     """
     depth = sum(1 for name in features.extras if name.removeprefix("block").isdigit())
     prefix = features.extras["block0"].shape[1] - features.tokens.shape[1]
     blocks = [features.extras[f"block{i}"][:, prefix:] for i in range(max(depth - top, 0), depth)]
-    return sum(standardize(block) for block in blocks) / len(blocks)
+    return sum(normalize(block) for block in blocks) / len(blocks)

@@ -1,0 +1,44 @@
+"""EAT (Chen et al., 2024) on procedural tones: 16 by 16 patches of a log-mel spectrogram.
+
+Command: jssl train audio/eat_tones. No published figure.
+"""
+
+from functools import partial
+
+from jssl.augmentations.audio import audio_evaluation
+from jssl.augmentations.compose import Views, repeat
+from jssl.augmentations.mask_blocks import inverse_block_mask
+from jssl.cli import run_module
+from jssl.data.audio import Tones
+from jssl.encoders.vit import ViT
+from jssl.experiment import Experiment
+from jssl.methods.distillation.eat import EAT
+from jssl.optim import Optimizer
+
+
+def get_experiment() -> Experiment:
+    masks = partial(inverse_block_mask, grid=(6, 4), ratio=0.75, smallest=4)
+    return Experiment(
+        method=EAT(
+            momentum=0.99,
+            momentum_end=0.999,
+            momentum_epochs=0.0,
+            top=3,
+            decoder_width=64,
+            decoder_depth=3,
+            decoder_groups=1,
+        ),
+        encoder=ViT("Ti", patch_size=16, width=64, depth=3, heads=4, pool="cls"),
+        data=Tones(),
+        views=Views(spectrogram=audio_evaluation(), mask=repeat(masks, 4)),
+        preprocess=audio_evaluation(),
+        optimizer=Optimizer(
+            "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
+        ),
+        batch_size=64,
+        epochs=20,
+    )
+
+
+if __name__ == "__main__":
+    run_module(__spec__)
