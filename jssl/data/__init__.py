@@ -36,6 +36,7 @@ from jssl.data.tables import Factors, Table
 from jssl.data.text import Phrases, Texts
 from jssl.data.tfds import TFDS
 from jssl.data.video import Clips
+from jssl.data.video_folder import VideoFolder
 
 __all__ = [
     "ESC",
@@ -80,6 +81,7 @@ __all__ = [
     "Table",
     "Texts",
     "Tones",
+    "VideoFolder",
     "Waves",
     "batch_indices",
     "carve_validation",

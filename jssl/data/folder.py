@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,14 @@ import numpy as np
 
 from jssl.data.arrays import Arrays, finish, noise_images
 from jssl.data.images import decode
+from jssl.data.listing import Kind, existing, list_splits
 from jssl.data.source import Batch, Splits
 from jssl.errors import UserError
 
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
+_IMAGES = Kind(
+    "image",
+    (*(".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif"), ".tif", ".tiff", ".ppm", ".pgm"),
+)
 
 
 class FileSource:
@@ -133,78 +136,23 @@ class ImageFolder:
                 f"an image folder needs a size of at least 1 and 1 or 3 channels, not size "
                 f"{self.size} and {self.channels} channels"
             )
-        root = Path(self.path).expanduser()
-        if not root.is_dir():
-            raise UserError(f"there is no folder {root}; give a folder with one folder per class")
-        root = root.resolve()
-        folders = {part: root / part for part in ("train", "validation", "val", "test")}
-        found = {part: folder for part, folder in folders.items() if folder.is_dir()}
-        if "train" not in found:
-            train = self._source(root, None)
-            sources = {"train": train}
-        else:
-            held_out = found.pop("validation", None) or found.get("val")
-            test = found.get("test")
-            if test is None:
-                held_out, test = None, held_out
-            train = self._source(found["train"], None)
-            sources = {"train": train}
-            for part, folder in (("validation", held_out), ("test", test)):
-                if folder is not None:
-                    sources[part] = self._source(folder, _classes(found["train"]))
-        classes = _classes(root / "train" if "train" in found else root)
+        found, classes = list_splits(self.path, _IMAGES)
+        sources = {
+            part: FileSource(one.root, one.files, one.label, self.size, self.channels)
+            for part, one in found.items()
+        }
         if self.check:
             for source in sources.values():
                 source.check()
         return finish(
-            train,
+            sources["train"],
             sources.get("validation"),
             sources.get("test"),
-            self.name or root.name,
+            self.name or existing(self.path).name,
             classes,
             fraction=self.fraction,
             seed=self.seed,
         )
-
-    def _source(self, folder: Path, classes: tuple[str, ...] | None) -> FileSource:
-        own = _classes(folder)
-        unknown = sorted(set(own) - set(classes or own))
-        if unknown:
-            raise UserError(
-                f"{folder} has the class {unknown[0]!r}, which train lacks; every class needs "
-                "training images"
-            )
-        files: list[str] = []
-        label: list[int] = []
-        for number, name in enumerate(classes or own):
-            members = list(_images(folder / name)) if name in own else []
-            files += [str(file.relative_to(folder)) for file in members]
-            label += [number] * len(members)
-        return FileSource(folder, files, np.array(label), self.size, self.channels)
-
-
-def _classes(folder: Path) -> tuple[str, ...]:
-    """Sub-folders that hold at least one image, in the order of their names."""
-    names = sorted(
-        child.name
-        for child in folder.iterdir()
-        if child.is_dir() and not child.name.startswith(".")
-    )
-    names = [name for name in names if next(iter(_images(folder / name)), None) is not None]
-    if not names:
-        raise UserError(f"{folder} holds no images; it needs one folder of image files per class")
-    return tuple(names)
-
-
-def _images(folder: Path) -> Iterable[Path]:
-    """Image files at any depth, in the order of their paths."""
-    for child in sorted(folder.iterdir()):
-        if child.name.startswith("."):
-            continue
-        if child.is_dir():
-            yield from _images(child)
-        elif child.suffix.lower() in _SUFFIXES:
-            yield child
 
 
 def _unreadable(file: Path, more: str) -> UserError:

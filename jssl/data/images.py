@@ -31,6 +31,17 @@ def decode(file: Path | bytes, size: int | None, channels: int) -> np.ndarray:
         if size is not None:
             image.draft(mode, (2 * size, 2 * size))
         pixels = image.convert(mode)
+    return to_array(pixels, size, channels)
+
+
+def to_array(pixels: Image.Image, size: int | None, channels: int) -> np.ndarray:
+    """A decoded image as uint8 [H, W, channels]; see `decode`.
+
+    Args:
+      pixels: in the mode RGB or L that `channels` asks for.
+      size: height and width of the result in pixels; None keeps the image as it is.
+      channels: 3 or 1.
+    """
     if size is not None and pixels.size != (size, size):
         width, height = pixels.size
         side = min(width, height)

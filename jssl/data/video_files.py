@@ -1,0 +1,161 @@
+"""Video files by the PyAV library: an extra, `pip install jssl[video]`.
+
+PyAV binds FFmpeg's libraries and brings them along, so what they decode can be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jssl.data.images import to_array
+from jssl.errors import UserError
+
+
+class Cut(NamedTuple):
+    """What is cut out of a file.
+
+    Attributes:
+      frames: T, of a clip.
+      stride: frames from one to the next.
+      size: height and width in pixels: shorter side, then the centre.
+      channels: 3 for RGB, 1 for grey.
+      clips: in each file, their places spread evenly from its beginning to its end; one alone lies
+        in the middle.
+    """
+
+    frames: int
+    stride: int
+    size: int
+    channels: int
+    clips: int
+
+    @property
+    def span(self) -> int:
+        """Frames from the first of a clip to its last, both counted."""
+        return (self.frames - 1) * self.stride + 1
+
+    def places(self, clip: int, count: int, file: Path) -> np.ndarray:
+        """Numbers of a clip's frames in a file of `count` frames: int64 [T].
+
+        Raises:
+          UserError: when the file is too short.
+        """
+        spare = count - self.span
+        if spare < 0:
+            raise UserError(
+                f"{file} has {count} frames, and {self.frames} at steps of {self.stride} need "
+                f"{self.span}; leave it out, or take fewer frames or smaller steps"
+            )
+        start = spare // 2 if self.clips == 1 else clip * spare // (self.clips - 1)
+        return start + self.stride * np.arange(self.frames)
+
+
+def read_clip(file: Path, clip: int, cut: Cut) -> np.ndarray:
+    """Decodes one clip of a file.
+
+    Where the file says when each frame is shown, decoding begins at the key frame before the clip;
+    otherwise, as in `.avi`, at the beginning.
+
+    Args:
+      file: path.
+      clip: its number in the file, from 0.
+      cut: what a clip is.
+
+    Returns:
+      uint8 [T, size, size, channels].
+
+    Raises:
+      UserError: the library is missing, or the file cannot be read or is too short.
+    """
+    times = frame_times(file)
+    places = cut.places(clip, len(times), file)
+    if times[0] != -1 and len(np.unique(times)) == len(times):
+        wanted = times[places]
+        found, _ = _pick(file, wanted, cut, start=int(wanted[0]))
+        if len(found) == cut.frames:
+            return np.stack([found[int(time)] for time in wanted])
+    found, count = _pick(file, places, cut, start=None)
+    if len(found) < cut.frames:  # not every packet was a frame
+        places = cut.places(clip, count, file)
+        found, _ = _pick(file, places, cut, start=None)
+    return np.stack([found[int(place)] for place in places])
+
+
+def frame_times(file: Path) -> np.ndarray:
+    """When each frame of a file is shown, in the file's units: int64 [N] in order, -1 unknown.
+
+    Nothing is decoded.
+
+    Raises:
+      UserError: the library is missing, or the file cannot be read.
+    """
+    with _opened(file) as container:
+        known = container.format.name != "avi"  # it has none: FFmpeg guesses, not always rightly
+        packets = [p for p in container.demux(video=0) if p.size and not p.is_discard]
+        times = [p.pts if known and p.pts is not None else -1 for p in packets]
+    return np.sort(np.asarray(times, np.int64))
+
+
+def _pick(
+    file: Path, wanted: np.ndarray, cut: Cut, *, start: int | None
+) -> tuple[dict[int, np.ndarray], int]:
+    """Frames whose time, or number where decoding begins with the file, is in a list.
+
+    Returns:
+      (time or number -> pixels, frames that were decoded).
+    """
+    left, found, count = {int(key) for key in wanted}, {}, 0
+    with _opened(file) as container:
+        if start is not None:
+            container.seek(start, stream=container.streams.video[0])
+        for frame in container.decode(video=0):
+            key = count if start is None else frame.pts
+            count += 1
+            if key in left and not (frame.is_corrupt and start is not None):
+                found[key] = _pixels(frame, cut)
+                left.discard(key)
+                if not left:
+                    break
+    return found, count
+
+
+def _pixels(frame: Any, cut: Cut) -> np.ndarray:
+    image = frame.to_image().convert("RGB" if cut.channels == 3 else "L")
+    # Telephones store pictures as the sensor lies and say how to turn them.
+    return np.rot90(to_array(image, cut.size, cut.channels), round(frame.rotation / 90))
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Any]:
+    av = library()
+    try:
+        with av.open(str(file)) as container:
+            if not container.streams.video:
+                raise UserError(f"{file} holds no pictures; remove it")
+            yield container
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(
+            f"{file} is not a readable video ({reason}); remove it or replace it with a sound copy"
+        ) from error
+
+
+def library() -> Any:
+    """PyAV.
+
+    Raises:
+      UserError: it is not installed.
+    """
+    try:
+        import av
+    except ImportError:
+        raise UserError(
+            "video files need the PyAV library: pip install jssl[video], or read decoded clips "
+            "with jssl.data.Clips"
+        ) from None
+    return av
