@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from jssl.data.arrays import finish
 from jssl.data.npz import read_npz
 from jssl.data.order import random_words
+from jssl.data.planetoid import read_planetoid
 from jssl.data.source import ArraySource, Splits
 from jssl.errors import UserError
 
@@ -122,10 +125,11 @@ class CitationGraph:
     to which split says `node_split`: 0 train, 1 validation, 2 test, -1 none.
 
     Attributes:
-      path: of an `.npz` file with the adjacency and the features as SciPy writes sparse matrices,
-        `adj_data`, `adj_indices`, `adj_indptr`, `adj_shape` and `attr_...` (the form of Shchur et
-        al., 2018), `labels`, and the public split as `train`, `validation` and `test` (numbers of
-        nodes).
+      path: what Planetoid's published files begin with, such as `DIR/ind.cora`
+        (`jssl.data.planetoid`), or an `.npz` file with the adjacency and the features as SciPy
+        writes sparse matrices, `adj_data`, `adj_indices`, `adj_indptr`, `adj_shape` and `attr_...`
+        (the form of Shchur et al., 2018), `labels` (-1 where there is none), and the public split
+        as `train`, `validation` and `test` (numbers of nodes).
       normalise: whether the features of a node are divided by their sum.
     """
 
@@ -137,33 +141,22 @@ class CitationGraph:
         return Motifs().smoke()
 
     def load(self) -> Splits:
-        """Reads the file.
+        """Reads the file or the files.
 
         Returns:
           Splits with the parts of `graph` (see `pad`), `node_label` int32 [N] and `node_split`
           int32 [N].
 
         Raises:
-          UserError: the file is missing or lacks an array.
+          UserError: a file is missing, lacks an array or holds something else.
         """
-        from scipy.sparse import csr_matrix
-
         path = Path(self.path).expanduser()
-        found = read_npz(path)
-        parts = ("data", "indices", "indptr", "shape")
-        wanted = [f"{kind}_{part}" for kind in ("adj", "attr") for part in parts]
-        wanted += ["labels", "train", "validation", "test"]
-        lacking = [key for key in wanted if key not in found]
-        if lacking:
-            raise UserError(f"{path} lacks the arrays {', '.join(lacking)}")
-        adjacency, x = (
-            csr_matrix(tuple(found[f"{kind}_{part}"] for part in parts[:3]), found[f"{kind}_shape"])
-            for kind in ("adj", "attr")
-        )
+        found = _citations(path) if path.suffix == ".npz" else read_planetoid(path)
+        adjacency = found["adjacency"]
         both = ((adjacency + adjacency.T) > 0).tocoo()
         edges = np.stack([both.row, both.col], axis=1)
         edges = edges[edges[:, 0] != edges[:, 1]]
-        x = np.asarray(x.todense(), np.float32)
+        x = np.asarray(found["features"].todense(), np.float32)
         if self.normalise:
             x = x / np.maximum(x.sum(axis=1, keepdims=True), 1e-12)
         split = np.full(len(x), -1, np.int32)
@@ -173,7 +166,23 @@ class CitationGraph:
         arrays = {**pad([x], [edges]), "node_label": label[None], "node_split": split[None]}
         source = ArraySource(arrays)
         classes = tuple(str(k) for k in range(int(label.max()) + 1))
-        return Splits(source, source, source, path.stem, classes)
+        name = path.stem if path.suffix == ".npz" else path.name.removeprefix("ind.")
+        return Splits(source, source, source, name, classes)
+
+
+def _citations(path: Path) -> dict[str, Any]:
+    """What `read_planetoid` returns, from an `.npz` file."""
+    found = read_npz(path)
+    parts = ("data", "indices", "indptr", "shape")
+    wanted = [f"{kind}_{part}" for kind in ("adj", "attr") for part in parts]
+    wanted += ["labels", "train", "validation", "test"]
+    lacking = [key for key in wanted if key not in found]
+    if lacking:
+        raise UserError(f"{path} lacks the arrays {', '.join(lacking)}")
+    for name, kind in (("adjacency", "adj"), ("features", "attr")):
+        values = tuple(found[f"{kind}_{part}"] for part in parts[:3])
+        found[name] = csr_matrix(values, found[f"{kind}_shape"])
+    return found
 
 
 @dataclass(frozen=True)
