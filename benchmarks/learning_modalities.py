@@ -4,7 +4,7 @@
     python benchmarks/learning_modalities.py table
 
 DIR holds the data sets as they are published, in any folders: files are found by their names (see
-`modality_cases.py`). `run` makes what is missing in results/modalities/, one
+`modality_data.py`). `run` makes what is missing in results/modalities/, one
 JSON file a run and one for the baselines of each data set, and can be stopped anywhere; `table`
 writes results/modalities.json and docs/modalities.md. Choices (strength of a probe) are made on the
 validation split; the table shows the test split.
@@ -26,6 +26,7 @@ FOLDER = ROOT / "results" / "modalities"
 PAGE = ROOT / "docs" / "modalities.md"
 
 import modality_cases as cases  # noqa: E402
+import modality_data  # noqa: E402
 import modality_page as page  # noqa: E402
 import modality_runs as runs  # noqa: E402
 
@@ -36,7 +37,7 @@ from jssl.run import write_json  # noqa: E402
 def run(root: Path, only: list[str], seeds: list[int]) -> None:
     """Makes the records that are missing."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for data in cases.DATA.values():
+    for data in modality_data.DATA.values():
         wanted = [c for c in cases.CASES if c.data == data.name and chosen(c.name, only)]
         if not wanted:
             continue
@@ -56,8 +57,8 @@ def run(root: Path, only: list[str], seeds: list[int]) -> None:
 
 
 def chosen(name: str, only: list[str]) -> bool:
-    """Whether a case's name begins with one of the words; all do where there are none."""
-    return not only or any(name.startswith(word) for word in only)
+    """Whether a case is, or lies in, one of those named; all do where none is."""
+    return not only or any(f"{name}/".startswith(f"{word.rstrip('/')}/") for word in only)
 
 
 def stale(path: Path, case: cases.Case, root: Path, seed: int) -> bool:
@@ -78,7 +79,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("verb", choices=("run", "table"))
     parser.add_argument("--data", type=Path, default=Path("."))
-    parser.add_argument("--only", nargs="*", default=[], help="beginnings of names of cases")
+    parser.add_argument("--only", nargs="*", default=[], help="cases, or their data or modality")
     parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2])
     arguments = parser.parse_args()
     if arguments.verb == "run":

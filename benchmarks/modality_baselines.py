@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax
 import numpy as np
 
@@ -95,26 +97,32 @@ def table(splits: Splits) -> dict[str, Scores]:
     }
 
 
-def audio(splits: Splits) -> dict[str, Scores]:
-    """Means and deviations over time of 20 MFCCs, and of the log-mel bands themselves."""
-    from scipy.fft import dct
+def audio(**front: int) -> Callable[[Splits], dict[str, Scores]]:
+    """Means and deviations over time of 20 MFCCs, and of the log-mel bands themselves.
 
-    from jssl.augmentations.audio import log_mel
+    `front` are the settings of `log_mel`.
+    """
 
-    front = jax.jit(jax.vmap(lambda x: log_mel(None, x)[..., 0]))
-    mels = []
-    for x, y in read(splits, "audio"):
-        rows = [np.asarray(front(x[i : i + 100])) for i in range(0, len(x), 100)]
-        mels.append((np.concatenate(rows), y))
-    kinds = {"MFCC statistics": 20, "log-mel statistics": None}
-    found = {}
-    for name, count in kinds.items():
-        parts = []
-        for x, y in mels:
-            z = x if count is None else dct(x, axis=2, norm="ortho")[..., :count]
-            parts.append((np.concatenate([z.mean(1), z.std(1)], axis=1), y))
-        found[f"linear on {name}"] = {"linear": linear(parts)}
-    return found
+    def score(splits: Splits) -> dict[str, Scores]:
+        from scipy.fft import dct
+
+        from jssl.augmentations.audio import log_mel
+
+        bands = jax.jit(jax.vmap(lambda x: log_mel(None, x, **front)[..., 0]))
+        mels = []
+        for x, y in read(splits, "audio"):
+            rows = [np.asarray(bands(x[i : i + 100])) for i in range(0, len(x), 100)]
+            mels.append((np.concatenate(rows), y))
+        found = {}
+        for name, count in {"MFCC statistics": 20, "log-mel statistics": None}.items():
+            parts = []
+            for x, y in mels:
+                z = x if count is None else dct(x, axis=2, norm="ortho")[..., :count]
+                parts.append((np.concatenate([z.mean(1), z.std(1)], axis=1), y))
+            found[f"linear on {name}"] = {"linear": linear(parts)}
+        return found
+
+    return score
 
 
 def nodes(splits: Splits) -> dict[str, Scores]:

@@ -12,7 +12,8 @@ import jax
 import modality_baselines as simple
 import modality_figures as figures
 import numpy as np
-from modality_cases import DATA, Case, Data
+from modality_cases import Case
+from modality_data import DATA, Data
 from modality_scores import three
 
 from jssl.data.source import Splits
