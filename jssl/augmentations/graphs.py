@@ -1,4 +1,4 @@
-"""Augmentations of one padded graph: f(key, graph, ...) -> graph, and the mask of its nodes."""
+"""Augmentations of one padded graph, f(key, graph, ...) -> graph; masks and pairs of its nodes."""
 
 from __future__ import annotations
 
@@ -64,6 +64,57 @@ def node_mask(
     score = jnp.where(real, jax.random.uniform(key, real.shape), 2.0)
     rank = jnp.argsort(jnp.argsort(score))
     return {"mask": real & (rank < jnp.round(ratio * jnp.sum(real)))}
+
+
+def node_pairs(
+    key: jax.Array,
+    example: Mapping[str, Any],
+    *,
+    sources: int = 64,
+    each: int = 100,
+    field: str = "graph",
+) -> dict[str, jax.Array]:
+    """Draws pairs of nodes that are 1, 2, 3 and more steps apart, as many of each where there are.
+
+    Jin et al., "Self-supervised Learning on Graphs: Deep Insights and New Direction", 2020, section
+    3.1.2 (PairwiseDistance): distances above 3 are one class, and so are nodes without a path.
+
+    Args:
+      key: PRNG key.
+      example: has the graph, N nodes, each edge in both directions.
+      sources: nodes that pairs begin at, a new choice each time; all where there are fewer.
+      each: pairs of each class, at most N times `sources`.
+      field: name of the graph.
+
+    Returns:
+      dict(pair int32 [4 each, 2], label int32 [4 each], steps less one, mask bool [4 each], False
+      where a graph has too few pairs of the class).
+    """
+    graph = entry(example, field)
+    real, (start, end) = graph["node_mask"], graph["edges"].T
+    choosing, drawing = jax.random.split(key)
+    score = jnp.where(real, jax.random.uniform(choosing, real.shape), -1.0)
+    chosen = jax.lax.top_k(score, min(sources, len(real)))[1]
+    reached = jax.nn.one_hot(chosen, len(real), dtype=jnp.int32).T  # [N, S]
+    steps = jnp.where(reached > 0, 0, 4)
+    for step in (1, 2, 3):
+        sent = reached[start] * graph["edge_mask"][:, None]
+        reached = jnp.maximum(reached, jax.ops.segment_max(sent, end, num_segments=len(real)))
+        steps = jnp.where((reached > 0) & (steps == 4), step, steps)
+    steps = jnp.where(real[:, None] & real[chosen], steps, 0).reshape(-1)
+    chance = jax.random.uniform(drawing, steps.shape)
+    pairs, masks = [], []
+    for step in (1, 2, 3, 4):
+        found, place = jax.lax.top_k(jnp.where(steps == step, chance, -1.0), each)
+        node, source = jnp.divmod(place, len(chosen))
+        masks.append(found >= 0)
+        pairs.append(jnp.where(masks[-1][:, None], jnp.stack([chosen[source], node], 1), 0))
+    label = jnp.repeat(jnp.arange(4, dtype=jnp.int32), each)
+    return {
+        "pair": jnp.concatenate(pairs).astype(jnp.int32),
+        "label": label,
+        "mask": jnp.concatenate(masks),
+    }
 
 
 def graph_views(*, edges: float = 0.2, nodes: float = 0.2, field: str = "graph") -> Views:

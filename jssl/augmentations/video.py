@@ -13,6 +13,7 @@ from jssl.augmentations.colour import colour_jitter, normalise, solarize
 from jssl.augmentations.compose import Pipeline, Views, pipeline, sometimes
 from jssl.augmentations.geometry import random_resized_crop
 from jssl.augmentations.labelled import After, after
+from jssl.augmentations.motion import motion_statistics
 from jssl.augmentations.operations import Op, describe
 from jssl.errors import UserError
 
@@ -180,6 +181,11 @@ def odd_view(parts: int, length: int, *, order: str = "shuffled", invert: float 
     """Stretches of a clip one of which is odd, all of them perhaps inverted; see `odd_one_out`."""
     before = pipeline(*_finish(invert), field=FIELD)
     return after(before, partial(odd_one_out, parts=parts, length=length, order=order))
+
+
+def motion_view(length: int, *, invert: float = 0.5) -> After:
+    """A stretch of a clip, perhaps inverted, and its `motion_labels`."""
+    return after(clip_alone(length, invert=invert), motion_statistics)
 
 
 def clip_evaluation(length: int) -> Pipeline:

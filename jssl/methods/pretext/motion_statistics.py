@@ -1,0 +1,136 @@
+"""Motion statistics: tell where a clip moves most, in which direction, and when.
+
+Wang et al., "Self-supervised Spatio-temporal Representation Learning for Videos by Predicting
+Motion and Appearance Statistics", 2019.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jssl.alarm import Monitored
+from jssl.clock import Clock
+from jssl.errors import UserError, nearest
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply, the_input
+from jssl.methods.siamese import Siamese
+from jssl.nn.heads import MLPHead
+from jssl.objectives.classification import accuracy, cross_entropy
+
+LOSSES = ("regression", "classification")
+
+
+@dataclasses.dataclass(frozen=True)
+class MotionStatistics(Method):
+    """Fourteen numbers that sum up a clip's motion, from its pooled feature (section 3.2).
+
+    A frame is cut into blocks in three ways: a grid, rings and sectors. For each of them, and for
+    both parts of the optical flow, the labels are the block in which the motion boundaries (the
+    gradients of the flow, added up over time) are strongest, and their direction there; two more
+    say at which moment they are strongest.
+
+    Equation: L = (1/14) sum over labels k of (o_k - y_k)^2, y_k the label taken to [-1, 1], or,
+    with `loss="classification"`, -(1/14) sum over k of log softmax(o_k)[y_k].
+
+    Views: one input {"video" [B, T, H, W, C], "label" int [B, 14]}
+    (`jssl.augmentations.video.motion_view`).
+
+    Remembers: nothing.
+
+    Collapse: impossible, since a constant feature costs the labels' variance (or ln of their
+    numbers). The failure is a label that never changes, such as the block of a clip in which the
+    same thing moves in the same place.
+
+    Defaults: regression, as in the paper. The authors' code (`train.py` of 2021) takes SGD at 5e-4
+    with momentum 0.9 and weight decay 5e-3, a tenth of the rate after each third of 18 epochs.
+
+    Differs from the authors' code: the flow is that of Lucas and Kanade between the frames of the
+    view, where theirs is TV-L1, computed before on whole frames; sectors are numbered clockwise,
+    and rings and sectors touch for any size; labels begin at 0 and are taken to [-1, 1], theirs are
+    the bare numbers, so that a label with more values weighs more; the statistics of appearance
+    (the most and the least diverse block, and their colours), whose loss has a tenth of the weight,
+    are left out.
+
+    Attributes:
+      values: how many values each label has; `jssl.augmentations.motion.label_counts` of the
+        clips' frames, of which there are 16 in the paper.
+      loss: "regression" or "classification".
+      hidden: widths of the head's hidden layers.
+      dtype: dtype in which the head computes.
+    """
+
+    values: tuple[int, ...] = (16, 8, 16, 8, 4, 8, 4, 8, 8, 8, 8, 8, 15, 15)
+    loss: str = "regression"
+    hidden: tuple[int, ...] = ()
+    dtype: str = "float32"
+
+    paper: ClassVar[str] = (
+        "Self-supervised Spatio-temporal Representation Learning for Videos by Predicting Motion "
+        "and Appearance Statistics"
+    )
+    couples_batch: ClassVar[bool] = False
+
+    def net(self, encoder: nn.Module) -> nn.Module:
+        """Encoder and head.
+
+        Raises:
+          UserError: an unknown loss.
+        """
+        if self.loss not in LOSSES:
+            raise UserError(f"no loss is called {self.loss!r}: {nearest(self.loss, LOSSES)}")
+        size = len(self.values) if self.loss == "regression" else sum(self.values)
+        return Siamese(encoder, MLPHead(self.hidden, size, norm="none", dtype=self.dtype))
+
+    def inputs(self, views: Views) -> tuple[Any, ...]:
+        """What the net is run on."""
+        return (the_input(views)["video"],)
+
+    def forward(
+        self,
+        net: nn.Module,
+        params: Tree,
+        stats: Tree,
+        memory: Memory,
+        views: Views,
+        *,
+        rng: jax.Array,
+        clock: Clock,
+    ) -> tuple[Outputs, Tree]:
+        """`prediction` [B, 14], or of all values of all labels, and `label` [B, 14]."""
+        view = the_input(views)
+        if view["label"].shape[1] != len(self.values):
+            raise UserError(
+                f"the views have {view['label'].shape[1]} labels, and method.values is for "
+                f"{len(self.values)}"
+            )
+        (prediction, _), stats = apply(net, params, stats, view["video"], rng=rng)
+        return {"prediction": prediction, "label": view["label"]}, stats
+
+    def objective(
+        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
+    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+        """Mean over labels and examples."""
+        prediction, label = outputs["prediction"].astype(jnp.float32), outputs["label"]
+        if self.loss == "regression":
+            error = jnp.square(prediction - self._scaled(label))
+            return jnp.mean(error), (memory, {})
+        ends = [sum(self.values[:k]) for k in range(1, len(self.values))]
+        parts = list(zip(jnp.split(prediction, ends, axis=-1), label.T, strict=True))
+        loss = jnp.mean(jnp.stack([cross_entropy(*part) for part in parts]))
+        return loss, (memory, {"accuracy": jnp.mean(jnp.stack([accuracy(*p) for p in parts]))})
+
+    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+        """The loss of a constant feature: the labels' variance, or the mean of ln n."""
+        if self.loss == "regression":
+            spread = jnp.mean(jnp.var(self._scaled(outputs["label"]), axis=0))
+            return Monitored(trivial_loss=jnp.maximum(spread, 1e-6))  # a batch may have one label
+        return Monitored(trivial_loss=sum(map(math.log, self.values)) / len(self.values))
+
+    def _scaled(self, label: jax.Array) -> jax.Array:
+        """Labels from 0 to n - 1 as numbers from -1 to 1."""
+        return 2.0 * label / jnp.asarray([max(n - 1, 1) for n in self.values], jnp.float32) - 1.0
