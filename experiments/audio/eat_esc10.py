@@ -26,16 +26,16 @@ def get_experiment() -> Experiment:
             momentum_end=0.999,
             momentum_epochs=0.0,
             top=3,
-            decoder_width=64,
-            decoder_depth=3,
+            decoder_width=32,
+            decoder_depth=2,
             decoder_groups=1,
         ),
-        encoder=ViT("Ti", patch_size=16, width=64, depth=3, heads=4, pool="cls"),
+        encoder=ViT("Ti", patch_size=16, width=64, depth=3, heads=4, pool="mean", class_token=True),
         data=ESC("ESC-50"),
         views=Views(spectrogram=audio_evaluation(**front), mask=repeat(masks, 4)),
         preprocess=audio_evaluation(**front),
         optimizer=Optimizer(
-            "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
+            "adamw", learning_rate=2e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
         ),
         batch_size=32,
         epochs=60,
