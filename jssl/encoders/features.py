@@ -10,6 +10,8 @@ from jssl.errors import UserError
 MASKABLE = (
     "ViT",
     "SeriesTransformer",
+    "JointSeriesTransformer",
+    "CrossSeriesTransformer",
     "TableTransformer",
     "SymbolTransformer",
     "PointTransformer",

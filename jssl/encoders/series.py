@@ -1,4 +1,4 @@
-"""Encoders of time series [B, T, C]: a patch transformer, channel by channel, and a dilated TCN."""
+"""Encoders of time series [B, T, C]: patch transformers and a dilated TCN."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jssl.errors import UserError
 from jssl.nn.conv import Conv
 from jssl.nn.dense import Dense
 from jssl.nn.norm import normalize
-from jssl.nn.positions import sincos_2d
+from jssl.nn.positions import sincos_1d, sincos_2d
 
 
 class SeriesTransformer(TokenEncoder):
@@ -37,10 +37,8 @@ class SeriesTransformer(TokenEncoder):
 
     def patches(self, x: jax.Array) -> jax.Array:
         """[B, T, C] -> [B, C * T / patch, patch]."""
-        if x.ndim != 3:
-            raise UserError(f"a series encoder takes [B, time, channels], not shape {x.shape}")
-        batch, _, channels = x.shape
         count = self.count(x.shape)
+        batch, _, channels = x.shape
         parts = x.reshape(batch, count, self.patch, channels).transpose(0, 3, 1, 2)
         return parts.reshape(batch, channels * count, self.patch)
 
@@ -64,13 +62,69 @@ class SeriesTransformer(TokenEncoder):
         return jnp.asarray(sincos_2d((shape[2], self.count(shape)), width))
 
     def count(self, shape: Sequence[int]) -> int:
-        """Patches of a channel of an input [B, T, C]."""
+        """Patches of a channel of an input [B, T, C].
+
+        Raises:
+          UserError: for another shape, or where patches do not fill it.
+        """
+        if len(shape) != 3:
+            raise UserError(f"a series encoder takes [B, time, channels], not shape {tuple(shape)}")
         if shape[1] % self.patch:
             raise UserError(
                 f"a series of {shape[1]} steps cannot be cut into patches of {self.patch}: the "
                 "length must be a multiple; resample or crop it in the views and in preprocess"
             )
         return shape[1] // self.patch
+
+
+class JointSeriesTransformer(SeriesTransformer):
+    """A patch holds all channels at its time, as the leads of an electrocardiogram.
+
+    Weimann & Conrad, "Self-Supervised Pre-Training with Joint-Embedding Predictive Architecture
+    Boosts ECG Classification Performance", 2024. `mix` says nothing here.
+    """
+
+    def patches(self, x: jax.Array) -> jax.Array:
+        """[B, T, C] -> [B, T / patch, patch * C]."""
+        return x.reshape(x.shape[0], self.count(x.shape), -1)
+
+    def assemble(self, patches: jax.Array, shape: Sequence[int]) -> jax.Array:
+        """[B, N, patch * C] -> [B, N * patch, C]."""
+        return patches.reshape(shape)
+
+    def groups(self, shape: Sequence[int]) -> int:
+        """All tokens see each other."""
+        return 1
+
+    def token_positions(self, shape: Sequence[int], width: int) -> jax.Array:
+        """The number of the patch."""
+        return jnp.asarray(sincos_1d(range(self.count(shape)), width))
+
+
+class CrossSeriesTransformer(SeriesTransformer):
+    """Patches of each channel are tokens, and see those of their channel and those of their time.
+
+    This is cross-pattern attention (CroPA) over the leads of an electrocardiogram: Kim, "Learning
+    General Representation of 12-Lead Electrocardiogram with a Joint-Embedding Predictive
+    Architecture", 2024. Half of a position is the channel's, half the time's. `mix` says nothing
+    here.
+    """
+
+    def groups(self, shape: Sequence[int]) -> int:
+        """One: `sees` says who sees whom."""
+        return 1
+
+    def sees(self, shape: Sequence[int]) -> jax.Array:
+        """Tokens of one channel, or of one time: bool [C * N, C * N]."""
+        count = self.count(shape)
+        token = jnp.arange(shape[2] * count)
+        channel, time = token // count, token % count
+        return (channel[:, None] == channel) | (time[:, None] == time)
+
+    def place(self, x: jax.Array, places: jax.Array, count: int) -> jax.Array:
+        """Rows of `token_positions`."""
+        del count
+        return self.token_positions(x.shape, self.width)[places]
 
 
 class TCN(nn.Module):

@@ -79,9 +79,22 @@ class TokenEncoder(nn.Module):
         del shape
         return 1
 
+    def sees(self, shape: Sequence[int]) -> jax.Array | None:
+        """Which tokens (rows) see which (columns), bool [N, N]; None where `groups` says it all."""
+        del shape
+        return None
+
     def token_positions(self, shape: Sequence[int], width: int) -> jax.Array:
         """Fixed positions of the tokens of an input of a shape, for a decoder: [N, width]."""
         raise NotImplementedError
+
+    def layout(self, shape: Sequence[int], count: int) -> tuple[int, int]:
+        """How the `count` tokens of an input of a shape lie, for convolutions: (rows, columns).
+
+        By default one after another.
+        """
+        del shape
+        return count, 1
 
     def positions_of(self, x: Any, width: int) -> jax.Array:
         """Positions of the tokens of an input: [N, width], or [B, N, width] where each has its own.
@@ -127,7 +140,8 @@ class TokenEncoder(nn.Module):
         x = self.prepare(x)
         patches, valid = self.patches(x), self.valid(x)
         batch, count = patches.shape[:2]
-        groups = self.groups(jax.tree.leaves(x)[0].shape)
+        shape = jax.tree.leaves(x)[0].shape
+        groups, pattern = self.groups(shape), self.sees(shape)
         self._check(groups, (batch, count), mask=mask, context=context)
 
         def pick(values: jax.Array) -> jax.Array:
@@ -160,6 +174,12 @@ class TokenEncoder(nn.Module):
             own = keep // each
             same = (own[:, :, None] == own[:, None, :])[:, None]
             allowed = same if allowed is None else same & allowed
+        if pattern is not None:
+            at = pick(places)
+            sides = ((0, 0), (self.prefix_tokens, 0), (self.prefix_tokens, 0))
+            pair = pattern[at[:, :, None], at[:, None, :]]
+            pair = jnp.pad(pair, sides, constant_values=True)[:, None]
+            allowed = pair if allowed is None else pair & allowed
         tokens = jnp.concatenate([*self._prefix(batch), tokens], axis=1)
         stack = Transformer(
             self.depth,

@@ -3,8 +3,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.encoders.series import TCN, SeriesTransformer, dilated
+from jssl.encoders.series import (
+    TCN,
+    CrossSeriesTransformer,
+    JointSeriesTransformer,
+    SeriesTransformer,
+    dilated,
+)
 from jssl.errors import UserError
+from jssl.testing.quick import quick_compilation
 
 ENCODER = SeriesTransformer(width=8, depth=1, heads=2, patch=4, kernel_init="lecun")
 X = jax.random.normal(jax.random.key(0), (2, 12, 3))
@@ -40,6 +47,34 @@ def test_channels_do_not_see_each_other_and_kept_tokens_neither(variables):
     equal = jnp.broadcast_to(X[:, :, :1], X.shape)
     tokens = np.asarray(run(equal, everything))
     np.testing.assert_allclose(tokens[:, :3], tokens[:, 3:6], atol=1e-5)
+
+
+def test_a_joint_patch_holds_all_channels_at_its_time():
+    encoder = JointSeriesTransformer(width=8, depth=1, heads=2, patch=4)
+    patches = np.asarray(encoder.patches(X))
+    for number in range(3):
+        wanted = np.asarray(X[:, 4 * number : 4 * number + 4]).reshape(2, -1)
+        np.testing.assert_array_equal(patches[:, number], wanted)
+    np.testing.assert_array_equal(encoder.assemble(patches, X.shape), X)
+    assert encoder.token_positions(X.shape, 8).shape == (3, 8)
+
+
+def test_crossed_tokens_see_their_channel_and_their_time():
+    """Of one block; a register sees all, so that a second block would let all be seen."""
+    encoder = CrossSeriesTransformer(
+        width=8, depth=1, heads=2, patch=4, registers=1, kernel_init="lecun"
+    )
+    # Token 4 is channel 1, time 1; 3 is of its channel and 7 of its time, the others of neither.
+    keep = jnp.array([[0, 3, 4, 7, 8], [0, 2, 4, 6, 8]])
+
+    @jax.jit
+    def run(x):
+        key = jax.random.key(1)
+        return encoder.init_with_output(key, x, keep=keep, train=False)[0].tokens
+
+    with quick_compilation():
+        changed = np.any(run(X.at[:, 4:8, 1].add(1.0)) != run(X), axis=2)
+    np.testing.assert_array_equal(changed, [[0, 1, 1, 1, 0], [0, 0, 1, 0, 0]])
 
 
 def test_what_is_masked_is_not_seen(variables):

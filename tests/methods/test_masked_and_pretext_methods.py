@@ -12,6 +12,7 @@ from jssl.encoders.mlp import MLP
 from jssl.encoders.vit import ViT
 from jssl.errors import UserError
 from jssl.methods.masked.dbot import DBOT
+from jssl.methods.predictive.ecg_jepa import ECGJEPA
 from jssl.methods.predictive.flexpredict import FlexPredict
 from jssl.methods.predictive.ijepa import IJEPA
 from jssl.methods.pretext.droppos import DropPos
@@ -70,6 +71,23 @@ def test_ijepa_predicts_the_teacher() -> None:
     loss = method.objective(out, memory, rng=KEY, clock=CLOCK)[0]
     np.testing.assert_allclose(losses[0], loss, rtol=1e-6)
     assert abs(losses[1] - loss) > 1e-5
+
+
+def test_ecg_jepa_predicts_all_hidden_tokens_as_they_are() -> None:
+    method = ECGJEPA()
+    mask = {"keep": jnp.array([[1, 4], [0, 2]]), "masked": jnp.array([[0, 2, 3], [1, 3, 4]])}
+    _, _, targets = method.inputs({"series": IMAGES, "mask": mask})
+    np.testing.assert_array_equal(targets[:, 0], mask["masked"])
+    draw = np.random.default_rng(0)
+    tokens, prediction = draw.normal(size=(2, 5, 4)), draw.normal(size=(2, 1, 3, 4))
+    wanted = 0.0
+    for b, t, d in np.ndindex(2, 3, 4):
+        error = abs(prediction[b, 0, t, d] - tokens[b, mask["masked"][b, t], d])
+        wanted += (error - 0.005 if error > 0.01 else error**2 / 0.02) / 24
+    target = np.take_along_axis(method.regressed(tokens), targets[:, 0, :, None], axis=1)
+    outputs = {"prediction": jnp.asarray(prediction), "target": jnp.asarray(target[:, None])}
+    loss, _ = method.objective(outputs, {}, rng=KEY, clock=CLOCK)
+    np.testing.assert_allclose(loss, wanted, rtol=1e-6)
 
 
 def test_dbot_changes_teacher_and_student_between_stages() -> None:

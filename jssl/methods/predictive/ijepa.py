@@ -99,15 +99,17 @@ class IJEPA(Taught):
         clock: Clock,
     ) -> tuple[Outputs, Tree]:
         """`prediction` and `target` [B, M, T, D], and the context's pooled `embedding`."""
-        x, targets = the_input(views), views["mask"]["targets"]
-        (pooled, prediction), stats = apply(
-            net, params, stats, x, views["mask"]["keep"], targets, rng=rng
-        )
+        x, keep, targets = self.inputs(views)
+        (pooled, prediction), stats = apply(net, params, stats, x, keep, targets, rng=rng)
         tokens = run_teacher(net.encoder, memory["teacher"], x, rng=rng).tokens
         places = targets.reshape(targets.shape[0], -1, 1)
-        target = jnp.take_along_axis(standardize(tokens), places, axis=1)
+        target = jnp.take_along_axis(self.regressed(tokens), places, axis=1)
         outputs = {"prediction": prediction, "target": target.reshape(prediction.shape)}
         return {**outputs, "embedding": pooled}, stats
+
+    def regressed(self, tokens: jax.Array) -> jax.Array:
+        """What is predicted of the teacher's tokens [B, N, D]: each normalised."""
+        return standardize(tokens)
 
     def objective(
         self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
