@@ -38,6 +38,21 @@ def test_sizes_of_predictions(out: str, size: int) -> None:
         TokenPredictor(ENCODER, "patch").init(KEY, IMAGES, train=False)
 
 
+def test_decoder_runs_as_its_encoder_does() -> None:
+    def kernels(net, *args):
+        make = lambda: net.init(KEY, IMAGES, *args, train=False)  # noqa: E731
+        return jax.eval_shape(make)["params"]["decoder"]
+
+    looped = ENCODER.clone(scan=True, remat="full")
+    for make, args in (
+        (lambda encoder: TokenPredictor(encoder, width=8, depth=3, heads=2), ()),
+        (lambda encoder: MaskedAutoencoder(encoder, 8, 3, 2, "float32"), (KEEP, MASKED)),
+    ):
+        assert {"block0", "block1", "block2"} <= kernels(make(ENCODER), *args).keys()
+        stacked = kernels(make(looped), *args)["blocks"]
+        assert all(leaf.shape[0] == 3 for leaf in jax.tree.leaves(stacked))
+
+
 def test_decoder_puts_tokens_back_in_order() -> None:
     net = MaskedAutoencoder(ENCODER, 8, 1, 2, "float32")
     variables, (_, tokens) = run(net, IMAGES, KEEP, MASKED, train=False)
