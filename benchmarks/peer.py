@@ -33,7 +33,7 @@ from jssl.encoders.resnet import ResNet
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment, load
 from jssl.feed import DeviceFeed
-from jssl.heap import keep_freed_memory
+from jssl.heap import give_back_freed_memory, keep_freed_memory
 from jssl.methods.contrastive.simclr import SimCLR
 from jssl.methods.masked.mae import MAE
 from jssl.optim import Optimizer
@@ -210,7 +210,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     keep_freed_memory()
-    rows = [compare(case, arguments) for case in arguments.cases]
+    rows = []
+    for case in arguments.cases:
+        rows.append(compare(case, arguments))
+        jax.clear_caches()
+        give_back_freed_memory()
     result = {
         "benchmark": "peer",
         "rows": rows,

@@ -17,6 +17,7 @@ from jssl.evaluation.arrays import FeatureSplits, Labelled
 from jssl.evaluation.features import extract, raw_features
 from jssl.evaluation.online import OnlineProbe
 from jssl.evaluation.protocol import Protocol, Result, evaluate_features
+from jssl.heap import give_back_freed_memory
 from jssl.loop import Finished, Options, fit, prepare
 from jssl.run import Run, command
 from jssl.state import TrainState
@@ -42,6 +43,7 @@ def train(run: Run, options: Options, *, evaluate: bool = True, say: Say = print
     """
     say = say if jax.process_index() == 0 else lambda line: None
     finished = fit(run, options, probe=OnlineProbe(options.probes), say=say)
+    give_back_freed_memory()  # evaluation takes buffers of other sizes
     if not finished.complete:
         say(
             f"stopped at step {int(finished.state.step)} of {finished.program.steps}, saved; the "
