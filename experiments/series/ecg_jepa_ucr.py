@@ -19,11 +19,11 @@ from jssl.optim import Optimizer
 def get_experiment() -> Experiment:
     return Experiment(
         method=ECGJEPA(momentum=0.99, predictor_width=64, predictor_depth=2, predictor_heads=4),
-        encoder=JointSeriesTransformer(width=64, depth=3, heads=4, patch=4, registers=1),
+        encoder=JointSeriesTransformer(width=64, depth=3, heads=4, patch=8, registers=1),
         data=UCR("ECG200"),
         views=Views(
             series=pipeline(partial(crop, length=96), standardise, field="series"),
-            mask=partial(span_mask, tokens=24, ratio=0.75, length=3),
+            mask=partial(span_mask, tokens=12, ratio=0.5, length=2),
         ),
         preprocess=series_evaluation(96),
         optimizer=Optimizer(
