@@ -16,16 +16,16 @@ from jssl.optim import Optimizer
 
 def get_experiment() -> Experiment:
     return Experiment(
-        method=MotionStatistics(values=label_counts(8)),
-        encoder=VideoTransformer(width=64, depth=3, heads=4, tubelet=2, patch=8),
+        method=MotionStatistics(values=label_counts(8), loss="classification"),
+        encoder=VideoTransformer(width=64, depth=3, heads=4, tubelet=4, patch=8, pool="mean_max"),
         data=RadHARClips("radhar.npz"),
         views=Views(clip=motion_view(8, invert=0.0)),
         preprocess=clip_evaluation(8),
         optimizer=Optimizer(
-            "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
+            "adamw", learning_rate=2e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
         ),
         batch_size=64,
-        epochs=8,
+        epochs=30,
     )
 
 

@@ -76,8 +76,8 @@ def node_pairs(
 ) -> dict[str, jax.Array]:
     """Draws pairs of nodes that are 1, 2, 3 and more steps apart, as many of each where there are.
 
-    Jin et al., "Self-supervised Learning on Graphs: Deep Insights and New Direction", 2020, section
-    3.1.2 (PairwiseDistance): distances above 3 are one class, and so are nodes without a path.
+    Jin et al., "Self-supervised Learning on Graphs: Deep Insights and New Direction", 2020, their
+    PairwiseDistance: distances above 3 are one class, and nodes without a path belong to it.
 
     Args:
       key: PRNG key.

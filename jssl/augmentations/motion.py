@@ -87,7 +87,7 @@ def motion_labels(clip: jax.Array) -> jax.Array:
     For each of three partitions and each part of the flow, to the right and down: the block where
     the motion boundaries, added up over time, are strongest, and their direction there, the
     fullest of eight bins of 45 degrees that share each pixel's strength between the two next to
-    it (section 3.2). Then, for both parts, the moment at which the boundaries are strongest.
+    it. Then, for both parts, the moment at which the boundaries are strongest.
 
     Args:
       clip: float [T, H, W, C], at least 2 frames of 8 pixels.

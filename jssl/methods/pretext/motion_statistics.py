@@ -27,7 +27,7 @@ LOSSES = ("regression", "classification")
 
 @dataclasses.dataclass(frozen=True)
 class MotionStatistics(Method):
-    """Fourteen numbers that sum up a clip's motion, from its pooled feature (section 3.2).
+    """Fourteen numbers that sum up a clip's motion, from its pooled feature.
 
     A frame is cut into blocks in three ways: a grid, rings and sectors. For each of them, and for
     both parts of the optical flow, the labels are the block in which the motion boundaries (the

@@ -60,7 +60,7 @@ class SelfTaskNet(nn.Module):
 
 @dataclasses.dataclass(frozen=True)
 class SelfTask(Method):
-    """The paper's basic tasks about pairs of nodes and hidden ones, learnt together (section 3.1).
+    """The paper's basic tasks about pairs of nodes and hidden ones, learnt together.
 
     PairwiseDistance: into which of four classes, 1, 2, 3 and more steps, a pair's distance falls.
     PairwiseAttrSim: how alike the pair's features are. AttributeMask: the features of nodes that
