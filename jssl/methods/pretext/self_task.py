@@ -18,7 +18,7 @@ from jssl.clock import Clock
 from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply, the_input
 from jssl.nn.dense import Dense
 from jssl.nn.graph import look_up
-from jssl.objectives.classification import accuracy, cross_entropy
+from jssl.objectives.classification import cross_entropy
 from jssl.objectives.common import l2_normalize
 from jssl.objectives.masked import masked_mean, masked_mse
 
@@ -148,13 +148,17 @@ class SelfTask(Method):
         shown = _relative(outputs["attributes"], outputs["target"], hidden)
         parts = {"distance": steps, "similarity": likeness, "attributes": shown}
         loss = sum(getattr(self, name) * jnp.mean(part) for name, part in parts.items())
-        found = jnp.mean(masked_mean(accuracy(outputs["steps"], label), real))
-        return loss, (memory, {"accuracy": found, **{k: jnp.mean(v) for k, v in parts.items()}})
+        # No accuracy: of nodes that look alike from everywhere, rounding would choose the class.
+        return loss, (memory, {name: jnp.mean(part) for name, part in parts.items()})
 
     def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
         """The graphs' features, and the loss of predictions of nothing: ln 4, 1 and 1."""
         nothing = self.distance * math.log(STEPS) + self.similarity + self.attributes
         return Monitored(features={"embedding": outputs["embedding"]}, trivial_loss=nothing)
+
+    def smoke(self) -> Method:
+        """All tasks, so that tests see each."""
+        return dataclasses.replace(self, distance=1.0, similarity=1.0, attributes=1.0)
 
 
 def _relative(prediction: jax.Array, target: jax.Array, mask: jax.Array) -> jax.Array:
