@@ -37,6 +37,7 @@ CASES = (
     Case("series/SyntheticControl", "patchtst", "series/patchtst_ucr", (), "reconstruction"),
     Case("series/SyntheticControl", "simclr", "series/simclr_ucr", _CONV),
     Case("series/SyntheticControl", "vicreg", "series/vicreg_ucr", _CONV),
+    Case("series/SyntheticControl", "ecg_jepa", "series/ecg_jepa_ucr"),
     Case("series/JapaneseVowels", "patchtst", "series/patchtst_ucr", ("views.mask.rows=12",)),
     Case("series/JapaneseVowels", "simclr", "series/simclr_ucr", _CONV),
     Case(
@@ -51,7 +52,9 @@ CASES = (
     Case("audio/digits", "ssast", "audio/ssast_digits", ("epochs=60",), "reconstruction"),
     Case("audio/digits", "simclr", "audio/simclr_digits", ("epochs=6",)),
     Case("audio/digits", "wav2vec2", "audio/wav2vec2_digits"),
+    Case("audio/digits", "eat", "audio/eat_digits"),
     Case("audio/ESC10", "simclr", "audio/simclr_esc10"),
+    Case("audio/ESC10", "eat", "audio/eat_esc10"),
     Case("graph/Cora", "graphmae", "graph/graphmae_cora", (), "nodes"),
     Case(
         "graph/Cora",
@@ -59,6 +62,7 @@ CASES = (
         "graph/graphmae_cora",
         ("encoder.kind=gat", "encoder.width=512", "epochs=1500", "optimizer.learning_rate=1e-3"),
     ),
+    Case("graph/Cora", "self_task", "graph/self_task_cora"),
     Case("graph/MUTAG", "graphmae", "graph/graphmae_tu", _GRAPHS),
     Case("graph/MUTAG", "simclr", "graph/simclr_tu", _GRAPHS, "map"),
     Case("points/RadHAR", "point_cmae", "points/point_cmae_radhar", _CLOUDS, "clouds"),
@@ -71,6 +75,7 @@ CASES = (
     Case("points/solids", "vicreg", "points/vicreg_solids", _CLOUDS),
     Case("video/actions", "videomae", "video/mae_shapes", (), "reconstruction"),
     Case("video/actions", "odd_one_out", "video/odd_one_out_shapes"),
+    Case("video/actions", "motion_statistics", "video/motion_statistics_shapes"),
     Case("video/actions", "simclr", "video/simclr_shapes"),
     Case("video/RadHAR", "videomae", "video/mae_radhar", (), "reconstruction"),
     Case("video/RadHAR", "odd_one_out", "video/odd_one_out_radhar"),

@@ -124,7 +124,9 @@ DATA = {
             first="mse",
             higher=False,
             about="Hourly transformer data, 12 / 4 / 4 months, 336 hours to the next 96; errors on "
-            "the standardised scale.",
+            "the standardised scale. PatchTST, self-supervised and then fine-tuned as a whole, "
+            "reports 0.366 and 0.397: 100 epochs, width 128, a past of 512. Here the encoder has "
+            "width 16, 10 epochs, and is frozen under a linear head.",
         ),
         Data(
             "tabular/adult",
@@ -155,7 +157,9 @@ DATA = {
             scores.nodes,
             simple.nodes,
             about="Citations of 2708 papers, 7 topics, the public split of 140 / 500 / 1000 nodes. "
-            "GraphMAE reports 84.2 (attention of width 512, 1500 steps, 20 runs).",
+            "GraphMAE reports 84.2 (attention of width 512, 1500 steps, dropout, 20 runs). Here: "
+            "graphmae, convolutions of width 256 and 300 steps; graphmae_gat, its attention and "
+            "steps, without dropout.",
         ),
         Data(
             "graph/MUTAG",

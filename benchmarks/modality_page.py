@@ -13,6 +13,7 @@ PERCENT = {
     "linear",
     "knn",
     "svm",
+    "site",
     "5-way 10-shot",
     "10-way 10-shot",
     "zero-shot",
