@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jssl.encoders.features import Features, refuse_masks
-from jssl.encoders.tokens import TokenEncoder
+from jssl.encoders.tokens import TokenEncoder, largest
 from jssl.errors import UserError
 from jssl.nn.dense import Dense
 from jssl.nn.init import activation
@@ -91,8 +91,7 @@ class PointNet(nn.Module):
             )
             tokens = jnp.where(real, nonlinearity(tokens), 0.0)
             extras[f"layer{i}"] = tokens
-        top = jnp.max(jnp.where(real, tokens, -jnp.inf), axis=1)
-        return Features(pooled=top, tokens=tokens, extras=extras)
+        return Features(pooled=largest(tokens, real[..., 0]), tokens=tokens, extras=extras)
 
 
 class PointTransformer(TokenEncoder):

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.encoders.features import Features, refuse_masks
-from jssl.encoders.tokens import TokenEncoder
+from jssl.encoders.tokens import TokenEncoder, largest
 from jssl.errors import UserError
 from jssl.nn.conv import Conv
 from jssl.nn.dense import Dense
@@ -188,7 +188,8 @@ class TCN(nn.Module):
                 y = dilated(conv, y, 2**i)
             x = x + y
             extras[f"block{i}"] = x
-        return Features(pooled=jnp.max(x, axis=1), tokens=x, extras=extras)
+        pooled = largest(x, jnp.ones(x.shape[:2], bool))
+        return Features(pooled=pooled, tokens=x, extras=extras)
 
 
 def dilated(conv: nn.Module, x: jax.Array, dilation: int) -> jax.Array:

@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jssl.encoders.tokens import largest
 from jssl.encoders.video import VideoTransformer
 from jssl.errors import UserError
 from jssl.testing.quick import quick_compilation
@@ -47,3 +48,16 @@ def test_only_kept_tubelets_are_seen_and_each_knows_its_place():
         # The same cube at another time is another token.
         flat = run(np.ones_like(X), jnp.array([[0, 6], [0, 1]])).tokens
         assert np.abs(flat[:, 0] - flat[:, 1]).max(axis=1).min() > 1e-2
+
+
+def test_the_largest_of_real_tokens_has_a_gradient_where_it_is():
+    tokens = np.random.default_rng(1).normal(size=(3, 5, 4)).astype(np.float32)
+    real = np.arange(5) < np.array([[5], [2], [1]])
+    found, back = jax.vjp(lambda x: largest(x, jnp.asarray(real)), jnp.asarray(tokens))
+    slope = np.asarray(back(jnp.ones_like(found))[0])
+    for row, count in enumerate((5, 2, 1)):
+        own = tokens[row, :count]
+        np.testing.assert_array_equal(found[row], own.max(axis=0))
+        wanted = np.zeros((5, 4), np.float32)
+        wanted[own.argmax(axis=0), np.arange(4)] = 1.0
+        np.testing.assert_array_equal(slope[row], wanted)
