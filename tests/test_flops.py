@@ -45,16 +45,18 @@ def test_convolutions_of_the_chosen_platform() -> None:
     x, kernel = jnp.zeros((2, 8, 8, 3)), jnp.zeros((3, 3, 3, 5))
     once = 2.0 * 2 * 8 * 8 * 5 * 27
 
-    def gradient(x, kernel):
-        return jax.grad(lambda x, k: jnp.sum(conv2d(x, k)), argnums=(0, 1))(x, kernel)
+    def gradient(stride):
+        loss = lambda x, k: jnp.sum(conv2d(x, k, stride))  # noqa: E731
+        return jax.make_jaxpr(jax.grad(loss, argnums=(0, 1)))(x, kernel)
 
     assert traced(conv2d, x, kernel) == flops.Flops(convolutions=once)
-    # The rule of a CPU takes products for the kernel, that of other machines convolutions.
-    jaxpr = jax.make_jaxpr(gradient)(x, kernel)
-    assert flops.count(jaxpr, platform="cpu").products == once
-    elsewhere = flops.count(jaxpr, platform="tpu")
-    assert elsewhere.products == 0
-    assert elsewhere.convolutions >= 2 * once
+    assert flops.count(gradient(1), platform="cpu") == flops.Flops(convolutions=3 * once)
+    # With strides the rule of a CPU takes products for the kernel, others take convolutions.
+    assert flops.count(gradient(2), platform="cpu").products == once / 4
+    for stride in (1, 2):
+        elsewhere = flops.count(gradient(stride), platform="tpu")
+        assert elsewhere.products == 0
+        assert elsewhere.convolutions >= 2 * once / stride**2
 
 
 def test_loops_and_branches() -> None:
