@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from jssl.data.arrays import finish
 from jssl.data.npz import read_npz
 from jssl.data.order import random_words
-from jssl.data.planetoid import read_planetoid
 from jssl.data.source import ArraySource, Splits
 from jssl.errors import UserError
 
@@ -150,6 +148,8 @@ class CitationGraph:
         Raises:
           UserError: a file is missing, lacks an array or holds something else.
         """
+        from jssl.data.planetoid import read_planetoid
+
         path = Path(self.path).expanduser()
         found = _citations(path) if path.suffix == ".npz" else read_planetoid(path)
         adjacency = found["adjacency"]
@@ -172,6 +172,8 @@ class CitationGraph:
 
 def _citations(path: Path) -> dict[str, Any]:
     """What `read_planetoid` returns, from an `.npz` file."""
+    from scipy.sparse import csr_matrix
+
     found = read_npz(path)
     parts = ("data", "indices", "indptr", "shape")
     wanted = [f"{kind}_{part}" for kind in ("adj", "attr") for part in parts]

@@ -81,18 +81,21 @@ class TokenPredictor(nn.Module):
         size = target_size(self.out, self.encoder, x, tokens)
         if self.depth:
             tokens = Dense(self.width, dtype=self.dtype, name="decoder_embedding")(tokens)
-            options = {"dtype": self.dtype, **like(self.encoder)}
-            decoder = Transformer(self.depth, self.heads, name="decoder", **options)
+            sizes = (self.depth, self.heads)
+            decoder = blocks_like(self.encoder, *sizes, dtype=self.dtype, name="decoder")
             tokens, _ = decoder(tokens, train=train)
         return features.pooled, Dense(size, dtype=self.dtype, name="decoder_output")(tokens)
 
 
-def like(encoder: nn.Module) -> dict[str, Any]:
-    """How a decoder's blocks run: as those of the encoder, where it says how (`scan`, `remat`).
+def blocks_like(
+    encoder: nn.Module, depth: int, heads: int, *, dtype: str, name: str
+) -> Transformer:
+    """A decoder's blocks, run as those of the encoder where it says how (`scan`, `remat`).
 
     What makes a deep encoder compile in time and fit in memory is wanted beside it, too.
     """
-    return {key: getattr(encoder, key) for key in ("scan", "remat") if hasattr(encoder, key)}
+    how = {key: getattr(encoder, key) for key in ("scan", "remat") if hasattr(encoder, key)}
+    return Transformer(depth, heads, dtype=dtype, name=name, **how)
 
 
 def in_order(visible: jax.Array, token: jax.Array, keep: jax.Array, masked: jax.Array) -> jax.Array:
@@ -178,8 +181,8 @@ class MaskedDecoder(nn.Module):
         tokens = with_places(in_order(visible, token, keep, masked), encoder, x)
         real = real_tokens(encoder, x)
         allowed = None if real is None else real[:, None, None]
-        options = {"dtype": self.dtype, **like(encoder)}
-        decoder = Transformer(self.depth, self.heads, name="transformer", **options)
+        sizes = (self.depth, self.heads)
+        decoder = blocks_like(encoder, *sizes, dtype=self.dtype, name="transformer")
         return decoder(tokens, mask=allowed, train=train)[0]
 
 
@@ -211,8 +214,8 @@ class MaskedAutoencoder(nn.Module):
         visible = Dense(self.width, dtype=self.dtype, name="decoder_embedding")(features.tokens)
         token = self.param("mask_token", nn.initializers.normal(0.02), (self.width,))
         tokens = with_places(in_order(visible, token, keep, masked), self.encoder, x)
-        options = {"dtype": self.dtype, **like(self.encoder)}
-        decoder = Transformer(self.depth, self.heads, name="decoder", **options)
+        sizes = (self.depth, self.heads)
+        decoder = blocks_like(self.encoder, *sizes, dtype=self.dtype, name="decoder")
         real = real_tokens(self.encoder, x)
         tokens, _ = decoder(tokens, mask=None if real is None else real[:, None, None], train=train)
         size = target_size(self.out, self.encoder, x, features.tokens)
