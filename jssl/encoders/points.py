@@ -11,12 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jssl.encoders.features import Features, refuse_masks
-from jssl.encoders.tokens import TokenEncoder, largest
+from jssl.encoders.tokens import TokenEncoder
 from jssl.errors import UserError
 from jssl.nn.dense import Dense
 from jssl.nn.init import activation
 from jssl.nn.norm import layer_norm, normalize
 from jssl.nn.points import Patches, cut
+from jssl.nn.pooling import largest
 
 
 def check_cloud(x: Any) -> None:
@@ -91,7 +92,7 @@ class PointNet(nn.Module):
             )
             tokens = jnp.where(real, nonlinearity(tokens), 0.0)
             extras[f"layer{i}"] = tokens
-        return Features(pooled=largest(tokens, real[..., 0]), tokens=tokens, extras=extras)
+        return Features(pooled=largest(tokens, 1, real), tokens=tokens, extras=extras)
 
 
 class PointTransformer(TokenEncoder):
@@ -158,11 +159,11 @@ class PointTransformer(TokenEncoder):
         points = patches.reshape(*patches.shape[:2], -1, 3)
         own = between(layer(self.points // 2, "dense0")(points), "norm0")
         own = layer(self.points, "dense1")(own)
-        whole = jnp.max(own, axis=2, keepdims=True)
+        whole = largest(own, 2)[:, :, None]
         # One matrix for (whole, own) side by side; the patch's share is found once for all points.
         both = layer(2 * self.points, "dense2")(own)
         both = both + layer(2 * self.points, "dense3", use_bias=False)(whole)
-        return jnp.max(layer(self.width, "dense4")(between(both, "norm1")), axis=2)
+        return largest(layer(self.width, "dense4")(between(both, "norm1")), 2)
 
     def place(self, x: Patches, places: jax.Array, count: int) -> jax.Array:
         """An MLP of the centre."""

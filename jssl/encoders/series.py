@@ -9,11 +9,12 @@ import jax
 import jax.numpy as jnp
 
 from jssl.encoders.features import Features, refuse_masks
-from jssl.encoders.tokens import TokenEncoder, largest
+from jssl.encoders.tokens import TokenEncoder
 from jssl.errors import UserError
 from jssl.nn.conv import Conv
 from jssl.nn.dense import Dense
 from jssl.nn.norm import normalize
+from jssl.nn.pooling import largest
 from jssl.nn.positions import sincos_1d, sincos_2d
 
 
@@ -188,8 +189,7 @@ class TCN(nn.Module):
                 y = dilated(conv, y, 2**i)
             x = x + y
             extras[f"block{i}"] = x
-        pooled = largest(x, jnp.ones(x.shape[:2], bool))
-        return Features(pooled=pooled, tokens=x, extras=extras)
+        return Features(pooled=largest(x, 1), tokens=x, extras=extras)
 
 
 def dilated(conv: nn.Module, x: jax.Array, dilation: int) -> jax.Array:

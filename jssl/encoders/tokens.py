@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from jssl.encoders.features import Features
 from jssl.errors import UserError, nearest
+from jssl.nn.pooling import largest
 from jssl.nn.positions import sincos_1d
 from jssl.nn.transformer import Transformer
 
@@ -215,7 +216,7 @@ class TokenEncoder(nn.Module):
         mean = jnp.einsum("bkg,bkd->bgd", share, tokens).reshape(batch, -1)
         pooled = extras["cls"] if self.pool == "cls" else mean
         if self.pool == "mean_max":
-            pooled = jnp.concatenate([mean, largest(tokens, weights > 0)], axis=-1)
+            pooled = jnp.concatenate([mean, largest(tokens, 1, weights[..., None] > 0)], axis=-1)
         return Features(pooled=pooled, tokens=tokens, extras={"mean": mean, **extras})
 
     def place(self, x: Any, places: jax.Array, count: int) -> jax.Array:
@@ -248,21 +249,3 @@ class TokenEncoder(nn.Module):
                     f"the {name} must be bool {wanted} for this {kind}, not {mask.dtype} "
                     f"{mask.shape}"
                 )
-
-
-def largest(tokens: jax.Array, real: jax.Array) -> jax.Array:
-    """The largest value of each dimension over the tokens that are no padding.
-
-    The gradient goes to the place of the largest. That of `jnp.max` looks for the value again; a
-    compiler that computes the tokens anew for it, rounded otherwise, finds none and divides by 0.
-
-    Args:
-      tokens: [B, N, D].
-      real: bool [B, N].
-
-    Returns:
-      [B, D].
-    """
-    candidates = jnp.where(real[..., None], jax.lax.stop_gradient(tokens), -jnp.inf)
-    here = jnp.argmax(candidates, axis=1)[:, None] == jnp.arange(tokens.shape[1])[:, None]
-    return jnp.sum(jnp.where(here, tokens, 0), axis=1)

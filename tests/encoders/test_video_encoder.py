@@ -3,9 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.encoders.tokens import largest
 from jssl.encoders.video import VideoTransformer
 from jssl.errors import UserError
+from jssl.nn.pooling import largest
 from jssl.testing.quick import quick_compilation
 
 ENCODER = VideoTransformer(
@@ -53,7 +53,10 @@ def test_only_kept_tubelets_are_seen_and_each_knows_its_place():
 def test_the_largest_of_real_tokens_has_a_gradient_where_it_is():
     tokens = np.random.default_rng(1).normal(size=(3, 5, 4)).astype(np.float32)
     real = np.arange(5) < np.array([[5], [2], [1]])
-    found, back = jax.vjp(lambda x: largest(x, jnp.asarray(real)), jnp.asarray(tokens))
+    shown = jnp.asarray(real)[..., None]
+    found, back = jax.vjp(lambda x: largest(x, 1, shown), jnp.asarray(tokens))
+        lambda x: largest(x, 1, jnp.asarray(real)[..., None]), jnp.asarray(tokens)
+    )
     slope = np.asarray(back(jnp.ones_like(found))[0])
     for row, count in enumerate((5, 2, 1)):
         own = tokens[row, :count]
