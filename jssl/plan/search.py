@@ -50,6 +50,7 @@ def search(
     length: int,
     say: Callable[[str], None],
     approximate: bool = False,
+    quick: bool = False,
     most: int = 12,
 ) -> Plan:
     """Compiles candidates until one fits; if none does, batches of half the size.
@@ -67,6 +68,7 @@ def search(
       length: training examples.
       say: prints a line.
       approximate: accept batch statistics of micro-batches.
+      quick: ask the compiler for its least effort.
       most: compilations at most.
 
     Returns:
@@ -101,6 +103,7 @@ def search(
                     example=example,
                     length=length,
                     approximate=approximate,
+                    quick=quick,
                 )
             except UserError as error:  # micro-batches that would change the numbers, say
                 say(f"{name}: {error}")

@@ -24,7 +24,7 @@ def render(plan: Plan) -> str:
         f"# {plan.experiment} on {plan.target} ({plan.chips} chips)",
         "",
         f"{', '.join(how)}; {plan.parameters / 1e6:,.1f} M parameters; compiled in "
-        f"{plan.compile_seconds:.0f} s.",
+        f"{plan.compile_seconds:.0f} s{' with the least effort' * plan.quick}.",
         "",
         _verdict(plan),
         "",

@@ -23,10 +23,11 @@ def experiment(tmp_path_factory) -> Path:
 
 def test_the_machine_at_hand(experiment: Path, tmp_path: Path, capsys) -> None:
     out = tmp_path / "plan.json"
-    assert main(["plan", str(experiment), "--devices", "8", "--json", str(out)]) == 0
+    assert main(["plan", str(experiment), "--devices", "8", "--quick", "--json", str(out)]) == 0
     found = json.loads(out.read_text())
     assert "Needs" in capsys.readouterr().out
     assert found["chips"] == 8
+    assert not found["quick"]  # only a TPU's compiler can be asked
     assert found["fits"] is None  # nobody publishes what a CPU can do
     assert found["parts"]["parameters"] == 4 * found["parameters"]
     kinds = {c["kind"] for c in found["collectives"]}
@@ -92,10 +93,12 @@ def test_a_tpu_that_is_not_here(experiment: Path) -> None:
         setting=Setting(),
         example=example,
         length=length,
+        quick=True,
     )
     assert jax.devices()[0].platform == "cpu"
     assert plan.fits
     assert plan.chips == 4
+    assert plan.quick
     assert set(plan.seconds) == {"compute", "memory", "network"}
     assert 0 < plan.mfu < 1
     assert {c.kind for c in plan.collectives} >= {"all-reduce"}
