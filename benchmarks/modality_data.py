@@ -16,6 +16,7 @@ from modality_scores import Scores
 
 from jssl.data.audio import ESC, SpokenDigits
 from jssl.data.captions import CaptionedShapes
+from jssl.data.cells import Described
 from jssl.data.clips import MovingShapes
 from jssl.data.forecasting import ETT
 from jssl.data.graphs import TU, CitationGraph
@@ -28,7 +29,9 @@ from jssl.data.solids import Solids
 from jssl.data.source import Splits
 from jssl.data.tables import Table
 from jssl.data.text import Texts
+from jssl.data.wordpiece import PiecedPairs, PiecedTexts, WordPiece
 from jssl.errors import UserError
+from jssl.experiment import load
 from jssl.state import TrainState
 from jssl.train import Program
 
@@ -45,6 +48,7 @@ class Data:
       first: the score that the page shows first and "better" is judged by.
       higher: whether more of it is better.
       about: one sentence for the page.
+      plain: folder -> data spec for the baselines, where encoders see another form.
     """
 
     name: str
@@ -54,6 +58,7 @@ class Data:
     first: str = "linear"
     higher: bool = True
     about: str = ""
+    plain: Callable[[Path], Any] | None = None
 
 
 def found(root: Path, name: str) -> Path:
@@ -75,21 +80,45 @@ def digits(root: Path) -> SpokenDigits:
     return SpokenDigits(str(found(root, "7_jackson_32.wav").parent))
 
 
-def adult(root: Path) -> Table:
-    """Adult, from `adult.data` and `adult.test`."""
-    return Table(str(found(root, "adult.data")), str(found(root, "adult.test")), header=False)
+def adult(root: Path) -> Described:
+    """Adult, from `adult.data` and `adult.test`; its rows as numbers and as cells."""
+    files = (str(found(root, f"adult.{part}")) for part in ("data", "test"))
+    return Described(Table(*files, header=False), load("tabular/transtab_adult").data.names)
 
 
 def sst2(root: Path) -> Texts:
-    """SST-2, from `train.tsv`, `dev.tsv` and `test.tsv`."""
+    """SST-2 as bytes, from `train.tsv`, `dev.tsv` and `test.tsv`."""
     paths = (str(found(root, f"{part}.tsv")) for part in ("train", "dev", "test"))
-    return Texts(*paths, length=128)
+    return Texts(*paths, length=256)
+
+
+def ag_news(root: Path) -> Texts:
+    """The articles of AG News' `test.csv`, as bytes."""
+    path = str(found(root, "ag_news.csv"))
+    return Texts(path, text=(1, 2), label=0, delimiter=",", length=512)
 
 
 def sts(root: Path) -> SentencePairs:
-    """The STS benchmark in English, from `stsb-en-train.csv` and its kin."""
+    """The STS benchmark in English as bytes, from `stsb-en-train.csv` and its kin."""
     paths = (str(found(root, f"stsb-en-{part}.csv")) for part in ("train", "dev", "test"))
-    return SentencePairs(*paths, length=96)
+    return SentencePairs(*paths, length=256)
+
+
+def pieced(
+    read: Callable[[Path], Texts | SentencePairs], pieces: int, length: int
+) -> Callable[[Path], PiecedTexts | PiecedPairs]:
+    """The same texts as pieces of words, whose vocabulary is learnt beside them if it is not."""
+
+    def texts(root: Path) -> PiecedTexts | PiecedPairs:
+        plain = read(root)
+        kind = PiecedPairs if isinstance(plain, SentencePairs) else PiecedTexts
+        path = Path(plain.train).parent / f"vocabulary_{kind.__name__}_{pieces}.txt"
+        made = kind(**vars(plain) | {"length": length}, pieces=WordPiece(str(path)))
+        if not path.exists():
+            made.learn(pieces)
+        return made
+
+    return texts
 
 
 def splice(root: Path) -> Sequences:
@@ -131,7 +160,7 @@ DATA = {
         Data(
             "tabular/adult",
             adult,
-            scores.probes(k=20),
+            scores.probes(k=20, auc=True),
             simple.table,
             about="UCI Adult, 32561 / 16281 rows, 14 columns, income above 50000; probes see 8000 "
             "labelled rows and 8000 test rows.",
@@ -209,20 +238,33 @@ DATA = {
         ),
         Data(
             "text/sst2",
-            sst2,
+            pieced(sst2, 4000, 32),
             scores.probes(k=20),
             symbols.texts,
             about="SST-2: 6920 / 872 / 1821 sentences of film reviews, two classes; encoders see "
-            "the first 128 bytes, and so do the baselines.",
+            "32 of 4000 pieces of words, whose vocabulary is learnt from the training split.",
+            plain=sst2,
+        ),
+        Data(
+            "text/ag_news",
+            pieced(ag_news, 4000, 32),
+            scores.probes(k=20),
+            symbols.texts,
+            about="The 7600 articles of AG News' published test file, four topics, 80 / 10 / 10 % "
+            "(its training file of 120000 is not used: no figure to compare with); encoders see "
+            "32 of 4000 pieces of words, title first.",
+            plain=ag_news,
         ),
         Data(
             "text/stsb",
-            sts,
+            pieced(sts, 4000, 24),
             scores.similarity,
             symbols.pairs,
             first="spearman",
             about="STS-B: 1379 test pairs, cosine of frozen features against people's scores; "
-            "trained on the first sentences of 5749 training pairs, no score seen.",
+            "trained on the first sentences of 5749 training pairs, no score seen; encoders see "
+            "24 of 4000 pieces of words.",
+            plain=sts,
         ),
         Data(
             "image_text/shapes",

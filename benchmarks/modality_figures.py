@@ -9,6 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jssl.data.source import Splits, read_all
+from jssl.data.text import to_text
+from jssl.evaluation.protocols.cross_modal import images, texts
 from jssl.evaluation.regression import regression_probe
 from jssl.evaluation.subject import PARTS, Row, Subject, pooled
 from jssl.state import TrainState
@@ -166,6 +168,30 @@ def predictions(program: Program, state: TrainState, splits: Splits, path: Path)
     axes.set_title(f"test split, Spearman {found.test.rho:.2f}", fontsize=10)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
+    save(figure, path)
+
+
+def retrieved(program: Program, state: TrainState, splits: Splits, path: Path) -> None:
+    """Five captions of the test split and the images nearest to each; its own has a frame."""
+    subject = Subject({"row": Row(program, state)}, splits, program)
+    test = read_all(splits.test)
+    asked = np.linspace(0, len(splits.test) - 1, 5).astype(np.int64)
+    captions = test["captions"][asked, 0]
+    similar = texts(subject, "row", captions) @ images(subject, "row", splits.test).T
+    nearest = np.argsort(-similar, axis=1)[:, :8]
+    figure = Figure(figsize=(8.4, 6.2), layout="constrained")
+    grid = figure.subplots(len(asked), nearest.shape[1])
+    for row, axes in enumerate(grid):
+        place = int(np.sum(similar[row] > similar[row, asked[row]])) + 1
+        said = f"{to_text(captions[row])}    (its own image: place {place})"
+        axes[0].set_title(said, loc="left", fontsize=9)
+        for column, ax in enumerate(axes):
+            ax.imshow(test["image"][nearest[row, column]])
+            ax.set_xticks([])
+            ax.set_yticks([])
+            own = nearest[row, column] == asked[row]
+            for side in ax.spines.values():
+                side.set(visible=own, color=GUESS, linewidth=3)
     save(figure, path)
 
 

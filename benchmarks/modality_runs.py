@@ -96,6 +96,8 @@ def draw(case: Case, program: Program, state: TrainState, splits: Splits) -> Non
         figures.reconstruction(program, state, splits, path)
     elif case.figure == "clouds":
         figures.clouds(program, state, splits, path)
+    elif case.figure == "retrieval":
+        figures.retrieved(program, state, splits, path)
     elif case.figure == "prediction":
         figures.predictions(program, state, splits, path)
     elif case.figure == "map":
@@ -111,7 +113,7 @@ def draw(case: Case, program: Program, state: TrainState, splits: Splits) -> Non
 def baselines(data: Data, root: Path) -> Record:
     """Scores of the simple baselines of a data set."""
     began = time.perf_counter()
-    splits = data.open(root).load()
+    splits = (data.plain or data.open)(root).load()
     return {
         "kind": "baselines",
         "data": data.name,

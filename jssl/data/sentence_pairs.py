@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from jssl.errors import UserError
 class SentencePairs:
     """Files with two sentences and a score in each line, such as the STS benchmark's.
 
-    Methods with one input learn from the first sentences.
+    Methods with one input learn from the first sentences. Sentences are read as bytes;
+    `jssl.data.wordpiece.PiecedPairs` reads them as pieces of words.
 
     Attributes:
       train: path of the file, also with `.gz`; the delimiter is a tab if it ends in `.tsv`.
@@ -57,7 +59,18 @@ class SentencePairs:
           UserError: a file is missing, or a line has too few columns or a score that is no number.
         """
         paths = {"train": self.train, "validation": self.validation, "test": self.test}
-        parts = {part: self._read(path) for part, path in paths.items() if path is not None}
+        read = {part: self._read(path) for part, path in paths.items() if path is not None}
+        symbols = self.symbols([*read["train"][0], *read["train"][1]])
+        parts = {
+            part: ArraySource(
+                {
+                    "text": symbols(text, self.length),
+                    "other": symbols(other, self.length),
+                    "target": target,
+                }
+            )
+            for part, (text, other, target) in read.items()
+        }
         return finish(
             parts["train"],
             parts.get("validation"),
@@ -69,7 +82,12 @@ class SentencePairs:
             stratify=False,
         )
 
-    def _read(self, path: str) -> ArraySource:
+    def symbols(self, texts: list[str]) -> Callable[[list[str], int], np.ndarray]:
+        """What turns texts into symbols int32 [N, length], given those of train: `to_tokens`."""
+        del texts
+        return to_tokens
+
+    def _read(self, path: str) -> tuple[list[str], list[str], np.ndarray]:
         tabs = ".tsv" in Path(path).suffixes
         file = io.StringIO(read_text(Path(path).expanduser()), newline="")
         options = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if tabs else {}
@@ -81,8 +99,7 @@ class SentencePairs:
             target = np.asarray(score, np.float32)
         except ValueError as error:
             raise UserError(f"{path} has a score that is no number: {error}") from None
-        tokens = {"text": to_tokens(text, self.length), "other": to_tokens(other, self.length)}
-        return ArraySource({**tokens, "target": target})
+        return text, other, target
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from jssl.data.sentence_pairs import SentencePairs
 from jssl.data.series_files import read_text
 from jssl.data.text import Texts
 from jssl.errors import UserError
@@ -100,6 +101,30 @@ class PiecedTexts(Texts):
     def learn(self, size: int = 4000) -> None:
         """Writes `pieces.path`, a vocabulary of the training texts; see `learn_vocabulary`."""
         texts, _ = self._read(self.train)
+        learn_vocabulary(texts, self.pieces.path, size=size, lowercase=self.pieces.lowercase)
+
+
+@dataclass(frozen=True)
+class PiecedPairs(SentencePairs):
+    """`SentencePairs` as pieces of words; `length` counts pieces.
+
+    The fields are those of `SentencePairs`, and:
+
+    Attributes:
+      pieces: the vocabulary. The encoder's `vocabulary` must be its number of pieces + 1.
+    """
+
+    pieces: WordPiece = WordPiece()
+
+    def symbols(self, texts: list[str]) -> Callable[[list[str], int], np.ndarray]:
+        """The vocabulary at work."""
+        del texts
+        return self.pieces.read().symbols
+
+    def learn(self, size: int = 4000) -> None:
+        """Writes `pieces.path`, a vocabulary of the training pairs; see `learn_vocabulary`."""
+        text, other, _ = self._read(self.train)
+        texts = [*text, *other]
         learn_vocabulary(texts, self.pieces.path, size=size, lowercase=self.pieces.lowercase)
 
 

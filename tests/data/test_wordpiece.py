@@ -6,7 +6,7 @@ import types
 import numpy as np
 import pytest
 
-from jssl.data.wordpiece import PiecedTexts, WordPiece
+from jssl.data.wordpiece import PiecedPairs, PiecedTexts, WordPiece
 from jssl.errors import UserError
 
 VOCABULARY = ("[PAD]", "[UNK]", "un", "##aff", "##able", "the", "able")
@@ -91,6 +91,19 @@ def test_texts_become_pieces_and_what_is_no_vocabulary_is_refused(tmp_path, libr
         WordPiece(str(path)).read()
     with pytest.raises(UserError, match="there is no file"):
         WordPiece(str(tmp_path / "none.json")).read()
+
+
+def test_both_sentences_of_a_pair_become_pieces(tmp_path, library):
+    lines = ["the boat\ta gull\t1.5", "a pier\tthe boat\t4"] * 5
+    (tmp_path / "train.tsv").write_text("\n".join(lines) + "\n")
+    pieces = WordPiece(str(tmp_path / "vocab.txt"))
+    pairs = PiecedPairs(str(tmp_path / "train.tsv"), length=3, pieces=pieces)
+    pairs.learn(10)  # [PAD] [UNK] a boat gull pier the
+    row = pairs.load().train[0]
+    wanted = {1.5: ([7, 4, 0], [3, 5, 0]), 4.0: ([3, 6, 0], [7, 4, 0])}
+    text, other = wanted[float(row["target"])]
+    np.testing.assert_array_equal(row["text"], text)
+    np.testing.assert_array_equal(row["other"], other)
 
 
 def test_a_missing_library_is_named(monkeypatch):
