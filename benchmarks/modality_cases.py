@@ -14,7 +14,8 @@ class Case:
       method: short name of the method.
       experiment: the experiment that is run.
       overrides: what is changed in it, besides its data.
-      figure: "reconstruction", "clouds", "map", "nodes", "prediction" or "" for none.
+      figure: "reconstruction", "clouds", "map", "nodes", "prediction", "retrieval" or
+        "" for none.
     """
 
     data: str
@@ -32,6 +33,7 @@ class Case:
 _CLOUDS = ("epochs=10",)
 _GRAPHS = ("encoder.width=32", "encoder.pool=sum", "epochs=60")
 _CONV = ("encoder.width=32", "encoder.depth=4", "epochs=40")
+_PIECES = ("encoder.vocabulary=4001", "epochs=15", "optimizer.learning_rate=2e-3")
 
 CASES = (
     Case("series/SyntheticControl", "patchtst", "series/patchtst_ucr", (), "reconstruction"),
@@ -49,6 +51,7 @@ CASES = (
     ),
     Case("tabular/adult", "tjepa", "tabular/tjepa_adult", ("epochs=4",), "map"),
     Case("tabular/adult", "simclr", "tabular/simclr_adult", ("epochs=3",)),
+    Case("tabular/adult", "transtab", "tabular/transtab_adult"),
     Case("audio/digits", "ssast", "audio/ssast_digits", ("epochs=60",), "reconstruction"),
     Case("audio/digits", "simclr", "audio/simclr_digits", ("epochs=6",)),
     Case("audio/digits", "wav2vec2", "audio/wav2vec2_digits"),
@@ -63,7 +66,12 @@ CASES = (
         ("encoder.kind=gat", "encoder.width=512", "epochs=1500", "optimizer.learning_rate=1e-3"),
     ),
     Case("graph/Cora", "self_task", "graph/self_task_cora"),
-    Case("graph/MUTAG", "graphmae", "graph/graphmae_tu", _GRAPHS),
+    Case(
+        "graph/MUTAG",
+        "graphmae",
+        "graph/graphmae_tu",
+        (*_GRAPHS, "encoder.depth=5", "views.mask.ratio=0.75"),
+    ),
     Case("graph/MUTAG", "simclr", "graph/simclr_tu", _GRAPHS, "map"),
     Case("points/RadHAR", "point_cmae", "points/point_cmae_radhar", _CLOUDS, "clouds"),
     Case("points/RadHAR", "point2vec", "points/point2vec_radhar", _CLOUDS),
@@ -80,16 +88,19 @@ CASES = (
     Case("video/RadHAR", "videomae", "video/mae_radhar", (), "reconstruction"),
     Case("video/RadHAR", "odd_one_out", "video/odd_one_out_radhar"),
     Case("video/RadHAR", "simclr", "video/simclr_radhar"),
-    Case("text/sst2", "mlm", "text/mlm_sst2"),
-    Case("text/sst2", "rts", "text/rts_sst2"),
-    Case("text/sst2", "slm", "text/slm_sst2"),
-    Case("text/sst2", "simcse", "text/simcse_sst2", (), "map"),
-    Case("text/sst2", "simclr", "text/simclr_sst2"),
-    Case("text/stsb", "mlm", "text/mlm_sst2"),
-    Case("text/stsb", "slm", "text/slm_sst2"),
-    Case("text/stsb", "simcse", "text/simcse_sst2"),
-    Case("text/stsb", "simclr", "text/simclr_sst2"),
-    Case("image_text/shapes", "clip", "image_text/clip_shapes"),
+    Case("text/sst2", "mlm", "text/mlm_sst2", _PIECES),
+    Case("text/sst2", "rts", "text/rts_sst2", _PIECES),
+    Case("text/sst2", "slm", "text/slm_sst2", _PIECES),
+    Case("text/sst2", "simcse", "text/simcse_sst2", _PIECES),
+    Case("text/sst2", "simclr", "text/simclr_sst2", _PIECES),
+    Case("text/ag_news", "mlm", "text/mlm_sst2", _PIECES, "map"),
+    Case("text/ag_news", "slm", "text/slm_sst2", _PIECES),
+    Case("text/ag_news", "simclr", "text/simclr_sst2", _PIECES),
+    Case("text/stsb", "mlm", "text/mlm_sst2", _PIECES),
+    Case("text/stsb", "slm", "text/slm_sst2", _PIECES),
+    Case("text/stsb", "simcse", "text/simcse_sst2", _PIECES),
+    Case("text/stsb", "simclr", "text/simclr_sst2", _PIECES),
+    Case("image_text/shapes", "clip", "image_text/clip_shapes", (), "retrieval"),
     Case("image_text/shapes", "siglip", "image_text/siglip_shapes"),
     Case("image_text/shapes", "tips", "image_text/tips_shapes"),
     Case("biology/splice", "mlm", "biology/mlm_splice", ("epochs=60",), "map"),

@@ -2,6 +2,11 @@
 
 Command: jssl train graph/graphmae_tu --set data.folder=DIR/PROTEINS. The paper reports
 75.3 on PROTEINS (table 2), by a support-vector machine and ten folds.
+
+On MUTAG the benchmark takes the authors' five layers and three quarters hidden. Of ten settings of
+depth, share and steps they gained most in the folds inside the training folds, by which alone they
+were compared, at seeds that the benchmark does not use (+0.8 points over untrained; 0 to +0.8 for
+the others).
 """
 
 from functools import partial
