@@ -82,6 +82,11 @@ class SentencePairs:
             stratify=False,
         )
 
+    def training_texts(self) -> list[str]:
+        """Both sentences of each pair of `train`."""
+        text, other, _ = self._read(self.train)
+        return [*text, *other]
+
     def symbols(self, texts: list[str]) -> Callable[[list[str], int], np.ndarray]:
         """What turns texts into symbols int32 [N, length], given those of train: `to_tokens`."""
         del texts

@@ -100,6 +100,10 @@ class Texts:
             seed=self.seed,
         )
 
+    def training_texts(self) -> list[str]:
+        """The texts of `train`."""
+        return self._read(self.train)[0]
+
     def symbols(self, texts: list[str]) -> Callable[[list[str], int], np.ndarray]:
         """What turns texts into symbols int32 [N, length], given those of train: `to_tokens`."""
         del texts

@@ -82,10 +82,8 @@ class Pieces:
 
 
 @dataclass(frozen=True)
-class PiecedTexts(Texts):
-    """`Texts` as pieces of words; `length` counts pieces.
-
-    The fields are those of `Texts`, and:
+class _Pieced:
+    """What texts and pairs as pieces have in common.
 
     Attributes:
       pieces: the vocabulary. The encoder's `vocabulary` must be its number of pieces + 1.
@@ -100,32 +98,18 @@ class PiecedTexts(Texts):
 
     def learn(self, size: int = 4000) -> None:
         """Writes `pieces.path`, a vocabulary of the training texts; see `learn_vocabulary`."""
-        texts, _ = self._read(self.train)
+        texts = self.training_texts()
         learn_vocabulary(texts, self.pieces.path, size=size, lowercase=self.pieces.lowercase)
 
 
 @dataclass(frozen=True)
-class PiecedPairs(SentencePairs):
-    """`SentencePairs` as pieces of words; `length` counts pieces.
+class PiecedTexts(_Pieced, Texts):
+    """`Texts` as pieces of words, with the fields of both; `length` counts pieces."""
 
-    The fields are those of `SentencePairs`, and:
 
-    Attributes:
-      pieces: the vocabulary. The encoder's `vocabulary` must be its number of pieces + 1.
-    """
-
-    pieces: WordPiece = WordPiece()
-
-    def symbols(self, texts: list[str]) -> Callable[[list[str], int], np.ndarray]:
-        """The vocabulary at work."""
-        del texts
-        return self.pieces.read().symbols
-
-    def learn(self, size: int = 4000) -> None:
-        """Writes `pieces.path`, a vocabulary of the training pairs; see `learn_vocabulary`."""
-        text, other, _ = self._read(self.train)
-        texts = [*text, *other]
-        learn_vocabulary(texts, self.pieces.path, size=size, lowercase=self.pieces.lowercase)
+@dataclass(frozen=True)
+class PiecedPairs(_Pieced, SentencePairs):
+    """`SentencePairs` as pieces of words, with the fields of both; `length` counts pieces."""
 
 
 def learn_vocabulary(
