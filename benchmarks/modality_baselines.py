@@ -9,7 +9,7 @@ import numpy as np
 
 from jssl.data.source import Source, Splits, SubsetSource
 from jssl.evaluation.forecasting import Windows, forecast_probe
-from jssl.evaluation.linear import linear_probe
+from jssl.evaluation.linear import LinearResult, linear_probe
 from jssl.evaluation.protocols.nodes import node_probe
 
 Scores = dict[str, float]
@@ -35,8 +35,13 @@ def read(splits: Splits, field: str, most: int = 8000) -> Parts:
 
 def linear(parts: Parts) -> float:
     """Test accuracy of the linear probe, its strength chosen on validation."""
+    return linear_fit(parts).top1
+
+
+def linear_fit(parts: Parts) -> LinearResult:
+    """The linear probe, its strength chosen on validation."""
     flat = [(x.reshape(len(x), -1).astype(np.float32), y) for x, y in parts]
-    return linear_probe(*flat, strengths=(0.0001, 0.001, 0.01, 0.1, 1.0)).top1
+    return linear_probe(*flat, strengths=(0.0001, 0.001, 0.01, 0.1, 1.0))
 
 
 def nearest(parts: Parts) -> float:
@@ -83,6 +88,7 @@ def forecast(splits: Splits, every: int = 8) -> dict[str, Scores]:
 def table(splits: Splits) -> dict[str, Scores]:
     """Gradient-boosted trees on the raw columns, and a linear probe on one-hot columns."""
     from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.metrics import roc_auc_score
 
     parts = read(splits, "row", most=100_000)
     (x, y), _, (z, t) = parts
@@ -91,9 +97,15 @@ def table(splits: Splits) -> dict[str, Scores]:
     model = HistGradientBoostingClassifier(categorical_features=kinds, random_state=0).fit(x, y)
     hot = [(one_hot(rows, kinds, whole), labels) for rows, labels in parts]
     few = [(rows[:8000], labels[:8000]) for rows, labels in hot[:2]]
+    chance = model.predict_proba(z)[:, 1]
+    trees = {
+        "linear": float(np.mean(model.predict(z) == t)),
+        "auc": float(roc_auc_score(t, chance)),
+    }
+    probe = linear_fit([*few, hot[2]])
     return {
-        "gradient-boosted trees, all rows": {"linear": float(np.mean(model.predict(z) == t))},
-        "linear on one-hot columns, 8000 rows": {"linear": linear([*few, hot[2]])},
+        "gradient-boosted trees, all rows": trees,
+        "linear on one-hot columns, 8000 rows": {"linear": probe.top1, "auc": probe.auc},
     }
 
 

@@ -12,6 +12,7 @@ FIGURES = Path(__file__).resolve().parent.parent / "docs" / "figures" / "modalit
 PERCENT = {
     "linear",
     "knn",
+    "auc",
     "svm",
     "site",
     "5-way 10-shot",
@@ -101,16 +102,17 @@ TITLES = {
 
 def _section(row: dict[str, Any]) -> list[str]:
     first, higher = row["first"], row["higher"]
-    scores = list(next(iter(row["methods"].values()))["trained"]) if row["methods"] else [first]
+    scores = list(dict.fromkeys(s for m in row["methods"].values() for s in m["trained"]))
+    scores = scores or [first]
     lines = [f"### {row['data'].split('/')[1]}", "", row["about"], ""]
     lines.append(f"| features | {' | '.join(scores)} | gain over untrained | seeds | steps |")
     lines.append("|---|" + "---:|" * len(scores) + "---:|---|---:|")
     for name, method in row["methods"].items():
-        cells = [_cell(method["trained"][s], s) for s in scores]
+        cells = [_cell(method["trained"].get(s), s) for s in scores]
         gain = _cell(method["gain"], first, "+")
         seeds = " ".join(map(str, method["seeds"]))
         lines.append(f"| **{name}** | {' | '.join(cells)} | {gain} | {seeds} | {method['steps']} |")
-        cells = [_cell(method["untrained"][s], s) for s in scores]
+        cells = [_cell(method["untrained"].get(s), s) for s in scores]
         lines.append(f"| {name}, untrained | {' | '.join(cells)} | | | |")
     for name, found in row["scores"].items():
         cells = [_cell([found[s], None], s) if s in found else "" for s in scores]
@@ -140,7 +142,9 @@ def _verdict(row: dict[str, Any], first: str, higher: bool) -> str:
     return said
 
 
-def _cell(value: list[float | None], score: str, sign: str = "") -> str:
+def _cell(value: list[float | None] | None, score: str, sign: str = "") -> str:
+    if value is None:  # a score that this one's records do not have
+        return ""
     scale, digits = (100, 1) if score in PERCENT else (1, 3)
     spread = "" if value[1] is None else f" ± {scale * value[1]:.{digits}f}"
     return f"{scale * value[0]:{sign}.{digits}f}{spread}"

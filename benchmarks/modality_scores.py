@@ -26,22 +26,25 @@ from jssl.train import Program
 Scores = dict[str, float]
 
 
-def probes(k: int = 5, most: int = 8000) -> Callable[[Program, TrainState, Splits], Scores]:
-    """Linear probe and kNN accuracy on pooled features."""
+def probes(
+    k: int = 5, most: int = 8000, auc: bool = False
+) -> Callable[[Program, TrainState, Splits], Scores]:
+    """Linear probe and kNN accuracy on pooled features; with `auc` that of the probe as well."""
 
     def score(program: Program, state: TrainState, splits: Splits) -> Scores:
         parts = [features(program, state, simple.front(part, most)) for part in three(splits)]
-        return classify(parts, k)
+        return classify(parts, k, auc)
 
     return score
 
 
-def classify(parts: list[tuple[np.ndarray, np.ndarray]], k: int) -> Scores:
+def classify(parts: list[tuple[np.ndarray, np.ndarray]], k: int, auc: bool = False) -> Scores:
     """Test accuracies of the linear probe, chosen on validation, and of kNN."""
     train, _, test = parts
     k = min(k, len(train[0]))
     linear = linear_probe(*parts, strengths=(0.001, 0.01, 0.1, 1.0))
-    return {"linear": linear.top1, "knn": knn_accuracy(*train, *test, ks=(k,))[k]}
+    scores = {"linear": linear.top1, "knn": knn_accuracy(*train, *test, ks=(k,))[k]}
+    return {**scores, "auc": linear.auc} if auc else scores
 
 
 def forecast(program: Program, state: TrainState, splits: Splits) -> Scores:

@@ -1,12 +1,14 @@
-"""Augmentations of table rows: columns taken from other rows, and subsets of columns."""
+"""Augmentations of table rows: columns taken from other rows, subsets and groups of columns."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jssl.augmentations.masks import Mask
 from jssl.errors import UserError, nearest
@@ -40,6 +42,56 @@ def corrupt_columns(
         other = jnp.take_along_axis(x, rows, axis=0)
         changed[name] = jnp.where(rank < round(rate * x.shape[1]), other, x)
     return views | changed
+
+
+def partition_columns(
+    key: jax.Array,
+    views: dict[str, Any],
+    *,
+    columns: int,
+    name: str = "views",
+    overlap: float = 0.5,
+    shuffle: bool = False,
+) -> dict[str, Any]:
+    """Leaves in each of several copies of the rows another group of columns, the same for all rows.
+
+    Wang & Sun, "TransTab", 2022, section 3.3: columns are cut into as many equal groups as there
+    are copies, and each group gets some columns of the next one as well. One cut serves the whole
+    batch: with a cut for each row, rows could be told by the columns that they lack. For the
+    argument `batch` of `Views`.
+
+    Args:
+      key: PRNG key.
+      views: dict with a view of rows as cells (see `jssl.data.cells`), each leaf [B, V, ...].
+      columns: C, number of columns of the table.
+      name: of that view.
+      overlap: share of a group by which it reaches into the next one (the last: into the one
+        before), rounded up.
+      shuffle: whether columns are put in another order at each step, not kept in the table's.
+
+    Returns:
+      The views; in the one named, cells of columns outside a group are no longer there.
+
+    Raises:
+      UserError: there is no such view, or there are fewer columns than copies.
+    """
+    column = views[name].get("column") if isinstance(views.get(name), dict) else None
+    if column is None or column.ndim != 3:
+        raise UserError(f"no view {name!r} of rows as cells, repeated: {nearest(name, views)}")
+    groups = np.array_split(np.arange(columns), column.shape[1])
+    if len(groups[-1]) == 0:
+        raise UserError(f"{columns} columns do not make {len(groups)} groups")
+    more = math.ceil(overlap * len(groups[0]))
+    chosen = np.zeros((len(groups), columns), bool)
+    for number, group in enumerate(groups):
+        last = number == len(groups) - 1
+        beside = groups[number - 1][::-1] if last else groups[number + 1]
+        chosen[number, [*group, *beside[:more]]] = True
+    order = jax.random.permutation(key, columns) if shuffle else jnp.arange(columns)
+    # Column 0 is a cell that is not there.
+    inside = jnp.zeros((len(groups), columns + 1), bool).at[:, 1 + order].set(chosen)
+    kept = inside[jnp.arange(len(groups))[:, None], column]
+    return views | {name: {**views[name], "column": jnp.where(kept, column, 0)}}
 
 
 def subset_mask(

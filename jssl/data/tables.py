@@ -6,6 +6,7 @@ import csv
 import io
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,19 @@ from jssl.data.source import ArraySource, Splits, read_all
 from jssl.errors import UserError
 
 MISSING = frozenset({"", "?", "na", "nan", "null"})
+
+
+class Columns(NamedTuple):
+    """What a table is about.
+
+    Attributes:
+      names: of the columns.
+      values: for each column None if it is numeric, else the names of its categories, that of code
+        1 first.
+    """
+
+    names: tuple[str, ...]
+    values: tuple[tuple[str, ...] | None, ...]
 
 
 @dataclass(frozen=True)
@@ -59,12 +73,7 @@ class Table:
         Raises:
           UserError: a file is missing or not rectangular, or the label's column is not there.
         """
-        names, train = _read(Path(self.train).expanduser(), self.header)
-        tables = [train]
-        if self.test is not None:
-            tables.append(_read(Path(self.test).expanduser(), self.header)[1])
-            if tables[1].shape[1] != train.shape[1]:
-                raise UserError(f"{self.test} has another number of columns than {self.train}")
+        names, tables = self._texts()
         place = self._label(names)
         classes = sorted({_name(value) for table in tables for value in table[:, place]})
         label = [
@@ -84,6 +93,22 @@ class Table:
         options = {"fraction": self.fraction, "seed": self.seed}
         splits = finish(sources[0], None, test, name, tuple(classes), **options)
         return _scaled(splits, numeric)
+
+    def columns(self) -> Columns:
+        """What the file says of the columns beside the label, in their order."""
+        names, tables = self._texts()
+        place = self._label(names)
+        features = [np.delete(table, place, axis=1) for table in tables]
+        return Columns((*names[:place], *names[place + 1 :]), values(features))
+
+    def _texts(self) -> tuple[list[str], list[np.ndarray]]:
+        names, train = _read(Path(self.train).expanduser(), self.header)
+        if self.test is None:
+            return names, [train]
+        test = _read(Path(self.test).expanduser(), self.header)[1]
+        if test.shape[1] != train.shape[1]:
+            raise UserError(f"{self.test} has another number of columns than {self.train}")
+        return names, [train, test]
 
     def _label(self, names: list[str]) -> int:
         if isinstance(self.label, str):
@@ -118,16 +143,11 @@ def encode(tables: list[np.ndarray]) -> list[np.ndarray]:
     Numbers are as they are written, missing ones NaN.
     """
     out = [np.empty(table.shape, np.float32) for table in tables]
-    for column in range(tables[0].shape[1]):
-        values = [table[:, column] for table in tables]
-        try:
-            found = [np.asarray([_number(v) for v in value], np.float32) for value in values]
-        except ValueError:
-            names = sorted({v for v in values[0] if v.lower() not in MISSING})
-            code = {name: k + 1 for k, name in enumerate(names)}
-            found = [np.asarray([code.get(v, 0) for v in value], np.float32) for value in values]
-        for x, value in zip(out, found, strict=True):
-            x[:, column] = value
+    for column, names in enumerate(values(tables)):
+        code = {name: k + 1 for k, name in enumerate(names or ())}
+        for x, table in zip(out, tables, strict=True):
+            texts = table[:, column]
+            x[:, column] = [_number(v) if names is None else code.get(v, 0) for v in texts]
     return out
 
 
@@ -140,15 +160,27 @@ def categories(tables: list[np.ndarray]) -> tuple[int, ...]:
     Returns:
       One number a column, as `jssl.encoders.table.TableTransformer` wants them.
     """
-    counts = []
+    return tuple(0 if names is None else 1 + len(names) for names in values(tables))
+
+
+def values(tables: list[np.ndarray]) -> tuple[tuple[str, ...] | None, ...]:
+    """For each column of tables of text None if it is numeric, else the names of its categories.
+
+    Args:
+      tables: [N, C] of strings, the training table first.
+
+    Returns:
+      See `Columns`.
+    """
+    found: list[tuple[str, ...] | None] = []
     for column in range(tables[0].shape[1]):
-        values = [table[:, column] for table in tables]
         try:
-            [_number(v) for value in values for v in value]
-            counts.append(0)
+            [_number(v) for table in tables for v in table[:, column]]
+            found.append(None)
         except ValueError:
-            counts.append(1 + len({v for v in values[0] if v.lower() not in MISSING}))
-    return tuple(counts)
+            names = {v for v in tables[0][:, column] if v.lower() not in MISSING}
+            found.append(tuple(sorted(names)))
+    return tuple(found)
 
 
 def _number(text: str) -> float:
@@ -171,6 +203,15 @@ def _scaled(splits: Splits, numeric: np.ndarray) -> Splits:
     )
 
 
+def _numbered(categories: tuple[int, ...], names: list[str]) -> Columns:
+    # A category's name is a word of its own, that no other column has.
+    values = [
+        tuple(f"{name.replace(' ', '')}is{k}" for k in range(1, count)) if count else None
+        for name, count in zip(names, categories, strict=True)
+    ]
+    return Columns(tuple(names), tuple(values))
+
+
 @dataclass(frozen=True)
 class RandomRows:
     """Rows of noise with given columns: what a table that is not here is tested with.
@@ -180,6 +221,10 @@ class RandomRows:
     """
 
     categories: tuple[int, ...]
+
+    def columns(self) -> Columns:
+        """Columns and categories by their numbers."""
+        return _numbered(self.categories, [f"column {k}" for k in range(len(self.categories))])
 
     def load(self) -> Splits:
         """Draws 24, 8 and 8 rows with two labels."""
@@ -216,10 +261,16 @@ class Factors:
     seed: int = 0
 
     CATEGORIES = (0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 5, 5)
+    KINDS = (("bent", 6), ("idle", 2), ("turned", 3), ("other", 1))
 
     def smoke(self) -> Factors:
         """A copy with a few rows, for tests."""
         return replace(self, train=24, validation=8, test=8)
+
+    def columns(self) -> Columns:
+        """Columns by what they show, and a number."""
+        names = [f"{kind} {k}" for kind, count in self.KINDS for k in range(count)]
+        return _numbered(self.CATEGORIES, names)
 
     def load(self) -> Splits:
         """Draws the rows.

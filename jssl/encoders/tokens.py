@@ -48,7 +48,8 @@ class TokenEncoder(nn.Module):
     kernel_init: str = "xavier"
     dtype: str = "float32"
 
-    dropout = 0.0  # a field of the encoders of fields that use it
+    dropout = 0.0  # these are fields of the encoders of fields that use them
+    token_gate = False
 
     def smoke(self) -> TokenEncoder:
         """A copy with two blocks of width 16 and kernels of ordinary size, for tests."""
@@ -190,6 +191,7 @@ class TokenEncoder(nn.Module):
             kernel_init=self.kernel_init,
             dtype=self.dtype,
             dropout=self.dropout,
+            token_gate=self.token_gate,
             name="transformer",
         )
         embedded = tokens

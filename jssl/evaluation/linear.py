@@ -9,6 +9,7 @@ import numpy as np
 
 from jssl.errors import UserError, nearest
 from jssl.evaluation.arrays import Labelled, class_indices, labelled
+from jssl.evaluation.detection import auroc
 from jssl.evaluation.logistic import Fit, Scaler, fit_path
 
 STRENGTHS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
@@ -26,6 +27,7 @@ class LinearResult:
       converged: whether the fit that was tested converged.
       at_edge: whether the chosen C is an end of the grid, so that a better one may lie outside.
       path: for every C tried: strength, validation_top1, converged, iterations.
+      auc: area under the ROC curve on test, in [0, 1]; None where classes are not two.
     """
 
     top1: float
@@ -34,6 +36,7 @@ class LinearResult:
     converged: bool
     at_edge: bool
     path: tuple[dict[str, float | int | bool], ...]
+    auc: float | None = None
 
 
 def check_selection(select_on: str) -> None:
@@ -133,4 +136,13 @@ def linear_probe(
         converged=best.converged,
         at_edge=chosen in (min(strengths), max(strengths)),
         path=tuple(path),
+        auc=_auc(best, unseen),
     )
+
+
+def _auc(fit: Fit, test: Labelled) -> float | None:
+    if len(fit.bias) != 2 or len(np.unique(test.labels)) != 2:
+        return None
+    scores = fit.scores(test.features)
+    margin = scores[:, 1] - scores[:, 0]
+    return auroc(margin[test.labels == 0], margin[test.labels == 1])

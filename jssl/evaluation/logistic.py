@@ -52,9 +52,13 @@ class Fit(NamedTuple):
     converged: bool
     iterations: int
 
+    def scores(self, features: np.ndarray) -> np.ndarray:
+        """Scores of classes [N, K], before the softmax, of features [N, D]."""
+        return features @ self.weights + self.bias
+
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Class numbers int64 [N] of features [N, D]."""
-        return (features @ self.weights + self.bias).argmax(axis=1)
+        return self.scores(features).argmax(axis=1)
 
     def accuracy(self, features: np.ndarray, labels: np.ndarray) -> float:
         """Top-1 accuracy in [0, 1] on features [N, D] with class numbers [N]."""

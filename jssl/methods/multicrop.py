@@ -60,21 +60,22 @@ class MultiCrop(nn.Module):
         return self.head(jnp.concatenate(pooled, axis=1), train=train)
 
 
-def encode_crops(encoder: nn.Module, crops: jax.Array, **kwargs: Any) -> Any:
+def encode_crops(encoder: nn.Module, crops: Any, **kwargs: Any) -> Any:
     """Features of crops of one size: [B, V, ...] -> `Features` with leading axes [B, V].
 
     Args:
       encoder: module `x -> Features`.
-      crops: [B, V, ...].
+      crops: [B, V, ...], or a tree of such arrays.
       **kwargs: further inputs of the encoder; arrays [B, V, ...] as well.
 
     Returns:
       The encoder's features, leading axes [B, V].
     """
-    shape = crops.shape[:2]
+    shape = jax.tree.leaves(crops)[0].shape[:2]
 
     def flat(x: Any) -> Any:
         return x.reshape(-1, *x.shape[2:]) if isinstance(x, jax.Array) else x
 
-    features = encoder(flat(crops), **{name: flat(value) for name, value in kwargs.items()})
+    options = {name: flat(value) for name, value in kwargs.items()}
+    features = encoder(jax.tree.map(flat, crops), **options)
     return jax.tree.map(lambda x: x.reshape(*shape, *x.shape[1:]), features)

@@ -64,6 +64,8 @@ class Mlp(nn.Module):
       activation: name of the non-linearity.
       gated: multiply by a second linear map of the input before the output layer (SwiGLU with
         ``activation="silu"``; Shazeer, 2020).
+      token_gate: multiply the hidden layer, before the non-linearity, by one learned number in
+        (0, 1) for each token (Wang & Sun, "TransTab", 2022, eq. 3).
       kernel_init: name of the kernels' initialiser.
       dtype: dtype of the computation.
     """
@@ -71,6 +73,7 @@ class Mlp(nn.Module):
     hidden: int
     activation: str = "gelu"
     gated: bool = False
+    token_gate: bool = False
     kernel_init: str = "xavier"
     dtype: str = "float32"
 
@@ -78,7 +81,10 @@ class Mlp(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps [..., D] to [..., D]."""
         options = {"kernel_init": self.kernel_init, "dtype": self.dtype}
-        hidden = activation(self.activation)(Dense(self.hidden, name="dense0", **options)(x))
+        hidden = Dense(self.hidden, name="dense0", **options)(x)
+        if self.token_gate:
+            hidden *= jax.nn.sigmoid(Dense(1, use_bias=False, name="token_gate", **options)(x))
+        hidden = activation(self.activation)(hidden)
         if self.gated:
             hidden = hidden * Dense(self.hidden, name="gate", **options)(x)
         return Dense(x.shape[-1], name="dense1", **options)(hidden)
@@ -96,6 +102,7 @@ class Block(nn.Module):
         2021), or None for no such factor.
       activation: name of the MLP's non-linearity.
       gated: whether the MLP is gated.
+      token_gate: whether each token has a gate in the MLP.
       qkv_bias: whether queries, keys and values have a bias.
       return_maps: whether the attention maps are returned.
       implementation: see :class:`jssl.nn.attention.Attention`.
@@ -112,6 +119,7 @@ class Block(nn.Module):
     layer_scale: float | None = None
     activation: str = "gelu"
     gated: bool = False
+    token_gate: bool = False
     qkv_bias: bool = True
     return_maps: bool = False
     implementation: str = "auto"
@@ -181,6 +189,7 @@ class Block(nn.Module):
             round(self.mlp_ratio * x.shape[-1]),
             activation=self.activation,
             gated=self.gated,
+            token_gate=self.token_gate,
             kernel_init=self.kernel_init,
             dtype=self.dtype,
             name="mlp",
@@ -210,6 +219,7 @@ class Transformer(nn.Module):
       layer_scale: see :class:`Block`.
       activation: see :class:`Block`.
       gated: see :class:`Block`.
+      token_gate: see :class:`Block`.
       qkv_bias: see :class:`Block`.
       implementation: see :class:`Block`.
       kernel_init: see :class:`Block`.
@@ -230,6 +240,7 @@ class Transformer(nn.Module):
     layer_scale: float | None = None
     activation: str = "gelu"
     gated: bool = False
+    token_gate: bool = False
     qkv_bias: bool = True
     implementation: str = "auto"
     kernel_init: str = "xavier"
@@ -274,6 +285,7 @@ class Transformer(nn.Module):
             "layer_scale": self.layer_scale,
             "activation": self.activation,
             "gated": self.gated,
+            "token_gate": self.token_gate,
             "qkv_bias": self.qkv_bias,
             "implementation": self.implementation,
             "kernel_init": self.kernel_init,

@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from jssl.data.cells import Described, word_number
 from jssl.data.tables import Factors, Table, categories
 from jssl.errors import UserError
 
@@ -43,6 +46,31 @@ def test_numbers_are_scaled_by_train_and_categories_numbered(tmp_path):
 def test_categories_are_counted_with_the_missing_one():
     rows = np.asarray([["1", "x"], ["?", "y"], ["2.5", "?"]], dtype=object)
     assert categories([rows]) == (0, 3)
+
+
+def test_rows_as_cells_are_words_and_numbers(tmp_path):
+    text = "Hours-per-week,job,retired,y\n" + "\n".join(
+        f"{k},{('Exec-managerial', 'Sales', '?')[k % 3]},{('No', 'yes')[k % 2]},{k % 2}"
+        for k in range(12)
+    )
+    (tmp_path / "t.csv").write_text(text + "\n")
+    table = Described(Table(str(tmp_path / "t.csv"), label="y"))
+    found = table.load().train[:]
+    names = ["hours", "per", "week", "job", "exec", "managerial", "sales", "retired"]
+    number = {word_number(name): name for name in names} | {0: ""}
+    kinds = found["row"][:, 1].astype(int)
+    for k, row in enumerate(found["cells/words"]):
+        said = [[number[w] for w in token] for token in row]
+        work = {0: ["", "", ""], 1: ["job", "exec", "managerial"], 2: ["job", "sales", ""]}
+        yes = "retired" if found["row"][k, 2] == 2 else ""
+        assert said == [["hours", "per", "week"], *([w, "", ""] for w in [*work[kinds[k]], yes])]
+    np.testing.assert_array_equal(found["cells/value"][:, 0], found["row"][:, 0])
+    assert np.all(found["cells/value"][:, 1:] == 1.0)
+    np.testing.assert_array_equal(found["cells/number"], [[True] + 4 * [False]] * len(kinds))
+    there = found["cells/words"][..., 0] > 0
+    np.testing.assert_array_equal(found["cells/column"], np.where(there, [1, 2, 2, 2, 3], 0))
+    with pytest.raises(UserError, match="3 columns beside the label and there are 2 names"):
+        replace(table, names=("a", "b")).load()
 
 
 def test_factors_begin_with_the_smaller_set():

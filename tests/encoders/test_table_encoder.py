@@ -1,9 +1,11 @@
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.augmentations.tables import corrupt_columns, subset_mask
+from jssl.augmentations.tables import corrupt_columns, partition_columns, subset_mask
 from jssl.encoders.table import TableTransformer
 from jssl.errors import UserError
 
@@ -57,6 +59,32 @@ def test_corrupted_columns_come_from_the_batch():
         assert set(np.asarray(found["b"][:, column])) <= set(np.asarray(x[:, column]))
     with pytest.raises(UserError, match="no view 'c'"):
         corrupt_columns(jax.random.key(0), views, names=("c",))
+
+
+@pytest.mark.parametrize("overlap", [0.0, 0.5])
+def test_groups_of_columns_are_the_same_for_all_rows(overlap):
+    column = np.asarray([[1, 1, 2, 3, 4, 5, 6, 7], [1, 0, 2, 3, 4, 5, 6, 0]])
+    row = {"column": jnp.asarray(np.stack([column] * 3, axis=1)), "value": jnp.ones((2, 3, 8))}
+    cut = partial(partition_columns, columns=7, overlap=overlap)
+    found = cut(jax.random.key(0), {"views": row})["views"]
+    np.testing.assert_array_equal(found["value"], row["value"])
+    # Seven columns are 3 + 2 + 2; half of three is two more: of the next, of the last before it.
+    wanted = [{1, 2, 3}, {4, 5}, {6, 7}]
+    if overlap:
+        wanted = [{1, 2, 3, 4, 5}, {4, 5, 6, 7}, {4, 5, 6, 7}]
+    for part, group in enumerate(wanted):
+        expected = np.where(np.isin(column, list(group)), column, 0)
+        np.testing.assert_array_equal(found["column"][:, part], expected)
+    mixed = np.asarray(cut(jax.random.key(0), {"views": row}, shuffle=True)["views"]["column"])
+    sizes = [{len(set(rows[part]) - {0}) for part in range(3)} for rows in mixed[:1]]
+    assert sizes == [{len(group) for group in wanted}]
+    assert not np.array_equal(mixed, found["column"])
+    here = column[0] == column[1]
+    np.testing.assert_array_equal(mixed[0][:, here], mixed[1][:, here])
+    with pytest.raises(UserError, match="2 columns do not make 3 groups"):
+        partition_columns(jax.random.key(0), {"views": row}, columns=2)
+    with pytest.raises(UserError, match="no view 'parts'"):
+        partition_columns(jax.random.key(0), {"views": row}, columns=7, name="parts")
 
 
 def test_subsets_are_apart_from_the_context():

@@ -7,6 +7,7 @@ import pytest
 from scipy import optimize, stats
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from jssl.errors import UserError
@@ -61,6 +62,18 @@ def test_choice_reads_validation_alone_and_refit_uses_both():
         linear_probe(TRAIN, VALIDATION, TEST, select_on="valid")
     with pytest.raises(UserError, match="unknown refit rule"):
         linear_probe(TRAIN, VALIDATION, TEST, refit="all")
+
+
+def test_two_classes_have_an_area_under_the_curve():
+    assert linear_probe(TRAIN, VALIDATION, TEST, strengths=(0.01,)).auc is None
+    splits = [(x, (y > 4).astype(int)) for x, y in (TRAIN, VALIDATION, TEST)]
+    found = linear_probe(*splits, strengths=(0.01,))
+    scaler = StandardScaler().fit(splits[0][0].astype(np.float64))
+    model = LogisticRegression(C=0.01, tol=1e-6, max_iter=5000)
+    model.fit(scaler.transform(splits[0][0]), splits[0][1])
+    # Two weights that are each other's opposite, as here, take twice the penalty of one.
+    wanted = roc_auc_score(splits[2][1], model.decision_function(scaler.transform(TEST[0])))
+    assert found.auc == pytest.approx(wanted, abs=0.005)
 
 
 def test_walk_stops_and_limits_are_reported():

@@ -6,7 +6,7 @@ import pytest
 from jssl import sharding
 from jssl.errors import UserError
 from jssl.nn import rows
-from jssl.nn.transformer import Transformer, drop_path, dropout
+from jssl.nn.transformer import Mlp, Transformer, drop_path, dropout
 
 STACK = Transformer(depth=3, heads=2)
 X = jnp.asarray(np.random.default_rng(0).standard_normal((4, 5, 8)), jnp.float32)
@@ -129,6 +129,18 @@ def test_layer_scale_and_gate_add_their_parameters():
     params = jax.eval_shape(lambda: stack.init(jax.random.key(0), X, train=False))["params"]
     assert {"attention_scale", "mlp_scale"} <= set(params["block0"])
     assert set(params["block0"]["mlp"]) == {"dense0", "gate", "dense1"}
+
+
+def test_a_gate_of_each_token_scales_its_hidden_layer():
+    mlp = Mlp(8, activation="relu", token_gate=True)
+    y, variables = mlp.init_with_output(jax.random.key(0), X)
+    params = jax.tree.map(np.asarray, variables["params"])
+    x = np.asarray(X, np.float64)
+    hidden = np.maximum(x @ params["dense0"]["kernel"] + params["dense0"]["bias"], 0)
+    gate = 1 / (1 + np.exp(-x @ params["token_gate"]["kernel"]))
+    assert gate.shape == (*X.shape[:2], 1)
+    wanted = (gate * hidden) @ params["dense1"]["kernel"] + params["dense1"]["bias"]
+    np.testing.assert_allclose(y, wanted, atol=1e-5)
 
 
 def test_mistakes_are_said():
