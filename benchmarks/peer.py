@@ -6,7 +6,8 @@
 Same method, model, batch, augmentation, optimizer and precision on the same cores; the two take
 turns within one run, and the figure is the ratio of the medians. jssl trains from images on the
 device, PyTorch through its DataLoader and Pillow, as its users do. The first turn of each, which
-compiles, is left out. While one has its turn the other's processes are stopped, or the workers of
+compiles, is left out. PyTorch's arrays are channels-last, which is its fastest layout and not its
+default; `resnet_default` is the default one. While one has its turn the other's processes are stopped, or the workers of
 PyTorch's loader would fill their queue on jssl's time. Both keep freed memory (`jssl.heap`).
 """
 
@@ -40,9 +41,10 @@ from jssl.optim import Optimizer
 from jssl.run import hardware, versions
 from jssl.train import build
 
-CASES = ("resnet", "vit", "mae", "mlp")
+CASES = ("resnet", "resnet_default", "vit", "mae", "mlp")
 TITLES = {
     "resnet": "SimCLR, ResNet-18 (cifar stem)",
+    "resnet_default": "the same, PyTorch in its default layout",
     "vit": "SimCLR, ViT-Ti/4",
     "mae": "MAE, ViT-Ti/4",
     "mlp": "SimCLR, MLP on digits",
@@ -53,6 +55,7 @@ KEPT = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD
 
 def experiment_of(case: str, batch: int, width: float, precision: str) -> Experiment:
     """The same run as `peer_torch.build` and `peer_torch.Views`."""
+    case = case.removesuffix("_default")
     base = load("image/simclr_digits" if case == "mlp" else "image/simclr_cifar10")
     sgd = Optimizer("sgd", learning_rate=0.06, scaling="none", weight_decay=5e-4)
     adamw = Optimizer("adamw", learning_rate=1e-3, scaling="none", weight_decay=0.05)
@@ -113,7 +116,9 @@ class Torch:
         images: Path | None,
         device: str = "cpu",
     ) -> None:
-        command = [python, str(Path(__file__).with_name("peer_torch.py")), case]
+        kind = case.removesuffix("_default")
+        command = [python, str(Path(__file__).with_name("peer_torch.py")), kind]
+        command += ["--default-layout"] * (kind != case)
         command += ["--batch", str(arguments.batch), "--device", device]
         command += [] if images is None else ["--images", str(images)]
         command += ["--width", str(arguments.width), "--threads", str(arguments.threads)]
@@ -180,7 +185,7 @@ def compare(case: str, arguments: argparse.Namespace) -> dict:
         "case": case,
         "title": TITLES[case],
         "batch": arguments.batch,
-        "width": arguments.width if case == "resnet" else 1.0,
+        "width": arguments.width if case.startswith("resnet") else 1.0,
         "precision": arguments.precision,
         "jssl_views_per_second": round(speed["jssl"], 1),
         "torch_views_per_second": round(speed["torch"], 1),

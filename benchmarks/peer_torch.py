@@ -63,11 +63,13 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--default-layout", action="store_true", help="instead of channels-last")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     device = arguments.device
     net, optimizer = build(arguments.case, arguments.width)
-    net = net.to(device, memory_format=torch.channels_last)
+    layout = torch.contiguous_format if arguments.default_layout else torch.channels_last
+    net = net.to(device, memory_format=layout)
     step = torch.compile(net) if arguments.compile else net
     loader = None
     if arguments.images:

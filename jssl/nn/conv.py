@@ -10,6 +10,7 @@ is right too.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 
@@ -25,7 +26,8 @@ Pair = tuple[int, int]
 Padding = str | int | Sequence[Pair]
 
 _DIMENSIONS = ("NHWC", "HWIO", "NHWC")
-_CACHE_BYTES = 2 * 2**20  # about the second-level cache of a core
+_CACHE_BYTES = 2**20  # about the second-level cache of a core
+_ABREAST = 4  # convolutions in a loop's body: the CPU runs each on about one core
 _TINY = 2  # output side up to which the CPU's convolution loses to matrix products (20x at 2x2)
 
 
@@ -131,9 +133,9 @@ def _kernel_gradient(
     convolution. Otherwise, and in other precisions than float32, where a convolution would round
     its sums, it is one matrix product for each offset of the kernel.
 
-    The batch is walked in pieces that stay in the cache. A piece takes its images from all over
-    the batch (the second axis of a [piece, pieces] view), so that with a batch sharded over
-    devices each of them works on images of its own.
+    The batch is walked in pieces that stay in the cache, a few of them abreast. A piece takes its
+    images from all over the batch (the second axis of a [piece, pieces] view), so that with a
+    batch sharded over devices each of them works on images of its own.
     """
     kh, kw, channels, features = kernel.shape
     convolved = strides == (1, 1) and kh * kw > 1 and x.dtype == jnp.float32
@@ -159,19 +161,24 @@ def _kernel_gradient(
     piece = _piece(batch, (x.size + dy.size) // max(batch, 1) * x.dtype.itemsize)
     if kh * kw == 1 or piece == batch:
         return part(x, dy).astype(kernel.dtype)
-    x, dy = (a.reshape(piece, batch // piece, *a.shape[1:]) for a in (x, dy))
+    pieces = batch // piece
+    x, dy = (a.reshape(piece, pieces, *a.shape[1:]) for a in (x, dy))
+    abreast = math.gcd(pieces, _ABREAST)
 
     def step(i: jax.Array, total: jax.Array) -> jax.Array:
-        here = [lax.dynamic_index_in_dim(a, i, 1, keepdims=False) for a in (x, dy)]
-        return total + part(*here)
+        for place in range(abreast):
+            here = [lax.dynamic_index_in_dim(a, abreast * i + place, 1, False) for a in (x, dy)]
+            total = total + part(*here)
+        return total
 
-    total = lax.fori_loop(0, batch // piece, step, jnp.zeros(kernel.shape, jnp.float32))
+    start = jnp.zeros(kernel.shape, jnp.float32)
+    total = lax.fori_loop(0, pieces // abreast, step, start)
     return total.astype(kernel.dtype)
 
 
 def _piece(batch: int, image_bytes: int) -> int:
     """The largest divisor of the batch whose images fit the cache (all, where little is won)."""
-    if batch * image_bytes <= 4 * _CACHE_BYTES:
+    if batch * image_bytes <= 8 * _CACHE_BYTES:
         return batch
     fitting = [n for n in range(1, batch + 1) if batch % n == 0 and n * image_bytes <= _CACHE_BYTES]
     return max(fitting, default=1)
