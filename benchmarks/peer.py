@@ -6,9 +6,10 @@
 Same method, model, batch, augmentation, optimizer and precision on the same cores; the two take
 turns within one run, and the figure is the ratio of the medians. jssl trains from images on the
 device, PyTorch through its DataLoader and Pillow, as its users do. The first turn of each, which
-compiles, is left out. PyTorch's arrays are channels-last, which is its fastest layout and not its
-default; `resnet_default` is the default one. While one has its turn the other's processes are stopped, or the workers of
-PyTorch's loader would fill their queue on jssl's time. Both keep freed memory (`jssl.heap`).
+compiles, is left out. PyTorch's arrays are channels-last, its fastest layout; `resnet_default` is
+the layout it has if nothing is said. While one has its turn the other's processes are stopped, or
+the workers of PyTorch's loader would fill their queue on jssl's time. Both keep freed memory
+(`jssl.heap`).
 """
 
 from __future__ import annotations
