@@ -119,6 +119,40 @@ def _nt_xent_in_blocks(both: jax.Array, temperature: float | jax.Array, block: i
     return found.swapaxes(0, 1).reshape(count) - positive
 
 
+def multiview_nce(
+    views: jax.Array, *, temperature: float | jax.Array, labels: jax.Array | None = None
+) -> jax.Array:
+    """Each of the V views of an example finds all its others among those of the whole batch.
+
+    A view is compared with all B V - 1 but itself; the cross-entropies of its positives are
+    averaged. With two views and no labels this is NT-Xent.
+
+    Args:
+      views: [B, V, D] embeddings, any float dtype.
+      temperature: positive scalar.
+      labels: int [B]; where given, all views of examples with the same label are positives too.
+
+    Returns:
+      float32 [B], the mean over the views of each example, in nats. With random embeddings about
+      ln(B V - 1).
+
+    Raises:
+      ValueError: if there are fewer than two views.
+
+    Source: Wang & Sun, "TransTab: Learning Transferable Tabular Transformers Across Tables", 2022,
+    section 3.3; with labels Khosla et al., "Supervised Contrastive Learning", 2020, eq. 2.
+    """
+    if views.ndim != 3 or views.shape[1] < 2:
+        raise ValueError(f"views must be [B, V, D] with two or more of them, not {views.shape}")
+    batch, count, width = views.shape
+    flat = views.reshape(batch * count, width)
+    kind = jnp.repeat(jnp.arange(batch) if labels is None else labels, count)
+    others = ~jnp.eye(batch * count, dtype=bool)
+    same = (kind[:, None] == kind[None, :]) & others
+    loss = info_nce(flat, flat, positives=same, temperature=temperature, candidates=others)
+    return jnp.mean(loss.reshape(batch, count), axis=1)
+
+
 def queue_nce(
     queries: jax.Array, keys: jax.Array, negatives: jax.Array, *, temperature: float | jax.Array
 ) -> jax.Array:

@@ -10,12 +10,14 @@ import pytest
 from jssl.augmentations.batchwise import mix_views
 from jssl.clock import Clock
 from jssl.encoders.mlp import MLP
+from jssl.errors import UserError
 from jssl.methods.contrastive.moco_v2 import MoCoV2
 from jssl.methods.contrastive.moco_v3 import MoCoV3
 from jssl.methods.contrastive.nnclr import NNCLR
+from jssl.methods.contrastive.transtab import TransTab
 from jssl.methods.distillation.simsiam import SimSiam
 from jssl.methods.semisupervised.distill import Distill
-from jssl.objectives.contrastive import queue_nce
+from jssl.objectives.contrastive import multiview_nce, queue_nce
 
 KEY = jax.random.key(0)
 CLOCK = Clock(3, 10, 5)
@@ -49,6 +51,22 @@ def test_moco_v2_reads_the_queue_before_its_keys_enter(symmetric: bool) -> None:
     keys = np.concatenate([np.asarray(outputs[k]) for _, k in pairs])
     keys /= np.linalg.norm(keys, axis=1, keepdims=True)
     np.testing.assert_allclose(new["queue"]["rows"][:count], keys, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("supervised", [False, True])
+def test_transtab_pulls_parts_of_a_class_together_if_asked(supervised: bool) -> None:
+    method = dataclasses.replace(TransTab().smoke(), supervised=supervised)
+    parts = {"views": jax.random.normal(KEY, (6, 3, 4, 4, 1))}
+    views = {**parts, "label": jnp.asarray([0, 1, 0, 1, 2, 2])}
+    net, params, stats, memory = start(method, views)
+    outputs, _ = method.forward(net, params, stats, memory, views, rng=KEY, clock=CLOCK)
+    loss, _ = method.objective(outputs, memory, rng=KEY, clock=CLOCK)
+    labels = views["label"] if supervised else None
+    expected = np.mean(multiview_nce(outputs["parts"], temperature=1.0, labels=labels))
+    np.testing.assert_allclose(loss, expected, rtol=1e-6)
+    if supervised:
+        with pytest.raises(UserError, match="needs the label among the views"):
+            method.forward(net, params, stats, memory, parts, rng=KEY, clock=CLOCK)
 
 
 def test_nnclr_looks_neighbours_up_before_the_batch_enters() -> None:

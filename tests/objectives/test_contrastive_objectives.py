@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 from objective_reference import check, is_finite, unit
 
-from jssl.objectives.contrastive import info_nce, nt_xent, paired_nce, paired_sigmoid
+from jssl.objectives.contrastive import (
+    info_nce,
+    multiview_nce,
+    nt_xent,
+    paired_nce,
+    paired_sigmoid,
+)
 
 
 def embeddings(rows: int, width: int, seed: int = 0) -> np.ndarray:
@@ -101,6 +107,38 @@ def test_nt_xent(temperature: float) -> None:
         embeddings(5, 4),
         embeddings(5, 4, seed=1),
     )
+
+
+def reference_multiview_nce(views, *, temperature, labels) -> np.ndarray:
+    batch, count, _ = views.shape
+    views = unit(views)
+    losses = np.zeros(batch)
+    for i in range(batch):
+        for v in range(count):
+            keys = [(j, w) for j in range(batch) for w in range(count) if (j, w) != (i, v)]
+            terms = [math.exp(views[i, v] @ views[j, w] / temperature) for j, w in keys]
+            same = [k for k, (j, _) in enumerate(keys) if labels[j] == labels[i]]
+            found = [-math.log(terms[k] / sum(terms)) for k in same]
+            losses[i] += sum(found) / len(found) / count
+    return losses
+
+
+@pytest.mark.parametrize("labels", [None, [0, 1, 1, 0]])
+def test_multiview_nce(labels: list[int] | None) -> None:
+    known = None if labels is None else jnp.asarray(labels)
+    check(
+        lambda x: multiview_nce(x, temperature=0.4, labels=known),
+        functools.partial(reference_multiview_nce, temperature=0.4, labels=labels or [0, 1, 2, 3]),
+        embeddings(4 * 3, 3).reshape(4, 3, 3),
+    )
+
+
+def test_multiview_nce_of_two_views_is_nt_xent() -> None:
+    a, b = (jnp.asarray(embeddings(5, 3, seed), jnp.float32) for seed in (0, 1))
+    found = multiview_nce(jnp.stack([a, b], axis=1), temperature=0.3)
+    np.testing.assert_allclose(found, nt_xent(a, b, temperature=0.3), rtol=1e-5)
+    with pytest.raises(ValueError, match="two or more"):
+        multiview_nce(a[:, None], temperature=0.3)
 
 
 def test_nt_xent_of_equal_embeddings_is_ln_2b_minus_1() -> None:

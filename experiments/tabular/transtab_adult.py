@@ -1,0 +1,48 @@
+"""TransTab's self-supervised partitions (Wang & Sun, 2022) on Adult.
+
+Command: jssl train tabular/transtab_adult --set data.table.train=DIR/adult.data
+data.table.test=DIR/adult.test. No published figure for a frozen encoder.
+"""
+
+from functools import partial
+
+from jssl.augmentations.compose import Views, pipeline, repeat
+from jssl.augmentations.tables import partition_columns
+from jssl.cli import run_module
+from jssl.data.cells import Described
+from jssl.data.tables import Table
+from jssl.encoders.cells import CellTransformer
+from jssl.experiment import Experiment
+from jssl.methods.contrastive.transtab import TransTab
+from jssl.optim import Optimizer
+
+ADULT = (0, 9, 0, 17, 0, 8, 15, 7, 6, 3, 0, 0, 0, 42)  # categories of each column
+NAMES = (  # of `adult.names`, in words
+    *("age", "work class", "final weight", "education", "education years", "marital status"),
+    *("occupation", "relationship", "race", "sex", "capital gain", "capital loss"),
+    *("hours per week", "native country"),
+)
+
+
+def get_experiment() -> Experiment:
+    return Experiment(
+        method=TransTab(out=64),
+        encoder=CellTransformer(width=32, depth=2, heads=4, mlp_ratio=2.0),
+        data=Described(
+            Table("adult.data", "adult.test", header=False, categories=ADULT), names=NAMES
+        ),
+        views=Views(
+            views=repeat(pipeline(field="cells"), 3),
+            batch=(partial(partition_columns, columns=14, overlap=0.5),),
+        ),
+        preprocess=pipeline(field="cells"),
+        optimizer=Optimizer(
+            "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
+        ),
+        batch_size=256,
+        epochs=4,
+    )
+
+
+if __name__ == "__main__":
+    run_module(__spec__)
