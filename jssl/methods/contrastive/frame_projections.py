@@ -1,0 +1,234 @@
+"""Frame Projections: one encoder for each space that a signal is written in, contrasted in pairs.
+
+Demirel & Holz, "Learning Without Augmenting: Unsupervised Time Series Representation Learning via
+Frame Projections", 2025.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jssl.alarm import Monitored
+from jssl.clock import Clock
+from jssl.encoders.features import Features
+from jssl.errors import UserError
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.nn.heads import MLPHead
+from jssl.objectives.contrastive import nt_xent
+from jssl.objectives.regression import smooth_l1
+
+SPACES = ("signal", "basis", "frame")
+
+
+class Mapper(nn.Module):
+    """A perceptron with one hidden layer, from features of a space to those of another as wide."""
+
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps [B, D] to [B, D]."""
+        head = MLPHead((x.shape[-1],), x.shape[-1], "none", "gelu", dtype=self.dtype, name="head")
+        return head(x, train=True)
+
+
+class Spaces(nn.Module):
+    """An encoder and a projector for each space, and maps from the first to the others.
+
+    Attributes:
+      encoder: module `signal -> Features`.
+      basis: module for what the signal is in an orthonormal basis.
+      frame: module for what the signal is in an overcomplete frame.
+      hidden: widths of the projectors' hidden layers.
+      out: width of the projections.
+      norm: normalisation in the projectors.
+      dtype: dtype in which the heads compute.
+    """
+
+    encoder: nn.Module
+    basis: nn.Module
+    frame: nn.Module
+    hidden: tuple[int, ...]
+    out: int
+    norm: str
+    dtype: str = "float32"
+
+    def setup(self) -> None:
+        """Makes the heads."""
+        self.projectors = {
+            name: MLPHead(self.hidden, self.out, norm=self.norm, dtype=self.dtype)
+            for name in SPACES
+        }
+        self.mappers = {name: Mapper(self.dtype) for name in SPACES[1:]}
+
+    def features(self, name: str, x: jax.Array, *, train: bool) -> jax.Array:
+        """Pooled features of one space: [B, ...] -> [B, D]."""
+        encoder = self.encoder if name == "signal" else getattr(self, name)
+        return encoder(x, train=train).pooled
+
+    def project(self, name: str, x: jax.Array, *, train: bool) -> jax.Array:
+        """Projection of one space: [B, ...] -> [B, out]."""
+        return self.projectors[name](self.features(name, x, train=train), train=train)
+
+    def mapped(self, features: jax.Array) -> jax.Array:
+        """What the other encoders would say, guessed from the first: [B, D] -> [B, 2 * D]."""
+        return jnp.concatenate([mapper(features) for mapper in self.mappers.values()], axis=-1)
+
+    def __call__(self, *views: jax.Array, train: bool) -> dict[str, jax.Array]:
+        """Projections by name [B, out], `guess` and `target` [B, 2 * D].
+
+        Raises:
+          UserError: if the encoders' features differ in width.
+        """
+        found = {n: self.features(n, x, train=train) for n, x in zip(SPACES, views, strict=True)}
+        widths = {name: x.shape[-1] for name, x in found.items()}
+        if len(set(widths.values())) > 1:
+            raise UserError(f"the encoders of the spaces must give features of one width: {widths}")
+        outputs = {name: self.projectors[name](x, train=train) for name, x in found.items()}
+        target = jnp.concatenate([found["basis"], found["frame"]], axis=-1)
+        return {
+            **outputs,
+            "guess": self.mapped(jax.lax.stop_gradient(found["signal"])),
+            "target": jax.lax.stop_gradient(target),
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class FrameProjections(Method):
+    """NT-Xent between every two of three spaces, and maps that foretell the others' features.
+
+    Equation: L = sum over pairs (u, v) of the spaces of nt_xent(u, v; T)
+    + mean |m_b(sg f) - sg b|_1 / D + mean |m_o(sg f) - sg o|_1 / D, with f, b, o the features of
+    signal, basis and frame, m the maps and sg a stopped gradient; corners are rounded.
+
+    Views: `signal`, which the experiment's encoder sees; `basis` and `frame`, the same example in
+    an orthonormal basis and in an overcomplete frame, each [B, ...]. Nothing is augmented.
+
+    Remembers: nothing.
+
+    Collapse: held off by the negatives, all other examples of the batch in both spaces.
+
+    Evaluation needs the signal and its encoder alone: features are those of the signal with what
+    the maps make of them, side by side, [B, 3 * D] (the authors' `IntegratedEncoder`).
+
+    Defaults are those of the authors' code (temperature 0.15; Adam at 1e-3, weight decay 1e-6,
+    batch 1024, 256 epochs; the real Fourier transform, and magnitudes of 48 complex Morlet wavelets
+    from scale 1 to 128; features of width 128).
+
+    Differs from the authors' code: maps are learnt beside the encoders, with stopped gradients,
+    instead of after them; they are perceptrons (one of its ablations) instead of two convolutions
+    along the features; its second pair of maps, between projections, whose loss is divided by the
+    batch once more, is left out. The views of this project (`jssl.augmentations.frames`) give
+    amplitudes beside real and imaginary parts instead of phases, which rounding decides where
+    amplitudes vanish, and a tight Gabor frame of one window instead of wavelets.
+
+    Unverified: the paper's figures (heart rate, activities, sleep, ECG), whose data is not here.
+
+    Attributes:
+      basis: encoder of view `basis`.
+      frame: encoder of view `frame`.
+      temperature: of the softmax.
+      hidden: widths of the projectors' hidden layers.
+      out: width of the projections.
+      norm: normalisation in the projectors, "batch", "layer" or "none".
+      beta: where the maps' error turns from square to absolute.
+      dtype: dtype in which the heads compute.
+    """
+
+    basis: nn.Module = dataclasses.field(kw_only=True)
+    frame: nn.Module = dataclasses.field(kw_only=True)
+    temperature: float = 0.15
+    hidden: tuple[int, ...] = (128,)
+    out: int = 128
+    norm: str = "none"
+    beta: float = 0.01
+    dtype: str = "float32"
+
+    paper: ClassVar[str] = (
+        "Learning Without Augmenting: Unsupervised Time Series Representation Learning via Frame "
+        "Projections"
+    )
+    scale_invariant: ClassVar[tuple[str, ...]] = SPACES
+    targets: ClassVar[tuple[str, ...]] = ("target",)
+
+    def net(self, encoder: nn.Module) -> nn.Module:
+        """Three encoders with their heads."""
+        # Copies: one module in two places would be one encoder of two spaces.
+        basis, frame = self.basis.clone(), self.frame.clone()
+        return Spaces(encoder, basis, frame, self.hidden, self.out, self.norm, dtype=self.dtype)
+
+    def inputs(self, views: Views) -> tuple[jax.Array, ...]:
+        """The view of each space."""
+        return tuple(views[name] for name in SPACES)
+
+    def forward(
+        self,
+        net: nn.Module,
+        params: Tree,
+        stats: Tree,
+        memory: Memory,
+        views: Views,
+        *,
+        rng: jax.Array,
+        clock: Clock,
+    ) -> tuple[Outputs, Tree]:
+        """Projections `signal`, `basis`, `frame` [B, out]; `guess` and `target` [B, 2 * D]."""
+        return apply(net, params, stats, *self.inputs(views), rng=rng)
+
+    def objective(
+        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
+    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+        """The three pairs of the global batch, and the maps' error."""
+        losses = {
+            f"{a}_{b}": jnp.mean(nt_xent(outputs[a], outputs[b], temperature=self.temperature))
+            for a, b in (SPACES[:2], SPACES[::2], SPACES[1:])
+        }
+        error = self.mapping_error(outputs)
+        return sum(losses.values()) + error, (memory, {**losses, "mapping": error})
+
+    def mapping_error(self, outputs: Outputs) -> jax.Array:
+        """How far off the maps are, both together; float32."""
+        error = jnp.mean(smooth_l1(outputs["guess"], outputs["target"], beta=self.beta))
+        return 2.0 * error  # the mean over features of both is half of the sum of two means
+
+    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+        """Projections of all spaces; of the trivial loss, three pairs give 3 ln(2B - 1)."""
+        projections = {name: outputs[name] for name in SPACES}
+        pairs = 3.0 * math.log(2 * len(outputs["signal"]) - 1)
+        return Monitored(
+            embeddings=projections,
+            pairs={"signal and basis": (outputs["signal"], outputs["basis"])},
+            trivial_loss=pairs + self.mapping_error(outputs),
+        )
+
+    def encode(
+        self, net: nn.Module, params: Tree, stats: Tree, memory: Memory, x: jax.Array
+    ) -> Features:
+        """Features of the signal, and of both other spaces as the maps guess them."""
+        features = super().encode(net, params, stats, memory, x)
+        variables = {"params": params, **stats}
+        mapped = net.apply(variables, features.pooled, method=Spaces.mapped)
+        return features.replace(pooled=jnp.concatenate([features.pooled, mapped], axis=-1))
+
+    def towers(
+        self, net: nn.Module, params: Tree, stats: Tree
+    ) -> Mapping[str, Callable[[jax.Array], jax.Array]]:
+        """The three encoders with their projectors, in evaluation mode."""
+
+        def tower(name: str) -> Callable[[jax.Array], jax.Array]:
+            variables = {"params": params, **stats}
+            return lambda x: net.apply(variables, name, x, train=False, method=Spaces.project)
+
+        return {name: tower(name) for name in SPACES}
+
+    def smoke(self) -> Method:
+        """Small encoders, projectors of width 32 and projections of 16."""
+        encoders = {name: getattr(self, name).smoke() for name in SPACES[1:]}
+        return dataclasses.replace(self, **encoders, hidden=(32,) * len(self.hidden), out=16)
