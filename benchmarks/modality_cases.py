@@ -34,12 +34,22 @@ _CLOUDS = ("epochs=10",)
 _GRAPHS = ("encoder.width=32", "encoder.pool=sum", "epochs=60")
 _CONV = ("encoder.width=32", "encoder.depth=4", "epochs=40")
 _PIECES = ("encoder.vocabulary=4001", "epochs=15", "optimizer.learning_rate=2e-3")
+_FRAMES = (
+    *("encoder.width=32", "method.basis.width=32", "method.frame.width=32"),
+    *("method.temperature=0.5", "epochs=40"),
+)
 
 CASES = (
     Case("series/SyntheticControl", "patchtst", "series/patchtst_ucr", (), "reconstruction"),
     Case("series/SyntheticControl", "simclr", "series/simclr_ucr", _CONV),
     Case("series/SyntheticControl", "vicreg", "series/vicreg_ucr", _CONV),
-    Case("series/SyntheticControl", "ecg_jepa", "series/ecg_jepa_ucr"),
+    Case(
+        "series/SyntheticControl",
+        "ecg_jepa",
+        "series/ecg_jepa_ucr",
+        ("method.momentum=0.996", "epochs=200"),
+    ),
+    Case("series/SyntheticControl", "frame_projections", "series/frame_projections_ucr", _FRAMES),
     Case("series/JapaneseVowels", "patchtst", "series/patchtst_ucr", ("views.mask.rows=12",)),
     Case("series/JapaneseVowels", "simclr", "series/simclr_ucr", _CONV),
     Case(

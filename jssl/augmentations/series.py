@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 import jax
@@ -102,6 +103,25 @@ def standardise(key: jax.Array | None, x: jax.Array, *, epsilon: float = 1e-5) -
     del key
     mean, variance = jnp.mean(x, axis=0, keepdims=True), jnp.var(x, axis=0, keepdims=True)
     return (x - mean) * jax.lax.rsqrt(variance + epsilon)
+
+
+def extend(key: jax.Array | None, x: jax.Array, *, steps: int) -> jax.Array:
+    """Zeros for steps that are to come, as PatchTST hides patches: [T, C] -> [T + steps, C]."""
+    del key
+    return jnp.pad(x, ((0, steps), (0, 0)))
+
+
+def whole_window(key: jax.Array | None, example: Mapping[str, jax.Array]) -> jax.Array:
+    """An entry of Views: past and future of a window as one series, normalised.
+
+    Args:
+      key: not used; may be None.
+      example: with `series` [T, C] and what follows it, `future` [H, C].
+
+    Returns:
+      [T + H, C].
+    """
+    return standardise(key, jnp.concatenate([example[FIELD], example["future"]]))
 
 
 def series_views(length: int, *, scale: tuple[float, float] = (0.5, 1.0)) -> Views:

@@ -41,6 +41,14 @@ def test_operations_do_what_they_say():
     np.testing.assert_allclose(noise.std(0) / X.std(0), 0.5, rtol=0.05)
 
 
+def test_windows_are_put_together_and_extended():
+    parts = {"series": jnp.asarray(X[:14]), "future": jnp.asarray(X[14:])}
+    wanted = (X - X.mean(0)) / X.std(0)
+    np.testing.assert_allclose(series.whole_window(None, parts), wanted, atol=1e-4)
+    longer = np.asarray(series.extend(None, parts["series"], steps=6))
+    np.testing.assert_array_equal(longer, np.concatenate([X[:14], np.zeros((6, 2))]))
+
+
 def test_row_mask_hides_the_same_number_in_each_row():
     found = row_mask(KEY, rows=3, columns=5, ratio=0.4)
     mask = np.asarray(found["mask"]).reshape(3, 5)

@@ -1,7 +1,11 @@
+from types import SimpleNamespace
+
 import numpy as np
 from sklearn.linear_model import Ridge
 
+from jssl.data.forecasting import WindowSource
 from jssl.evaluation.forecasting import Windows, forecast_probe
+from jssl.evaluation.protocols.forecast import Forecast
 
 
 def draw(count, seed):
@@ -38,3 +42,20 @@ def test_the_forecast_is_scikit_learns_ridge_after_normalising_by_the_past():
     assert found.penalty == best
     np.testing.assert_allclose(found.validation_mse, errors[best]["validation"][0], rtol=1e-4)
     np.testing.assert_allclose((found.mse, found.mae), errors[best]["test"], rtol=1e-4)
+
+
+def test_only_the_last_tokens_of_each_channel_are_read():
+    source = WindowSource(np.arange(40, dtype=np.float32).reshape(20, 2), 6, 3, 0, 8)
+    tokens = np.arange(8 * 2 * 4 * 5).reshape(8, 8, 5)  # 2 channels of 4 tokens of width 5
+    experiment = SimpleNamespace(preprocess=SimpleNamespace(field="series"))
+    subject = SimpleNamespace(
+        source=lambda part: source,
+        rows={"row": SimpleNamespace(program="one")},
+        program=SimpleNamespace(experiment=experiment),
+        arrays=lambda row, source, select: ({"tokens": tokens[: len(source)]}, None),
+    )
+    for last, wanted in ((None, slice(None)), (3, slice(1, None))):
+        found = Forecast(every=2, last=last).windows(subject, "row", "train")
+        read = tokens[:4].reshape(4, 2, 4, 5)[:, :, wanted].reshape(4, 2, -1)
+        np.testing.assert_array_equal(found.features, read)
+        np.testing.assert_array_equal(found.past, source[np.arange(0, 8, 2)]["series"])

@@ -23,10 +23,13 @@ class Forecast(Evaluation):
 
     Attributes:
       every: only each so many-th training window is used; neighbours hardly differ.
+      last: how many tokens at the end of each channel are read; None for all. Where the encoder is
+        given a hidden future, they are those of the future.
       penalties: to choose from.
     """
 
     every: int = 4
+    last: int | None = None
     penalties: tuple[float, ...] = PENALTIES
 
     about: ClassVar[str] = "MSE and MAE of a linear forecast from frozen tokens, channel by channel"
@@ -34,14 +37,15 @@ class Forecast(Evaluation):
     needs_labels: ClassVar[bool] = False
 
     def measure(self, subject: Subject, row: str) -> Measured:
-        parts = [self._windows(subject, row, part) for part in ("train", "validation", "test")]
+        parts = [self.windows(subject, row, part) for part in ("train", "validation", "test")]
         found = forecast_probe(*parts, penalties=self.penalties, select_on=self.select_on)
         scores = {name: Score(getattr(found, name), percent=False) for name in ("mse", "mae")}
         scores["validation mse"] = Score(found.validation_mse, percent=False)
         details = dataclasses.asdict(found)
         return Measured(scores, {**details, "path": list(details["path"])})
 
-    def _windows(self, subject: Subject, row: str, part: str) -> Windows:
+    def windows(self, subject: Subject, row: str, part: str) -> Windows:
+        """What the head reads of the windows of a split, their past and their future."""
         source = subject.source(part)
         if "future" not in source[0]:
             raise UserError("forecasting needs data with a past and a future, such as ETT")
@@ -54,7 +58,10 @@ class Forecast(Evaluation):
             x = (past - past.mean(axis=1, keepdims=True)) / spread
             return Windows(x.transpose(0, 2, 1), past, future)
         tokens = subject.arrays(row, source, all_tokens)[0]["tokens"]
-        return Windows(tokens.reshape(len(tokens), past.shape[2], -1), past, future)
+        tokens = tokens.reshape(len(tokens), past.shape[2], -1, tokens.shape[-1])
+        if self.last is not None:
+            tokens = tokens[:, :, -self.last :]
+        return Windows(tokens.reshape(*tokens.shape[:2], -1), past, future)
 
     def notes(self) -> tuple[str, ...]:
         return (

@@ -38,8 +38,8 @@ class PatchTST(HiddenPatches):
     the neighbours.
 
     Defaults are in the views and the encoder: patches of 12 steps that do not overlap, 40 % of them
-    hidden in each channel (section 4.2), 3 blocks of width 128 with 16 heads (16 and 4 on the small
-    ETT sets; appendix A.1.4).
+    hidden in each channel (section 4.2), 3 blocks of width 128 with 16 heads and MLPs of 512 (the
+    authors' code; width 16 on the small ETT sets is that of supervised training).
 
     Differs from the authors' code: the transformer normalises each token before its branches
     instead of the batch after them, has fixed positions and no dropout.
