@@ -66,7 +66,7 @@ def series(splits: Splits) -> dict[str, Scores]:
     }
 
 
-def forecast(splits: Splits, every: int = 8) -> dict[str, Scores]:
+def forecast(splits: Splits, every: int = 3) -> dict[str, Scores]:
     """The last value, and a linear map of the normalised past."""
 
     def windows(source: Source, step: int) -> Windows:
