@@ -18,8 +18,8 @@ from jssl.optim import Optimizer
 
 def get_experiment() -> Experiment:
     return Experiment(
-        method=TransTab(out=64),
-        encoder=CellTransformer(width=32, depth=2, heads=4, mlp_ratio=2.0),
+        method=TransTab(temperature=0.1, out=64),
+        encoder=CellTransformer(width=32, depth=2, heads=4, mlp_ratio=2.0, pool="mean"),
         data=Described(Factors()),
         views=Views(
             views=repeat(pipeline(field="cells"), 3),
@@ -27,7 +27,7 @@ def get_experiment() -> Experiment:
         ),
         preprocess=pipeline(field="cells"),
         optimizer=Optimizer(
-            "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
+            "adamw", learning_rate=3e-3, scaling="none", warmup_epochs=1, weight_decay=0.01
         ),
         batch_size=128,
         epochs=20,
