@@ -2,6 +2,12 @@
 
 Command: jssl train biology/mlm_gb1 --set data.path=DIR/splits.zip. No published figure.
 All variants differ in four of the first 56 residues, so the rest is cut off.
+
+The benchmark finds no gain over the untrained encoder. On validation (seed 0) that has a rank
+correlation of 0.67, as has a random projection of the four letters to 64 numbers, and the letters
+themselves have 0.75; these settings have 0.60. Hiding one of the four alone brings the loss from
+3.8 to 2.0, so there is something to learn, but no better features: 0.59, at a rate of 3e-4 0.65,
+and with two of the four hidden 0.56.
 """
 
 from functools import partial

@@ -2,6 +2,10 @@
 
 Command: jssl train biology/simclr_gb1 --set data.path=DIR/splits.zip. No published figure.
 All variants differ in four of the first 56 residues, so the rest is cut off.
+
+The benchmark finds no gain over the untrained encoder, whose rank correlation on validation is 0.67
+(seed 0, as all here). Without blanks, in 10 epochs, redrawing 2, 5 or 30 % of the letters leaves
+0.63, 0.58 or 0.62; blanks of 2 to 5 % and nothing redrawn leave 0.58.
 """
 
 from functools import partial

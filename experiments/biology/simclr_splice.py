@@ -2,6 +2,11 @@
 
 Command: jssl train biology/simclr_splice --set
 data.train=DIR/splice.data. No published figure.
+
+On the splice junctions the benchmark redraws a fifth of the letters, blanks nothing (a blank often
+hides the junction itself) and puts the maximum of the tokens beside their mean. Of seven settings,
+at seed 0 and by validation alone, this gained 1.6 points at the site and 8 of the pooled features;
+half of the letters redrawn gained 1.7 and 5 with the mean alone, 0.2 and 10 with the maximum too.
 """
 
 from functools import partial
