@@ -1,7 +1,8 @@
 """What a compiled program moves: bytes to and from memory, and collectives between devices.
 
 XLA's `cost_analysis` counts the body of a loop once; here the text of the compiled program is
-walked with the number of turns that the compiler found for each loop.
+walked with the number of turns of each loop: what the compiler wrote down (CPU, GPU), or what the
+loop's condition says (TPU).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ _HEAD = re.compile(r"^(?:ENTRY )?%?([\w.\-]+) \(.*\) -> .* \{$")
 _LINE = re.compile(r"^\s*(ROOT )?%?([\w.\-]+) = (.*)$")
 _OPERATION = re.compile(r" ([\w\-]+)\(")
 _TURNS = re.compile(r'"known_trip_count":\{"n":"(\d+)"\}')
+_CONSTANT = re.compile(r" constant\((-?\d+)\)")
 _NAME = re.compile(r"%([\w.\-]+)")
 
 COLLECTIVES = (
@@ -62,7 +64,7 @@ class Moved:
       memory: bytes read from and written to memory by the compiled operations, loops in full;
         each operation reads its operands and writes its result once.
       collectives: the exchanges, the largest first.
-      unknown: loops whose number of turns the compiler does not know, counted as one turn.
+      unknown: loops whose number of turns is not to be found, counted as one turn.
     """
 
     memory: float
@@ -103,8 +105,8 @@ def moved(text: str) -> Moved:
         shapes = {instruction.name: instruction.shape for instruction in body}
         for instruction in body:
             kind = instruction.operation.removesuffix("-start")
-            if instruction.operation == "while" and not _TURNS.search(instruction.text):
-                unknown += 1
+            if instruction.operation == "while":
+                unknown += _turns(instruction, body, computations) is None
             if kind in COLLECTIVES and not instruction.operation.endswith("-done"):
                 if name.startswith("all-reduce-scatter"):  # how a TPU writes it: reduce, then slice
                     kind = "reduce-scatter"
@@ -173,8 +175,7 @@ def _walk(
         for instruction in computations[name]:
             inner = turns
             if instruction.operation == "while":
-                known = _TURNS.search(instruction.text)
-                inner = turns * (int(known[1]) if known else 1)
+                inner *= _turns(instruction, computations[name], computations) or 1
             for called in _called(instruction):
                 if called in computations:
                     visit(called, inner, fused or instruction.operation == "fusion")
@@ -182,6 +183,31 @@ def _walk(
     visit(entry, 1, False)
     for (name, fused), turns in counts.items():
         yield name, turns, fused
+
+
+def _turns(
+    loop: _Instruction, around: list[_Instruction], computations: dict[str, list[_Instruction]]
+) -> int | None:
+    """Turns of a loop; where they are not written, those of a counter that goes up by one."""
+    known = _TURNS.search(loop.text)
+    if known:
+        return int(known[1])
+    condition = re.search(r"condition=%([\w.\-]+)", loop.text)
+    body = {one.name: one for one in computations.get(condition[1] if condition else "", [])}
+    root = next((one for one in body.values() if one.root), None)
+    if root is None or root.operation != "compare" or "direction=LT" not in root.text:
+        return None
+    counter, end = (body.get(name) for name in root.operands)
+    place = re.search(r"index=(\d+)", counter.text) if counter else None
+    last = _CONSTANT.search(f" {end.text}") if end else None
+    if place is None or last is None:
+        return None
+    outside = {one.name: one for one in around}
+    start = outside.get(loop.operands[0])
+    if start is not None and start.operation == "tuple":
+        start = outside.get(start.operands[int(place[1])])
+    first = _CONSTANT.search(f" {start.text}") if start is not None else None
+    return int(last[1]) - (int(first[1]) if first else 0)
 
 
 def _called(instruction: _Instruction) -> list[str]:

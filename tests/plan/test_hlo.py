@@ -38,6 +38,41 @@ def test_a_gradient_is_summed_over_all_devices_in_each_turn_of_a_loop() -> None:
     assert found.memory >= 5 * 4 * (8 * 32 + 2 * 32 * 16)
 
 
+LOOP = """
+%body (state: (s32[], f32[64])) -> (s32[], f32[64]) {
+  %state = (s32[], f32[64]{0}) parameter(0)
+  %turn = s32[] get-tuple-element(%state), index=0
+  %x = f32[64]{0} get-tuple-element(%state), index=1
+  %next = s32[] add(%turn, %turn)
+  %sum = f32[64]{0} all-reduce(%x), replica_groups={{0,1,2,3}}, to_apply=%add
+  ROOT %both = (s32[], f32[64]{0}) tuple(%next, %sum)
+}
+
+%condition (state: (s32[], f32[64])) -> pred[] {
+  %last = s32[]{:T(128)} constant(40)
+  %state = (s32[], f32[64]{0}) parameter(0)
+  %turn = s32[]{:T(128)} get-tuple-element(%state), index=0
+  ROOT %less = pred[]{:T(512)} compare(%turn, %last), direction=LT
+}
+
+ENTRY %main (x: f32[64]) -> f32[64] {
+  %x = f32[64]{0} parameter(0)
+  %first = s32[] constant(4)
+  %start = (s32[], f32[64]{0}) tuple(%first, %x)
+  %loop = (s32[], f32[64]{0}) while(%start), condition=%condition, body=%body
+  ROOT %out = f32[64]{0} get-tuple-element(%loop), index=1
+}
+"""
+
+
+def test_a_tpu_writes_no_number_of_turns_but_its_condition_has_it() -> None:
+    found = moved(LOOP)
+    (sums,) = found.collectives
+    assert (found.unknown, sums.count, sums.size) == (0, 36, 36 * 4 * 64)
+    unknown = moved(LOOP.replace("direction=LT", "direction=NE"))
+    assert (unknown.unknown, unknown.collectives[0].count) == (1, 1)
+
+
 def test_parameters_in_pieces_are_gathered() -> None:
     mesh = sharding.make_mesh(8, fsdp=8)
 
