@@ -48,7 +48,7 @@ def classify(parts: list[tuple[np.ndarray, np.ndarray]], k: int, auc: bool = Fal
 
 
 def forecast(program: Program, state: TrainState, splits: Splits) -> Scores:
-    """Errors of a linear forecast from the frozen tokens of the hidden future, and from all."""
+    """Errors of a linear forecast from all frozen tokens, and from the hidden future's alone."""
     subject = Subject({"row": Row(program, state)}, splits, program)
     scores = Forecast(every=3, last=8).measure(subject, "row").scores
     every = Forecast(every=3).measure(subject, "row").scores
