@@ -53,15 +53,47 @@ def parts(record: Record) -> list[str]:
     """Where the time of a step goes."""
     names = list(record["rows"][0]["shares"])
     rows = [
-        [row["title"], *(f"{100 * row['shares'][name]:.0f} %" for name in names)]
+        [row["title"], *(f"{max(100 * row['shares'][name], 0):.0f} %" for name in names)]
         for row in record["rows"]
     ]
     return [
         "## Where the time of a step goes",
         "",
-        f"Batch {record['rows'][0]['batch']}, float32, one process with all cores.",
+        f"Batch {record['rows'][0]['batch']}, float32, one process with all cores; a part is what "
+        "it adds to the parts before it.",
         "",
         *table(["run", *names], rows),
+    ]
+
+
+def convolutions(record: Record) -> list[str]:
+    """The ResNet's convolutions beside PyTorch's."""
+    rows = [
+        [
+            f"{row['side']} x {row['side']} x {row['channels']}",
+            *(
+                f"{row[way][layout]:.2f}"
+                for way in ("forward", "gradients")
+                for layout in ("channels_last", "default")
+            ),
+        ]
+        for row in record["rows"]
+    ]
+    return [
+        "## Convolutions of the ResNet",
+        "",
+        f"3 x 3, batch {record['batch']}, speed of jssl over that of PyTorch with its arrays "
+        "channels-last and in its default layout. XLA's convolution of few channels has the lower "
+        "rate, the kernel's gradient most of all: that is where the ResNet's time goes.",
+        "",
+        *table(
+            [
+                "image",
+                *("forward, channels-last", "forward, default"),
+                *("with gradients, channels-last", "with gradients, default"),
+            ],
+            rows,
+        ),
     ]
 
 
@@ -131,6 +163,7 @@ def loss(record: Record) -> list[str]:
 SECTIONS: tuple[tuple[Callable[..., list[str]], tuple[str, ...]], ...] = (
     (peers, ("peer",)),
     (parts, ("step_parts",)),
+    (convolutions, ("conv_speed",)),
     (heap, ("heap",)),
     (sweep, ("sweep_speed", "sweep_speed_mlp")),
     (loss, ("loss_memory",)),
