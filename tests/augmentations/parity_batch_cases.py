@@ -8,7 +8,7 @@ import numpy as np
 from parity_base import KEY, case, plain, worst
 
 from jssl.augmentations import batchwise
-from jssl.augmentations.tables import corrupt_columns
+from jssl.augmentations.tables import corrupt_columns, partition_columns
 
 
 def _restyled(x: np.ndarray, style: np.ndarray, share: float) -> np.ndarray:
@@ -117,3 +117,15 @@ def _columns() -> float:
         deviation = max(deviation, kept.max(), *foreign)
         assert (after != before).any(), row
     return deviation
+
+
+@case("partition_columns", "NumPy, cell by cell", 0.0)
+def _partitioned() -> float:
+    column = np.random.default_rng(3).integers(0, 7, (5, 2, 9))  # six columns; 0: no cell
+    row = {"column": jnp.asarray(column), "value": jnp.ones((5, 2, 9))}
+    done = partition_columns(KEY, {"row": row}, columns=6, name="row", overlap=0.3)["row"]
+    expected = np.zeros_like(column)
+    for place in np.ndindex(*column.shape):
+        group = ({1, 2, 3, 4}, {3, 4, 5, 6})[place[1]]  # one column of three is shared
+        expected[place] = column[place] if column[place] in group else 0
+    return worst(np.asarray(done["column"]), expected) + worst(done["value"], np.ones((5, 2, 9)))

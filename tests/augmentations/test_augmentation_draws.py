@@ -1,5 +1,7 @@
 """How the remaining operations draw: labels, partners, operations of a policy, strengths."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -104,6 +106,18 @@ def test_columns_and_the_rows_they_come_from():
     sources = found[:, 2][foreign].astype(int)
     equally_likely(np.where(sources > 2, sources - 1, sources), 5)
     assert abs(foreign.mean() - 0.4 * 5 / 6) < 0.01
+
+
+def test_any_column_may_be_in_any_group():
+    row = {"column": jnp.broadcast_to(jnp.arange(1, 7), (1, 3, 6))}
+    cut = partial(tables.partition_columns, views={"row": row}, columns=6, name="row", overlap=0.0)
+    found = draw(lambda k: cut(k, shuffle=True)["row"]["column"])[:, 0]  # [N, groups, cells]
+    assert np.all(np.count_nonzero(found, axis=2) == 2)
+    for group in range(3):
+        cells = found[:, group]
+        equally_likely(cells[cells > 0] - 1, 6)
+    pairs = np.sort(found[:, 0], axis=1)[:, -2:]
+    equally_likely(np.unique(pairs, axis=0, return_inverse=True)[1], 15)
 
 
 def test_partners_shares_and_sources():
