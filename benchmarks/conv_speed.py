@@ -44,7 +44,7 @@ def looped(way: str) -> Callable[..., Any]:
         return conv2d(x, kernel), kernel
 
     body = forward if way == "forward" else both
-    return jax.jit(lambda x, k: lax.fori_loop(0, 1, lambda _, both: body(*both), (x, k)))
+    return jax.jit(lambda x, k: lax.fori_loop(0, 1, lambda _, carried: body(*carried), (x, k)))
 
 
 def seconds(side: int, channels: int, batch: int) -> list[float]:

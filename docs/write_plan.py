@@ -21,7 +21,6 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results" / "plan.json"
 PAGE = ROOT / "docs" / "plan.md"
 
-LARGE = ["encoder.scan=true", "encoder.remat=full"]
 # Title: experiment, overrides, examples a chip, chips that share a parameter (0 for all).
 RUNS = {
     "DINO ViT-S/16": ("image/dino_imagenet", ["encoder.scan=true"], 32, 1),

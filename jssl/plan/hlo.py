@@ -175,7 +175,8 @@ def _walk(
         for instruction in computations[name]:
             inner = turns
             if instruction.operation == "while":
-                inner *= _turns(instruction, computations[name], computations) or 1
+                own = _turns(instruction, computations[name], computations)
+                inner *= 1 if own is None else own
             for called in _called(instruction):
                 if called in computations:
                     visit(called, inner, fused or instruction.operation == "fusion")
@@ -199,14 +200,14 @@ def _turns(
         return None
     counter, end = (body.get(name) for name in root.operands)
     place = re.search(r"index=(\d+)", counter.text) if counter else None
-    last = _CONSTANT.search(f" {end.text}") if end else None
+    last = _CONSTANT.search(end.text) if end else None
     if place is None or last is None:
         return None
     outside = {one.name: one for one in around}
     start = outside.get(loop.operands[0])
-    if start is not None and start.operation == "tuple":
+    if start and start.operation == "tuple":
         start = outside.get(start.operands[int(place[1])])
-    first = _CONSTANT.search(f" {start.text}") if start is not None else None
+    first = _CONSTANT.search(start.text) if start else None
     return int(last[1]) - (int(first[1]) if first else 0)
 
 

@@ -69,6 +69,7 @@ def test_a_tpu_writes_no_number_of_turns_but_its_condition_has_it() -> None:
     found = moved(LOOP)
     (sums,) = found.collectives
     assert (found.unknown, sums.count, sums.size) == (0, 36, 36 * 4 * 64)
+    assert moved(LOOP.replace("constant(40)", "constant(4)")).sent == 0  # it never turns
     unknown = moved(LOOP.replace("direction=LT", "direction=NE"))
     assert (unknown.unknown, unknown.collectives[0].count) == (1, 1)
 
