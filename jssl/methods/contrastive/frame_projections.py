@@ -120,7 +120,8 @@ class FrameProjections(Method):
 
     Defaults are those of the authors' code (temperature 0.15; Adam at 1e-3, weight decay 1e-6,
     batch 1024, 256 epochs; the real Fourier transform, and magnitudes of 48 complex Morlet wavelets
-    from scale 1 to 128; features of width 128).
+    from scale 1 to 128; features of width 128). Projectors have no normalisation: with batch
+    normalisation runs on control charts learnt less (one seed, by folds of the training data).
 
     Differs from the authors' code: maps are learnt beside the encoders, with stopped gradients,
     instead of after them; they are perceptrons (one of its ablations) instead of two convolutions
