@@ -21,6 +21,8 @@ from jssl.data.stream import Stream
 from jssl.state import TrainState
 from jssl.train import Program
 
+IN_FLIGHT = 2  # steps that a stream sends ahead of the device
+
 Records = Callable[[], dict[str, np.ndarray]]  # waits for the device, then name -> [steps]
 
 
@@ -34,7 +36,7 @@ class Feed(Protocol):
     waited: float
 
     def advance(self, state: TrainState, step: int, count: int) -> tuple[TrainState, Records]:
-        """Runs `count` steps from `step`, without waiting for them."""
+        """Runs `count` steps from `step`, without waiting for the last of them."""
         ...
 
     def close(self) -> None:
@@ -121,7 +123,11 @@ class StreamFeed:
         self.batches = iter(self.stream)
 
     def advance(self, state: TrainState, step: int, count: int) -> tuple[TrainState, Records]:
-        """Runs `count` steps, one after the other."""
+        """Runs `count` steps, one after the other, few of them ahead of the device.
+
+        Each step ahead keeps its batch in the device's memory; and faked CPU devices share so few
+        threads that many steps at once take those their collectives wait for.
+        """
         del step  # the stream knows where it is
         records = []
         for _ in range(count):
@@ -131,6 +137,7 @@ class StreamFeed:
             batch = sharding.put_batch(rows, self.program.mesh)
             state, metrics = self.program.step(state, batch, self.root)
             records.append(metrics)
+            jax.block_until_ready(records[:-IN_FLIGHT][-1:])
         return state, lambda: {k: np.stack([np.asarray(r[k]) for r in records]) for k in records[0]}
 
     def close(self) -> None:

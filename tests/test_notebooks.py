@@ -16,6 +16,7 @@ def test_notebook(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setenv("JSSL_NOTEBOOK_EPOCHS", "3")
     monkeypatch.setenv("XLA_FLAGS", os.environ["XLA_FLAGS"])
+    monkeypatch.setenv("JAX_ENABLE_COMPILATION_CACHE", "false")  # see conftest.py
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook, timeout=900, resources={"metadata": {"path": str(path.parent)}}

@@ -21,6 +21,7 @@ EXPERIMENT = Path(__file__).parent / "run_experiment.py"
 def launch(folder: Path, *, process: int, count: int, devices: int, port: int) -> subprocess.Popen:
     environment = os.environ | {
         "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+        "JAX_ENABLE_COMPILATION_CACHE": "false",  # see conftest.py
         "PYTHONWARNINGS": "default",
     }
     command = [sys.executable, "-m", "jssl", "train", str(EXPERIMENT), "--workdir", str(folder)]

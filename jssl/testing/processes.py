@@ -36,6 +36,7 @@ def in_two_processes(names: Sequence[str], *, timeout: float = 300.0) -> dict[st
         port = probe.getsockname()[1]
     environment = os.environ | {
         "XLA_FLAGS": "--xla_force_host_platform_device_count=2 --xla_cpu_use_fusion_emitters=false",
+        "JAX_ENABLE_COMPILATION_CACHE": "false",  # see tests/conftest.py
     }
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "jssl.testing.processes"]
