@@ -41,7 +41,10 @@ _LETTERS = (
     "views.b.blank_symbols.share=(0.0,0.0)",
     "epochs=10",
 )
-_PIECES = ("encoder.vocabulary=4001", "epochs=10", "optimizer.learning_rate=2e-3")
+_PIECES = (
+    *("encoder.vocabulary=4001", "encoder.embedding_scale=32.0"),
+    *("epochs=10", "optimizer.learning_rate=2e-3"),
+)
 _FRAMES = (
     *("encoder.width=32", "method.basis.width=32", "method.frame.width=32"),
     *("method.temperature=0.5", "epochs=40"),
@@ -99,7 +102,7 @@ CASES = (
     Case("points/solids", "point2vec", "points/point2vec_solids", _CLOUDS),
     Case("points/solids", "simclr", "points/simclr_solids", _CLOUDS),
     Case("points/solids", "vicreg", "points/vicreg_solids", _CLOUDS),
-    Case("video/actions", "videomae", "video/mae_shapes", (), "reconstruction"),
+    Case("video/actions", "videomae", "video/mae_shapes", ("epochs=20",), "reconstruction"),
     Case("video/actions", "odd_one_out", "video/odd_one_out_shapes"),
     Case("video/actions", "motion_statistics", "video/motion_statistics_shapes"),
     Case("video/actions", "simclr", "video/simclr_shapes"),

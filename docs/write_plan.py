@@ -26,8 +26,8 @@ RUNS = {
     "DINO ViT-S/16": ("image/dino_imagenet", ["encoder.scan=true"], 32, 1),
     "MAE ViT-L/16": ("image/mae_imagenet", ["encoder.variant=L", "encoder.scan=true"], 64, 8),
     "DINOv2 ViT-g/14": ("image/dinov2_imagenet_g", [], 8, 0),
-    # None of its widths (2020, 4040, 11110, 28280) can be shared by 16.
-    "SEER 10B": ("image/seer_imagenet", ["encoder.variant=10B"], 8, 8),
+    # The widths of "10B" itself cannot be shared by 8.
+    "SEER 10B": ("image/seer_imagenet", ["encoder.variant=10B_1024"], 8, 0),
 }
 SHAPES = {
     "v5e": ("2x4", "16x16 x 2", "8x8", "4x4", "16x16"),

@@ -111,7 +111,8 @@ def state_shardings(state: Tree, mesh: Mesh, rules: Rules) -> Tree:
       state: pytree of arrays or `jax.ShapeDtypeStruct`.
       mesh: where it lives.
       rules: (regular expression, rule) pairs; the first expression found in a leaf's path decides.
-        Rules: "replicate", or "fsdp", which splits the largest axis that the fsdp axis divides.
+        Rules: "replicate", or "fsdp", which splits the largest axis that the fsdp axis divides,
+        of three or more never the first.
 
     Returns:
       Pytree of `NamedSharding`.
@@ -138,7 +139,10 @@ def _spec(rule: str, shape: tuple[int, ...], mesh: Mesh) -> PartitionSpec:
     if rule != "fsdp":
         raise UserError(f"unknown sharding rule {rule!r}: {nearest(rule, ('fsdp', 'replicate'))}")
     size = mesh.shape["fsdp"]
-    divisible = [axis for axis, length in enumerate(shape) if length % size == 0 and length > 1]
+    # The first of three or more axes may be that of a loop over blocks: split, each turn would
+    # gather the parameters of all of them.
+    first = 1 if len(shape) > 2 else 0
+    divisible = [i for i in range(first, len(shape)) if shape[i] % size == 0 and shape[i] > 1]
     if size == 1 or not divisible or int(np.prod(shape)) < _SMALLEST_SHARDED:
         return PartitionSpec()
     axis = max(divisible, key=lambda axis: shape[axis])

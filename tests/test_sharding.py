@@ -12,6 +12,8 @@ from jssl.errors import UserError
 TREE = {
     "dense": {"kernel": np.zeros((64, 128), np.float32), "bias": np.zeros(128, np.float32)},
     "odd": np.zeros((33, 35), np.float32),
+    "stacked": np.zeros((128, 64, 35), np.float32),
+    "stacked_odd": np.zeros((128, 33, 35), np.float32),
     "narrow": np.zeros((1, 4096), np.float32),
     "step": np.int32(0),
 }
@@ -58,6 +60,9 @@ def test_replicate_is_a_copy_everywhere() -> None:
 def test_fsdp_splits_the_largest_axis_of_large_leaves() -> None:
     got = specs(sharding.make_mesh(8, 4), sharding.FSDP)
     assert got["dense"]["kernel"] == PartitionSpec(None, "fsdp")
+    # Never along the blocks of a loop.
+    assert got["stacked"] == PartitionSpec(None, "fsdp")
+    assert got["stacked_odd"] == PartitionSpec()
     assert got["narrow"] == PartitionSpec(None, "fsdp")
     for name in ("odd", "step"):
         assert got[name] == PartitionSpec()

@@ -67,9 +67,12 @@ DESIGNS: dict[str, Design] = {
     "128GF": Design(27, 456, 160.83, 2.52, 264),
     "256GF": Design(27, 640, 230.83, 2.53, 373),
     "10B": Design(27, 1744, 620.83, 2.52, 1010),
+    "10B_1024": Design(27, 1744, 620.83, 2.52, 1024),
 }
 """By the paper's measure of a forward pass at 224 pixels; 128GF and 256GF: Goyal et al., 2021;
-10B: Goyal et al., 2022, 9.3 billion here and 9.6 with SEER's projector and prototypes."""
+10B: Goyal et al., 2022, 9.3 billion here and 9.6 with SEER's projector and prototypes. Its widths
+(2020, 4040, 11110, 28280) can be shared by at most 10 chips; 10B_1024 is the same design in groups
+of 1024 channels, which 1024 chips can share."""
 
 REMAT = ("none", "full")
 

@@ -21,10 +21,14 @@ class SymbolTransformer(TokenEncoder):
 
     Attributes:
       vocabulary: number of symbols, 0 included.
+      embedding_scale: factor on the learned vectors, which start as much smaller, so that Adam
+        moves them as much faster; "Attention is all you need" (2017), section 3.4, has the root
+        of the width. Without it rare symbols keep their random start for many epochs.
       dropout: rate at the end of each branch of a block, in training.
     """
 
     vocabulary: int = 257
+    embedding_scale: float = 1.0
     dropout: float = 0.0
 
     def patches(self, x: jax.Array) -> jax.Array:
@@ -39,9 +43,9 @@ class SymbolTransformer(TokenEncoder):
 
     def embed(self, patches: jax.Array, places: jax.Array) -> jax.Array:
         """A learned vector for each symbol."""
-        start = nn.initializers.normal(0.5)
+        start = nn.initializers.normal(0.5 / self.embedding_scale)
         table = self.param("symbols", start, (self.vocabulary, self.width), jnp.float32)
-        return table[patches[..., 0]]
+        return self.embedding_scale * table[patches[..., 0]]
 
     def valid(self, x: jax.Array) -> jax.Array:
         """All but symbol 0."""

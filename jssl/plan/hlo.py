@@ -242,37 +242,64 @@ def _traffic(
     """Bytes an instruction reads and writes; of what it only slices, the slices alone."""
     if instruction.operation in ("dynamic-slice", "slice", "gather"):
         return 2 * _size(instruction.shape)
+    if instruction.operation in ("copy-start", "slice-start"):
+        # (what it writes, what it reads, ...) and ((what it slices), slice, ...): a TPU's way to
+        # move between its memory and the fast one, one of the two.
+        return min(
+            _size(f"{dtype}[{sides}]") for dtype, sides, _ in _SHAPE.findall(instruction.shape)[:2]
+        )
     if instruction.operation == "dynamic-update-slice":
         return 2 * _size(shapes.get(instruction.operands[1], ""))
-    sizes = [_size(shapes.get(operand, "")) for operand in instruction.operands]
-    result = _size(instruction.shape)
-    if instruction.operation == "fusion":
-        called = _called(instruction)
-        if called and called[0] in computations:
-            sizes, result = _fused(computations[called[0]], sizes, result)
-    return sum(sizes) + result
+    called = _called(instruction)
+    if instruction.operation == "fusion" and called and called[0] in computations:
+        body = computations[called[0]]
+        read = sum(_read(one.name, body, computations) for one in body if _number(one) is not None)
+        return read + _written(next(one.name for one in body if one.root), body, computations)
+    return sum(_size(shapes.get(o, "")) for o in instruction.operands) + _size(instruction.shape)
 
 
-def _fused(
-    body: list[_Instruction], sizes: list[float], result: float
-) -> tuple[list[float], float]:
-    shapes = {instruction.name: instruction.shape for instruction in body}
-    for instruction in body:
-        if instruction.operation != "parameter":
-            continue
-        number = int(re.search(r"parameter\((\d+)\)", instruction.text)[1])
-        users = [other for other in body if instruction.name in other.operands]
-        if users and all(user.operation == "dynamic-slice" for user in users):
-            sizes[number] = sum(_size(user.shape) for user in users)
-        elif users and all(
-            user.operation == "dynamic-update-slice" and user.operands[0] == instruction.name
-            for user in users
-        ):
-            sizes[number] = 0.0
-    root = next((instruction for instruction in body if instruction.root), None)
-    if root is not None and root.operation == "dynamic-update-slice":
-        result = _size(shapes.get(root.operands[1], ""))
-    return sizes, result
+def _number(instruction: _Instruction) -> int | None:
+    """Which parameter of its computation it is."""
+    found = re.search(r" parameter\((\d+)\)", instruction.text)
+    return int(found[1]) if found else None
+
+
+def _read(
+    name: str, body: list[_Instruction], computations: dict[str, list[_Instruction]]
+) -> float:
+    """Bytes of a value that a fusion reads: the whole, or what all its users slice of it."""
+    shape = next(one.shape for one in body if one.name == name)
+    total = 0.0
+    for user in body:
+        for place in (i for i, operand in enumerate(user.operands) if operand == name):
+            if user.operation in ("dynamic-slice", "slice", "gather") and place == 0:
+                total += _size(user.shape)
+            elif user.operation == "bitcast":
+                total += _read(user.name, body, computations)
+            elif user.operation == "fusion" and _called(user)[0] in computations:
+                inner = computations[_called(user)[0]]
+                inside = next(one.name for one in inner if _number(one) == place)
+                total += _read(inside, inner, computations)
+            elif user.operation != "dynamic-update-slice" or place:
+                return _size(shape)
+    return min(total, _size(shape))
+
+
+def _written(
+    name: str, body: list[_Instruction], computations: dict[str, list[_Instruction]]
+) -> float:
+    """Bytes of its result that a fusion writes: what a loop stacks is updated in place."""
+    one = next(one for one in body if one.name == name)
+    if one.operation == "tuple":
+        return sum(_written(operand, body, computations) for operand in one.operands)
+    if one.operation == "bitcast":
+        return _written(one.operands[0], body, computations)
+    if one.operation == "dynamic-update-slice":
+        return _size(next(other.shape for other in body if other.name == one.operands[1]))
+    if one.operation == "fusion" and _called(one)[0] in computations:
+        inner = computations[_called(one)[0]]
+        return _written(next(other.name for other in inner if other.root), inner, computations)
+    return _size(one.shape)
 
 
 def _group(text: str) -> int:

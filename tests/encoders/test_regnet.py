@@ -37,6 +37,8 @@ def test_the_largest_has_ten_billion() -> None:
     assert parameters("256GF") == pytest.approx(1.3e9, rel=0.03)
     assert parameters("10B") == pytest.approx(10e9, rel=0.08)
     assert DESIGNS["10B"].stages[-1][0] == 28280
+    assert parameters("10B_1024") == pytest.approx(parameters("10B"), rel=0.04)
+    assert all(width % 1024 == 0 for width, _, _ in DESIGNS["10B_1024"].stages)
 
 
 def test_a_loop_over_blocks_is_the_blocks() -> None:

@@ -88,3 +88,56 @@ def test_parameters_in_pieces_are_gathered() -> None:
     assert (gathered.kind, gathered.group, gathered.count) == ("all-gather", 8, 1)
     assert gathered.size == 4 * 64 * 128
     assert gathered.sent == gathered.size * 7 / 8
+
+
+STACK = """
+%slice (stack: f32[12,64], turn: s32[]) -> f32[64] {
+  %stack = f32[12,64]{1,0} parameter(0)
+  %turn = s32[] parameter(1)
+  %one = f32[1,64]{1,0} dynamic-slice(%stack, %turn), dynamic_slice_sizes={1,64}
+  ROOT %row = f32[64]{0} bitcast(%one)
+}
+
+%turn (saved: f32[12,64], kept: f32[12,64], turn: s32[], other: f32[64]) -> (f32[12,64], f32[64]) {
+  %saved = f32[12,64]{1,0} parameter(0)
+  %kept = f32[12,64]{1,0} parameter(1)
+  %turn = s32[] parameter(2)
+  %other = f32[64]{0} parameter(3)
+  %row = f32[64]{0} fusion(%saved, %turn), kind=kLoop, calls=%slice
+  %sum = f32[64]{0} add(%row, %other)
+  %flat = f32[1,64]{1,0} bitcast(%sum)
+  %stacked = f32[12,64]{1,0} dynamic-update-slice(%kept, %flat, %turn)
+  ROOT %out = (f32[12,64]{1,0}, f32[64]{0}) tuple(%stacked, %sum)
+}
+
+ENTRY %main (saved: f32[12,64], kept: f32[12,64], turn: s32[], other: f32[64]) -> f32[64] {
+  %saved = f32[12,64]{1,0} parameter(0)
+  %kept = f32[12,64]{1,0} parameter(1)
+  %turn = s32[]{:T(128)S(6)} parameter(2)
+  %other = f32[64]{0} parameter(3)
+  ROOT %all = (f32[12,64]{1,0}, f32[64]{0}) fusion(%saved, %kept, %turn, %other), calls=%turn
+}
+"""
+
+
+def test_of_what_a_loop_stacks_a_turn_reads_and_writes_one_slice() -> None:
+    # Read: a saved slice, the other vector, the counter; written: the new slice and the sum.
+    assert moved(STACK).memory == 4 * 64 * 2 + 4 + 4 * 64 * 2
+    # Where the whole stack is used as well, all of it is read.
+    whole = STACK.replace("add(%row, %other)", "custom-call(%row, %other, %saved)")
+    assert moved(whole).memory == 4 * 64 * 12 + 4 * 64 + 4 + 4 * 64 * 2
+
+
+MOVES = """
+ENTRY %main (x: f32[64]) -> f32[16] {
+  %x = f32[64]{0} parameter(0)
+  %kept = (f32[64]{0:T(128)S(1)}, f32[64]{0:T(128)}, u32[]{:S(2)}) copy-start(%x)
+  %fast = f32[64]{0:T(128)S(1)} copy-done(%kept)
+  %part = ((f32[64]{0}), f32[16]{0:S(1)}, s32[]{:S(2)}) slice-start(%x), slice={[0:16]}
+  ROOT %out = f32[16]{0:S(1)} slice-done(%part)
+}
+"""
+
+
+def test_what_moves_between_the_two_memories_of_a_tpu_is_read_or_written_once() -> None:
+    assert moved(MOVES).memory == 4 * (64 + 16)
