@@ -13,6 +13,15 @@ from jssl.evaluation.ridge import RidgePath
 
 Scores = dict[str, float]
 
+WIDTH = 64  # of the encoders of symbols
+SQUEEZED = f"projected at random to {WIDTH} numbers"
+
+
+def squeeze(x: np.ndarray) -> np.ndarray:
+    """What is left of features in as few numbers as an untrained encoder has: [N, D], D any."""
+    draw = np.random.default_rng(0)
+    return x @ draw.normal(size=(x.shape[1], WIDTH)).astype(np.float32)
+
 
 def counts(sequences: np.ndarray, k: int) -> np.ndarray:
     """How often each k-mer of any sequence is in each: symbols int [N, L] -> float32 [N, kinds]."""
@@ -44,6 +53,7 @@ def _bags(splits: Splits, ks: tuple[int, ...]) -> dict[str, list[np.ndarray]]:
     made = {f"{k}-mers": counts(whole, k) for k in ks}
     made["one-hot letters"] = hot(whole)
     varying = {name: x[:, np.ptp(x[: ends[0]], axis=0) > 0] for name, x in made.items()}
+    varying[f"one-hot letters, {SQUEEZED}"] = squeeze(varying["one-hot letters"])
     return {name: np.split(x, ends) for name, x in varying.items()}
 
 
@@ -94,6 +104,11 @@ def texts(splits: Splits) -> dict[str, Scores]:
         best = max(models, key=lambda model: model.score(validation, parts[1][1]))
         score = float(best.score(test, parts[2][1]))
         found[f"logistic regression on TF-IDF of {name}"] = {"linear": score}
+        if name == "words":
+            few = [squeeze(words.transform(part[0])) for part in parts]
+            labels = [part[1] for part in parts]
+            score = simple.linear(list(zip(few, labels, strict=True)))
+            found[f"linear on TF-IDF of {name}, {SQUEEZED}"] = {"linear": score}
     return found
 
 

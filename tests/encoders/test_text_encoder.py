@@ -37,6 +37,21 @@ def test_padding_changes_no_number():
         ENCODER.patches(jnp.zeros((2, 5)))
 
 
+def test_scaled_symbols_start_alike_and_move_faster():
+    scaled = ENCODER.clone(embedding_scale=8.0)
+    variables, plain = (e.init(jax.random.key(0), X, train=False) for e in (scaled, ENCODER))
+    table = variables["params"]["symbols"]
+    np.testing.assert_allclose(8.0 * table, plain["params"]["symbols"], rtol=1e-6)
+
+    def tokens(encoder, variables, moved):
+        params = variables["params"] | {"symbols": variables["params"]["symbols"] + moved}
+        return encoder.apply({"params": params}, X, train=False).tokens
+
+    for step in (0.0, 0.01):
+        a, b = tokens(scaled, variables, step), tokens(ENCODER, plain, 8.0 * step)
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
 def test_texts_are_bytes_and_go_back(tmp_path):
     tokens = to_tokens(["ab", "ä" * 4], 6)
     np.testing.assert_array_equal(tokens[0], [98, 99, 0, 0, 0, 0])
