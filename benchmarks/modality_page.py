@@ -100,6 +100,22 @@ TITLES = {
 }
 
 
+# What was found out about methods that gain nothing, or too little to beat a simple baseline.
+REMARKS = {
+    "biology/gb1": "Four residues of 56 vary, each on its own, so that without scores there is "
+    "little to learn; and a mean over 56 tokens keeps of four letters what a random projection "
+    "to 64 numbers keeps.",
+    "series/ETTh1": "The forecast is nearly linear in the past: a linear map of it is better than "
+    "a linear head on frozen tokens, and tokens of an untrained encoder pass the past on as well "
+    "as those of a trained one.",
+    "text/stsb": "Cosines of a masked language model's means are known to be poor, those of BERT "
+    "below the mean of GloVe vectors (Reimers and Gurevych, 2019; Jiang et al., 2022, section 1): "
+    "all sentences point the same way.",
+    "text/sst2": "6920 sentences teach which words go together, which is what they are about and "
+    "not whether they praise.",
+}
+
+
 def _section(row: dict[str, Any]) -> list[str]:
     first, higher = row["first"], row["higher"]
     scores = list(dict.fromkeys(s for m in row["methods"].values() for s in m["trained"]))
@@ -119,7 +135,8 @@ def _section(row: dict[str, Any]) -> list[str]:
         lines.append(f"| {name} | {' | '.join(cells)} | | | |")
     picture = FIGURES / f"{row['data'].replace('/', '.')}.png"
     shown = [f"![{row['data']}](figures/modalities/{picture.name})", ""] if picture.exists() else []
-    return [*lines, "", _verdict(row, first, higher), "", *shown]
+    remark = [REMARKS[row["data"]], ""] if row["data"] in REMARKS else []
+    return [*lines, "", _verdict(row, first, higher), "", *remark, *shown]
 
 
 def _verdict(row: dict[str, Any], first: str, higher: bool) -> str:
