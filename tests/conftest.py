@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -23,14 +24,16 @@ from jax._src import compilation_cache  # noqa: E402
 _cached = compilation_cache.get_executable_and_time
 
 
-def _of_one_device(key: str, options: object, backend: object, devices: list) -> tuple:
+def _of_one_device(key: str, options: Any, *rest: Any) -> tuple:
     """A program from the cache, or (None, None): to be compiled.
 
     Read back, a program of several faked devices has lost the order of its collectives, and its
-    devices wait for each other for ever (jaxlib 0.10.2, jssl/feed.py has the other way to get
+    devices wait for each other for ever (jaxlib 0.10.2; jssl/feed.py has the other way to get
     there). JAX has no setting that says which programs are kept.
     """
-    return (None, None) if len(devices) > 1 else _cached(key, options, backend, devices)
+    build = options.executable_build_options
+    several = build.num_replicas * build.num_partitions > 1
+    return (None, None) if several else _cached(key, options, *rest)
 
 
 compilation_cache.get_executable_and_time = _of_one_device
