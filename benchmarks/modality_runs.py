@@ -56,7 +56,7 @@ def measure(case: Case, root: Path, seed: int) -> Record:
     trained_in = time.perf_counter() - began
     program, splits, score = done.program, done.splits, DATA[case.data].score
     untrained = program.init(program.root_key(seed))
-    if case.figure:
+    if case.figure and seed == 0:
         draw(case, program, done.state, splits)
     record = {
         "kind": "run",
@@ -88,10 +88,8 @@ FIGURES = Path(__file__).resolve().parent.parent / "docs" / "figures" / "modalit
 
 
 def draw(case: Case, program: Program, state: TrainState, splits: Splits) -> None:
-    """The figure of a case, if there is none yet."""
+    """The figure of a case."""
     path = FIGURES / f"{case.data.replace('/', '.')}.png"
-    if path.exists():
-        return
     if case.figure == "reconstruction":
         figures.reconstruction(program, state, splits, path)
     elif case.figure == "clouds":
