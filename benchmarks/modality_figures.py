@@ -179,8 +179,10 @@ def retrieved(program: Program, state: TrainState, splits: Splits, path: Path) -
     captions = test["captions"][asked, 0]
     similar = texts(subject, "row", captions) @ images(subject, "row", splits.test).T
     nearest = np.argsort(-similar, axis=1)[:, :8]
-    figure = Figure(figsize=(8.4, 6.2), layout="constrained")
-    grid = figure.subplots(len(asked), nearest.shape[1])
+    figure = Figure(figsize=(8.4, 6.2))  # a constrained layout makes room for a title in one column
+    edges = {"left": 0.01, "right": 0.99, "bottom": 0.01, "top": 0.96}
+    space = {"hspace": 0.3, "wspace": 0.05, **edges}
+    grid = figure.subplots(len(asked), nearest.shape[1], gridspec_kw=space)
     for row, axes in enumerate(grid):
         place = int(np.sum(similar[row] > similar[row, asked[row]])) + 1
         said = f"{to_text(captions[row])}    (its own image: place {place})"

@@ -126,9 +126,8 @@ def page(rows: list[dict]) -> str:
         "Written by `docs/write_plan.py` from `results/plan.json`. Every row is the real train "
         "step (augmentation, forward, backward, optimizer, teacher, alarm) compiled for those "
         "chips by the TPU compiler at its least effort, on a machine without a TPU. No row was "
-        "run: times are the least that the published figures of a chip allow, the longest of "
-        "arithmetic, memory traffic and exchange, each at its peak. Exchanges over the data "
-        "centre's network (rows "
+        "run: times are what this program takes at the published peaks of a chip, the longest of "
+        "arithmetic, memory traffic and exchange. Exchanges over the data centre's network (rows "
         "of two slices) are counted as if they went over the fast one. [How to read it](scale.md).",
         *_efforts(full, rows),
     ]
@@ -145,7 +144,7 @@ def page(rows: list[dict]) -> str:
             f"{RUNS[title][2]} examples a chip.",
             "",
             "| topology | chips | fsdp | batch | memory of a chip, GiB | fits | TFLOP a chip | "
-            "sent by a chip, GB | compute / memory / network, ms | MFU at most | "
+            "sent by a chip, GB | compute / memory / network, ms | MFU at best | "
             "chip-hours an epoch |",
             "|---|---:|---:|---:|---:|---|---:|---:|---:|---:|---:|",
             *map(_line, found),
@@ -160,8 +159,9 @@ def _efforts(full: list[dict], rows: list[dict]) -> list[str]:
         return []
     lines = [
         "",
-        "**The memory times are upper bounds.** At its least effort the compiler keeps little in "
-        "a chip's fast memory. What fits, the arithmetic and the exchanges hold for both:",
+        "**The program of a run moves less.** At its least effort the compiler keeps little in a "
+        "chip's fast memory; memory times, and what follows from them, are pessimistic. What fits, "
+        "the arithmetic and the exchanges hold for both:",
         "",
         "| run | effort | memory of a chip, GiB | memory traffic of a chip, GB a step |",
         "|---|---|---:|---:|",
