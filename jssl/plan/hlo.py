@@ -292,14 +292,17 @@ def _written(
     one = next(one for one in body if one.name == name)
     if one.operation == "tuple":
         return sum(_written(operand, body, computations) for operand in one.operands)
+    size = _size(one.shape)  # of which nothing is left where it is written to the fast memory
     if one.operation == "bitcast":
-        return _written(one.operands[0], body, computations)
+        return min(size, _written(one.operands[0], body, computations))
     if one.operation == "dynamic-update-slice":
-        return _size(next(other.shape for other in body if other.name == one.operands[1]))
+        update = next(other.shape for other in body if other.name == one.operands[1])
+        return min(size, _size(update))
     if one.operation == "fusion" and _called(one)[0] in computations:
         inner = computations[_called(one)[0]]
-        return _written(next(other.name for other in inner if other.root), inner, computations)
-    return _size(one.shape)
+        root = next(other.name for other in inner if other.root)
+        return min(size, _written(root, inner, computations))
+    return size
 
 
 def _group(text: str) -> int:
