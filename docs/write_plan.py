@@ -140,7 +140,8 @@ def page(rows: list[dict]) -> str:
             "",
             f"## {title}",
             "",
-            f"`{first['experiment']}`, {first['parameters'] / 1e6:,.0f} M parameters, "
+            f"`{' '.join([first['experiment'], *RUNS[title][1]])}`, "
+            f"{first['parameters'] / 1e6:,.0f} M parameters, "
             f"{RUNS[title][2]} examples a chip.",
             "",
             "| topology | chips | fsdp | batch | memory of a chip, GiB | fits | TFLOP a chip | "

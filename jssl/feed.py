@@ -137,7 +137,8 @@ class StreamFeed:
             batch = sharding.put_batch(rows, self.program.mesh)
             state, metrics = self.program.step(state, batch, self.root)
             records.append(metrics)
-            jax.block_until_ready(records[:-IN_FLIGHT][-1:])
+            if len(records) > IN_FLIGHT:
+                jax.block_until_ready(records[-1 - IN_FLIGHT])
         return state, lambda: {k: np.stack([np.asarray(r[k]) for r in records]) for k in records[0]}
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ The recipe is that of the authors' program (vissl, pretrain/seer/models/regnet10
 160 and 4 of 96 pixels, 16000 prototypes, 10 Sinkhorn iterations at 0.03, a projector of 3 layers
 without normalisation, LARS at 0.3 x batch / 256, weight decay 1e-5, one pass over the data (here
 100), with parameters split over all chips and each block computed again for its gradient.
-The widths of 10B cannot be shared by more than 10 chips; 10B_1024 has groups of 1024 channels.
+The widths of 10B can be shared by 2 chips, not by 4; 10B_1024 has groups of 1024 channels.
 Command: jssl train image/seer_imagenet --fsdp 64 --set encoder.variant=10B_1024 data.data_dir=DIR
 """
 

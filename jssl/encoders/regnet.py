@@ -71,8 +71,8 @@ DESIGNS: dict[str, Design] = {
 }
 """By the paper's measure of a forward pass at 224 pixels; 128GF and 256GF: Goyal et al., 2021;
 10B: Goyal et al., 2022, 9.3 billion here and 9.6 with SEER's projector and prototypes. Its widths
-(2020, 4040, 11110, 28280) can be shared by at most 10 chips; 10B_1024 is the same design in groups
-of 1024 channels, which 1024 chips can share."""
+are multiples of 1010 that 4 does not divide throughout, so that only 2 of 8 chips can share them;
+10B_1024 is the same design in groups of 1024 channels, which 1024 chips can share."""
 
 REMAT = ("none", "full")
 
