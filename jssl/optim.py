@@ -20,7 +20,7 @@ _SCALING = {
     "linear": lambda batch, reference: batch / reference,
     "sqrt": lambda batch, reference: (batch / reference) ** 0.5,
 }
-_OPTIMIZERS = ("adamw", "lars", "sgd")
+_OPTIMIZERS = ("adam", "adamw", "lars", "sgd")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Optimizer:
     """An optimizer with its learning-rate rule: linear warm-up, then half a cosine.
 
     Attributes:
-      name: "sgd", "lars" or "adamw".
+      name: "sgd", "lars", "adam" or "adamw".
       learning_rate: the base rate, before scaling.
       scaling: how the base rate grows with the global batch: "none", "linear"
         (`base * batch / reference_batch`) or "sqrt" (`base * sqrt(batch / reference_batch)`).
@@ -37,20 +37,20 @@ class Optimizer:
       warmup_start: learning rate that the warm-up grows from, as a share of the peak. The first
         step is already one part in `warmup` above it, so that none is taken at a rate of 0.
       end: learning rate at the end, as a share of the peak.
-      weight_decay: coupled with the gradient for "sgd" and "lars", decoupled for "adamw".
+      weight_decay: added to the gradient for "sgd", "lars" and "adam", decoupled for "adamw".
       decay_vectors: whether biases and normalisation scales (rank 0 and 1) decay as well.
       momentum: of "sgd" and "lars".
       nesterov: Nesterov's form of the momentum.
       trust_coefficient: of "lars"; rank 0 and 1 parameters are never rescaled.
-      beta1: of "adamw".
-      beta2: of "adamw".
+      beta1: of "adam" and "adamw".
+      beta2: of "adam" and "adamw".
       clip_norm: global gradient norm above which gradients are scaled down; 0 for never.
       multipliers: (regular expression, factor) pairs; the steps of a parameter, decay included, are
         multiplied by the factor of the first expression that its path holds. BYOL (Grill et al.,
         2020, appendix F) lets the predictor learn faster so: `(("predictor", 10.0),)`.
     """
 
-    name: Literal["sgd", "lars", "adamw"] = "sgd"
+    name: Literal["sgd", "lars", "adam", "adamw"] = "sgd"
     learning_rate: float = 0.03
     scaling: Literal["none", "linear", "sqrt"] = "linear"
     reference_batch: int = 256
@@ -141,6 +141,11 @@ class Optimizer:
                 weight_decay=self.weight_decay,
                 mask=decayed,
                 mu_dtype=jnp.float32,
+            )
+        elif self.name == "adam":
+            tx = optax.chain(
+                optax.add_decayed_weights(self.weight_decay, mask=decayed),
+                optax.adam(rate, b1=self.beta1, b2=self.beta2, mu_dtype=jnp.float32),
             )
         elif self.name == "lars":
             tx = optax.lars(

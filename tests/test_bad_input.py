@@ -86,7 +86,7 @@ def cut(checkpoints: Path, step: int) -> None:
             ["method.temperature takes float", "'hot'"],
         ),
         (["image/simclr_digits", "--set", "batch_size"], ["key=value"]),
-        (["image/simclr_digits", "--set", "optimizer.name=adam"], ["'adamw'"]),
+        (["image/simclr_digits", "--set", "optimizer.name=adamww"], ["'adamw'"]),
         (["image/simclr_digits", "--devices", "9"], ["9 devices", "8 are here"]),
         (["image/simclr_digits", "--devices", "0"], ["--devices", "0 is not between 1"]),
         (["image/simclr_digits", "--devices", "two"], ["'two' is not a whole number"]),

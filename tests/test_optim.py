@@ -121,6 +121,20 @@ def test_adamw_step() -> None:
         np.testing.assert_allclose(got[name], value, rtol=1e-5)
 
 
+def test_adam_step_has_the_decay_in_its_gradient() -> None:
+    optimizer = Optimizer("adam", learning_rate=0.1, beta1=0.8, beta2=0.95, weight_decay=0.05)
+    got = steps_of(optimizer, 3)
+    for name, decay in (("kernel", 0.05), ("bias", 0.0)):
+        value = np.asarray(PARAMS[name], np.float64)
+        first = second = 0.0
+        for t in (1, 2, 3):
+            g = np.asarray(GRADIENTS[name], np.float64) + decay * value
+            first = 0.8 * first + 0.2 * g
+            second = 0.95 * second + 0.05 * g * g
+            value -= 0.1 * (first / (1 - 0.8**t)) / (np.sqrt(second / (1 - 0.95**t)) + 1e-8)
+        np.testing.assert_allclose(got[name], value, rtol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["sgd", "lars", "adamw"])
 def test_vectors_decay_by_name(name: str) -> None:
     optimizer = Optimizer(name, learning_rate=0.1, weight_decay=0.5)
@@ -158,7 +172,7 @@ def test_clipping_by_the_global_norm() -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"name": "adam"}, "did you mean 'adamw'"),
+        ({"name": "adamww"}, "did you mean 'adamw'"),
         ({"scaling": "square"}, "linear, none, sqrt"),
         ({"reference_batch": 0}, "reference_batch is 0"),
         ({"learning_rate": -0.1}, "learning_rate is -0.1"),

@@ -173,7 +173,7 @@ def test_the_changed_views_are_what_runs() -> None:
         ("method.hidden=(3,'a')", ["takes tuple[int, ...]"]),
         ("method.norm=3", ["method.norm takes str", "3 of type int"]),
         ("optimizer.nesterov=1", ["takes bool"]),
-        ("optimizer.name=adam", ["'adamw'", "'adam'"]),
+        ("optimizer.name=adamww", ["'adamw'", "'adamww'"]),
         ("views.a.random_resized_crop.scale=(1,2,3)", ["takes tuple[float, float]"]),
         ("views.a.colour_jitter.brightness=much", ["takes", "'much'"]),
         ("method=3", ["'method' is a whole SimCLR", "temperature"]),

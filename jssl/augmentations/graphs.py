@@ -47,7 +47,12 @@ def hide_columns(key: jax.Array, graph: Graph, *, rate: float = 0.3) -> dict[str
 
 
 def node_mask(
-    key: jax.Array, example: Mapping[str, Any], *, ratio: float = 0.5, field: str = "graph"
+    key: jax.Array,
+    example: Mapping[str, Any],
+    *,
+    ratio: float = 0.5,
+    replace: float = 0.0,
+    field: str = "graph",
 ) -> dict[str, jax.Array]:
     """Hides a share of the real nodes of a graph, to the nearest number.
 
@@ -55,15 +60,25 @@ def node_mask(
       key: PRNG key.
       example: has the graph.
       ratio: share to hide.
+      replace: share of the hidden nodes that show another node's features, drawn among the real
+        ones, where the rest shows nothing (Hou et al., "GraphMAE", 2022, section 3.2).
       field: name of the graph.
 
     Returns:
-      dict(mask bool [N]), never True at padding.
+      dict(mask bool [N], never True at padding; shown int32 [N], the node whose features are seen
+      at each: its own number, another or, for nothing, -1).
     """
     real = entry(example, field)["node_mask"]
+    count, own = jnp.sum(real), jnp.arange(len(real), dtype=jnp.int32)
     score = jnp.where(real, jax.random.uniform(key, real.shape), 2.0)
     rank = jnp.argsort(jnp.argsort(score))
-    return {"mask": real & (rank < jnp.round(ratio * jnp.sum(real)))}
+    hidden = jnp.round(ratio * count)
+    mask = real & (rank < hidden)
+    # Real nodes first, of which another one is drawn for each.
+    order = jnp.argsort(~real, stable=True)
+    place = jax.random.randint(jax.random.fold_in(key, 1), real.shape, 0, jnp.maximum(count, 1))
+    other = jnp.where(rank < jnp.round(replace * hidden), order[place], -1)
+    return {"mask": mask, "shown": jnp.where(mask, other, own).astype(jnp.int32)}
 
 
 def node_pairs(

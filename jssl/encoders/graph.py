@@ -13,6 +13,7 @@ from jssl.errors import UserError, nearest
 from jssl.nn.graph import GraphLayer
 from jssl.nn.init import activation
 from jssl.nn.norm import layer_norm
+from jssl.nn.transformer import dropout
 
 POOLS = ("mean", "sum")
 
@@ -31,7 +32,11 @@ class GNN(nn.Module):
       pool: "mean" or "sum" of the real nodes, of all layers side by side (Xu et al., 2019, eq.
         4.2).
       norm: whether each node is normalised after a layer.
-      activation: name of the non-linearity between layers.
+      activation: name of the non-linearity after each layer; "prelu" is a ReLU with a learned
+        slope for negative values, 0.25 at first, one for each layer.
+      dropout: rate of dropout of what goes into each layer, in training alone, from the rng
+        "dropout".
+      attention_dropout: the same of the attention of "gat".
       dtype: dtype of the matrix products.
     """
 
@@ -42,6 +47,8 @@ class GNN(nn.Module):
     pool: str = "mean"
     norm: bool = True
     activation: str = "relu"
+    dropout: float = 0.0
+    attention_dropout: float = 0.0
     dtype: str = "float32"
 
     def smoke(self) -> GNN:
@@ -68,7 +75,7 @@ class GNN(nn.Module):
           mask: bool [B, N]; True puts a learned vector in the place of a node's own features. It
             is a parameter only of modules initialised with a mask.
           keep: must be None.
-          train: not used.
+          train: whether values are dropped.
 
         Returns:
           Features with pooled [B, depth * width], tokens [B, N, width], zero where there is
@@ -85,16 +92,26 @@ class GNN(nn.Module):
             token = self.param("mask_token", nn.initializers.zeros, nodes.shape[-1:], jnp.float32)
             nodes = jnp.where(mask[..., None], token, nodes)
         real = x["node_mask"].astype(jnp.float32)[..., None]
-        nonlinearity, extras, pooled = activation(self.activation), {}, []
+        extras, pooled = {}, []
         for i in range(self.depth):
-            layer = GraphLayer(self.kind, self.width, self.heads, self.dtype, name=f"layer{i}")
+            if train and self.dropout:
+                nodes = dropout(self.make_rng("dropout"), nodes, self.dropout)
+            drop = self.attention_dropout if train else 0.0
+            layer = GraphLayer(
+                self.kind, self.width, self.heads, drop, self.dtype, name=f"layer{i}"
+            )
             nodes = layer(nodes, x)
             if self.norm:
                 nodes = layer_norm(name=f"norm{i}")(nodes)
-            nodes = nonlinearity(nodes) * real
+            nodes = self._bend(nodes, i) * real
             extras[f"block{i}"] = nodes
             total = jnp.sum(nodes, axis=1)
             if self.pool == "mean":
                 total = total / jnp.maximum(jnp.sum(real, axis=1), 1.0)
             pooled.append(total)
         return Features(pooled=jnp.concatenate(pooled, axis=1), tokens=nodes, extras=extras)
+
+    def _bend(self, x: jax.Array, layer: int) -> jax.Array:
+        if self.activation == "prelu":
+            return nn.PReLU(negative_slope_init=0.25, name=f"prelu{layer}")(x)
+        return activation(self.activation)(x)

@@ -108,7 +108,11 @@ def run_teacher(
       The module's output under `stop_gradient`.
     """
     encoder = getattr(net, "encoder", net)
-    noise = [name for name in ("drop_path", "dropout") if getattr(encoder, name, 0.0)]
+    noise = [
+        name
+        for name in ("drop_path", "dropout", "attention_dropout")
+        if getattr(encoder, name, 0.0)
+    ]
     if noise:
         still = encoder.clone(**dict.fromkeys(noise, 0.0))
         net = still if encoder is net else net.clone(encoder=still)

@@ -12,6 +12,7 @@ from jssl.errors import UserError, nearest
 from jssl.nn.dense import Dense
 from jssl.nn.init import activation
 from jssl.nn.norm import layer_norm
+from jssl.nn.transformer import dropout
 
 KINDS = ("gcn", "gin", "gat")
 Graph = Mapping[str, jax.Array]
@@ -60,12 +61,15 @@ class GraphLayer(nn.Module):
       kind: which.
       features: size of the result.
       heads: of "gat"; must divide `features`.
+      attention_dropout: rate at which "gat" drops its weights, from the rng "dropout"; 0 for none,
+        as in evaluation.
       dtype: dtype of the matrix products.
     """
 
     kind: str
     features: int
     heads: int = 4
+    attention_dropout: float = 0.0
     dtype: str = "float32"
 
     @nn.compact
@@ -122,6 +126,10 @@ class GraphLayer(nn.Module):
         edge, itself = (jnp.exp(jnp.clip(score, -30.0, 30.0)) for score in (edge, itself))
         edge = edge * real[..., None]
         total = collect(edge, target, count) + itself
+        if self.attention_dropout:
+            first, second = jax.random.split(self.make_rng("dropout"))
+            edge = dropout(first, edge, self.attention_dropout)
+            itself = dropout(second, itself, self.attention_dropout)
         near = collect(look_up(x, source) * edge[..., None], target, count)
         y = (near + x * itself[..., None]) / total[..., None]
         bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)

@@ -109,5 +109,43 @@ def test_views_drop_nodes_with_their_edges_and_edges_both_ways():
     columns = np.asarray(hide_columns(key, graph, rate=0.5)["nodes"])[:5]
     same = (columns == NODES).all(axis=0)
     np.testing.assert_array_equal(columns[:, ~same], 0)
-    mask = node_mask(key, {f"graph/{k}": x for k, x in graph.items()}, ratio=0.4)["mask"]
+    found = node_mask(key, {f"graph/{k}": x for k, x in graph.items()}, ratio=0.4)
+    mask = np.asarray(found["mask"])
     assert mask.sum() == 2 and not mask[5:].any()
+    np.testing.assert_array_equal(found["shown"], np.where(mask, -1, np.arange(7)))
+
+
+def test_some_hidden_nodes_show_another_ones_features():
+    one = {f"graph/{k}": x[0] for k, x in batch(size=7, links=14).items()}
+    one["graph/node_mask"] = one["graph/node_mask"].at[1].set(False)  # as after drop_nodes
+    keys = jax.random.split(jax.random.key(2), 200)
+    found = jax.vmap(lambda key: node_mask(key, one, ratio=1.0, replace=0.5))(keys)
+    real, shown = np.asarray(one["graph/node_mask"]), np.asarray(found["shown"])
+    np.testing.assert_array_equal(found["mask"], np.tile(real, (200, 1)))
+    np.testing.assert_array_equal((shown[:, real] >= 0).sum(axis=1), 2)
+    assert set(shown[:, real].ravel()) == {-1, 0, 2, 3, 4}  # no padding, nobody who is gone
+    np.testing.assert_array_equal(shown[:, ~real], np.tile([1, 5, 6], (200, 1)))
+
+
+def test_values_are_dropped_in_training_alone_and_prelu_learns_its_slope():
+    graph = batch()
+    encoder = GNN("gat", width=8, depth=2, heads=2, norm=False, activation="prelu")
+    drops = encoder.clone(dropout=0.3, attention_dropout=0.3)
+    still, variables = encoder.init_with_output(jax.random.key(0), graph, train=False)
+    np.testing.assert_array_equal(drops.apply(variables, graph, train=False).tokens, still.tokens)
+    keys = jax.random.split(jax.random.key(1), 400)
+    slope = variables["params"]["prelu0"]["negative_slope"]
+    for name in ("dropout", "attention_dropout"):
+        one = encoder.clone(**{name: 0.3})
+        many = jax.vmap(lambda k, e=one: e.apply(variables, graph, train=True, rngs={"dropout": k}))
+        first = np.asarray(many(keys).extras["block0"])
+        assert np.std(first, axis=0).max() > 0
+    # Before PReLU the first layer is linear in its weights of attention: their mean stays.
+    first, whole = (
+        np.where(x < 0, x / slope, x) for x in (first, np.asarray(still.extras["block0"]))
+    )
+    np.testing.assert_allclose(first.mean(axis=0), whole, atol=0.15)
+    less = {"params": {**variables["params"], "prelu1": {"negative_slope": jnp.float32(0.0)}}}
+    relu = encoder.apply(less, graph, train=False).tokens
+    np.testing.assert_allclose(relu, np.maximum(still.tokens, 0), atol=1e-6)
+    assert slope == 0.25 and (np.asarray(still.tokens) < 0).any()
