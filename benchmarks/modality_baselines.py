@@ -66,6 +66,24 @@ def series(splits: Splits) -> dict[str, Scores]:
     }
 
 
+def activity(splits: Splits) -> dict[str, Scores]:
+    """Statistics of each channel, which the field calls hand-made features, and raw windows."""
+    parts = read(splits, "series")
+
+    def statistics(x: np.ndarray) -> np.ndarray:
+        steps = np.abs(np.diff(x, axis=1)).mean(axis=1)
+        found = [x.mean(axis=1), x.std(axis=1), x.min(axis=1), x.max(axis=1), steps]
+        return np.concatenate(found, axis=1)
+
+    return {
+        "1-NN, Euclidean": {"linear": nearest(parts)},
+        "linear on the windows": {"linear": linear(parts)},
+        "linear on statistics of the channels": {
+            "linear": linear([(statistics(x), y) for x, y in parts])
+        },
+    }
+
+
 def forecast(splits: Splits, every: int = 3) -> dict[str, Scores]:
     """The last value, and a linear map of the normalised past."""
 

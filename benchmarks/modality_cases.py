@@ -63,6 +63,8 @@ CASES = (
     Case("series/SyntheticControl", "frame_projections", "series/frame_projections_ucr", _FRAMES),
     Case("series/JapaneseVowels", "patchtst", "series/patchtst_ucr", ("views.mask.rows=12",)),
     Case("series/JapaneseVowels", "simclr", "series/simclr_ucr", _CONV),
+    Case("series/activity", "patchtst", "series/patchtst_activity", (), "reconstruction"),
+    Case("series/activity", "simclr", "series/simclr_activity"),
     Case(
         "series/ETTh1",
         "patchtst",

@@ -14,6 +14,7 @@ import modality_scores as scores
 import symbol_baselines as symbols
 from modality_scores import Scores
 
+from jssl.data.activity import PhoneAndWatch
 from jssl.data.audio import ESC, SpokenDigits
 from jssl.data.captions import CaptionedShapes
 from jssl.data.cells import Described
@@ -73,6 +74,12 @@ def found(root: Path, name: str) -> Path:
 def ucr(name: str) -> Callable[[Path], UCR]:
     """A data set of the UCR or UEA archive."""
     return lambda root: UCR(str(found(root, f"{name}_TRAIN.*").parent), name)
+
+
+def phone(root: Path) -> PhoneAndWatch:
+    """Phones' sensors while people walk and sit down, published or as one file."""
+    files = sorted(root.rglob("har_smartphone.npz"))
+    return PhoneAndWatch(str(files[0] if files else found(root, "s01_01_sp.csv").parents[1]))
 
 
 def digits(root: Path) -> SpokenDigits:
@@ -144,6 +151,15 @@ DATA = {
             scores.probes(),
             simple.series,
             about="UEA: cepstra of two vowels, 270 / 370 series, 12 channels, 9 speakers.",
+        ),
+        Data(
+            "series/activity",
+            phone,
+            scores.probes(),
+            simple.activity,
+            about="Accelerometer and gyroscope of a phone in the pocket, 23 people who stand up, "
+            "walk, turn and sit down (Matey-Sanz et al., 2023): 2013 / 684 / 922 windows of "
+            "1.28 s, five activities, nobody in two splits. Half of a window is also in the next.",
         ),
         Data(
             "series/ETTh1",

@@ -1,10 +1,11 @@
-"""Fine-tuning of the whole encoder, or of its last blocks."""
+"""Fine-tuning of the whole encoder, or of its last blocks, on labels or to forecast."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -14,10 +15,12 @@ from jssl.data.source import Source
 from jssl.errors import UserError
 from jssl.evaluation.features import extract_arrays
 from jssl.evaluation.finetuning import Tuning, tuned
+from jssl.evaluation.forecast_tuning import ForecastRecipe, Future, forecasting
 from jssl.evaluation.protocol import binomial_interval
 from jssl.evaluation.record import Evaluation, Measured, Score, identity
 from jssl.evaluation.subject import Subject
 from jssl.evaluation.supervision import class_count
+from jssl.experiment import Experiment
 from jssl.loop import Finished, Options, fit
 from jssl.run import Run
 
@@ -45,29 +48,14 @@ class FineTuning(Evaluation):
         train = subject.splits.train
         classes = class_count(subject.splits)
         experiment = tuned(subject.run.experiment, classes, len(train), self.recipe)
-        name = identity("finetune", self)
-        start = handover.find(subject.run.folder) if row == "trained" else None
-        own = Run(
-            experiment,
-            self.seed,
-            subject.run.folder / "finetuned" / name / row,
-            subject.run.overrides,
-            start,
-        )
-        mesh = subject.program.mesh
-        options = Options(
-            devices=mesh.size, fsdp=mesh.shape["fsdp"], probe_every=0, on_collapse="off"
-        )
-        finished = fit(own, options, say=lambda line: None)
-        if not finished.complete:
-            raise UserError("fine-tuning was interrupted; the same command goes on from there")
+        finished, start = train_on(subject, row, experiment, identity("finetune", self), self.seed)
         scores = {}
         for title, part in (("fine-tuned", "test"), ("validation", "validation")):
             source = subject.source(part)
             right = accuracy_of(finished, source)
             interval = binomial_interval(right, len(source)) if part == "test" else None
             scores[title] = Score(right, interval)
-        return Measured(scores, {"start": None if start is None else dataclasses.asdict(start)})
+        return Measured(scores, {"start": start})
 
     def notes(self) -> tuple[str, ...]:
         return (
@@ -75,29 +63,117 @@ class FineTuning(Evaluation):
         )
 
 
+@dataclass(frozen=True)
+class ForecastFineTuning(Evaluation):
+    """Trains encoder and a linear head to forecast, from the run and from scratch.
+
+    Each training has a folder in the run's: an interrupted one goes on.
+
+    Attributes:
+      recipe: see `jssl.evaluation.forecast_tuning.ForecastRecipe`.
+    """
+
+    recipe: ForecastRecipe = dataclasses.field(default_factory=ForecastRecipe)
+
+    about: ClassVar[str] = "MSE and MAE of a forecast by the encoder and a linear head, fine-tuned"
+    source: ClassVar[str] = "Nie et al. 2023, end-to-end fine-tuning after the head alone"
+    needs_labels: ClassVar[bool] = False
+
+    def measure(self, subject: Subject, row: str) -> Measured | None:
+        if row not in ("trained", "untrained"):
+            return None
+        if subject.run is None:
+            raise UserError("fine-tuning starts from a run's folder: use jssl evaluate RUN")
+        experiment = forecasting(subject.run.experiment, subject.splits.train[0], self.recipe)
+        name = identity("forecast_finetune", self)
+        finished, start = train_on(subject, row, experiment, name, self.seed)
+        scores = {}
+        for part, title in (("test", ""), ("validation", "validation ")):
+            found = forecast_errors(finished, subject.source(part))
+            scores |= {f"{title}{k}": Score(v, percent=False) for k, v in found.items()}
+        return Measured(scores, {"start": start})
+
+    def notes(self) -> tuple[str, ...]:
+        return (
+            "The untrained row is the same training from scratch. Last epoch; nothing is chosen. "
+            "Windows of the test split are all used, one a step.",
+        )
+
+
+def train_on(
+    subject: Subject, row: str, experiment: Experiment, name: str, seed: int
+) -> tuple[Finished, dict[str, Any] | None]:
+    """Trains an experiment in a run's folder, from the run's encoder or from scratch.
+
+    Args:
+      subject: has the run.
+      row: "trained" starts from the run's newest checkpoint, anything else from scratch.
+      experiment: what is trained.
+      name: of the folder below the run's `finetuned`.
+      seed: of the training.
+
+    Returns:
+      What was trained, and where it started, plain JSON types.
+
+    Raises:
+      UserError: it was interrupted.
+    """
+    start = handover.find(subject.run.folder) if row == "trained" else None
+    folder = subject.run.folder / "finetuned" / name / row
+    own = Run(experiment, seed, folder, subject.run.overrides, start)
+    mesh = subject.program.mesh
+    options = Options(devices=mesh.size, fsdp=mesh.shape["fsdp"], probe_every=0, on_collapse="off")
+    finished = fit(own, options, say=lambda line: None)
+    if not finished.complete:
+        raise UserError("fine-tuning was interrupted; the same command goes on from there")
+    return finished, None if start is None else dataclasses.asdict(start)
+
+
 def accuracy_of(finished: Finished, source: Source) -> float:
     """Top-1 accuracy of a fine-tuned net on a labelled source."""
+    logits, truth = outputs_of(finished, source, lambda out: out[0], label="label")
+    return float((logits.argmax(axis=1) == truth).mean())
+
+
+def forecast_errors(finished: Finished, source: Source) -> dict[str, float]:
+    """ "mse" and "mae" of a fine-tuned forecast, on the scale of the data."""
+    prediction, _ = outputs_of(finished, source, lambda out: out, label=None)
+    right = jax.jit(
+        jax.vmap(lambda past, future: Future()(None, {"series": past, "future": future}))
+    )
+    batch = source[np.arange(len(source))]
+    found = right(batch[finished.program.experiment.preprocess.field], batch["future"])
+    error = (prediction - np.asarray(found["target"])) * np.asarray(found["spread"])
+    return {"mse": float(np.mean(error**2)), "mae": float(np.mean(np.abs(error)))}
+
+
+def outputs_of(
+    finished: Finished, source: Source, select: Callable[[Any], jax.Array], *, label: str | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a fine-tuned net says of every example of a source, and the labels."""
     program, state = finished.program, finished.state
     pipeline = program.experiment.preprocess
     view = jax.jit(jax.vmap(lambda x: pipeline(None, {pipeline.field: x})))
 
     @jax.jit
-    def classify(x: jax.Array) -> dict[str, jax.Array]:
-        logits, _ = program.net.apply({"params": state.params, **state.stats}, x, train=False)
-        return {"logits": logits}
+    def run(x: jax.Array) -> dict[str, jax.Array]:
+        out = program.net.apply({"params": state.params, **state.stats}, x, train=False)
+        return {"out": select(out)}
 
     size = -(-min(program.experiment.batch_size, 256) // program.mesh.size) * program.mesh.size
     arrays, truth = extract_arrays(
-        classify,
+        run,
         source,
         batch_size=size,
         preprocess=lambda batch: np.asarray(view(batch[pipeline.field])),
         sharding=sharding.batch_sharding(program.mesh),
+        label=label,
     )
-    return float((arrays["logits"].argmax(axis=1) == truth).mean())
+    return arrays["out"], truth
 
 
 PROTOCOLS = {
     "finetune": FineTuning(),
     "finetune_partial": FineTuning(recipe=Tuning(last_blocks=4)),
+    "forecast_finetune": ForecastFineTuning(),
 }

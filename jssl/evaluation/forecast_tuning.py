@@ -1,0 +1,190 @@
+"""Fine-tuning to forecast: an encoder of series and a linear head, trained to tell the future."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jssl.alarm import Monitored
+from jssl.augmentations.compose import Views
+from jssl.clock import Clock
+from jssl.data.source import entry
+from jssl.errors import UserError
+from jssl.experiment import Experiment
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, apply
+from jssl.nn.dense import Dense
+from jssl.nn.transformer import dropout
+from jssl.optim import Optimizer
+
+_EPSILON = 1e-5
+
+
+@dataclass(frozen=True)
+class ForecastRecipe:
+    """How encoder and head are trained; the form is PatchTST's (Nie et al. 2023, section 4.2).
+
+    The head alone first, then everything: there 10 and 20 epochs, and dropout before the head.
+
+    Attributes:
+      epochs: passes over the training windows, those of the head alone included.
+      head_epochs: passes in which the encoder stays as it is.
+      learning_rate: of Adam, half a cosine.
+      batch_size: windows in a batch.
+      dropout: rate before the head.
+    """
+
+    epochs: float = 30
+    head_epochs: float = 10
+    learning_rate: float = 1e-4
+    batch_size: int = 128
+    dropout: float = 0.2
+
+
+@dataclass(frozen=True)
+class Future:
+    """An entry of Views: what follows a window, measured from its past.
+
+    Attributes:
+      field: name of the past.
+    """
+
+    field: str = "series"
+
+    def __call__(self, key: jax.Array | None, example: Mapping[str, Any]) -> dict[str, jax.Array]:
+        """The future in the past's units.
+
+        Returns:
+          {"target" float32 [C, H]: (future - mean) / spread, "spread" float32 [C, 1]}, mean and
+          spread of each channel of the past.
+        """
+        del key
+        past = entry(example, self.field)
+        mean, spread = jnp.mean(past, axis=0), jnp.sqrt(jnp.var(past, axis=0) + _EPSILON)
+        return {"target": ((example["future"] - mean) / spread).T, "spread": spread[:, None]}
+
+
+class ForecastNet(nn.Module):
+    """An encoder with tokens of each channel, and one linear map for all channels.
+
+    Attributes:
+      encoder: gives as many tokens for each channel, one channel after the other.
+      channels: C.
+      horizon: H.
+      dropout: rate before the map, in training.
+    """
+
+    encoder: nn.Module
+    channels: int
+    horizon: int
+    dropout: float
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+        """Maps series [B, T, C] to the normalised future, float32 [B, C, H]."""
+        tokens = self.encoder(x, train=train).tokens
+        if tokens is None:
+            raise UserError("this encoder has no tokens to forecast from")
+        flat = tokens.reshape(len(tokens), self.channels, -1).astype(jnp.float32)
+        if train and self.dropout:
+            flat = dropout(self.make_rng("dropout"), flat, self.dropout)
+        return Dense(self.horizon, name="head")(flat)
+
+
+@dataclass(frozen=True)
+class TunedForecast(Method):
+    """Mean squared error of the future on the scale of the data (Nie et al. 2023, eq. 1).
+
+    Attributes:
+      channels: C.
+      horizon: H.
+      head_epochs: see `ForecastRecipe`.
+      dropout: see `ForecastRecipe`.
+    """
+
+    channels: int = 1
+    horizon: int = 96
+    head_epochs: float = 0.0
+    dropout: float = 0.0
+
+    paper: ClassVar[str] = (
+        "A Time Series is Worth 64 Words: Long-term Forecasting with Transformers"
+    )
+    couples_batch: ClassVar[bool] = False
+
+    def net(self, encoder: nn.Module) -> nn.Module:
+        """Encoder and head."""
+        return ForecastNet(encoder, self.channels, self.horizon, self.dropout)
+
+    def forward(
+        self,
+        net: nn.Module,
+        params: Tree,
+        stats: Tree,
+        memory: Memory,
+        views: Mapping[str, Any],
+        *,
+        rng: jax.Array,
+        clock: Clock,
+    ) -> tuple[Outputs, Tree]:
+        """`prediction` and `right` [B, C, H], normalised, and `spread` [B, C, 1]."""
+        prediction, stats = apply(net, params, stats, views["series"], rng=rng)
+        right = {"right": views["target"]["target"], "spread": views["target"]["spread"]}
+        return {"prediction": prediction, **right}, stats
+
+    def inputs(self, views: Mapping[str, Any]) -> tuple[Any, ...]:
+        """What the net is run on."""
+        return (views["series"],)
+
+    def objective(
+        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
+    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+        """Mean squared error over windows, channels and steps."""
+        error = (outputs["prediction"] - outputs["right"]) * outputs["spread"]
+        return jnp.mean(error**2), (memory, {"mae": jnp.mean(jnp.abs(error))})
+
+    def scale_updates(self, updates: Tree, *, clock: Clock) -> Tree:
+        """None for the encoder while the head learns alone."""
+        free = (clock.epoch >= self.head_epochs).astype(jnp.float32)
+        still = jax.tree.map(lambda update: update * free, updates["encoder"])
+        return {**updates, "encoder": still}
+
+    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+        """Nothing: a supervised run."""
+        return Monitored()
+
+
+def forecasting(
+    experiment: Experiment, example: Mapping[str, Any], recipe: ForecastRecipe
+) -> Experiment:
+    """The forecasting experiment of a self-supervised one.
+
+    Args:
+      experiment: whose encoder, data and preprocessing are kept.
+      example: one of its data, with a past [T, C] and its `future` [H, C].
+      recipe: how to train.
+
+    Returns:
+      The experiment.
+
+    Raises:
+      UserError: the data has no future.
+    """
+    if "future" not in example:
+        raise UserError("forecasting needs data with a past and a future, such as ETT")
+    horizon, channels = example["future"].shape
+    shown = experiment.preprocess
+    return dataclasses.replace(
+        experiment,
+        method=TunedForecast(channels, horizon, recipe.head_epochs, recipe.dropout),
+        views=Views(series=shown, target=Future(shown.field)),
+        optimizer=Optimizer("adam", learning_rate=recipe.learning_rate, scaling="none"),
+        batch_size=recipe.batch_size,
+        epochs=recipe.epochs,
+        expected=(),
+    )
