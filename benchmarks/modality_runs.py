@@ -33,8 +33,9 @@ Record = dict[str, Any]
 
 def experiment(case: Case, root: Path) -> Experiment:
     """The experiment of a case on its data."""
-    prepared = override(load(case.experiment), *case.overrides)
-    return dataclasses.replace(prepared, data=DATA[case.data].open(root))
+    data = DATA[case.data]
+    prepared = override(load(case.experiment), *case.overrides, *data.words(root))
+    return prepared if data.words(root) else dataclasses.replace(prepared, data=data.open(root))
 
 
 def fingerprint(case: Case, root: Path, seed: int) -> str:
@@ -45,17 +46,25 @@ def fingerprint(case: Case, root: Path, seed: int) -> str:
 
 def measure(case: Case, root: Path, seed: int) -> Record:
     """Trains one case and scores its encoder, trained and untrained."""
-    made, began = experiment(case, root), time.perf_counter()
+    made, began, data = experiment(case, root), time.perf_counter(), DATA[case.data]
     with tempfile.TemporaryDirectory() as folder:
         options = Options(
             devices=1, on_collapse="warn", probe_every=0, checkpoint_every=2**30, log_every=50
         )
-        done: Finished = fit(Run(made, seed, Path(folder)), options, say=lambda line: None)
-    if not done.complete:
-        raise UserError(f"{case.name} seed {seed} was stopped: there is no record of it")
-    trained_in = time.perf_counter() - began
-    program, splits, score = done.program, done.splits, DATA[case.data].score
-    untrained = program.init(program.root_key(seed))
+        words = data.words(root)
+        run = Run(made, seed, Path(folder), (*case.overrides, *words) if words else ())
+        done: Finished = fit(run, options, say=lambda line: None)
+        if not done.complete:
+            raise UserError(f"{case.name} seed {seed} was stopped: there is no record of it")
+        trained_in = time.perf_counter() - began
+        program, splits = done.program, done.splits
+        untrained = program.init(program.root_key(seed))
+        scores = {
+            "trained": data.score(program, done.state, splits),
+            "untrained": data.score(program, untrained, splits),
+        }
+        if data.further:
+            scores = {row: data.further(run, done, row) | found for row, found in scores.items()}
     if case.figure and seed == 0:
         draw(case, program, done.state, splits)
     record = {
@@ -67,10 +76,7 @@ def measure(case: Case, root: Path, seed: int) -> Record:
         "overrides": list(case.overrides),
         "seed": seed,
         "fingerprint": fingerprint(case, root, seed),
-        "scores": {
-            "trained": score(program, done.state, splits),
-            "untrained": score(program, untrained, splits),
-        },
+        "scores": scores,
         "parameters": int(sum(np.size(x) for x in jax.tree.leaves(done.state.params["encoder"]))),
         "steps": program.steps,
         "train_seconds": trained_in,

@@ -9,9 +9,11 @@ import numpy as np
 
 from jssl.data.source import Splits
 from jssl.evaluation.few_shot import FewShot, few_shot
+from jssl.evaluation.forecast_tuning import ForecastRecipe
 from jssl.evaluation.knn import knn_accuracy
 from jssl.evaluation.linear import linear_probe
 from jssl.evaluation.protocols.cross_modal import CrossRetrieval, ZeroShot
+from jssl.evaluation.protocols.finetune import ForecastFineTuning
 from jssl.evaluation.protocols.forecast import Forecast
 from jssl.evaluation.protocols.nodes import Nodes
 from jssl.evaluation.protocols.regression import Regression
@@ -19,6 +21,8 @@ from jssl.evaluation.protocols.similarity import Similarity
 from jssl.evaluation.protocols.site import Site
 from jssl.evaluation.subject import Row, Subject
 from jssl.evaluation.svm import svm_probe
+from jssl.loop import Finished
+from jssl.run import Run
 from jssl.session import features
 from jssl.state import TrainState
 from jssl.train import Program
@@ -48,12 +52,21 @@ def classify(parts: list[tuple[np.ndarray, np.ndarray]], k: int, auc: bool = Fal
 
 
 def forecast(program: Program, state: TrainState, splits: Splits) -> Scores:
-    """Errors of a linear forecast from all frozen tokens, and from the hidden future's alone."""
+    """Squared errors of linear forecasts from frozen tokens: all, and the hidden future's alone."""
     subject = Subject({"row": Row(program, state)}, splits, program)
-    scores = Forecast(every=3, last=8).measure(subject, "row").scores
-    every = Forecast(every=3).measure(subject, "row").scores
-    found = {name: scores[name].value for name in ("mse", "mae")}
-    return {**found, "mse, all tokens": every["mse"].value}
+    errors = {
+        "mse, frozen": Forecast(every=3),
+        "mse, frozen, future's tokens": Forecast(every=3, last=8),
+    }
+    return {name: f.measure(subject, "row").scores["mse"].value for name, f in errors.items()}
+
+
+def tuned_forecast(run: Run, done: Finished, row: str) -> Scores:
+    """Errors of a forecast by encoder and head, fine-tuned from the run or trained from scratch."""
+    subject = Subject({row: Row(done.program, done.state)}, done.splits, done.program, run)
+    recipe = ForecastRecipe(epochs=6, head_epochs=2, learning_rate=1e-3)
+    scores = ForecastFineTuning(recipe=recipe).measure(subject, row).scores
+    return {name: scores[name].value for name in ("mse", "mae")}
 
 
 def clouds(ways: int) -> Callable[[Program, TrainState, Splits], Scores]:
