@@ -1,11 +1,18 @@
 """PatchTST, self-supervised (Nie et al., 2023), on ETTh1: windows of 432 hours, patches of 12.
 
-Command: jssl train series/patchtst_etth1 --set data.path=DIR/ETTh1.csv. Then: jssl
-evaluate RUN --protocol forecast --set last=8 (a linear head on the frozen encoder). What is trained
-on is 336 hours and the 96 that follow; to forecast, those 96 are hidden, as patches are hidden in
-training, and the head reads their 8 tokens. The paper has a past of 512, width 128, 100 epochs, and
-a head over all tokens of the past; fine-tuned as a whole it reports 0.366 and 0.397 for the next 96
-hours (table 4).
+Command: jssl train series/patchtst_etth1 --set data.path=DIR/ETTh1.csv. What is trained on is 336
+hours and the 96 that follow; to forecast, those 96 are hidden, as patches are hidden in training.
+Then, to fine-tune encoder and head:
+
+jssl evaluate RUN --protocol forecast_finetune --set recipe.epochs=6 recipe.head_epochs=2
+recipe.learning_rate=1e-3
+
+and, frozen, with a linear head on the 8 tokens of the future: --protocol forecast --set last=8.
+
+The paper has a past of 512, width 128, 100 epochs, a head over the past's tokens and 30 epochs of
+fine-tuning at 1e-4: 0.366 and 0.397 for the next 96 hours (table 4). On validation (seed 3), 6
+epochs of fine-tuning give 0.878 at 1e-4, 0.752 at 3e-4 with more dropout, 0.694 at 1e-3, from
+scratch 0.710, and 0.702 at 3e-3.
 """
 
 from functools import partial
