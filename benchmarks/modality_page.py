@@ -41,7 +41,7 @@ def summary(records: list[Record]) -> dict[str, Any]:
         for name in dict.fromkeys(r["method"] for r in runs):
             own = sorted((r for r in runs if r["method"] == name), key=lambda r: r["seed"])
             methods[name] = _method(own, base["first"], base["higher"])
-        rows.append({**base, "methods": methods})
+        rows.append({**base, "percent": base["first"] in PERCENT, "methods": methods})
     return {"data": rows, "runs": [r for r in records if r["kind"] == "run"]}
 
 

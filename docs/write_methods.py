@@ -13,6 +13,7 @@ import inspect
 import json
 import os
 import re
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,13 @@ from jssl.study import points
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "methods"
-STUDY = ROOT / "results" / "learning_shapes.json"
-TABLES = {"CIFAR-10, JPEG copy, part": ROOT / "results" / "cifar10_small.json"}
+STUDIES = {
+    "procedural shapes, short run": ROOT / "results" / "learning_shapes.json",
+    "CIFAR-10, JPEG copy, part": ROOT / "results" / "learning_images.json",
+}
+"""Where one small protocol judges every method of images; the first is the index's."""
+MODALITIES = ROOT / "results" / "modalities.json"
+TABLES = {"CIFAR-10, JPEG copy": ROOT / "results" / "cifar10_small.json"}
 
 SECTIONS = {
     "Equation": "Equation",
@@ -81,11 +87,13 @@ def facts(method: type[Method]) -> Facts:
 def pages() -> dict[str, str]:
     """File name -> text of every page."""
     experiments = {name: experiment.load(name) for name in experiment.names()}
-    study = json.loads(STUDY.read_text())["methods"] if STUDY.exists() else []
-    found = {"README.md": _index(study)}
+    studies = {data: json.loads(path.read_text())["methods"] for data, path in STUDIES.items()}
+    found = {"README.md": _index(next(iter(studies.values())))}
     for name, method in sorted(experiment.methods().items()):
         own = {key: run for key, run in experiments.items() if type(run.method) is method}
-        learnt = next((row for row in study if row["method"] == name), None)
+        learnt = {
+            data: row for data, rows in studies.items() for row in rows if row["method"] == name
+        }
         found[f"{name.split('/')[1]}.md"] = _page(name, method, own, learnt)
     return found
 
@@ -100,7 +108,8 @@ def _index(study: list[dict[str, Any]]) -> str:
         "points, and whether it clears the method's margin ([table](../../results/"
         "learning_shapes.md)).",
         "The same methods on a part of CIFAR-10, all with one small budget:",
-        "[table](../../results/learning_images.md).",
+        "[table](../../results/learning_images.md). Methods on other data than images:",
+        "[page](../modalities.md).",
         "",
         "| family | method | paper | gain on shapes | cleared |",
         "|---|---|---|---:|---|",
@@ -120,7 +129,7 @@ def _page(
     name: str,
     method: type[Method],
     experiments: dict[str, experiment.Experiment],
-    learnt: dict[str, Any] | None,
+    learnt: dict[str, dict[str, Any]],
 ) -> str:
     said = facts(method)
     module = inspect.getdoc(inspect.getmodule(method))
@@ -154,40 +163,57 @@ def _page(
 
 def _published(experiments: dict[str, experiment.Experiment]) -> list[str]:
     rows = [
-        f"| {key.split('_')[-1]} | {what} | {100 * value:.1f} | {source} |"
+        f"| {key.split('_')[-1]} | {what} | {_figure([value], 'MSE' not in what)} | {source} |"
         for key, run in experiments.items()
         for what, value, source in run.expected
     ]
     if not rows:
         return ["No published figure that this project's experiments could be held against."]
-    return ["| data | probe | published, % | source |", "|---|---|---:|---|", *rows]
+    return ["| data | probe | published | source |", "|---|---|---:|---|", *rows]
 
 
 def _ours(
-    experiments: dict[str, experiment.Experiment], learnt: dict[str, Any] | None
+    experiments: dict[str, experiment.Experiment], learnt: dict[str, dict[str, Any]]
 ) -> list[str]:
-    lines = ["", "| data | probe | ours, % | untrained, % | seeds |", "|---|---|---:|---:|---|"]
-    head = len(lines)
-    if learnt:
-        lines.append(
-            f"| procedural shapes, short run | {learnt['judge']} | "
-            f"{points(learnt['trained'])} | {points(learnt['untrained'])} | "
-            f"{len(learnt['seeds'])} |"
-        )
+    rows = []
+    for data, row in learnt.items():
+        pair = points(row["trained"]), points(row["untrained"])
+        rows.append((data, row["judge"], *pair, row["seeds"]))
     for data, path in TABLES.items():
-        for entry in json.loads(path.read_text()):
-            if entry["name"] not in experiments:
-                continue
-            rows = entry["result"]["rows"]
-            for probe in ("knn", "linear"):
-                got = [rows[row][probe] for row in ("trained", "untrained")]
-                top = [100 * (g["20"] if probe == "knn" else g)["top1"] for g in got]
-                lines.append(f"| {data} | {probe} | {top[0]:.1f} | {top[1]:.1f} | 1 |")
-    if len(lines) == head:
+        own = [run for run in json.loads(path.read_text()) if run["name"] in experiments]
+        for probe in ("knn", "linear") if own else ():
+            pair = (_figure(_tops(own, row, probe), True) for row in ("trained", "untrained"))
+            rows.append((data, probe, *pair, [run["seed"] for run in own]))
+    for entry in json.loads(MODALITIES.read_text())["data"]:
+        link = f"[{entry['data']}](../modalities.md)"
+        for run in entry["methods"].values():
+            if run["experiment"] in experiments:
+                first = entry["first"]
+                pair = (_figure(run[r][first], entry["percent"]) for r in ("trained", "untrained"))
+                rows.append((link, first, *pair, run["seeds"]))
+    if not rows:
         return ["", "Nothing has been measured here yet."]
-    if learnt and not learnt["cleared"]:
-        lines += ["", f"**Not working** on shapes at this budget. {learnt['tried']}".strip()]
-    return lines
+    lines = ["", "| data | probe | ours | untrained | seeds |", "|---|---|---:|---:|---|"]
+    for *cells, seeds in rows:
+        lines.append(f"| {' | '.join(cells)} | {len(seeds)} |")
+    study = learnt.get(next(iter(STUDIES)))
+    if study and not study["cleared"]:
+        lines += ["", f"**Not working** on shapes at this budget. {study['tried']}".strip()]
+    return [*lines, "", "Shares in %, errors and correlations as they are."]
+
+
+def _tops(runs: list[dict[str, Any]], row: str, probe: str) -> list[float | None]:
+    """Mean and, of several, standard deviation of a probe's accuracies."""
+    found = [run["result"]["rows"][row][probe] for run in runs]
+    tops = [(score["20"] if probe == "knn" else score)["top1"] for score in found]
+    return [statistics.mean(tops), statistics.stdev(tops) if len(tops) > 1 else None]
+
+
+def _figure(value: list[float | None], percent: bool) -> str:
+    """A mean with its spread, where there is one."""
+    scale, digits = (100, 1) if percent else (1, 3)
+    spread = "" if len(value) == 1 or value[1] is None else f" ± {scale * value[1]:.{digits}f}"
+    return f"{scale * value[0]:.{digits}f}{spread}"
 
 
 def _about(key: str) -> str:
