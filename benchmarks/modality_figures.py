@@ -7,6 +7,7 @@ from pathlib import Path
 import jax
 import numpy as np
 from matplotlib.figure import Figure
+from sklearn.manifold import TSNE
 
 from jssl.data.source import Splits, read_all
 from jssl.data.text import to_text
@@ -132,23 +133,42 @@ def _spectrograms(parts: dict[str, np.ndarray], path: Path) -> None:
     save(figure, path)
 
 
-def embedding_map(features: np.ndarray, labels: np.ndarray, classes: tuple, path: Path) -> None:
-    """The first two principal components of features, in the colours of their classes."""
-    z = features.astype(np.float64) - features.mean(axis=0)
-    z = z / np.maximum(z.std(axis=0), 1e-9)
-    basis = np.linalg.svd(z, full_matrices=False)[2][:2]
-    points = z @ basis.T
-    figure = Figure(figsize=(5.6, 4.4), layout="constrained")
-    axes = figure.subplots()
-    for k in np.unique(labels):
-        own = labels == k
-        name = classes[k] if len(classes) > k else str(k)
-        axes.scatter(*points[own].T, s=7, alpha=0.7, lw=0, label=name, color=f"C{k % 10}")
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.set_xlabel("first principal component")
-    axes.set_ylabel("second")
-    axes.legend(frameon=False, fontsize=7, markerscale=2, ncols=2)
+def embedding_map(
+    found: dict[str, np.ndarray], labels: np.ndarray, classes: tuple, path: Path
+) -> None:
+    """Features of several encoders, side by side, in the colours of their classes.
+
+    Laid out by t-SNE (van der Maaten & Hinton, 2008) of cosine distances.
+
+    Args:
+      found: title -> features [N, D].
+      labels: int [N].
+      classes: names of the labels.
+      path: of the figure.
+    """
+    figure = Figure(figsize=(4.2 * len(found), 4.0), layout="constrained")
+    for axes, (title, features) in zip(
+        figure.subplots(1, len(found), squeeze=False)[0], found.items(), strict=True
+    ):
+        centred = features.astype(np.float64) - features.mean(axis=0)
+        layout = TSNE(metric="cosine", init="random", random_state=0).fit_transform(centred)
+        for k in np.unique(labels):
+            own = labels == k
+            name = classes[k] if len(classes) > k else str(k)
+            axes.scatter(*layout[own].T, s=6, alpha=0.7, lw=0, label=name, color=f"C{k % 10}")
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.set_title(title, fontsize=10)
+    handles, names = axes.get_legend_handles_labels()
+    figure.legend(
+        handles,
+        names,
+        loc="outside lower center",
+        frameon=False,
+        fontsize=8,
+        markerscale=2,
+        ncols=7,
+    )
     save(figure, path)
 
 

@@ -18,6 +18,7 @@ from modality_scores import three
 
 from jssl.data.source import Splits
 from jssl.errors import UserError
+from jssl.evaluation.protocols.nodes import all_tokens
 from jssl.evaluation.subject import Row, Subject
 from jssl.experiment import Experiment, load
 from jssl.loop import Finished, Options, fit
@@ -66,7 +67,7 @@ def measure(case: Case, root: Path, seed: int) -> Record:
         if data.further:
             scores = {row: data.further(run, done, row) | found for row, found in scores.items()}
     if case.figure and seed == 0:
-        draw(case, program, done.state, splits)
+        draw(case, program, {"trained": done.state, "untrained": untrained}, splits)
     record = {
         "kind": "run",
         "name": case.name,
@@ -93,9 +94,9 @@ def measure(case: Case, root: Path, seed: int) -> Record:
 FIGURES = Path(__file__).resolve().parent.parent / "docs" / "figures" / "modalities"
 
 
-def draw(case: Case, program: Program, state: TrainState, splits: Splits) -> None:
-    """The figure of a case."""
-    path = FIGURES / f"{case.data.replace('/', '.')}.png"
+def draw(case: Case, program: Program, states: dict[str, TrainState], splits: Splits) -> None:
+    """The figure of a case, from its "trained" and "untrained" states."""
+    path, state = FIGURES / f"{case.data.replace('/', '.')}.png", states["trained"]
     if case.figure == "reconstruction":
         figures.reconstruction(program, state, splits, path)
     elif case.figure == "clouds":
@@ -106,12 +107,14 @@ def draw(case: Case, program: Program, state: TrainState, splits: Splits) -> Non
         figures.predictions(program, state, splits, path)
     elif case.figure == "map":
         part = simple.front(splits.test, 1000)
-        figures.embedding_map(*features(program, state, part), splits.classes, path)
+        found = {title: features(program, own, part) for title, own in states.items()}
+        label = found["trained"][1]
+        found = {title: x for title, (x, _) in found.items()}
+        figures.embedding_map(found, label, splits.classes, path)
     else:
-        subject = Subject({"row": Row(program, state)}, splits, program)
-        found, _ = subject.arrays("row", "train", lambda f: {"tokens": f.tokens}, most=1)
-        label = splits.train[0]["node_label"]
-        figures.embedding_map(found["tokens"][0], label, splits.classes, path)
+        subject = Subject({k: Row(program, own) for k, own in states.items()}, splits, program)
+        found = {k: subject.arrays(k, "train", all_tokens, most=1)[0]["tokens"][0] for k in states}
+        figures.embedding_map(found, splits.train[0]["node_label"], splits.classes, path)
 
 
 def baselines(data: Data, root: Path) -> Record:
