@@ -106,10 +106,12 @@ def draw(case: Case, program: Program, states: dict[str, TrainState], splits: Sp
     elif case.figure == "prediction":
         figures.predictions(program, state, splits, path)
     elif case.figure == "map":
-        part = simple.front(splits.test, 1000)
-        found = {title: features(program, own, part) for title, own in states.items()}
-        label = found["trained"][1]
-        found = {title: x for title, (x, _) in found.items()}
+        # A test split of a few graphs shows nothing: there all are drawn, as all are judged.
+        shown = [simple.front(splits.test, 1000)] if len(splits.test) >= 100 else three(splits)
+        found = {}
+        for title, own in states.items():
+            parts = [features(program, own, part) for part in shown]
+            found[title], label = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         figures.embedding_map(found, label, splits.classes, path)
     else:
         subject = Subject({k: Row(program, own) for k, own in states.items()}, splits, program)
