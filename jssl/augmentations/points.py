@@ -29,17 +29,13 @@ def _moved(cloud: Cloud, xyz: jax.Array, valid: jax.Array | None = None) -> dict
     return {**cloud, "xyz": jnp.where(valid[:, None], xyz, 0.0), "valid": valid}
 
 
-def rotate(key: jax.Array, cloud: Cloud, *, axis: int | None = None) -> dict[str, jax.Array]:
-    """Turns a cloud about an axis by any angle, or in any way.
+def rotation(key: jax.Array, axis: int | None = None) -> jax.Array:
+    """A random rotation, float32 [3, 3].
 
     Args:
       key: PRNG key.
-      cloud: see the module.
-      axis: 0, 1 or 2; None for a rotation spread evenly over all there are, which is that of a
-        normal quaternion.
-
-    Returns:
-      The cloud.
+      axis: 0, 1 or 2, to turn about by any angle; None for one spread evenly over all there are,
+        which is that of a normal quaternion.
     """
     if axis is None:
         w, x, y, z = (q := jax.random.normal(key, (4,))) / jnp.linalg.norm(q)
@@ -47,13 +43,18 @@ def rotate(key: jax.Array, cloud: Cloud, *, axis: int | None = None) -> dict[str
         half = jnp.pi * jax.random.uniform(key)
         w = jnp.cos(half)
         x, y, z = jnp.sin(half) * jnp.eye(3)[axis]
-    turn = jnp.asarray(
+    return jnp.asarray(
         [
             [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
             [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
             [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
         ]
     )
+
+
+def rotate(key: jax.Array, cloud: Cloud, *, axis: int | None = None) -> dict[str, jax.Array]:
+    """Turns a cloud by a random `rotation`; see there for `axis`."""
+    turn = rotation(key, axis)
     return _moved(cloud, jnp.matmul(cloud["xyz"], turn.T, precision=jax.lax.Precision.HIGHEST))
 
 

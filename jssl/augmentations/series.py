@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from jssl.augmentations.compose import Pipeline, Views, pipeline, sometimes
+from jssl.augmentations.points import rotation
+from jssl.errors import UserError
 
 FIELD = "series"
 
@@ -73,6 +75,30 @@ def jitter(key: jax.Array, x: jax.Array, *, sigma: float = 0.1) -> jax.Array:
 def rescale(key: jax.Array, x: jax.Array, *, sigma: float = 0.2) -> jax.Array:
     """Multiplies each channel by a factor of mean 1 and a standard deviation (Um et al., 2017)."""
     return x * (1.0 + sigma * jax.random.normal(key, (1, x.shape[1])))
+
+
+def rotate_sensors(key: jax.Array, x: jax.Array) -> jax.Array:
+    """Turns what carries the sensors: all triples of channels by one random rotation.
+
+    Um et al., "Data Augmentation of Wearable Sensor Data", 2017, who turn by any angle too: a phone
+    may lie in a pocket in any way.
+
+    Args:
+      key: PRNG key.
+      x: [T, 3 S], the three axes of each of S sensors side by side.
+
+    Returns:
+      [T, 3 S].
+
+    Raises:
+      UserError: channels are not in threes.
+    """
+    if x.shape[1] % 3:
+        raise UserError(f"sensors of three axes have 3, 6, ... channels, not {x.shape[1]}")
+    turned = jnp.matmul(
+        x.reshape(x.shape[0], -1, 3), rotation(key).T, precision=jax.lax.Precision.HIGHEST
+    )
+    return turned.reshape(x.shape)
 
 
 def permute(key: jax.Array, x: jax.Array, *, segments: int = 4) -> jax.Array:

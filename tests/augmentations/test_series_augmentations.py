@@ -1,9 +1,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jssl.augmentations import series
 from jssl.augmentations.mask_rows import row_mask
+from jssl.errors import UserError
 
 X = np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)
 KEY = jax.random.key(3)
@@ -39,6 +41,23 @@ def test_operations_do_what_they_say():
     np.testing.assert_allclose(holed[changed], np.broadcast_to(X.mean(0), (4, 2)), rtol=1e-4)
     noise = np.asarray(series.jitter(KEY, jnp.tile(x, (200, 1)), sigma=0.5)) - np.tile(X, (200, 1))
     np.testing.assert_allclose(noise.std(0) / X.std(0), 0.5, rtol=0.05)
+
+
+def test_sensors_are_turned_together_and_in_any_way():
+    x = jnp.asarray(np.random.default_rng(1).normal(size=(12, 6)), jnp.float32)
+    turned = np.asarray(series.rotate_sensors(KEY, x))
+    both = [np.asarray(a).reshape(12, 2, 3) for a in (x, turned)]
+    # The rotation is what brings the first sensor's axes to their new places; the second's too.
+    turn = np.linalg.lstsq(both[0][:, 0], both[1][:, 0], rcond=None)[0]
+    np.testing.assert_allclose(turn @ turn.T, np.eye(3), atol=1e-5)
+    np.testing.assert_allclose(np.linalg.det(turn), 1, rtol=1e-5)
+    np.testing.assert_allclose(both[0][:, 1] @ turn, both[1][:, 1], atol=1e-5)
+    up = jnp.tile(jnp.asarray([[0.0, 0.0, 1.0]]), (1, 1))
+    many = jax.vmap(lambda k: series.rotate_sensors(k, up)[0])(jax.random.split(KEY, 4000))
+    np.testing.assert_allclose(np.mean(many, axis=0), 0, atol=0.05)
+    np.testing.assert_allclose(np.cov(np.asarray(many).T), np.eye(3) / 3, atol=0.03)
+    with pytest.raises(UserError, match="not 4"):
+        series.rotate_sensors(KEY, x[:, :4])
 
 
 def test_windows_are_put_together_and_extended():
