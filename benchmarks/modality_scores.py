@@ -65,7 +65,7 @@ def tuned_forecast(run: Run, done: Finished, row: str) -> Scores:
     """Errors of a forecast by encoder and head, fine-tuned from the run or trained from scratch."""
     subject = Subject({row: Row(done.program, done.state)}, done.splits, done.program, run)
     recipe = ForecastRecipe(epochs=6, head_epochs=2, learning_rate=1e-3)
-    scores = ForecastFineTuning(recipe=recipe).measure(subject, row).scores
+    scores = ForecastFineTuning(recipe=recipe, seed=run.seed).measure(subject, row).scores
     return {name: scores[name].value for name in ("mse", "mae")}
 
 
