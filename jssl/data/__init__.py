@@ -1,5 +1,6 @@
 """Data: sources with random access, explicit splits, and two paths that give the same batches."""
 
+from jssl.data.activity import PhoneAndWatch
 from jssl.data.arrays import Arrays
 from jssl.data.audio import ESC, SpokenDigits, Tones
 from jssl.data.captions import CaptionedShapes, COCOCaptions
@@ -62,6 +63,7 @@ __all__ = [
     "MovingShapes",
     "Npz",
     "Part",
+    "PhoneAndWatch",
     "PhrasePairs",
     "Phrases",
     "Planted",

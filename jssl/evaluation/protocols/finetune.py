@@ -136,7 +136,7 @@ def accuracy_of(finished: Finished, source: Source) -> float:
 
 
 def forecast_errors(finished: Finished, source: Source) -> dict[str, float]:
-    """ "mse" and "mae" of a fine-tuned forecast, on the scale of the data."""
+    """Errors "mse" and "mae" of a fine-tuned forecast, on the scale of the data."""
     prediction, _ = outputs_of(finished, source, lambda out: out, label=None)
     right = jax.jit(
         jax.vmap(lambda past, future: Future()(None, {"series": past, "future": future}))
