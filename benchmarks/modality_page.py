@@ -106,8 +106,13 @@ REMARKS = {
     "little to learn; and a mean over 56 tokens keeps of four letters what a random projection "
     "to 64 numbers keeps.",
     "series/ETTh1": "The forecast is nearly linear in the past: a linear map of it is better than "
-    "a linear head on frozen tokens, and tokens of an untrained encoder pass the past on as well "
-    "as those of a trained one.",
+    "an encoder, and frozen tokens of an untrained one pass the past on as well as those of a "
+    "trained one.",
+    "series/JapaneseVowels": "The levels of the cepstra tell the speakers, and the normalisation "
+    "of each series takes them away. On validation (seed 3, 54 series) PatchTST on series as "
+    "stored has 96.3 by the linear probe and 94.4 by the nearest five, untrained 98.1 and 88.9; "
+    "normalised it has 72 to 76, untrained 77.8, in five settings (0.2 hidden instead of 0.4, "
+    "rates of 3e-4 and 3e-3, 300 epochs).",
     "text/stsb": "Cosines of a masked language model's means are known to be poor, those of BERT "
     "below the mean of GloVe vectors (Reimers and Gurevych, 2019; Jiang et al., 2022, section 1).",
 }
