@@ -108,9 +108,9 @@ REMARKS = {
     "series/ETTh1": "The forecast is nearly linear in the past: a linear map of it is better than "
     "an encoder, and frozen tokens of an untrained one pass the past on as well as those of a "
     "trained one.",
-    "series/activity": "The untrained patch transformer (82.3) is better than all trained encoders. "
-    "PatchTST's axes do not see each other; where they do (`encoder.mix`) it gains nothing "
-    "either (validation, seed 3: 82.0, untrained 82.6).",
+    "series/activity": "The untrained patch transformer (82.3) is better than all trained "
+    "encoders. PatchTST's axes do not see each other; where they do (`encoder.mix`) it gains "
+    "nothing either (validation, seed 3: 82.0, untrained 82.6).",
     "series/JapaneseVowels": "The levels of the cepstra tell the speakers, and the normalisation "
     "of each series takes them away. On validation (seed 3, 54 series) PatchTST on series as "
     "stored has 96.3 by the linear probe and 94.4 by the nearest five, untrained 98.1 and 88.9; "
