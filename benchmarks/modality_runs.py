@@ -34,9 +34,9 @@ Record = dict[str, Any]
 
 def experiment(case: Case, root: Path) -> Experiment:
     """The experiment of a case on its data."""
-    data = DATA[case.data]
-    prepared = override(load(case.experiment), *case.overrides, *data.words(root))
-    return prepared if data.words(root) else dataclasses.replace(prepared, data=data.open(root))
+    data, words = DATA[case.data], DATA[case.data].words(root)
+    prepared = override(load(case.experiment), *case.overrides, *words)
+    return prepared if words else dataclasses.replace(prepared, data=data.open(root))
 
 
 def fingerprint(case: Case, root: Path, seed: int) -> str:

@@ -18,6 +18,7 @@ from jssl.data.source import entry
 from jssl.errors import UserError
 from jssl.experiment import Experiment
 from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, apply
+from jssl.methods.masked.patchtst import PatchTST
 from jssl.nn.dense import Dense
 from jssl.nn.transformer import dropout
 from jssl.optim import Optimizer
@@ -112,9 +113,7 @@ class TunedForecast(Method):
     head_epochs: float = 0.0
     dropout: float = 0.0
 
-    paper: ClassVar[str] = (
-        "A Time Series is Worth 64 Words: Long-term Forecasting with Transformers"
-    )
+    paper: ClassVar[str] = PatchTST.paper
     couples_batch: ClassVar[bool] = False
 
     def net(self, encoder: nn.Module) -> nn.Module:
