@@ -7,13 +7,13 @@ from pathlib import Path
 import jax
 import numpy as np
 from matplotlib.figure import Figure
-from sklearn.manifold import TSNE
 
 from jssl.data.source import Splits, read_all
 from jssl.data.text import to_text
 from jssl.evaluation.protocols.cross_modal import images, texts
 from jssl.evaluation.regression import regression_probe
 from jssl.evaluation.subject import PARTS, Row, Subject, pooled
+from jssl.reporting.figures import embed_2d
 from jssl.state import TrainState
 from jssl.train import Program
 
@@ -138,7 +138,7 @@ def embedding_map(
 ) -> None:
     """Features of several encoders, side by side, in the colours of their classes.
 
-    Laid out by t-SNE (van der Maaten & Hinton, 2008) of cosine distances.
+    Laid out by `jssl.reporting.figures.embed_2d`.
 
     Args:
       found: title -> features [N, D].
@@ -150,8 +150,7 @@ def embedding_map(
     for axes, (title, features) in zip(
         figure.subplots(1, len(found), squeeze=False)[0], found.items(), strict=True
     ):
-        centred = features.astype(np.float64) - features.mean(axis=0)
-        layout = TSNE(metric="cosine", init="random", random_state=0).fit_transform(centred)
+        layout = embed_2d(features, limit=len(features))
         for k in np.unique(labels):
             own = labels == k
             name = classes[k] if len(classes) > k else str(k)
