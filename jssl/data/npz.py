@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, BinaryIO
 
 import numpy as np
 
 from jssl.data.arrays import Arrays, noise_images
+from jssl.data.files import DAMAGED_ZIP, check_archive, open_regular
 from jssl.data.source import Splits
 from jssl.errors import UserError
 
@@ -106,19 +108,56 @@ def read_npz(path: Path, names: str = "...") -> dict[str, np.ndarray]:
       names: what such a file is written with, for the sentence about a damaged one.
 
     Raises:
-      UserError: when it is missing or damaged.
+      UserError: when it is missing, no regular file, damaged, holds Python objects, or unpacks to
+        more than the limit (`jssl.data.files`).
     """
-    if not path.exists():
-        raise UserError(f"there is no file {path}; give the path of an existing .npz file")
     try:
-        with open(path, "rb") as stream:  # NumPy leaves a file it cannot read open
-            file = np.load(stream, allow_pickle=False)
-            if isinstance(file, np.ndarray):
-                raise ValueError("it is a single .npy array")
-            return {key: file[key] for key in file.files}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        with open_regular(path) as stream:
+            return _members(stream, path)
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        AttributeError,
+        KeyError,
+        TypeError,
+        *DAMAGED_ZIP,
+    ) as error:
         reason = str(error).split("\n")[0].rstrip(".") or type(error).__name__
         raise UserError(
             f"{path} is not a readable .npz file ({reason}); write it again with "
             f"numpy.savez(path, {names})"
         ) from None
+
+
+def _members(stream: BinaryIO, path: Path) -> dict[str, np.ndarray]:
+    """Reads each array after its header, which says how much to make room for, was checked."""
+    with zipfile.ZipFile(stream) as archive:
+        check_archive(archive, path)
+        found = {}
+        for info in archive.infolist():
+            with archive.open(info) as member:
+                shape, dtype = _header(member)
+                body = info.file_size - member.tell()
+                if dtype.hasobject:
+                    raise ValueError(f"{info.filename} holds Python objects, which can run code")
+                if math.prod(shape) * dtype.itemsize != body:
+                    raise ValueError(
+                        f"{info.filename} says shape {list(shape)} of {dtype} and has {body} bytes"
+                    )
+            with archive.open(info) as member:
+                array = np.lib.format.read_array(member, allow_pickle=False)
+            found[info.filename.removesuffix(".npy")] = array
+        return found
+
+
+def _header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    version = np.lib.format.read_magic(member)
+    if version == (3, 0):  # as 2.0, in UTF-8, for field names that no array here has
+        raise ValueError("it has named fields")
+    shape, _, dtype = read[version](member)
+    return shape, dtype

@@ -8,6 +8,7 @@ import re
 import zipfile
 from pathlib import Path
 
+from jssl.data.files import DAMAGED_ZIP, check_archive, open_regular
 from jssl.data.series_files import read_text
 from jssl.errors import UserError
 
@@ -92,12 +93,11 @@ def _table(text: str, delimiter: str) -> list[Entry]:
 
 def _unzip(path: Path, member: str | None) -> tuple[str, str]:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as stream, zipfile.ZipFile(stream) as archive:
             names = [name for name in archive.namelist() if Path(name).name == member]
             if not names:
                 raise UserError(f"{path} has no file {member} in it")
+            check_archive(archive, path, names[:1])
             return names[0], archive.read(names[0]).decode()
-    except FileNotFoundError:
-        raise UserError(f"there is no file {path}") from None
-    except (OSError, zipfile.BadZipFile, UnicodeDecodeError) as error:
+    except (OSError, EOFError, ValueError, *DAMAGED_ZIP) as error:
         raise UserError(f"{path} cannot be read ({error})") from None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 from pathlib import Path
 
 import numpy as np
 
+from jssl.data.files import read_bytes
 from jssl.errors import UserError
 
 Series = list[np.ndarray]
@@ -18,14 +18,12 @@ def read_text(path: Path) -> str:
     """A text file, packed with gzip if its name ends so.
 
     Raises:
-      UserError: it is missing or cannot be read.
+      UserError: it is missing, no regular file, cannot be read, or unpacks to more than the limit
+        (`jssl.data.files`).
     """
     try:
-        raw = path.read_bytes()
-        return (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode()
-    except FileNotFoundError:
-        raise UserError(f"there is no file {path}") from None
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+        return read_bytes(path).decode()
+    except UnicodeDecodeError as error:
         raise UserError(f"{path} cannot be read ({error})") from None
 
 
