@@ -14,8 +14,8 @@ import numpy as np
 
 from jssl.data.arrays import finish
 from jssl.data.order import random_words
-from jssl.data.series_files import read_text
 from jssl.data.source import ArraySource, Splits
+from jssl.data.text_files import read_text
 from jssl.errors import UserError
 
 TONES = ("steady", "rising", "falling", "trill", "chord", "pulses", "knock", "hiss")

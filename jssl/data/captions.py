@@ -10,11 +10,11 @@ import numpy as np
 
 from jssl.data.arrays import finish
 from jssl.data.images import decode
-from jssl.data.series_files import read_text
 from jssl.data.shapes import TEXTURES, Shapes
 from jssl.data.silhouettes import NAMES
 from jssl.data.source import ArraySource, Splits
 from jssl.data.text import to_tokens
+from jssl.data.text_files import read_text
 from jssl.errors import UserError
 
 COLOURS = ("red", "orange", "lime", "green", "cyan", "blue", "violet", "pink")

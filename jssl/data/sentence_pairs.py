@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from jssl.data.arrays import finish
-from jssl.data.series_files import read_text
 from jssl.data.source import ArraySource, Splits
 from jssl.data.text import Phrases, to_tokens
+from jssl.data.text_files import read_text
 from jssl.errors import UserError
 
 

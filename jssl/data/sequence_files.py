@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 from jssl.data.files import DAMAGED_ZIP, check_archive, open_regular
-from jssl.data.series_files import read_text
+from jssl.data.text_files import read_text
 from jssl.errors import UserError
 
 Entry = dict[str, str]

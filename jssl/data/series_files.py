@@ -8,23 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from jssl.data.files import read_bytes
+from jssl.data.text_files import read_text
 from jssl.errors import UserError
 
 Series = list[np.ndarray]
-
-
-def read_text(path: Path) -> str:
-    """A text file, packed with gzip if its name ends so.
-
-    Raises:
-      UserError: it is missing, no regular file, cannot be read, or unpacks to more than the limit
-        (`jssl.data.files`).
-    """
-    try:
-        return read_bytes(path).decode()
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} cannot be read ({error})") from None
 
 
 def read_series(path: Path) -> tuple[Series, list[str]]:

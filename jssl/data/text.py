@@ -12,8 +12,8 @@ import numpy as np
 
 from jssl.data.arrays import finish
 from jssl.data.order import random_words
-from jssl.data.series_files import read_text
 from jssl.data.source import ArraySource, Splits
+from jssl.data.text_files import read_text
 from jssl.errors import UserError
 
 VOCABULARY = 257  # 0 is padding, byte b is b + 1

@@ -15,8 +15,8 @@ import numpy as np
 from jssl.data.arrays import finish
 from jssl.data.clips import MovingShapes
 from jssl.data.listing import Kind, Listing, existing, files_in, list_splits
-from jssl.data.series_files import read_text
 from jssl.data.source import Batch, Source, Splits, SubsetSource
+from jssl.data.text_files import read_text
 from jssl.data.video_files import Cut, frame_times, library, read_clip
 from jssl.errors import UserError
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from jssl.data.sentence_pairs import SentencePairs
-from jssl.data.series_files import read_text
 from jssl.data.text import Texts
+from jssl.data.text_files import read_text
 from jssl.errors import UserError
 
 PAD, UNKNOWN = "[PAD]", "[UNK]"

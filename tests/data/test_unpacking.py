@@ -10,7 +10,7 @@ import pytest
 from jssl.data.files import gunzip, open_regular, read_bytes
 from jssl.data.npz import read_npz
 from jssl.data.sequence_files import read_entries
-from jssl.data.series_files import read_text
+from jssl.data.text_files import read_text
 from jssl.errors import UserError
 
 
