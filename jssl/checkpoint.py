@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import time
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import jax
 import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 
+from jssl import checksums
 from jssl.errors import UserError
 from jssl.state import TrainState
 
@@ -26,9 +25,9 @@ Tree = Any
 class Checkpoints:
     """The checkpoints of one run.
 
-    Saving is asynchronous and atomic: a killed process leaves whole checkpoints only. Once a save
-    is finished, sizes and checksums of its files are noted, so that a file damaged later is found
-    before it is read.
+    Saving is asynchronous and atomic: a killed process leaves whole checkpoints only. Each has the
+    sizes and checksums of its files in it from the moment it exists (see `jssl.checksums`), so that
+    a file damaged later is found before it is read.
 
     Args:
       folder: where they lie; created if missing.
@@ -43,6 +42,7 @@ class Checkpoints:
             keep_period=keep_every,
             enable_async_checkpointing=True,
             create=True,
+            temporary_path_class=checksums.SealedPath,
         )
         try:
             if self.folder.exists() and not self.folder.is_dir():
@@ -53,7 +53,7 @@ class Checkpoints:
             )
         except (OSError, ValueError) as error:
             raise UserError(f"cannot open the checkpoints in {folder}: {_reason(error)}") from error
-        self._unverified: list[int] = []
+        self._saving: int | None = None
         self._damaged: list[int] = []
 
     def save(self, state: TrainState) -> None:
@@ -68,29 +68,27 @@ class Checkpoints:
             return
         self.finish()
         try:
-            self._manager.save(step, args=ocp.args.StandardSave(state), force=True)
+            self._manager.save(
+                step,
+                args=ocp.args.StandardSave(state),
+                custom_metadata=checksums.MARK,
+                force=True,
+            )
         except Exception as error:  # Orbax and TensorStore raise many kinds
             raise self._unwritable(step, error) from error
-        self._unverified.append(step)
+        self._saving = step
 
     def finish(self) -> None:
-        """Waits until everything is on disk, and notes the checksums."""
-        steps, self._unverified = self._unverified, []
+        """Waits until everything is on disk."""
+        step, self._saving = self._saving, None
         try:
             self._manager.wait_until_finished()
         except Exception as error:
-            raise self._unwritable(steps[-1] if steps else None, error) from error
+            raise self._unwritable(step, error) from error
         if jax.process_index() == 0:
-            kept = set(self._manager.all_steps())
-            try:
-                for step in steps:
-                    if step in kept:
-                        self._note(step).write_text(json.dumps(_checksums(self.folder / str(step))))
-                for note in self.folder.glob("*.checksums.json"):
-                    if int(note.name.split(".")[0]) not in kept:
-                        note.unlink()
-            except OSError as error:
-                raise self._unwritable(steps[-1] if steps else None, error) from error
+            for note in self.folder.glob(f"*.{checksums.NAME}"):  # of an earlier version
+                if not (self.folder / note.name.split(".")[0]).exists():
+                    note.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Finishes and lets go of Orbax's threads."""
@@ -115,7 +113,7 @@ class Checkpoints:
 
         Returns:
           (state, problems): None if there is no checkpoint at all; a sentence for each damaged
-          checkpoint that was passed over.
+          checkpoint that was passed over, and for one that has no checksums.
 
         Raises:
           UserError: if a checkpoint is whole but its leaves are not those of `target`, or if all
@@ -124,13 +122,16 @@ class Checkpoints:
         candidates = [step] if step is not None else self.steps()[::-1]
         problems: list[str] = []
         for candidate in candidates:
-            damage = self._damage(candidate)
+            damage = checksums.damage(self.folder / str(candidate))
             if damage is None:
                 self._check_tree(candidate, target)
                 try:
-                    return self._read(candidate, target), problems
+                    state = self._read(candidate, target)
                 except Exception as error:
                     damage = _reason(error)
+                else:
+                    passed = [f"{problem}; the previous one is used" for problem in problems]
+                    return state, passed + self._unverified(candidate)
             self._damaged.append(candidate)
             problems.append(f"checkpoint {candidate} in {self.folder} is damaged ({damage})")
         if problems:
@@ -176,32 +177,20 @@ class Checkpoints:
                     (self.folder / str(step)).rename(
                         self.folder / f"damaged.{step}.{time.time_ns()}"
                     )
-                self._note(step).unlink(missing_ok=True)
+                beside = self.folder / f"{step}.{checksums.NAME}"
+                beside.unlink(missing_ok=True)
         if jax.process_count() > 1:
             multihost_utils.sync_global_devices("damaged checkpoints set aside")
         self._damaged.clear()
         self._manager.reload()
 
-    def _note(self, step: int) -> Path:
-        return self.folder / f"{step}.checksums.json"
-
-    def _damage(self, step: int) -> str | None:
-        note = self._note(step)
-        if not (self.folder / str(step)).is_dir():
-            return "its folder is missing"
-        if not note.exists():
-            return None
-        try:
-            expected = dict(json.loads(note.read_text()))
-        except (ValueError, TypeError, OSError):
-            return None
-        found = _checksums(self.folder / str(step))
-        for name, checksum in expected.items():
-            if name not in found:
-                return f"{name} is missing"
-            if found[name] != checksum:
-                return f"{name} has changed since it was written"
-        return None
+    def _unverified(self, step: int) -> list[str]:
+        if checksums.sealed(self.folder / str(step)):
+            return []
+        return [
+            f"checkpoint {step} in {self.folder} has no checksums, as an earlier version of jssl "
+            "left its newest one: its structure and shapes were checked, its values cannot be"
+        ]
 
     def _unwritable(self, step: int | None, error: Exception) -> UserError:
         # Orbax counts a step as saved once it has begun; the disk knows better.
@@ -217,14 +206,6 @@ class Checkpoints:
 
 def _reason(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-
-
-def _checksums(folder: Path) -> dict[str, list[int]]:
-    return {
-        str(path.relative_to(folder)): [path.stat().st_size, zlib.crc32(path.read_bytes())]
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 def _shapes(tree: Tree) -> dict[str, tuple[int, ...]]:

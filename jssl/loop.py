@@ -153,7 +153,7 @@ def fit(
         stack.callback(checkpoints.close)
         state, problems = checkpoints.restore(shapes)
         for problem in problems:
-            say(f"warning: {problem}; the previous one is used")
+            say(f"warning: {problem}")
         if state is None:
             state = program.init(root, given)
         else:

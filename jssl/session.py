@@ -133,7 +133,7 @@ def restore(
     finally:
         checkpoints.close()
     for problem in problems:
-        say(f"warning: {problem}; the previous one is used")
+        say(f"warning: {problem}")
     if state is None:
         raise UserError(f"{run.folder} has no checkpoint yet: train it first")
     return program, state, splits

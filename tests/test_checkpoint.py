@@ -3,6 +3,7 @@
 import errno
 import gc
 import json
+import random
 import subprocess
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 import optax
 import pytest
 
-from jssl import sharding
+from jssl import checksums, sharding
 from jssl.checkpoint import Checkpoints
 from jssl.errors import UserError
 from jssl.state import TrainState, paths
@@ -111,8 +112,7 @@ def test_keep_last_and_keep_every(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path)
     assert checkpoints.steps() == [3, 6, 7]
     checkpoints.close()
-    notes = sorted(path.name for path in tmp_path.glob("*.checksums.json"))
-    assert notes == [f"{step}.checksums.json" for step in (3, 6, 7)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["3", "6", "7"]
     same(make(3), read(tmp_path, 3)[0])
     same(make(7), read(tmp_path)[0])
 
@@ -142,15 +142,27 @@ def test_restore_is_strict_and_names_the_leaf(tmp_path: Path, other, sentence: s
     same(make(5), read(tmp_path)[0])
 
 
+def as_before(folder: Path, step: int, *, noted: bool) -> None:
+    """Gives a checkpoint the form of version 0.1: checksums beside it, or none if it was killed."""
+    metadata = folder / str(step) / "_CHECKPOINT_METADATA"
+    content = json.loads(metadata.read_text())
+    content["custom_metadata"] = {}
+    metadata.write_text(json.dumps(content))
+    (folder / str(step) / checksums.NAME).unlink()
+    if noted:
+        note = json.dumps(checksums.compute(folder / str(step)))
+        (folder / f"{step}.checksums.json").write_text(note)
+
+
 @DROPS
 @pytest.mark.parametrize("noted", [True, False], ids=["with checksums", "without"])
 def test_a_truncated_checkpoint_falls_back_and_can_be_written_again(
     tmp_path: Path, noted: bool
 ) -> None:
     write(tmp_path, 1, 2)
-    cut = damage(tmp_path, 2)
     if not noted:
-        (tmp_path / "2.checksums.json").unlink()
+        as_before(tmp_path, 2, noted=False)
+    cut = damage(tmp_path, 2)
     checkpoints = Checkpoints(tmp_path)
     state, problems = checkpoints.restore(target(make(0)))
     same(make(1), state)
@@ -197,13 +209,76 @@ def test_other_damage_is_found_too(tmp_path: Path, what: str) -> None:
     assert largest.name in problems[0]
 
 
-def test_a_damaged_note_of_checksums_stops_nothing(tmp_path: Path) -> None:
+def test_any_flipped_bit_is_found(tmp_path: Path) -> None:
+    """In any file of the newest checkpoint, the checksums and Orbax's metadata included."""
+    write(tmp_path, 1, 2)
+    files = [path for path in sorted((tmp_path / "2").rglob("*")) if path.is_file()]
+    draw = random.Random(0)
+    for path in files * 4:
+        whole = path.read_bytes()
+        content = bytearray(whole)
+        content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+        path.write_bytes(content)
+        assert checksums.damage(tmp_path / "2") is not None, path
+        path.write_bytes(whole)
+    assert checksums.damage(tmp_path / "2") is None
+
+
+def test_a_checkpoint_has_its_checksums_before_it_has_its_name(tmp_path: Path, monkeypatch) -> None:
+    seen = []
+
+    def killed(folder: Path) -> None:
+        seen.append(sorted(path.name for path in tmp_path.iterdir()))
+        raise OSError(errno.EIO, "killed here")
+
     write(tmp_path, 1)
-    for text in ("{", "[1]", json.dumps([])):
-        (tmp_path / "1.checksums.json").write_text(text)
-        state, problems = read(tmp_path)
-        assert problems == []
+    with monkeypatch.context() as patch:
+        patch.setattr(checksums, "seal", killed)
+        with pytest.raises(UserError, match="checkpoint 2 could not be written"):
+            write(tmp_path, 2)
+    assert len(seen) == 1
+    assert "2" not in seen[0]
+    assert read(tmp_path)[1] == []
+    same(make(1), read(tmp_path)[0])
+    write(tmp_path, 2)
+    same(make(2), read(tmp_path)[0])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "2"], "nothing is left over"
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "[]", "{}", None])
+@pytest.mark.parametrize("where", ["inside", "beside"])
+def test_a_checkpoint_with_damaged_checksums_is_passed_over(
+    tmp_path: Path, text: str | None, where: str
+) -> None:
+    write(tmp_path, 1, 2)
+    note = tmp_path / "2" / checksums.NAME
+    if where == "beside":
+        as_before(tmp_path, 2, noted=True)
+        note = tmp_path / "2.checksums.json"
+    if text is None:
+        note.unlink()
+    else:
+        note.write_text(text)
+    state, problems = read(tmp_path)
+    assert len(problems) == 1
+    if where == "beside" and text is None:  # the newest one of an earlier version that was killed
+        same(make(2), state)
+        assert "has no checksums" in problems[0]
+    else:
         same(make(1), state)
+        assert "checkpoint 2" in problems[0] and "checksums" in problems[0]
+
+
+def test_a_checkpoint_of_an_earlier_version_is_verified_too(tmp_path: Path) -> None:
+    write(tmp_path, 1, 2)
+    as_before(tmp_path, 2, noted=True)
+    state, problems = read(tmp_path)
+    same(make(2), state)
+    assert problems == []
+    cut = damage(tmp_path, 2)
+    state, problems = read(tmp_path)
+    same(make(1), state)
+    assert f"{cut.name} has changed" in problems[0]
 
 
 def test_all_damaged_is_an_error_that_changes_nothing(tmp_path: Path) -> None:
