@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,20 +10,29 @@ from pathlib import Path
 import numpy as np
 
 from jssl.data.arrays import finish
+from jssl.data.listing import Kind, files_in
+from jssl.data.notes import note, repeated, shown
 from jssl.data.order import random_words
 from jssl.data.source import ArraySource, Splits
-from jssl.data.text_files import read_text
+from jssl.data.text_files import read_rows, read_text
+from jssl.data.wav_files import Mono, read_mono
 from jssl.errors import UserError
 
 TONES = ("steady", "rising", "falling", "trill", "chord", "pulses", "knock", "hiss")
+_FOLDS = (1, 2, 3, 4, 5)
+_SOUNDS = Kind("sound", (".wav",))
 _OFFSETS = {"train": 0, "validation": 1 << 20, "test": 1 << 21}
 
 
 def read_wavs(paths: Sequence[Path], rate: int, length: int) -> np.ndarray:
     """Sounds of one length: mono, cut at the end or filled with silence.
 
+    Said once: how many files are silent, have channels that cancel each other, have floats that
+    are clipped at full scale, or have another rate than most.
+
     Args:
-      paths: WAV files of 8, 16 or 32 bit or float; several channels are averaged.
+      paths: WAV files with integers of 8, 16, 24 or 32 bits or floats; several channels become one
+        as `jssl.data.wav_files.read_mono` says.
       rate: samples a second; files of another rate are resampled.
       length: samples of the result.
 
@@ -34,32 +40,62 @@ def read_wavs(paths: Sequence[Path], rate: int, length: int) -> np.ndarray:
       int16 [N, length].
 
     Raises:
-      UserError: a file is missing or no readable WAV file.
+      UserError: there are no files, they are all silent, or some are missing or not what they
+        should be; it names the first of these and says how many more there are.
     """
     out = np.zeros((len(paths), length), np.int16)
+    silent, cancelled, clipped, wrong, rates = [], [], [], [], {}
     for row, path in zip(out, paths, strict=True):
-        x = read_wav(path, rate)[:length]
+        try:
+            found = read_mono(path)
+        except UserError as error:
+            wrong.append(error)
+            continue
+        x = _as_int16(found, rate)[:length]
         row[: len(x)] = x
+        rates.setdefault(found.rate, []).append(path)
+        for listed, true in ((silent, not x.any()), (cancelled, found.cancelled)):
+            if true:
+                listed.append(path.name)
+        if found.clipped:
+            clipped.append(path.name)
+    if wrong:
+        more = f" ({len(wrong) - 1} more of {len(paths)} cannot be used)" if len(wrong) > 1 else ""
+        raise UserError(f"{wrong[0]}{more}")
+    if len(silent) == len(paths):
+        raise UserError(f"all {len(paths)} sounds are silent: {shown([str(p) for p in paths])}")
+    folder = paths[0].parent
+    for names, what in (
+        (silent, "are silent"),
+        (cancelled, "have channels that cancel each other, so one of them is taken"),
+        (clipped, "have floats beyond full scale, which are clipped"),
+    ):
+        if names:
+            note(f"{folder}: {len(names)} of {len(paths)} sounds {what} ({shown(names)})")
+    if len(rates) > 1:
+        counts = sorted((len(own), own_rate) for own_rate, own in rates.items())
+        listed = ", ".join(f"{own_rate} Hz ({count})" for count, own_rate in reversed(counts))
+        example = rates[counts[0][1]][0].name
+        note(f"{folder}: sounds have several rates, {listed}; they become {rate} Hz ({example})")
     return out
 
 
 def read_wav(path: Path, rate: int) -> np.ndarray:
     """One sound; see `read_wavs`: int16 [T]."""
-    from scipy.io import wavfile
-    from scipy.signal import resample_poly
+    found = read_mono(path)
+    if found.cancelled:
+        note(f"{path} has channels that cancel each other, so one of them is taken")
+    if found.clipped:
+        note(f"{path} has {found.clipped} floats beyond full scale, which are clipped")
+    return _as_int16(found, rate)
 
-    try:
-        own, x = wavfile.read(path)
-    except FileNotFoundError:
-        raise UserError(f"there is no file {path}") from None
-    except (OSError, ValueError, EOFError, struct.error) as error:
-        raise UserError(f"{path} is no readable WAV file ({error})") from None
-    scale = {"u": 128.0, "i": float(2 ** (8 * x.dtype.itemsize - 1)), "f": 1.0}[x.dtype.kind]
-    x = x.astype(np.float64) / scale - (x.dtype.kind == "u")
-    if x.ndim == 2:
-        x = x.mean(axis=1)
-    if own != rate:
-        x = resample_poly(x, rate, own)
+
+def _as_int16(sound: Mono, rate: int) -> np.ndarray:
+    x = sound.samples
+    if sound.rate != rate:
+        from scipy.signal import resample_poly
+
+        x = resample_poly(x, rate, sound.rate)
     return np.clip(np.round(x * 32768.0), -32768, 32767).astype(np.int16)
 
 
@@ -97,11 +133,16 @@ class SpokenDigits:
           UserError: when there are no such files, or one cannot be read.
         """
         folder = Path(self.folder).expanduser()
-        named = re.compile(r"(\d)_(\w+)_(\d+)\.wav")
-        found = [(path, named.fullmatch(path.name)) for path in sorted(folder.rglob("*.wav"))]
+        named = re.compile(r"(\d)_(\w+)_(\d+)\.wav", re.IGNORECASE)
+        paths = files_in(folder, _SOUNDS) if folder.is_dir() else ()
+        found = [(path, named.fullmatch(path.name)) for path in paths]
         found = [(path, match.groups()) for path, match in found if match]
         if not found:
             raise UserError(f"{folder} has no file such as 7_jackson_32.wav in any of its folders")
+        names = [path.name for path, _ in found]
+        twice = repeated(names)
+        if twice:
+            note(f"{folder}: {len(twice)} file names are in two folders or more ({shown(twice)})")
         speakers = sorted({speaker for _, (_, speaker, _) in found})
         audio = read_wavs([p for p, _ in found], self.rate, round(self.seconds * self.rate))
         source = ArraySource(
@@ -156,20 +197,51 @@ class ESC:
           UserError: when a file is missing or of another form.
         """
         folder = Path(self.folder).expanduser()
-        rows = list(csv.DictReader(io.StringIO(read_text(folder / "meta" / "esc50.csv"))))
-        if not rows or {"filename", "fold", "category", "esc10"} - rows[0].keys():
-            raise UserError(f"{folder}/meta/esc50.csv lacks a column of the published file")
-        rows = [row for row in rows if not self.ten or row["esc10"].lower() == "true"]
+        if self.test not in _FOLDS:
+            raise UserError(f"ESC has the folds 1 to 5, and {self.test} is asked for as test")
+        rows = self._rows(folder / "meta" / "esc50.csv")
         classes = sorted({row["category"] for row in rows})
+        paths = [folder / "audio" / row["filename"] for row in rows]
+        audio = read_wavs(paths, self.rate, round(self.seconds * self.rate))
+        label = np.asarray([classes.index(row["category"]) for row in rows], np.int32)
+        fold = np.asarray([int(row["fold"]) for row in rows])
         before = (self.test - 2) % 5 + 1
         parts = []
-        for wanted in ({1, 2, 3, 4, 5} - {self.test, before}, {before}, {self.test}):
-            own = [row for row in rows if int(row["fold"]) in wanted]
-            paths = [folder / "audio" / row["filename"] for row in own]
-            audio = read_wavs(paths, self.rate, round(self.seconds * self.rate))
-            label = np.asarray([classes.index(row["category"]) for row in own], np.int32)
-            parts.append(ArraySource({"audio": audio, "label": label}))
+        for wanted in (set(_FOLDS) - {self.test, before}, {before}, {self.test}):
+            own = np.isin(fold, sorted(wanted))
+            if not own.any():
+                raise UserError(f"{folder}/meta/esc50.csv has no sounds of the folds {wanted}")
+            parts.append(ArraySource({"audio": audio[own], "label": label[own]}))
         return Splits(*parts, name="esc-10" if self.ten else "esc-50", classes=tuple(classes))
+
+    def _rows(self, path: Path) -> list[dict[str, str]]:
+        """The table's rows, checked."""
+        lines = read_rows(read_text(path), path, ",")
+        names = [name.strip() for name in lines[0].cells] if lines else []
+        if {"filename", "fold", "category", "esc10"} - set(names):
+            raise UserError(f"{path} lacks a column of the published file")
+        rows = []
+        for line, cells in lines[1:]:
+            row = dict(zip(names, map(str.strip, cells), strict=False))
+            if len(cells) != len(names) or not row["category"]:
+                raise UserError(f"{path} line {line} lacks a cell, or has more than the header")
+            if row["fold"] not in map(str, _FOLDS):
+                raise UserError(f"{path} line {line} has the fold {row['fold']!r}, not 1 to 5")
+            if Path(row["filename"]).name != row["filename"]:
+                raise UserError(
+                    f"{path} line {line} has the file {row['filename']!r}, and not the name of a "
+                    "file in the folder audio"
+                )
+            if row["esc10"].lower() not in ("true", "false"):
+                raise UserError(f"{path} line {line} has {row['esc10']!r} for True or False")
+            rows.append(row)
+        twice = repeated([row["filename"] for row in rows])
+        if twice:
+            raise UserError(f"{path} has {twice[0]} more than once, and a file is in one fold")
+        rows = [row for row in rows if not self.ten or row["esc10"].lower() == "true"]
+        if not rows:
+            raise UserError(f"{path} has no sounds" + (" of ESC-10" if self.ten else ""))
+        return rows
 
 
 @dataclass(frozen=True)

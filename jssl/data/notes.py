@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+from collections import Counter
 
 _LOGGER = logging.getLogger("jssl.data")
 
@@ -24,3 +25,8 @@ def note(message: str) -> None:
 def shown(places: list[str], most: int = 3) -> str:
     """The first few of several places, for a sentence: ``"line 2, line 5, line 9, ..."``."""
     return ", ".join(places[:most]) + (", ..." if len(places) > most else "")
+
+
+def repeated(values: list[str]) -> list[str]:
+    """The values that occur more than once, sorted."""
+    return sorted(value for value, count in Counter(values).items() if count > 1)
