@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from jssl.data.arrays import Arrays, finish, noise_images
-from jssl.data.images import decode
+from jssl.data.images import decode, frames, open_image
 from jssl.data.listing import Kind, existing, list_splits
+from jssl.data.notes import note, shown
 from jssl.data.source import Batch, Splits
 from jssl.errors import UserError
 
@@ -57,46 +58,55 @@ class FileSource:
         """A hash of names, labels, file sizes and the decoded size."""
         digest = hashlib.sha256(f"{self.size} {self.channels}".encode())
         for name, label in zip(self.files, self._label, strict=True):
-            digest.update(f"{name} {label} {(self.root / str(name)).stat().st_size}\n".encode())
+            line = f"{name} {label} {(self.root / str(name)).stat().st_size}\n"
+            digest.update(line.encode(errors="surrogateescape"))
         return digest.hexdigest()[:16]
 
     def check(self) -> None:
-        """Reads every file's header.
+        """Reads every file's header, and notes which files hold several frames.
 
         Raises:
-          UserError: naming the first file that is no image, and how many there are.
+          UserError: naming the first file that cannot be used, and how many there are.
         """
-        from PIL import Image
+        several: list[str] = []
 
-        def broken(name: str) -> bool:
+        def trouble(name: str) -> str | None:
             try:
-                with Image.open(self.root / name):
-                    return False
-            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-                return True
+                with open_image(self.root / str(name)) as image:
+                    if frames(image) > 1:
+                        several.append(str(name))
+            except UserError as error:
+                return str(error)
+            return None
 
         with ThreadPoolExecutor(8) as pool:
-            bad = [n for n, b in zip(self.files, pool.map(broken, self.files), strict=True) if b]
-        if bad:
-            more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
-            raise _unreadable(self.root / str(bad[0]), more)
+            found = [words for words in pool.map(trouble, self.files) if words]
+        if found:
+            more = f" (and {len(found) - 1} more files cannot be used)" if len(found) > 1 else ""
+            raise UserError(found[0] + more)
+        if several:
+            note(
+                f"{self.root}: {len(several)} files hold several frames, of which the first is "
+                f"taken ({shown(sorted(several))})"
+            )
 
     def _read(self, name: str) -> np.ndarray:
-        try:
-            return decode(self.root / name, self.size, self.channels)
-        except (OSError, ValueError, SyntaxError) as error:
-            raise _unreadable(self.root / name, "") from error
+        return decode(self.root / name, self.size, self.channels)
 
 
 @dataclass(frozen=True)
 class ImageFolder:
     """Image files on disk, streamed or held in memory as they fit.
 
-    Two layouts: ``path/train/<class>/*`` with ``path/test/<class>/*`` (and, if there is one,
-    ``path/validation/<class>/*``; ``val`` will do), or ``path/<class>/*``, from which validation
-    and test are carved. With train and validation but no test, as ImageNet is kept, the validation
-    folder is the test split and validation is carved from train. Sub-folders of a class are read
-    too; hidden files and files without an image suffix are passed over.
+    Two layouts: `path/train/<class>/*` with `path/test/<class>/*` (and, if there is one,
+    `path/validation/<class>/*`), or `path/<class>/*`, from which validation and test are carved.
+    Splits may also be called training, testing, val and valid, in any case of letters. With train
+    and validation but no test, as ImageNet is kept, the validation folder is the test split and
+    validation is carved from train. Sub-folders of a class are read too. Hidden files are passed
+    over; files without an image suffix, links that lead nowhere or in a circle, and further names
+    of one file are passed over and counted in a note.
+
+    How orientation, transparency, depth and several frames are read: `jssl.data.images`.
 
     Attributes:
       path: the folder.
@@ -128,8 +138,8 @@ class ImageFolder:
 
         Raises:
           UserError: when there is no such folder, no image, a class that train lacks, or a file
-            that is no image. A file whose header is sound and whose body is cut raises the same
-            when it is read.
+            that is no image, or one that is refused (`jssl.data.images`). A file whose header is
+            sound and whose body is cut raises the same when it is read.
         """
         if self.size < 1 or self.channels not in (1, 3):
             raise UserError(
@@ -153,9 +163,3 @@ class ImageFolder:
             fraction=self.fraction,
             seed=self.seed,
         )
-
-
-def _unreadable(file: Path, more: str) -> UserError:
-    return UserError(
-        f"{file} is not a readable image{more}; remove it or replace it with a sound copy"
-    )
