@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from jssl.data.class_labels import encode_labels
 from jssl.data.source import (
     ArraySource,
     Source,
     Splits,
     carve_validation,
-    check_images,
-    check_labels,
     labels,
 )
 from jssl.errors import UserError
@@ -25,12 +24,13 @@ class Arrays:
     """A data set from arrays.
 
     Attributes:
-      train: key -> array [N, ...]; ``image`` uint8 [N, H, W] or [N, H, W, C] and ``label``
-        integers [N] are checked, other keys (``factor/<name>``) are carried.
+      train: key -> array [N, ...]; ``image`` uint8 [N, H, W] or [N, H, W, C] and ``label`` [N],
+        whole numbers or texts (`jssl.data.class_labels.encode_labels`), are checked, other keys
+        (``factor/<name>``) are carried.
       test: the same keys. None carves ``fraction`` of train for it.
       validation: the same keys. None carves ``fraction`` of train for it.
       name: of the data set.
-      classes: name of each label; None numbers them.
+      classes: names of the classes; None calls each what its label is.
       fraction: the part of train that is carved for a split that is not given.
       seed: of the carving, unrelated to the run's seed.
     """
@@ -52,15 +52,61 @@ class Arrays:
         Raises:
           UserError: on a wrong shape, dtype or length, or splits that do not match each other.
         """
-        train = _source(self.train, "train")
-        test = None if self.test is None else _source(self.test, "test")
-        validation = None if self.validation is None else _source(self.validation, "validation")
-        for part, other in (("test", test), ("validation", validation)):
-            if other is not None:
-                _check_match(train, other, part)
+        given = {"train": self.train, "validation": self.validation, "test": self.test}
+        parts = {part: arrays for part, arrays in given.items() if arrays is not None}
+        sources, classes = labelled_sources(parts, self.classes)
         return finish(
-            train, validation, test, self.name, self.classes, fraction=self.fraction, seed=self.seed
+            sources["train"],
+            sources.get("validation"),
+            sources.get("test"),
+            self.name,
+            classes,
+            fraction=self.fraction,
+            seed=self.seed,
         )
+
+
+def labelled_sources(
+    parts: Mapping[str, Mapping[str, Any]], names: Sequence[Any] | None, where: str = ""
+) -> tuple[dict[str, ArraySource], tuple[str, ...]]:
+    """Sources of the splits of a data set in arrays, their labels numbered alike.
+
+    Args:
+      parts: split -> key -> array [N, ...]; `image` and `label` are checked, others are carried.
+      names: of the classes, or None; see `jssl.data.class_labels.encode_labels`.
+      where: of what the arrays are, such as the file, for messages.
+
+    Returns:
+      (split -> source, the names of the classes, none where there are no labels).
+
+    Raises:
+      UserError: on a wrong shape, dtype or length, labels that are no classes or have no name, or
+        splits that differ in their arrays or the shapes of these.
+    """
+    kept = {
+        part: {key: np.asarray(value) for key, value in arrays.items() if key != "label"}
+        for part, arrays in parts.items()
+    }
+    labels = {part: arrays["label"] for part, arrays in parts.items() if "label" in arrays}
+    for part, arrays in parts.items():
+        if set(arrays) != set(parts["train"]):
+            raise UserError(
+                f"train has the arrays {', '.join(sorted(parts['train']))} and {part} has "
+                f"{', '.join(sorted(arrays))}; both need the same"
+            )
+        if "image" in arrays:
+            kept[part]["image"] = check_images(kept[part]["image"], f"{part} image")
+    classes: tuple[str, ...] = ()
+    if labels:
+        numbers, classes = encode_labels(labels, where, names=names)
+        for part, own in numbers.items():
+            kept[part]["label"] = own
+    elif names is not None and len(names):
+        raise UserError(f"there are {len(names)} names of classes and no labels; give both or none")
+    sources = {part: ArraySource(arrays) for part, arrays in kept.items()}
+    for part, source in sources.items():
+        _check_shapes(sources["train"], source, part)
+    return sources, classes
 
 
 def finish(
@@ -68,7 +114,7 @@ def finish(
     validation: Source | None,
     test: Source | None,
     name: str,
-    classes: tuple[str, ...] | None,
+    classes: tuple[str, ...],
     *,
     fraction: float,
     seed: int,
@@ -82,14 +128,20 @@ def finish(
       validation: its validation data, or None.
       test: its test data, or None.
       name: of the data set.
-      classes: name of each label, or None to number them.
+      classes: name of each label, none where there are no labels.
       fraction: of ``train``, for each split that is carved.
       seed: of the carving.
       stratify: keep class shares; False never reads the labels.
 
     Returns:
       The three splits.
+
+    Raises:
+      UserError: a label has no name, or a split would be empty.
     """
+    if classes and stratify:
+        for part in (train, validation, test):
+            check_named(part, classes, name)
     held = round(fraction * len(train))
 
     def carve(source: Source, salt: int) -> tuple[Source, Source]:
@@ -100,13 +152,22 @@ def finish(
         train, test = carve(train, 1)
     if validation is None:
         train, validation = carve(train, 0)
-    if classes is None:
-        parts = [labels(part) for part in (train, validation, test)] if stratify else []
-        highest = max(
-            (int(part.max()) for part in parts if part is not None and part.size), default=-1
-        )
-        classes = tuple(str(k) for k in range(highest + 1))
     return Splits(train, validation, test, name, tuple(classes))
+
+
+def check_named(source: Source | None, classes: tuple[str, ...], name: str) -> None:
+    """Refuses a source with a label that has no name.
+
+    Raises:
+      UserError: naming the data set and the label.
+    """
+    known = None if source is None else labels(source)
+    if known is not None and known.size and not 0 <= known.min() <= known.max() < len(classes):
+        wrong = known.min() if known.min() < 0 else known.max()
+        raise UserError(
+            f"{name}: the label {wrong} has no name; there are {len(classes)} names of classes, "
+            "for labels from 0 up"
+        )
 
 
 def noise_images(size: int = 32, channels: int = 3, *, count: int = 24) -> Arrays:
@@ -129,21 +190,62 @@ def noise_images(size: int = 32, channels: int = 3, *, count: int = 24) -> Array
     return Arrays(parts[0], test=parts[2], validation=parts[1], name="noise", classes=("0", "1"))
 
 
-def _source(arrays: Mapping[str, Any], part: str) -> ArraySource:
-    checked = {key: np.asarray(value) for key, value in arrays.items()}
-    if "image" in checked:
-        checked["image"] = check_images(checked["image"], f"{part} image")
-    if "label" in checked:
-        checked["label"] = check_labels(checked["label"], f"{part} label")
-    return ArraySource(checked)
+def check_images(image: np.ndarray, where: str) -> np.ndarray:
+    """Brings images to uint8 [N, H, W, C].
 
+    Args:
+      image: uint8 [N, H, W, C] or [N, H, W] (one channel is added).
+      where: how messages name the array.
 
-def _check_match(train: ArraySource, other: ArraySource, part: str) -> None:
-    if set(train.arrays) != set(other.arrays):
+    Returns:
+      uint8 [N, H, W, C].
+
+    Raises:
+      UserError: naming the shape or dtype found.
+    """
+    if image.dtype != np.uint8:
+        raise UserError(f"{where} must be uint8 images in 0..255, not {_described(image)}")
+    if image.ndim == 3 and image.shape[-1] in (1, 3):
         raise UserError(
-            f"train has the arrays {', '.join(sorted(train.arrays))} and {part} has "
-            f"{', '.join(sorted(other.arrays))}; both need the same"
+            f"{where} of shape {list(image.shape)} looks like one image [H, W, C]; give images "
+            "[N, H, W] or [N, H, W, C], for a single one image[None]"
         )
+    if image.ndim == 3:
+        image = image[..., None]
+    if image.ndim != 4 or image.shape[-1] not in (1, 3):
+        first = image.ndim == 4 and image.shape[1] in (1, 3)
+        hint = "; move the channels last with x.transpose(0, 2, 3, 1)" if first else ""
+        raise UserError(
+            f"{where} must have shape [N, H, W] or [N, H, W, C] with 1 or 3 channels, "
+            f"not {list(image.shape)}{hint}"
+        )
+    if 0 in image.shape:
+        raise UserError(f"{where} of shape {list(image.shape)} holds no pixels; give some images")
+    return image
+
+
+def _described(image: np.ndarray) -> str:
+    """What images of another type than uint8 hold, and how they become it."""
+    if image.dtype.kind not in "biuf":
+        return f"{image.dtype}"
+    if image.dtype.kind == "f" and image.size and not np.isfinite(image).all():
+        bad = np.argwhere(~np.isfinite(image))
+        return f"{image.dtype} with {len(bad)} values that are NaN or infinite, first in image " + (
+            f"{bad[0][0]}; replace those, and convert the rest to 0..255"
+        )
+    span = f" from {image.min():g} to {image.max():g}" if image.size else ""
+    if image.dtype.kind == "f":
+        how = "for values in 0..1 with (255 * x).round().astype('uint8')"
+    elif image.dtype.kind == "b":
+        how = "with 255 * x.astype('uint8')"
+    else:
+        how = (
+            "for 16 bits with (x / 257).round().astype('uint8'), for 0..255 with x.astype('uint8')"
+        )
+    return f"{image.dtype}{span}; convert them first, {how}"
+
+
+def _check_shapes(train: ArraySource, other: ArraySource, part: str) -> None:
     for key, value in train.arrays.items():
         if value.shape[1:] != other.arrays[key].shape[1:]:
             raise UserError(

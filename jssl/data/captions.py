@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from jssl.data.arrays import finish
+from jssl.data.caption_files import read_captions
+from jssl.data.files import inside
 from jssl.data.images import decode
+from jssl.data.listing import existing
 from jssl.data.shapes import TEXTURES, Shapes
 from jssl.data.silhouettes import NAMES
 from jssl.data.source import ArraySource, Splits
 from jssl.data.text import to_tokens
-from jssl.data.text_files import read_text
 from jssl.errors import UserError
 
 COLOURS = ("red", "orange", "lime", "green", "cyan", "blue", "violet", "pink")
@@ -63,8 +64,11 @@ class COCOCaptions:
           `jssl.data.text.to_tokens`), 0 where an image has fewer.
 
         Raises:
-          UserError: a file is missing or of another form, or an image has no caption.
+          UserError: a file is missing or of another form (`read_captions`), an image cannot be
+            read (`jssl.data.images`) or its file's name leaves the folder.
         """
+        if (self.test_folder is None) != (self.test_annotations is None):
+            raise UserError("captions of a test split need both test_folder and test_annotations")
         test = None
         if self.test_folder is not None and self.test_annotations is not None:
             test = self._read(self.test_folder, self.test_annotations)
@@ -81,27 +85,12 @@ class COCOCaptions:
 
     def _read(self, folder: str, annotations: str) -> ArraySource:
         path = Path(annotations).expanduser()
-        try:
-            read = json.loads(read_text(path))
-            names = {one["id"]: one["file_name"] for one in read["images"]}
-            said: dict[int, list[str]] = {key: [] for key in names}
-            for one in read["annotations"]:
-                said[one["image_id"]].append(one["caption"].strip())
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{path} is no file of COCO's captions ({error!r})") from None
-        missing = [names[key] for key, texts in said.items() if not texts]
-        if missing or not names:
-            raise UserError(f"{path} has no caption of {', '.join(missing[:3]) or 'any image'}")
-        images = []
-        for name in names.values():
-            file = Path(folder).expanduser() / name
-            try:
-                images.append(decode(file, self.size, 3))
-            except OSError as error:
-                raise UserError(f"{file} cannot be read as an image ({error})") from None
+        names, said = read_captions(path)
+        root = existing(folder)
+        images = [decode(inside(root, name, path), self.size, 3) for name in names.values()]
         tokens = np.zeros((len(names), self.captions, self.length), np.int32)
-        for row, texts in zip(tokens, said.values(), strict=True):
-            kept = texts[: self.captions]
+        for row, key in zip(tokens, names, strict=True):
+            kept = said[key][: self.captions]
             row[: len(kept)] = to_tokens(kept, self.length)
         return ArraySource({"image": np.stack(images), "captions": tokens})
 

@@ -74,9 +74,34 @@ def encode_labels(
     if names is None:
         table, classes = {value: k for k, value in enumerate(found)}, tuple(map(str, found))
     else:
-        classes = _checked_names(names, start)
+        classes = class_names(names, start)
         table = _numbered(found, classes, start, same)
     return {part: _look_up(value, table) for part, value in read.items()}, classes
+
+
+def class_names(names: Sequence[Any], start: str = "") -> tuple[str, ...]:
+    """Names of classes as texts.
+
+    Args:
+      names: texts, UTF-8 bytes or numbers [K].
+      start: how messages begin.
+
+    Raises:
+      UserError: they are no list, two are equal, or one is blank.
+    """
+    listed = np.asarray(names)
+    if listed.ndim != 1 or not listed.size or listed.dtype == object:
+        raise UserError(f"{start}the names of the classes must be a list of texts, one for each")
+    classes = tuple(
+        (name.decode(errors="replace") if isinstance(name, bytes) else str(name)).strip()
+        for name in listed.tolist()
+    )
+    twice = sorted({name for name in classes if classes.count(name) > 1})
+    if twice:
+        raise UserError(f"{start}two classes have the name {twice[0]!r}; names must differ")
+    if "" in classes:
+        raise UserError(f"{start}the class {classes.index('')} has a blank name; give it one")
+    return classes
 
 
 def check_class_numbers(label: np.ndarray, count: int | None, where: str) -> np.ndarray:
@@ -216,19 +241,6 @@ def _look_up(value: np.ndarray, table: Mapping[Any, int]) -> np.ndarray:
         return np.zeros(0, np.int32)
     different, inverse = np.unique(value, return_inverse=True)
     return np.array([table[one] for one in different.tolist()], np.int32)[inverse.reshape(-1)]
-
-
-def _checked_names(names: Sequence[Any], start: str) -> tuple[str, ...]:
-    listed = np.asarray(names)
-    if listed.ndim != 1 or not listed.size or listed.dtype == object:
-        raise UserError(f"{start}the names of the classes must be a list of texts, one for each")
-    if listed.dtype.kind == "S":
-        listed = np.char.decode(listed, "utf-8")
-    classes = tuple(str(name).strip() for name in listed.tolist())
-    twice = sorted({name for name in classes if classes.count(name) > 1})
-    if twice:
-        raise UserError(f"{start}two classes have the name {twice[0]!r}; names must differ")
-    return classes
 
 
 def _numbered(

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from jssl.data.arrays import finish
+from jssl.data.arrays import finish, labelled_sources
 from jssl.data.meshes import read_off, sample
 from jssl.data.npz import read_npz
 from jssl.data.order import random_words
 from jssl.data.solids import Solids
-from jssl.data.source import ArraySource, Batch, Splits, check_labels
+from jssl.data.source import ArraySource, Batch, Splits
 from jssl.errors import UserError
 
 
@@ -122,9 +122,9 @@ class ModelNet:
 class Clouds:
     """Clouds in one `.npz` file.
 
-    It holds `train_points` float [N, P, 3], `train_label` integers [N] and, optionally,
-    `train_count` integers [N] (the first so many points are real), the same for `test` and, where
-    there is one, `validation`.
+    It holds `train_points` float [N, P, 3], `train_label` [N] (whole numbers or texts) and,
+    optionally, `train_count` integers [N] (the first so many points are real), the same for `test`
+    and, where there is one, `validation`, and `classes` (texts), names of the classes.
 
     Attributes:
       path: of the file.
@@ -157,21 +157,26 @@ class Clouds:
                 "train_points [N, P, 3] and train_label [N]"
             )
         parts = {
-            part: _clouds(arrays, part, path) if f"{part}_points" in arrays else None
+            part: _clouds(arrays, part, path)
             for part in ("train", "validation", "test")
+            if f"{part}_points" in arrays
         }
+        try:
+            sources, classes = labelled_sources(parts, arrays.get("classes"))
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
         return finish(
-            parts["train"],
-            parts["validation"],
-            parts["test"],
+            sources["train"],
+            sources.get("validation"),
+            sources.get("test"),
             path.stem,
-            None,
+            classes,
             fraction=self.fraction,
             seed=self.seed,
         )
 
 
-def _clouds(arrays: dict[str, np.ndarray], part: str, path: Path) -> ArraySource:
+def _clouds(arrays: dict[str, np.ndarray], part: str, path: Path) -> Batch:
     xyz, label = arrays[f"{part}_points"], arrays.get(f"{part}_label")
     if xyz.ndim != 3 or xyz.shape[2] != 3 or label is None or len(label) != len(xyz):
         raise UserError(f"{path} needs {part}_points [N, P, 3] and {part}_label [N]")
@@ -179,11 +184,11 @@ def _clouds(arrays: dict[str, np.ndarray], part: str, path: Path) -> ArraySource
     if count.shape != (len(xyz),) or count.min() < 1 or count.max() > xyz.shape[1]:
         raise UserError(f"{path} needs a {part}_count from 1 to {xyz.shape[1]} for each cloud")
     valid = np.arange(xyz.shape[1]) < count[:, None]
-    arrays = {
+    found = {
         "points/xyz": np.where(valid[..., None], xyz, 0.0).astype(np.float32),
         "points/valid": valid,
     }
-    return ArraySource({**arrays, "label": check_labels(np.asarray(label), f"{part}_label")})
+    return {**found, "label": label}
 
 
 def _source(arrays: Batch, labels: Sequence[int]) -> ArraySource:

@@ -83,6 +83,29 @@ def read_bytes(path: Path) -> bytes:
     return gunzip(raw, path) if path.suffix.lower() == ".gz" else raw
 
 
+def inside(root: Path, name: str, where: Path | str) -> Path:
+    """The path of a file that a list names, relative to a folder.
+
+    A link in the folder may lead out of it: it is the owner's. A name that leaves it by itself is
+    the list's, which may come from elsewhere.
+
+    Args:
+      root: the folder.
+      name: as the list has it.
+      where: the list, for messages.
+
+    Raises:
+      UserError: the name is empty or absolute, or goes up out of the folder.
+    """
+    path = os.path.normpath(name.replace("\\", "/"))
+    if not name.strip() or "\0" in name or path.split("/")[0] == ".." or os.path.isabs(path):
+        raise UserError(
+            f"{where} names the file {name!r}, which is not inside {root}; names must be relative "
+            "to that folder and stay in it"
+        )
+    return root / name
+
+
 def gunzip(raw: bytes, path: Path) -> bytes:
     """Unpacks a gzip file of one or several members, and stops at the limit.
 

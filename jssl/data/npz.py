@@ -11,7 +11,9 @@ from typing import IO, BinaryIO
 import numpy as np
 
 from jssl.data.arrays import Arrays, noise_images
+from jssl.data.class_labels import class_names
 from jssl.data.files import DAMAGED_ZIP, check_archive, open_regular
+from jssl.data.notes import note, shown
 from jssl.data.source import Splits
 from jssl.errors import UserError
 
@@ -25,15 +27,15 @@ class Npz:
 
     These names of arrays are understood, alone or by split:
 
-    * ``image`` uint8 [N, H, W] or [N, H, W, C] and ``label`` integers [N] (optional), from which
-      test and validation are both carved;
+    * ``image`` uint8 [N, H, W] or [N, H, W, C] and ``label`` [N] (optional), whole numbers or texts
+      (`jssl.data.class_labels.encode_labels`), from which test and validation are both carved;
     * ``train_image``, ``train_label``, ``test_image``, ``test_label`` and, optionally,
       ``validation_image`` and ``validation_label``; ``val`` may stand for ``validation``, and
       ``images`` / ``labels`` for ``image`` / ``label``;
     * ``x_train``, ``y_train``, ``x_test``, ``y_test`` (and ``x_val``, ``y_val``).
 
     ``<split>_factor/<name>`` or ``factor/<name>`` are carried as known factors, and ``classes``
-    (strings) names the labels.
+    (texts) names the classes, one for each. Other arrays are left out, which a note says.
 
     Attributes:
       path: of the file.
@@ -64,10 +66,17 @@ class Npz:
         arrays = read_npz(path, "image=..., label=...")
         classes = arrays.pop("classes", None)
         parts: dict[str, dict[str, np.ndarray]] = {}
+        owner: dict[tuple[str, str], str] = {}
+        unknown = []
         for key, value in arrays.items():
             part, field = _place(key)
-            if field in ("image", "label") or field.startswith("factor/"):
-                parts.setdefault(part, {})[field] = value
+            if field not in ("image", "label") and not field.startswith("factor/"):
+                unknown.append(key)
+                continue
+            other = owner.setdefault((part, field), key)
+            if other != key:
+                raise UserError(f"{path} holds {other} and {key}, which are the same; keep one")
+            parts.setdefault(part, {})[field] = value
         if "" in parts and len(parts) == 1:
             parts = {"train": parts[""]}
         if "image" not in parts.get("train", {}) or "" in parts:
@@ -76,13 +85,15 @@ class Npz:
                 "(and label), or train_image, train_label, test_image, test_label, or x_train, "
                 "y_train, x_test, y_test"
             )
+        if unknown:
+            note(f"{path} is read without its arrays {shown(sorted(unknown))}")
         try:
             return Arrays(
                 train=parts["train"],
                 test=parts.get("test"),
                 validation=parts.get("validation"),
                 name=self.name or path.stem,
-                classes=None if classes is None else tuple(str(c) for c in classes),
+                classes=None if classes is None else class_names(classes),
                 fraction=self.fraction,
                 seed=self.seed,
             ).load()

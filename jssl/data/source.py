@@ -258,59 +258,6 @@ def read_all(source: Source) -> Batch:
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
 
-def check_images(image: np.ndarray, where: str) -> np.ndarray:
-    """Brings images to uint8 [N, H, W, C].
-
-    Args:
-      image: uint8 [N, H, W, C] or [N, H, W] (one channel is added).
-      where: how messages name the array.
-
-    Returns:
-      uint8 [N, H, W, C].
-
-    Raises:
-      UserError: naming the shape or dtype found.
-    """
-    if image.dtype != np.uint8:
-        raise UserError(
-            f"{where} must be uint8 images in 0..255, not {image.dtype}; convert them first, for "
-            "example with (255 * x).round().astype('uint8') for values in 0..1"
-        )
-    if image.ndim == 3:
-        image = image[..., None]
-    if image.ndim != 4 or image.shape[-1] not in (1, 3):
-        raise UserError(
-            f"{where} must have shape [N, H, W] or [N, H, W, C] with 1 or 3 channels, "
-            f"not {list(image.shape)}"
-        )
-    return image
-
-
-def check_labels(label: np.ndarray, where: str) -> np.ndarray:
-    """Brings labels to int32 [N].
-
-    Args:
-      label: non-negative integers [N] or [N, 1].
-      where: how messages name the array.
-
-    Returns:
-      int32 [N].
-
-    Raises:
-      UserError: naming the shape, dtype or value found.
-    """
-    if label.ndim == 2 and label.shape[1] == 1:
-        label = label[:, 0]
-    if label.ndim != 1 or not np.issubdtype(label.dtype, np.integer):
-        raise UserError(
-            f"{where} must be integer class numbers of shape [N], not {label.dtype} of shape "
-            f"{list(label.shape)}"
-        )
-    if label.size and label.min() < 0:
-        raise UserError(f"{where} must be class numbers from 0 up, and one is {label.min()}")
-    return label.astype(np.int32)
-
-
 def _chunks(source: Source, size: int = 256) -> Any:
     for start in range(0, len(source), size):
         yield source[np.arange(start, min(start + size, len(source)))]
@@ -320,6 +267,13 @@ def _narrow(key: str, value: np.ndarray) -> np.ndarray:
     if value.dtype == object or value.ndim == 0:
         raise UserError(f"{key!r} must be an array with one row per example")
     if value.dtype.kind in "iu" and value.dtype.itemsize > 4:
+        ends = np.iinfo(np.int32)
+        if value.size and not (ends.min <= value.min() and value.max() <= ends.max):
+            wrong = value.max() if value.max() > ends.max else value.min()
+            raise UserError(
+                f"{key!r} holds {wrong}, which does not fit into 32 bits; number its values, for "
+                "example with numpy.unique(x, return_inverse=True)"
+            )
         return value.astype(np.int32)
     return value.astype(np.float32) if value.dtype == np.float64 else value
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from jssl.data.arrays import Arrays, finish, noise_images
+from jssl.data.class_labels import check_class_numbers
 from jssl.data.images import decode
 from jssl.data.source import Batch, Splits
 from jssl.errors import UserError, nearest
@@ -34,6 +35,7 @@ class RecordSource:
       label: feature that holds the class, or None.
       size: height and width of the decoded images, or None to keep theirs.
       channels: 3 for RGB, 1 for grey.
+      classes: number of classes that the data set declares, or None.
     """
 
     def __init__(
@@ -45,9 +47,11 @@ class RecordSource:
         label: str | None,
         size: int | None,
         channels: int,
+        classes: int | None = None,
     ) -> None:
         self.name, self.data_dir, self.split = name, data_dir, split
         self.image, self.label, self.size, self.channels = image, label, size, channels
+        self.classes = classes
         self._records: Any = None
         self._labels: np.ndarray | None = None
 
@@ -93,7 +97,8 @@ class RecordSource:
         if self._labels is None:
             chunks = [range(s, min(s + 1024, len(self))) for s in range(0, len(self), 1024)]
             values = [r[self.label] for c in chunks for r in self.records.__getitems__(list(c))]
-            self._labels = np.array(values, dtype=np.int32)
+            where = f"the labels of {self.name} ({self.split})"
+            self._labels = check_class_numbers(np.asarray(values), self.classes, where)
         return self._labels
 
     def fingerprint(self) -> str:
@@ -103,15 +108,18 @@ class RecordSource:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def _example(self, record: dict[str, Any], index: int) -> Batch:
-        try:
-            image = decode(record[self.image], self.size, self.channels)
-        except (OSError, ValueError, SyntaxError) as error:
-            raise UserError(
-                f"image {index} of {self.name} ({self.split}) cannot be decoded; prepare the data "
-                f"set again: {_command(self.name, self.data_dir)}"
-            ) from error
-        label = {} if self.label is None else {"label": np.int32(record[self.label])}
-        return {"image": image, **label}
+        where = f"image {index} of {self.name} ({self.split})"
+        image = decode(
+            record[self.image],
+            self.size,
+            self.channels,
+            where=where,
+            advice=f"prepare the data set again: {_command(self.name, self.data_dir)}",
+        )
+        if self.label is None:
+            return {"image": image}
+        label = check_class_numbers(np.atleast_1d(record[self.label]), self.classes, where)
+        return {"image": image, "label": label[0]}
 
 
 @dataclass(frozen=True)
@@ -177,13 +185,21 @@ class TFDS:
         shape = info.features[self.image].shape
         channels = 1 if shape is not None and len(shape) == 3 and shape[-1] == 1 else 3
 
+        names = None if self.label is None else getattr(info.features[self.label], "names", None)
+
         def source(split: str) -> RecordSource:
             return RecordSource(
-                self.name, directory, split, self.image, self.label, self.size, channels
+                self.name,
+                directory,
+                split,
+                self.image,
+                self.label,
+                self.size,
+                channels,
+                len(names) if names else None,
             )
 
         train = source(self.train)
-        names = None if self.label is None else info.features[self.label].names
         return finish(
             train,
             None if self.validation is None else source(self.validation),

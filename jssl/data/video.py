@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from jssl.data.arrays import finish
+from jssl.data.arrays import finish, labelled_sources
 from jssl.data.clips import MovingShapes
 from jssl.data.npz import read_npz
-from jssl.data.source import ArraySource, Splits, check_labels
+from jssl.data.source import Splits
 from jssl.errors import UserError
 
 _PARTS = ("train", "validation", "test")
@@ -20,9 +20,9 @@ _PARTS = ("train", "validation", "test")
 class Clips:
     """Clips of one length and size, decoded, in one ``.npz`` file.
 
-    It holds ``train_video`` uint8 [N, T, H, W, C] (or [N, T, H, W]), ``train_label`` integers [N]
-    (optional), and the same for ``test`` and ``validation``, or ``video`` and ``label``, from which
-    the three are carved; ``classes`` (strings) names the labels.
+    It holds ``train_video`` uint8 [N, T, H, W, C] (or [N, T, H, W]), ``train_label`` [N] (whole
+    numbers or texts, optional), and the same for ``test`` and ``validation``, or ``video`` and
+    ``label``, from which the three are carved; ``classes`` (texts) names the classes.
 
     Attributes:
       path: of the file.
@@ -57,24 +57,26 @@ class Clips:
                 "uint8 [N, T, H, W, C] (and label [N]), or train_video, train_label, test_video, "
                 "test_label"
             )
-        found = [
-            _clips(arrays, part, path) if f"{part}_video" in arrays else None for part in _PARTS
-        ]
-        classes = arrays.get("classes")
-        names = None if classes is None else tuple(str(c) for c in classes)
-        return finish(*found, path.stem, names, fraction=self.fraction, seed=self.seed)
+        parts = {p: _clips(arrays, p, path) for p in _PARTS if f"{p}_video" in arrays}
+        try:
+            sources, classes = labelled_sources(parts, arrays.get("classes"))
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
+        found = [sources.get(part) for part in _PARTS]
+        return finish(*found, path.stem, classes, fraction=self.fraction, seed=self.seed)
 
 
-def _clips(arrays: dict[str, np.ndarray], part: str, path: Path) -> ArraySource:
+def _clips(arrays: dict[str, np.ndarray], part: str, path: Path) -> dict[str, np.ndarray]:
     video, wanted = arrays[f"{part}_video"], arrays["train_video"].shape[1:]
-    if video.dtype != np.uint8 or video.ndim not in (4, 5) or video.shape[1:] != wanted:
+    shaped = video.ndim == 4 or (video.ndim == 5 and video.shape[-1] in (1, 3))
+    if video.dtype != np.uint8 or not shaped or 0 in video.shape or video.shape[1:] != wanted:
         raise UserError(
-            f"{path} needs {part}_video uint8 [N, T, H, W, C], in all splits alike, not "
-            f"{video.dtype} {list(video.shape)}"
+            f"{path} needs {part}_video uint8 [N, T, H, W, C] of 1 or 3 channels, in all splits "
+            f"alike, not {video.dtype} {list(video.shape)}"
         )
     found = {"video": video[..., None] if video.ndim == 4 else video}
     if "train_label" in arrays:
         if f"{part}_label" not in arrays:
             raise UserError(f"{path} has train_label and no {part}_label")
-        found["label"] = check_labels(np.asarray(arrays[f"{part}_label"]), f"{part}_label")
-    return ArraySource(found)
+        found["label"] = arrays[f"{part}_label"]
+    return found

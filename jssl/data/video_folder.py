@@ -14,6 +14,7 @@ import numpy as np
 
 from jssl.data.arrays import finish
 from jssl.data.clips import MovingShapes
+from jssl.data.files import inside
 from jssl.data.listing import Kind, Listing, existing, files_in, list_splits
 from jssl.data.source import Batch, Source, Splits, SubsetSource
 from jssl.data.text_files import read_text
@@ -186,7 +187,7 @@ class VideoFolder:
                 return {"train": Listing(root, [file.name for file in flat], None)}, ()
             return list_splits(self.path, _VIDEOS)
         lists = {"train": self.train, "validation": self.validation, "test": self.test}
-        rows = {part: self._rows(path) for part, path in lists.items() if path is not None}
+        rows = {part: self._rows(path, root) for part, path in lists.items() if path is not None}
         named = all(len(row) > 1 and row[1].strip() for part in rows.values() for row in part)
 
         def class_of(row: list[str]) -> str:
@@ -203,12 +204,14 @@ class VideoFolder:
             found[part] = Listing(root, [row[0] for row in own], label)
         return found, classes
 
-    def _rows(self, path: str) -> list[list[str]]:
+    def _rows(self, path: str, root: Path) -> list[list[str]]:
         text = io.StringIO(read_text(Path(path).expanduser()), newline="")
         rows = [row for row in csv.reader(text, delimiter=self.delimiter) if row]
         rows = rows[int(self.header) :]
         if not rows:
             raise UserError(f"{path} has no lines; it needs a video file in each")
+        for row in rows:
+            inside(root, row[0], path)
         return rows
 
 

@@ -12,9 +12,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from jssl.augmentations import recipes
+from jssl.data.images import decode
 from jssl.errors import UserError
 from jssl.reporting.page import FILE, Figure, write_report
 
@@ -82,13 +83,7 @@ def _files(paths: Sequence[str | Path]) -> list[Path]:
 def _load(files: Sequence[Path]) -> np.ndarray:
     loaded = []
     for path in files:
-        try:
-            with Image.open(path) as opened:
-                loaded.append(ImageOps.exif_transpose(opened).convert("RGB"))
-        except FileNotFoundError:
-            raise UserError(f"there is no image file {path}") from None
-        except (UnidentifiedImageError, OSError) as problem:
-            raise UserError(f"{path} is no readable image: {problem}") from None
+        loaded.append(Image.fromarray(decode(path, None, 3)))
     if len({image.size for image in loaded}) > 1:
         loaded = [ImageOps.fit(image, (SQUARE, SQUARE)) for image in loaded]
     return np.stack([np.asarray(image) for image in loaded])

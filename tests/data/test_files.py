@@ -183,3 +183,39 @@ def _one_sentence(spec, words, name):
         spec.load()
     assert name in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_npz_takes_texts_as_labels_and_checks_the_names_of_classes(tmp_path, caplog):
+    path = tmp_path / "set.npz"
+    words = np.array(["dog", "cat"] * 10)
+    np.savez(path, image=images(20), label=words, lable=np.arange(20))
+    splits = Npz(str(path)).load()
+    assert splits.classes == ("cat", "dog")
+    assert "is read without its arrays lable" in caplog.text
+    np.savez(path, image=images(20), label=np.arange(20) % 3, classes=np.array(["a", "b"]))
+    _one_sentence(Npz(str(path)), "from 0 to 2, and there are 2 names of classes", str(path))
+    np.savez(path, image=images(20), label=words, classes=np.array(["dog", "cat"]))
+    assert Npz(str(path)).load().classes == ("dog", "cat")
+    np.savez(path, image=images(20), label=words.astype(object))
+    _one_sentence(Npz(str(path)), "holds Python objects, which can run code", str(path))
+    np.savez(path, image=images(20), label=np.where(np.arange(20) == 7, np.nan, 1.0))
+    _one_sentence(Npz(str(path)), "row 7 has no label", str(path))
+    np.savez(path, image=images(20), images=images(20))
+    _one_sentence(Npz(str(path)), "holds image and images, which are the same", str(path))
+
+
+def test_folder_notes_files_of_several_frames_and_refuses_too_many_pixels(
+    tmp_path, caplog, monkeypatch
+):
+    root = folder(tmp_path / "pets", 10)
+    first = Image.new("RGB", (8, 8), (255, 0, 0))
+    first.save(root / "cat" / "moving.gif", save_all=True, append_images=[Image.new("RGB", (8, 8))])
+    splits = ImageFolder(str(root), size=8, channels=3).load()
+    assert (
+        "1 files hold several frames, of which the first is taken (cat/moving.gif)" in caplog.text
+    )
+    monkeypatch.setenv("JSSL_PIXEL_LIMIT", "50")
+    _one_sentence(ImageFolder(str(root)), "more than 50 pixels", "000.png")
+    with pytest.raises(UserError, match="more than 50 pixels"):  # also without a check at the start
+        splits.train.source[np.arange(3)]
+    assert len(ImageFolder(str(root), check=False).load().train) == 17

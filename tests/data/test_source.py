@@ -19,6 +19,7 @@ from jssl.data import (
     labels,
     read_all,
 )
+from jssl.data.arrays import finish
 from jssl.data.source import stratified
 from jssl.errors import UserError
 
@@ -129,7 +130,7 @@ def test_arrays_check_and_carve():
         ({"image": np.zeros((20, 4, 4), np.float32)}, "uint8"),
         ({"image": np.zeros((20, 4), np.uint8)}, r"\[20, 4\]"),
         ({"image": np.zeros((20, 4, 4, 5), np.uint8)}, r"\[20, 4, 4, 5\]"),
-        ({"label": np.zeros(20)}, "float64"),
+        ({"label": np.full(20, 0.5)}, "0.5 stands in row 0"),
         ({"label": -np.ones(20, int)}, "-1"),
         ({"label": np.zeros(19, int)}, "19"),
     ):
@@ -182,3 +183,68 @@ def test_device_data_holds_what_fits_and_gathers_it():
     np.testing.assert_array_equal(batch["index"], index)
     assert batch["image"].dtype == np.uint8
     assert batch["index"].dtype == np.int32
+
+
+def _bad(values, place, value):
+    values = values.copy()
+    values[place] = value
+    return values
+
+
+UNIT = np.zeros((20, 4, 5), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (_bad(UNIT, (3, 0, 0), np.nan), "1 values that are NaN or infinite, first in image 3"),
+        (_bad(UNIT, (4, 0, 0), np.inf), "first in image 4"),
+        (_bad(UNIT, (4, 0, 0), 1), r"not float32 from 0 to 1; .* \(255 \* x\)"),
+        (_bad(UNIT, (4, 0, 0), 4095).astype(np.uint16), r"uint16 from 0 to 4095; .*x / 257"),
+        (_bad(UNIT, (4, 0, 0), -7).astype(np.int64), "int64 from -7 to 0"),
+        (UNIT > 0, "not bool from"),
+        (UNIT.astype(str), "not <U32"),
+        (np.zeros((20, 5, 3), np.uint8), "looks like one image"),
+        (np.zeros((20, 3, 8, 8), np.uint8), "move the channels last"),
+        (np.zeros((20, 8, 8, 4), np.uint8), "1 or 3 channels"),
+        (np.zeros((20, 64), np.uint8), r"not \[20, 64\]"),
+        (np.zeros((20, 0, 8), np.uint8), "holds no pixels"),
+        (np.zeros((0, 8, 8), np.uint8), "holds no pixels"),
+    ],
+)
+def test_image_arrays_say_what_is_wrong_with_them(image, words):
+    with pytest.raises(UserError, match=words):
+        Arrays({"image": image}).load()
+
+
+def test_labels_of_all_splits_are_numbered_alike_and_keep_their_names():
+    image = np.zeros((20, 4, 4), np.uint8)
+    train = {"image": image, "label": np.arange(20) % 2 * 2**32 + 1}
+    test = {"image": image[:2], "label": np.array([5.0, 1.0])}
+    splits = Arrays(train, test=test, validation=test).load()
+    assert splits.classes == ("1", "5", "4294967297")
+    assert labels(splits.train).tolist() == [0, 2] * 10
+    assert labels(splits.test).tolist() == [1, 0]
+    texts = Arrays({"image": image, "label": np.array(["cat", "dog"] * 10)}).load()
+    assert texts.classes == ("cat", "dog")
+    assert sorted(labels(texts.test).tolist()) == [0, 1]
+
+
+def test_names_and_labels_that_do_not_match_are_refused():
+    grey = {"image": np.zeros((20, 4, 4), np.uint8), "label": np.arange(20) % 3}
+    with pytest.raises(UserError, match=r"3 different numbers from 0 to 2, and there are 2 names"):
+        Arrays(grey, classes=("a", "b")).load()
+    with pytest.raises(UserError, match="2 names of classes and no labels"):
+        Arrays({"image": grey["image"]}, classes=("a", "b")).load()
+    source = ArraySource(grey)
+    with pytest.raises(UserError, match="mine: the label 2 has no name; there are 2 names"):
+        finish(source, None, None, "mine", ("a", "b"), fraction=0.1, seed=0)
+
+
+def test_whole_numbers_that_do_not_fit_are_refused_before_they_wrap():
+    assert ArraySource({"x": np.array([-(2**31), 2**31 - 1])}).arrays["x"].dtype == np.int32
+    for value in (2**31, -(2**31) - 1, 2**32 + 1):
+        with pytest.raises(UserError, match=f"'x' holds {value}, which does not fit"):
+            ArraySource({"x": np.array([0, value])})
+    with pytest.raises(UserError, match="does not fit"):
+        ArraySource({"x": np.array([2**64 - 1], np.uint64)})

@@ -52,8 +52,8 @@ def test_mistakes_get_a_sentence(folder):
     for match, recipe, images, where in (
         ("did you mean 'simclr'", "simcl", [folder], out),
         ("at least one image", "simclr", [], out),
-        ("no image file", "simclr", [folder / "none.png"], out),
-        ("no readable image", "simclr", [folder / "notes.txt"], out),
+        ("there is no file", "simclr", [folder / "none.png"], out),
+        ("not a readable image", "simclr", [folder / "notes.txt"], out),
         ("no folder", "rotnet", [folder], folder / "none" / "sheet.html"),
     ):
         with pytest.raises(UserError, match=match):
