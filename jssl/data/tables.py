@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -11,12 +9,12 @@ from typing import NamedTuple
 import numpy as np
 
 from jssl.data.arrays import finish
+from jssl.data.column_types import Column, read_columns
+from jssl.data.delimited import Delimited, place_columns, read_delimited
 from jssl.data.order import random_words
-from jssl.data.source import ArraySource, Splits, read_all
-from jssl.data.text_files import read_text
+from jssl.data.source import ArraySource, Splits
+from jssl.data.table_parts import cell, check_header, read_labels, scaled, with_rows
 from jssl.errors import UserError
-
-MISSING = frozenset({"", "?", "na", "nan", "null"})
 
 
 class Columns(NamedTuple):
@@ -36,10 +34,15 @@ class Columns(NamedTuple):
 class Table:
     """A table from CSV files; the label is one of its columns.
 
+    Columns are separated by a comma, semicolon, tab or `|`, whichever gives all rows the same
+    number. With a header the columns of the test file are matched by name, in any order.
+
     A column is numeric if every value that is not missing is a number, in all files; all others are
-    categorical. Numbers are measured from the mean of the training split in units of its standard
-    deviation, a missing one is 0. A category is the place of its name in the alphabet among those
-    of the training file, from 1 up; 0 is missing or unknown.
+    categorical. Missing are empty cells, `?`, `-`, `NA`, `n/a`, `nan`, `null` and their kin
+    (`jssl.data.delimited.MISSING`). Numbers are measured from the mean of the training split in
+    units of its standard deviation (1 where a column is constant), a missing one is 0. A category
+    is the place of its name in the alphabet among those of the training file, from 1 up; 0 is
+    missing or unknown.
 
     Attributes:
       train: path of a CSV file, also with `.gz`.
@@ -50,6 +53,9 @@ class Table:
         an encoder has to know it before the file is read.
       fraction: the part of train that is carved for a split that is not given.
       seed: of the carving.
+      delimiter: between columns; None finds it.
+      decimal: "." or ",", the sign before decimals; None finds it.
+      missing: further texts that stand for a missing value, such as "-999".
     """
 
     train: str
@@ -59,6 +65,9 @@ class Table:
     categories: tuple[int, ...] = ()
     fraction: float = 0.2
     seed: int = 0
+    delimiter: str | None = None
+    decimal: str | None = None
+    missing: tuple[str, ...] = ()
 
     def smoke(self) -> RandomRows | Factors:
         """A few random rows in its place, for tests."""
@@ -71,44 +80,76 @@ class Table:
           Splits with `row` float32 [columns] and `label` int32.
 
         Raises:
-          UserError: a file is missing or not rectangular, or the label's column is not there.
+          UserError: a file is missing or not rectangular; a number is not finite, or a cell no
+            number in a column of numbers; a label is missing or its column is not there; or the
+            files' columns differ.
         """
-        names, tables = self._texts()
-        place = self._label(names)
-        classes = sorted({_name(value) for table in tables for value in table[:, place]})
-        label = [
-            np.asarray([classes.index(_name(v)) for v in table[:, place]], np.int32)
-            for table in tables
-        ]
-        features = [np.delete(table, place, axis=1) for table in tables]
-        kinds = categories(features)
+        files, tables, place = self._tables()
+        columns = self._columns(files, tables, place)
+        label, classes = read_labels(files, tables, place)
+        kinds = tuple(0 if column.names is None else 1 + len(column.names) for column in columns)
         if self.categories and self.categories != kinds:
             raise UserError(
                 f"{self.train} has columns of {kinds} categories, not {self.categories}"
             )
-        rows, numeric = encode(features), np.asarray(kinds) == 0
-        sources = [ArraySource({"row": x, "label": y}) for x, y in zip(rows, label, strict=True)]
-        name = Path(self.train).name.split(".")[0]
-        test = sources[1] if len(sources) > 1 else None
-        options = {"fraction": self.fraction, "seed": self.seed}
-        splits = finish(sources[0], None, test, name, tuple(classes), **options)
-        return _scaled(splits, numeric)
+        parts = [
+            ArraySource({"number": np.arange(len(own)), "label": own}) for own in label.values()
+        ]
+        splits = finish(
+            parts[0],
+            None,
+            parts[1] if len(parts) > 1 else None,
+            Path(self.train).name.split(".")[0],
+            classes,
+            fraction=self.fraction,
+            seed=self.seed,
+        )
+        rows = [np.stack(x, axis=1) for x in zip(*(c.values for c in columns), strict=True)]
+        rows = scaled(rows, splits, np.asarray(kinds) == 0, files, place)
+        return with_rows(splits, rows)
 
     def columns(self) -> Columns:
         """What the file says of the columns beside the label, in their order."""
-        names, tables = self._texts()
-        place = self._label(names)
-        features = [np.delete(table, place, axis=1) for table in tables]
-        return Columns((*names[:place], *names[place + 1 :]), values(features))
+        files, tables, place = self._tables()
+        found = self._columns(files, tables, place)
+        names = files[0].names or tuple(map(str, range(tables[0].shape[1])))
+        return Columns(
+            (*names[:place], *names[place + 1 :]), tuple(column.names for column in found)
+        )
 
-    def _texts(self) -> tuple[list[str], list[np.ndarray]]:
-        names, train = _read(Path(self.train).expanduser(), self.header)
-        if self.test is None:
-            return names, [train]
-        test = _read(Path(self.test).expanduser(), self.header)[1]
-        if test.shape[1] != train.shape[1]:
-            raise UserError(f"{self.test} has another number of columns than {self.train}")
-        return names, [train, test]
+    def _tables(self) -> tuple[list[Delimited], list[np.ndarray], int]:
+        """The files, their cells with the columns in the order of train's, the label's place."""
+        if self.decimal not in (None, ".", ","):
+            raise UserError(f"decimal must be '.' or ',', not {self.decimal!r}")
+        files = [
+            read_delimited(
+                Path(path).expanduser(),
+                delimiter=self.delimiter,
+                header=self.header,
+                comment="|",  # of UCI's, such as the first of Adult's test file
+            )
+            for path in (self.train, self.test)
+            if path is not None
+        ]
+        tables = [
+            np.asarray(file.rows, dtype=object)[:, place_columns(files[0], file)] for file in files
+        ]
+        names = files[0].names or tuple(map(str, range(tables[0].shape[1])))
+        if len(names) < 2:
+            raise UserError(f"{self.train} has one column only, and needs one beside the label")
+        return files, tables, self._label(list(names))
+
+    def _columns(
+        self, files: list[Delimited], tables: list[np.ndarray], place: int
+    ) -> list[Column]:
+        def words(table: int, row: int, column: int) -> str:
+            return cell(files, table, row, column + (column >= place))
+
+        features = [np.delete(table, place, axis=1) for table in tables]
+        missing = frozenset(text.strip().lower() for text in self.missing)
+        found = read_columns(features, words, missing=missing, decimal=self.decimal)
+        check_header(files[0], tables[0], place, found)
+        return found
 
     def _label(self, names: list[str]) -> int:
         if isinstance(self.label, str):
@@ -120,35 +161,16 @@ class Table:
         return self.label % len(names)
 
 
-def _name(value: str) -> str:
-    # The published test file of Adult ends its labels with a full stop.
-    return value.rstrip(".")
-
-
-def _read(path: Path, header: bool) -> tuple[list[str], np.ndarray]:
-    rows = [
-        [cell.strip() for cell in row]
-        for row in csv.reader(io.StringIO(read_text(path)), skipinitialspace=True)
-        if row and not row[0].startswith("|")
-    ]
-    if len({len(row) for row in rows}) != 1:
-        raise UserError(f"{path} is no table: its rows differ in their number of columns")
-    names = rows[0] if header else [str(k) for k in range(len(rows[0]))]
-    return names, np.asarray(rows[1:] if header else rows, dtype=object)
-
-
 def encode(tables: list[np.ndarray]) -> list[np.ndarray]:
     """Text to numbers: [N, C] of strings -> float32 [N, C], categories by the first table.
 
     Numbers are as they are written, missing ones NaN.
     """
-    out = [np.empty(table.shape, np.float32) for table in tables]
-    for column, names in enumerate(values(tables)):
-        code = {name: k + 1 for k, name in enumerate(names or ())}
-        for x, table in zip(out, tables, strict=True):
-            texts = table[:, column]
-            x[:, column] = [_number(v) if names is None else code.get(v, 0) for v in texts]
-    return out
+    columns = read_columns(tables)
+    return [
+        np.stack(x, axis=1).astype(np.float32)
+        for x in zip(*(column.values for column in columns), strict=True)
+    ]
 
 
 def categories(tables: list[np.ndarray]) -> tuple[int, ...]:
@@ -172,35 +194,7 @@ def values(tables: list[np.ndarray]) -> tuple[tuple[str, ...] | None, ...]:
     Returns:
       See `Columns`.
     """
-    found: list[tuple[str, ...] | None] = []
-    for column in range(tables[0].shape[1]):
-        try:
-            [_number(v) for table in tables for v in table[:, column]]
-            found.append(None)
-        except ValueError:
-            names = {v for v in tables[0][:, column] if v.lower() not in MISSING}
-            found.append(tuple(sorted(names)))
-    return tuple(found)
-
-
-def _number(text: str) -> float:
-    return np.nan if text.lower() in MISSING else float(text)
-
-
-def _scaled(splits: Splits, numeric: np.ndarray) -> Splits:
-    """The splits with their numeric columns standardised by the training split."""
-    parts = {part: read_all(getattr(splits, part)) for part in ("train", "validation", "test")}
-    known = parts["train"]["row"].astype(np.float64)
-    mean = np.where(numeric, np.nan_to_num(np.nanmean(known, axis=0)), 0.0)
-    spread = np.where(numeric, np.nan_to_num(np.nanstd(known, axis=0)), 1.0)
-    spread[spread == 0] = 1.0
-    return replace(
-        splits,
-        **{
-            part: ArraySource({**batch, "row": np.nan_to_num((batch["row"] - mean) / spread)})
-            for part, batch in parts.items()
-        },
-    )
+    return tuple(column.names for column in read_columns(tables))
 
 
 def _numbered(categories: tuple[int, ...], names: list[str]) -> Columns:

@@ -16,7 +16,19 @@ from jssl.data.files import read_bytes
 from jssl.data.notes import note, shown
 from jssl.errors import UserError
 
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_FORMATS = (
+    (b"\xff\xfe", "in UTF-16"),
+    (b"\xfe\xff", "in UTF-16"),
+    (b"\0\0\xfe\xff", "in UTF-32"),
+    (b"PK\x03\x04", "a zip archive or a spreadsheet"),
+    (b"\xd0\xcf\x11\xe0", "a spreadsheet"),
+    (b"\x1f\x8b", "packed with gzip, though its name does not end in .gz"),
+    (b"BZh9", "packed with bzip2"),
+    (b"\xfd7zXZ\0", "packed with xz"),
+    (b"PAR1", "a Parquet file"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"\x93NUMPY", "an array of NumPy"),
+)
 _DELIMITERS = {"\t": "a tab", ",": "a comma", ";": "a semicolon", "|": "a vertical bar"}
 _EMPTY_SHARE = 0.5
 
@@ -53,8 +65,9 @@ def decode_text(raw: bytes, where: str | Path) -> str:
     Raises:
       UserError: naming the line, when it is in another encoding than UTF-8 or holds a NUL byte.
     """
-    if raw.startswith(_UTF16):
-        raise UserError(f"{where} is in UTF-16; save it in UTF-8")
+    for start, name in _FORMATS:
+        if raw.startswith(start):
+            raise UserError(f"{where} is {name}; save it as text in UTF-8")
     nul = raw.find(b"\0")
     if nul >= 0:
         raise UserError(
@@ -72,7 +85,9 @@ def decode_text(raw: bytes, where: str | Path) -> str:
         ) from None
 
 
-def read_rows(text: str, path: str | Path, delimiter: str, *, quoted: bool = True) -> list[Row]:
+def read_rows(
+    text: str, path: str | Path, delimiter: str, *, quoted: bool = True, padded: bool = False
+) -> list[Row]:
     """The rows of a table in text, cells of any length; blank lines are left out.
 
     Args:
@@ -80,6 +95,7 @@ def read_rows(text: str, path: str | Path, delimiter: str, *, quoted: bool = Tru
       path: of the file, for messages.
       delimiter: one character between the cells of a row.
       quoted: whether `"` around a cell protects delimiters and ends of lines in it, as in CSV.
+      padded: whether blanks may stand before a cell, before the `"` of a quoted one too.
 
     Raises:
       UserError: naming the line, when a quoted cell does not end.
@@ -88,8 +104,13 @@ def read_rows(text: str, path: str | Path, delimiter: str, *, quoted: bool = Tru
         _check_quotes(text, path, delimiter)
     quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     rows, before = [], 0
-    with _any_length():
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting)
+    with any_length():
+        reader = csv.reader(
+            io.StringIO(text, newline=""),
+            delimiter=delimiter,
+            quoting=quoting,
+            skipinitialspace=padded and not delimiter.isspace(),
+        )
         try:
             for cells in reader:
                 if cells:
@@ -192,7 +213,7 @@ def count_cut(path: str | Path, kind: str, sizes: Sequence[int], length: int, un
 def _check_quotes(text: str, path: str | Path, delimiter: str) -> None:
     """Finds a quoted cell that runs to the end of the file, which the reader passes in silence."""
     before = 0
-    with _any_length():
+    with any_length():
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         try:
             for _ in reader:
@@ -206,7 +227,7 @@ def _check_quotes(text: str, path: str | Path, delimiter: str) -> None:
 
 
 @contextmanager
-def _any_length() -> Iterator[None]:
+def any_length() -> Iterator[None]:
     """Lifts the limit of 128 KiB that Python sets on a cell of a CSV file."""
     before = csv.field_size_limit(sys.maxsize)
     try:

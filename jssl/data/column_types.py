@@ -1,0 +1,177 @@
+"""Columns of text as numbers or categories, and refusals where neither is what was meant."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from jssl.data.checks import LARGEST_RAW, finite, parse_number
+from jssl.data.delimited import MISSING
+from jssl.errors import UserError
+
+CellPlace = Callable[[int, int, int], str]
+"""From the number of a table, a row and a column to words such as "line 3, column 'age'"."""
+
+_MISSING_NUMBER = MISSING | {"none", "nil", "missing", "unknown", ".", "*"}
+_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+_MAYBE_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}([,.' \u00a0\u202f])\d{3}(\1\d{3})*([.,]\d+)?")
+_UNIT = re.compile(r"[$€£¥]\s?[+-]?[\d.,]+|[+-]?[\d.,]+\s?[%$€£¥]")
+_CODES = 20  # fewer different numbers that repeat may be names of categories
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of several tables.
+
+    Attributes:
+      names: None if the column is numeric, else the names of its categories, that of code 1 first.
+      values: of each table, float64 [N]: numbers, NaN where one is missing; or codes of categories,
+        0 where it is missing or unknown.
+    """
+
+    names: tuple[str, ...] | None
+    values: list[np.ndarray]
+
+
+def read_columns(
+    tables: list[np.ndarray],
+    place: CellPlace | None = None,
+    *,
+    missing: frozenset[str] = frozenset(),
+    decimal: str | None = None,
+) -> list[Column]:
+    """The columns of tables of text.
+
+    A column is numeric if every value that is not missing is a number. One of numbers but for a few
+    texts is refused, as are thousands separators, signs of units, and commas that may separate
+    either decimals or thousands.
+
+    Args:
+      tables: [N, C] of strings, the training table first.
+      place: words for a cell.
+      missing: texts that stand for a missing value, in small letters, beside the usual ones.
+      decimal: "." or ","; None finds it by column.
+
+    Returns:
+      The columns.
+
+    Raises:
+      UserError: naming the cell.
+    """
+    place = place or (lambda table, row, column: f"row {row + 1}, column {column + 1}")
+    count = tables[0].shape[1]
+    kinds = [
+        _Kinds([list(t[:, k]) for t in tables], lambda t, r, k=k: place(t, r, k), missing)
+        for k in range(count)
+    ]
+    commas = [kind for kind in kinds if kind.comma and not kind.odd]
+    clear = any(not _MAYBE_THOUSANDS.fullmatch(text) for kind in commas for text in kind.comma)
+    for kind in commas:
+        if decimal is None and not clear:
+            raise UserError(
+                f"{kind.at(kind.comma)} may be a decimal or a thousand: say decimal=',' for "
+                "decimals, or write numbers without separators of thousands"
+            )
+    return [kind.column(decimal) for kind in kinds]
+
+
+class _Kinds:
+    """The different texts of a column, sorted by what they are."""
+
+    def __init__(
+        self,
+        parts: list[list[str]],
+        place: Callable[[int, int], str],
+        missing: frozenset[str],
+    ) -> None:
+        self.parts, self.place = parts, place
+        self.counts = Counter(cell for part in parts for cell in part)
+        self.number: dict[str, float] = {}
+        self.comma: set[str] = set()
+        self.odd: set[str] = set()
+        self.missing = {t for t in self.counts if t.lower() in MISSING or t.lower() in missing}
+        for text in self.counts:
+            if text in self.missing:
+                continue
+            try:
+                self.number[text] = parse_number(text)
+            except ValueError:
+                (self.comma if _COMMA.fullmatch(text) else self.odd).add(text)
+        numbers = self.number or self.comma
+        absent = {t for t in self.odd if t.lower() in _MISSING_NUMBER}
+        if numbers and self.odd == absent:
+            self.missing, self.odd = self.missing | absent, set()
+
+    def at(self, texts: set[str]) -> str:
+        """The first cell that holds one of the texts, in words."""
+        for table, part in enumerate(self.parts):
+            for row, text in enumerate(part):
+                if text in texts:
+                    return f"{text!r} in {self.place(table, row)}"
+        raise KeyError(texts)
+
+    def column(self, decimal: str | None) -> Column:
+        points = {text for text in self.number if "." in text}
+        if self.comma and not self.odd and decimal != ".":
+            if points:
+                raise UserError(
+                    f"{self.at(self.comma)} has a decimal comma and {self.at(points)} a decimal "
+                    "point; write all numbers of a column alike"
+                )
+            self.number |= {text: parse_number(text.replace(",", ".")) for text in self.comma}
+        else:
+            self.odd |= self.comma
+        if not self.odd:
+            return self._numeric()
+        self._refuse_almost_numbers()
+        # A plus and a minus are two categories, as in UCI's Credit Approval.
+        absent = self.missing - ({"-"} if "+" in self.counts else set())
+        known = {text for text in self.parts[0] if text not in absent}
+        names = tuple(sorted(known))
+        code = {name: k + 1.0 for k, name in enumerate(names)}
+        return Column(names, [np.asarray([code.get(t, 0.0) for t in p]) for p in self.parts])
+
+    def _numeric(self) -> Column:
+        read = {**self.number, **dict.fromkeys(self.missing, np.nan)}
+        # What is written as nan is missing; what is written as inf is refused.
+        values = [np.asarray([read[text] for text in part], np.float64) for part in self.parts]
+        for table, value in enumerate(values):
+            finite(
+                value,
+                "the table",
+                lambda index, table=table: self.place(table, index[0]),
+                missing=True,
+                largest=LARGEST_RAW,
+            )
+        return Column(None, values)
+
+    def _refuse_almost_numbers(self) -> None:
+        """Refuses a column of numbers but for a few texts, which would become its categories."""
+        marked = {t for t in self.odd if _THOUSANDS.fullmatch(t) or _UNIT.fullmatch(t)}
+        if marked and marked == self.odd:
+            raise UserError(
+                f"{self.at(marked)} is a number with a sign that is not part of it; write plain "
+                "numbers, without separators of thousands, per cent or currency signs"
+            )
+        numbers = sum(self.counts[text] for text in self.number)
+        odd = sum(self.counts[text] for text in self.odd)
+        repeated = len(self.number) < _CODES and numbers >= 2 * len(self.number)
+        if numbers < 2 or repeated:
+            return  # numbers that repeat may be names
+        new = all(text not in self.odd for text in self.parts[0])
+        if new or len(self.odd) == 1 or numbers >= 9 * odd:
+            raise UserError(
+                f"{self.at(self.odd)} is no number, and the column's other values are; write a "
+                "number, an empty cell where it is missing, or name the text in missing=(...)"
+                + self._header_hint()
+            )
+
+    def _header_hint(self) -> str:
+        if self.parts[0][:1] and {self.parts[0][0]} == self.odd and len(self.parts[0]) > 1:
+            return "; if the first line names the columns, say header=True"
+        return ""
