@@ -3,19 +3,61 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import inspect
+import sys
 import types
 import typing
 from collections.abc import Sequence
 from typing import Any
 
 
-def _options(hint: Any) -> tuple[Any, ...]:
+def options(hint: Any) -> tuple[Any, ...]:
+    """The members of a union, or the annotation alone; `typing.Annotated` stays on."""
     union = typing.get_origin(hint) in (typing.Union, types.UnionType)
-    options = typing.get_args(hint) if union else (hint,)
-    return tuple(
-        tuple[typing.get_args(option)[0], ...] if typing.get_origin(option) is Sequence else option
-        for option in options
-    )
+    return typing.get_args(hint) if union else (hint,)
+
+
+def bare(hint: Any) -> Any:
+    """An annotation without the extra words of `typing.Annotated`; those of its parts stay."""
+    return typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
+
+
+@functools.cache
+def hints(owner: Any) -> dict[str, Any]:
+    """The annotations of a class's fields, or of a function's arguments, by name.
+
+    Strings are evaluated where they were written; what cannot be is left out.
+    """
+    owner = owner if isinstance(owner, type) else inspect.unwrap(owner)
+    found: dict[str, Any] = {}
+    for part in owner.__mro__ if isinstance(owner, type) else (owner,):
+        module = sys.modules.get(getattr(part, "__module__", None) or "")
+        names = getattr(part, "__globals__", None) or (vars(module) if module else {})
+        own = vars(part) if isinstance(part, type) else {}
+        written = own.get("__annotations__") or (
+            {} if own else getattr(part, "__annotations__", {})
+        )
+        for name, hint in written.items():
+            if name in found:
+                continue
+            try:
+                found[name] = eval(hint, dict(names)) if isinstance(hint, str) else hint
+            except (NameError, TypeError, SyntaxError, AttributeError):
+                continue
+    return found
+
+
+def _options(hint: Any) -> tuple[Any, ...]:
+    found = []
+    for option in map(bare, options(hint)):
+        if typing.get_origin(option) in (typing.Union, types.UnionType):
+            found += _options(option)
+        elif typing.get_origin(option) is Sequence:
+            found.append(tuple[typing.get_args(option)[0], ...])
+        else:
+            found.append(option)
+    return tuple(found)
 
 
 def plain(hint: Any) -> bool:
@@ -81,7 +123,12 @@ def show(hint: Any) -> str:
         if typing.get_origin(option) is typing.Literal:
             names += map(repr, typing.get_args(option))
         elif typing.get_origin(option) is tuple:
-            names.append(str(option))
+            names.append(_tuple(option))
         else:
             names.append("None" if option in (None, type(None)) else option.__name__)
     return " or ".join(names)
+
+
+def _tuple(hint: Any) -> str:
+    parts = ("..." if part is ... else show(part) for part in typing.get_args(hint))
+    return f"tuple[{', '.join(parts)}]"

@@ -5,24 +5,25 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import importlib.util
-import math
 import pkgutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import flax.linen as nn
 
+from jssl import settings
 from jssl.augmentations.compose import Pipeline, Views
 from jssl.errors import UserError, nearest
 from jssl.methods.base import Method
 from jssl.optim import Optimizer
+from jssl.ranges import Count, Positive, Ranged
 
 
 @dataclasses.dataclass(frozen=True)
-class Experiment:
+class Experiment(Ranged):
     """One run, up to its seed.
 
     Attributes:
@@ -44,8 +45,8 @@ class Experiment:
     views: Views
     preprocess: Pipeline
     optimizer: Optimizer
-    batch_size: int
-    epochs: float
+    batch_size: Count
+    epochs: Positive
     expected: tuple[tuple[str, float, str], ...] = ()
     name: str = dataclasses.field(default="", metadata={"override": False})
 
@@ -61,12 +62,21 @@ class Experiment:
         return module.split(".")[0] if package == "jssl" else "own"
 
     def check(self) -> None:
-        """Raises `UserError` where a value cannot be right."""
-        self.optimizer.check()
-        if self.batch_size < 1:
-            raise UserError(f"batch_size is {self.batch_size}; it must be a positive number")
-        if not 0 < self.epochs < math.inf:
-            raise UserError(f"epochs is {self.epochs}; it must be a positive number")
+        """Raises `UserError` where a value, however deep inside, cannot be right."""
+        settings.check(self)
+        self.check_changed(("optimizer.warmup_epochs",))
+
+    def check_changed(self, paths: Sequence[str]) -> None:
+        """Checks what is only asked of a setting that was set; see `jssl.overrides.override`.
+
+        A warm-up longer than the run is refused, unless the run was made shorter: that cuts it.
+        """
+        asked = "optimizer.warmup_epochs" in paths
+        if asked and self.optimizer.warmup_epochs > self.epochs:
+            raise UserError(
+                f"optimizer.warmup_epochs is {self.optimizer.warmup_epochs}; it must be at most "
+                f"epochs, which is {self.epochs}"
+            )
 
     def smoke(self) -> Experiment:
         """The same experiment with a tiny encoder, little data and a batch of 4, for tests."""

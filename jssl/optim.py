@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -13,6 +12,7 @@ import jax.numpy as jnp
 import optax
 
 from jssl.errors import UserError, nearest
+from jssl.ranges import BelowOne, Count, NonNegative, Positive, Ranged, Unit
 from jssl.state import path_name
 
 _SCALING = {
@@ -24,7 +24,7 @@ _OPTIMIZERS = ("adam", "adamw", "lars", "sgd")
 
 
 @dataclasses.dataclass(frozen=True)
-class Optimizer:
+class Optimizer(Ranged):
     """An optimizer with its learning-rate rule: linear warm-up, then half a cosine.
 
     Attributes:
@@ -51,56 +51,34 @@ class Optimizer:
     """
 
     name: Literal["sgd", "lars", "adam", "adamw"] = "sgd"
-    learning_rate: float = 0.03
+    learning_rate: NonNegative = 0.03
     scaling: Literal["none", "linear", "sqrt"] = "linear"
-    reference_batch: int = 256
-    warmup_epochs: float = 0.0
-    warmup_start: float = 0.0
-    end: float = 0.0
-    weight_decay: float = 0.0
+    reference_batch: Count = 256
+    warmup_epochs: NonNegative = 0.0
+    warmup_start: Unit = 0.0
+    end: Unit = 0.0
+    weight_decay: NonNegative = 0.0
     decay_vectors: bool = False
-    momentum: float = 0.9
+    momentum: BelowOne = 0.9
     nesterov: bool = False
-    trust_coefficient: float = 1e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    clip_norm: float = 0.0
-    multipliers: tuple[tuple[str, float], ...] = ()
+    trust_coefficient: Positive = 1e-3
+    beta1: BelowOne = 0.9
+    beta2: BelowOne = 0.999
+    clip_norm: NonNegative = 0.0
+    multipliers: tuple[tuple[str, NonNegative], ...] = ()
 
-    def check(self) -> None:
-        """Raises `UserError` if a name or a number cannot be right."""
+    def conflict(self) -> str | None:
+        """What is wrong with a name, or with a pattern."""
         if self.name not in _OPTIMIZERS:
-            raise UserError(
-                f"unknown optimizer.name {self.name!r}: {nearest(self.name, _OPTIMIZERS)}"
-            )
+            return f"unknown name {self.name!r}: {nearest(self.name, _OPTIMIZERS)}"
         if self.scaling not in _SCALING:
-            raise UserError(
-                f"unknown optimizer.scaling {self.scaling!r}: {nearest(self.scaling, _SCALING)}"
-            )
-        if self.reference_batch < 1:
-            raise UserError(
-                f"optimizer.reference_batch is {self.reference_batch}; it must be positive"
-            )
-        for name in ("learning_rate", "warmup_epochs", "weight_decay", "clip_norm"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise UserError(
-                    f"optimizer.{name} is {getattr(self, name)}; it must be a number of at least 0"
-                )
-        for name in ("momentum", "beta1", "beta2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UserError(f"optimizer.{name} is {getattr(self, name)}; it must be in [0, 1)")
-        for pattern, factor in self.multipliers:
+            return f"unknown scaling {self.scaling!r}: {nearest(self.scaling, _SCALING)}"
+        for pattern, _ in self.multipliers:
             try:
                 re.compile(pattern)
             except re.error as error:
-                raise UserError(
-                    f"optimizer.multipliers: {pattern!r} is no regular expression ({error})"
-                ) from error
-            if not 0 <= factor < math.inf:
-                raise UserError(
-                    f"optimizer.multipliers: the factor of {pattern!r} is {factor}; it must be a "
-                    "number of at least 0"
-                )
+                return f"multipliers: {pattern!r} is no regular expression ({error})"
+        return None
 
     def peak(self, batch_size: int) -> float:
         """The learning rate after warm-up, for a global batch of `batch_size`."""

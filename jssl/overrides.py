@@ -7,9 +7,7 @@ import copy
 import dataclasses
 import functools
 import hashlib
-import inspect
 import json
-import sys
 import types
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,8 +15,9 @@ from typing import Any
 import flax.linen as nn
 import numpy as np
 
-from jssl import annotations
+from jssl import annotations, ranges, settings
 from jssl.errors import UserError, nearest
+from jssl.settings import children, fields, is_pair, label, transparent
 
 
 def override(root: Any, *assignments: str) -> Any:
@@ -33,17 +32,20 @@ def override(root: Any, *assignments: str) -> Any:
       A changed copy.
 
     Raises:
-      UserError: for a path that does not exist (naming the nearest that does), or a value of
-        another type than the one it replaces.
+      UserError: for a path that does not exist (naming the nearest that does), a value of another
+        type than the one it replaces, or one out of its range.
     """
-    for assignment in assignments:
-        path, equals, text = assignment.partition("=")
-        if not equals or not path.strip():
-            raise UserError(f"--set takes key=value, got {assignment!r}")
-        keys = path.strip().split(".")
-        root = _set(root, keys, _parse(text.strip()), path.strip())
-    if hasattr(root, "check"):
-        root.check()
+    paths = []
+    with ranges.suspended():  # settings that belong together, such as a width and its heads
+        for assignment in assignments:
+            path, equals, text = (part.strip() for part in assignment.partition("="))
+            if not equals or not path:
+                raise UserError(f"--set takes key=value, got {assignment!r}")
+            root = _set(root, path.split("."), _parse(text), path)
+            paths.append(path)
+    settings.check(root)
+    if hasattr(root, "check_changed"):
+        root.check_changed(paths)
     return root
 
 
@@ -52,79 +54,6 @@ def _parse(text: str) -> Any:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return {"true": True, "false": False, "none": None}.get(text.lower(), text)
-
-
-def children(node: Any) -> dict[str, Any]:
-    """The named parts of a node that an assignment can walk into."""
-    if dataclasses.is_dataclass(node) and not isinstance(node, type):
-        parts = {name: getattr(node, name) for name in _fields(node)}
-        for name in _transparent(node):
-            for key, part in children(getattr(node, name)).items():
-                if not key.isdigit():
-                    parts.setdefault(key, part)
-        return parts
-    if isinstance(node, functools.partial):
-        return _defaults(node.func) | dict(node.keywords)
-    if isinstance(node, types.FunctionType):
-        return _defaults(node)
-    if isinstance(node, Mapping):
-        return {str(key): value for key, value in node.items()}
-    if isinstance(node, tuple):
-        named = {}
-        for position, value in enumerate(node):
-            if _is_pair(value):
-                named.setdefault(value[0], value[1])
-            else:
-                named[str(position)] = value
-                label = _label(value)
-                if label:
-                    named.setdefault(label, value)
-        return named
-    return {}
-
-
-def _fields(node: Any) -> list[str]:
-    # "name" and "parent" are bookkeeping of a Linen module; the name of an experiment is the way
-    # to its file. Neither is a value of the run.
-    hidden = {"parent", "name"} if isinstance(node, nn.Module) else set()
-    return [
-        f.name
-        for f in dataclasses.fields(node)
-        if f.init and f.name not in hidden and f.metadata.get("override", True)
-    ]
-
-
-def _transparent(node: Any) -> list[str]:
-    """Fields whose parts are reached without naming the field.
-
-    A dataclass that wraps a mapping, a sequence of steps or, if it is itself an operation, another
-    operation: `views.a.colour_jitter.brightness` instead of `views.entries.a.ops.1.op.brightness`.
-    """
-    wraps = (tuple, Mapping)
-    if callable(node) and not isinstance(node, nn.Module):
-        wraps = (*wraps, functools.partial, types.FunctionType)
-        wraps = (*wraps, *(type(v) for v in vars(node).values() if callable(v)))
-    return [name for name in _fields(node) if isinstance(getattr(node, name), wraps)]
-
-
-def _defaults(function: Any) -> dict[str, Any]:
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return {}
-    return {p.name: p.default for p in parameters if p.default is not p.empty}
-
-
-def _is_pair(value: Any) -> bool:
-    return isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)
-
-
-def _label(value: Any) -> str | None:
-    if dataclasses.is_dataclass(value) and callable(value):  # `sometimes(op, p)` goes by its op
-        inner = [getattr(value, name) for name in _transparent(value)]
-        return _label(inner[0]) if len(inner) == 1 and callable(inner[0]) else None
-    function = value.func if isinstance(value, functools.partial) else value
-    return getattr(function, "__name__", None)
 
 
 def _set(node: Any, keys: Sequence[str], value: Any, path: str) -> Any:
@@ -138,9 +67,9 @@ def _set(node: Any, keys: Sequence[str], value: Any, path: str) -> Any:
 
 def _replace(node: Any, key: str, new: Any) -> Any:
     if dataclasses.is_dataclass(node) and not isinstance(node, type):
-        if key in _fields(node):
+        if key in fields(node):
             return _with(node, key, new)
-        name = next(n for n in _transparent(node) if key in children(getattr(node, n)))
+        name = next(n for n in transparent(node) if key in children(getattr(node, n)))
         return _with(node, name, _replace(getattr(node, name), key, new))
     if isinstance(node, functools.partial):
         return functools.partial(node.func, *node.args, **{**node.keywords, key: new})
@@ -150,10 +79,10 @@ def _replace(node: Any, key: str, new: Any) -> Any:
         return type(node)({k: new if str(k) == key else value for k, value in node.items()})
     values = list(node)
     for position, value in enumerate(values):
-        if _is_pair(value) and value[0] == key:
+        if is_pair(value) and value[0] == key:
             values[position] = (key, new)
             break
-        if not _is_pair(value) and key in (str(position), _label(value)):
+        if not is_pair(value) and key in (str(position), label(value)):
             values[position] = new
             break
     return tuple(values)
@@ -178,7 +107,7 @@ def _checked(node: Any, key: str, value: Any, path: str) -> Any:
     if dataclasses.is_dataclass(old) or isinstance(old, functools.partial) or callable(old):
         inner = ", ".join(children(old)) or "nothing that can be set"
         raise UserError(f"{path!r} is a whole {type(old).__name__}: set one of its parts ({inner})")
-    hint = _hint(node, key)
+    hint = settings.hint(node, key)
     if hint is None or not annotations.plain(hint):
         hint = annotations.type_of(old)
     elif not annotations.fits(old, hint):  # what an experiment does already cannot be forbidden
@@ -195,31 +124,6 @@ def _checked(node: Any, key: str, value: Any, path: str) -> Any:
     return annotations.converted(value, hint)
 
 
-def _hint(node: Any, key: str) -> Any:
-    """The annotation of a field or of a function's argument; None where there is none."""
-    if isinstance(node, functools.partial):
-        node = node.func
-    if isinstance(node, types.FunctionType):
-        owners = [node]
-    elif dataclasses.is_dataclass(node):
-        if key not in _fields(node):
-            name = next(n for n in _transparent(node) if key in children(getattr(node, n)))
-            return _hint(getattr(node, name), key)
-        owners = list(type(node).__mro__)
-    else:
-        return None
-    for owner in owners:
-        hint = getattr(owner, "__annotations__", {}).get(key)
-        if isinstance(hint, str):
-            try:
-                return eval(hint, vars(sys.modules[owner.__module__]))
-            except (NameError, TypeError, SyntaxError, KeyError, AttributeError):
-                return None
-        if hint is not None:
-            return hint
-    return None
-
-
 # --- writing an experiment down -----------------------------------------------------------------
 
 
@@ -232,7 +136,7 @@ def describe(node: Any) -> Any:
             {"args": [describe(a) for a in node.args]} if node.args else {}
         )
     if dataclasses.is_dataclass(node) and not isinstance(node, type):
-        values = {name: getattr(node, name) for name in _fields(node)}
+        values = {name: getattr(node, name) for name in fields(node)}
         return {"class": _qualified(type(node)), **_described(values)}
     if isinstance(node, Mapping):
         return _described(node)

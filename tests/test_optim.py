@@ -156,7 +156,7 @@ def test_steps_of_named_parameters_are_multiplied() -> None:
         steps_of(dataclasses.replace(plain, multipliers=(("predictor", 2.0),)), 1)
     with pytest.raises(UserError, match="is no regular expression"):
         dataclasses.replace(plain, multipliers=(("(", 2.0),)).check()
-    with pytest.raises(UserError, match="factor of 'a' is -1"):
+    with pytest.raises(UserError, match="multipliers is"):
         dataclasses.replace(plain, multipliers=(("a", -1),)).check()
 
 

@@ -28,6 +28,7 @@ from jssl.alarm import Monitored
 from jssl.clock import Clock
 from jssl.encoders.features import Features
 from jssl.errors import UserError
+from jssl.ranges import Ranged
 
 Tree = Any
 Views = Mapping[str, Any]
@@ -40,7 +41,7 @@ BESIDE = frozenset({"dropped", "index", "label", "mask", "original", "target"})
 
 
 @dataclasses.dataclass(frozen=True)
-class Method(abc.ABC):
+class Method(Ranged, abc.ABC):
     """Base of every method; only `net`, `forward` and `objective` are obligatory.
 
     Class attributes:
