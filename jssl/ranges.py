@@ -99,12 +99,14 @@ Positive = _range(float, "a positive number", 0.0, above=True)
 NonNegative = _range(float, "a number of at least 0", 0.0)
 Unit = between(0, 1)
 BelowOne = _range(float, "in [0, 1)", 0.0, 1.0, below=True)
+AtLeastOne = _range(float, "a number of at least 1", 1.0)
 AboveZero = _range(float, "in (0, 1]", 0.0, 1.0, above=True)
 Inside = _range(float, "in (0, 1)", 0.0, 1.0, above=True, below=True)
 
 Whole = _range(int, "a whole number", -(2**31), 2**31 - 1)
 Count = at_least(1)
 Natural = at_least(0)
+Several = at_least(2)
 Seed = between(0, 2**32 - 1, int)
 
 Widths = _range(tuple[int, ...], "one or more whole numbers of at least 1", 1, 2**31 - 1, least=1)
@@ -253,7 +255,16 @@ class Ranged:
             following()
 
     def conflict(self) -> str | None:
-        """What is wrong between fields that are each in range; a sentence, or None."""
+        """What is wrong between fields that are each in range; a sentence, or None.
+
+        Here: a number of heads, `heads` or `decoder_heads`, divides the width beside it.
+        """
+        for field in dataclasses.fields(self):
+            if field.name.endswith("heads"):
+                name = field.name.removesuffix("heads") + "width"
+                heads, width = getattr(self, field.name), getattr(self, name, None)
+                if isinstance(heads, int) and isinstance(width, int) and width % heads:
+                    return f"{field.name} is {heads}; it must divide {name}, which is {width}"
         return None
 
 

@@ -21,6 +21,7 @@ from jssl.methods.multicrop import Crops, all_crops, encode_crops
 from jssl.nn.heads import MLPHead
 from jssl.objectives.clustering import cluster_loss, spherical_kmeans
 from jssl.objectives.common import l2_normalize, log_softmax, matmul
+from jssl.ranges import Count, Layers, Positive, Widths
 
 
 class ProjectedCrops(nn.Module):
@@ -80,12 +81,12 @@ class DeepClusterV2(Method):
       dtype: dtype in which the head computes.
     """
 
-    examples: int = 50000
-    clusters: tuple[int, ...] = (3000, 3000, 3000)
-    temperature: float = 0.1
-    iterations: int = 10
-    hidden: tuple[int, ...] = (2048,)
-    out: int = 128
+    examples: Count = 50000
+    clusters: Widths = (3000, 3000, 3000)
+    temperature: Positive = 0.1
+    iterations: Count = 10
+    hidden: Layers = (2048,)
+    out: Count = 128
     norm: str = "batch"
     dtype: str = "float32"
 

@@ -23,6 +23,7 @@ from jssl.nn.norm import l2_normalize
 from jssl.objectives.clustering import sinkhorn
 from jssl.objectives.common import matmul
 from jssl.objectives.distillation import cross_view
+from jssl.ranges import Count, Layers, Natural, NonNegative, Positive, Several
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,15 +65,15 @@ class SwAV(Method):
       dtype: dtype in which the head computes.
     """
 
-    temperature: float = 0.1
-    epsilon: float = 0.05
-    iterations: int = 3
-    queue: int = 0
-    queue_epochs: float = 15.0
-    freeze_epochs: float = 1.0
-    prototypes: int = 3000
-    hidden: tuple[int, ...] = (2048,)
-    out: int = 128
+    temperature: Positive = 0.1
+    epsilon: Positive = 0.05
+    iterations: Count = 3
+    queue: Natural = 0
+    queue_epochs: NonNegative = 15.0
+    freeze_epochs: NonNegative = 1.0
+    prototypes: Several = 3000
+    hidden: Layers = (2048,)
+    out: Count = 128
     norm: str = "batch"
     dtype: str = "float32"
 

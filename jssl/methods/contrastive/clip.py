@@ -20,6 +20,7 @@ from jssl.errors import UserError, nearest
 from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
 from jssl.nn.dense import Dense
 from jssl.objectives.contrastive import paired_nce, paired_sigmoid
+from jssl.ranges import Count, Positive, Real
 
 LOSSES = ("softmax", "sigmoid")
 _HOTTEST = math.log(100.0)  # the largest logarithm of the scale
@@ -104,9 +105,9 @@ class CLIP(Method):
 
     partner: nn.Module = dataclasses.field(kw_only=True)
     loss: str = "softmax"
-    temperature: float = 0.07
-    bias: float = -10.0
-    out: int = 128
+    temperature: Positive = 0.07
+    bias: Real = -10.0
+    out: Count = 128
     dtype: str = "float32"
 
     paper: ClassVar[str] = "Learning Transferable Visual Models From Natural Language Supervision"

@@ -23,6 +23,7 @@ from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, app
 from jssl.nn.heads import MLPHead
 from jssl.objectives.contrastive import nt_xent
 from jssl.objectives.regression import smooth_l1
+from jssl.ranges import Count, Layers, Positive
 
 SPACES = ("signal", "basis", "frame")
 
@@ -145,11 +146,11 @@ class FrameProjections(Method):
 
     basis: nn.Module = dataclasses.field(kw_only=True)
     frame: nn.Module = dataclasses.field(kw_only=True)
-    temperature: float = 0.15
-    hidden: tuple[int, ...] = (128,)
-    out: int = 128
+    temperature: Positive = 0.15
+    hidden: Layers = (128,)
+    out: Count = 128
     norm: str = "none"
-    beta: float = 0.01
+    beta: Positive = 0.01
     dtype: str = "float32"
 
     paper: ClassVar[str] = (

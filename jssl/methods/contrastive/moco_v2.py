@@ -22,6 +22,7 @@ from jssl.methods.teacher import Taught, run_teacher
 from jssl.nn.heads import MLPHead
 from jssl.objectives.common import l2_normalize
 from jssl.objectives.contrastive import queue_nce
+from jssl.ranges import Count, Layers, Positive, Unit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,13 +60,13 @@ class MoCoV2(Taught):
       dtype: dtype in which the projector computes.
     """
 
-    temperature: float = 0.2
-    queue: int = 65536
-    momentum: float = 0.999
-    momentum_end: float = 0.999
+    temperature: Positive = 0.2
+    queue: Count = 65536
+    momentum: Unit = 0.999
+    momentum_end: Unit = 0.999
     symmetric: bool = False
-    hidden: tuple[int, ...] = (2048,)
-    out: int = 128
+    hidden: Layers = (2048,)
+    out: Count = 128
     norm: str = "none"
     dtype: str = "float32"
 

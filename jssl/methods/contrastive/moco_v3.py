@@ -21,6 +21,7 @@ from jssl.methods.siamese import Siamese
 from jssl.methods.teacher import Taught, run_teacher
 from jssl.nn.heads import MLPHead
 from jssl.objectives.contrastive import info_nce
+from jssl.ranges import Count, Layers, Positive, Unit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,12 +65,12 @@ class MoCoV3(Taught):
       dtype: dtype in which the heads compute.
     """
 
-    temperature: float = 0.2
-    momentum: float = 0.99
-    momentum_end: float = 1.0
-    hidden: tuple[int, ...] = (4096, 4096)
-    out: int = 256
-    predictor: int = 4096
+    temperature: Positive = 0.2
+    momentum: Unit = 0.99
+    momentum_end: Unit = 1.0
+    hidden: Layers = (4096, 4096)
+    out: Count = 256
+    predictor: Count = 4096
     last_norm: bool = True
     frozen: str = "^encoder/patch_embedding/"
     norm: str = "batch"

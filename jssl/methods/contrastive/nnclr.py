@@ -22,6 +22,7 @@ from jssl.methods.siamese import Siamese, apart, together
 from jssl.nn.heads import MLPHead
 from jssl.objectives.common import l2_normalize
 from jssl.objectives.contrastive import info_nce, nearest
+from jssl.ranges import Count, Layers, Positive
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,11 +55,11 @@ class NNCLR(Method):
       dtype: dtype in which the heads compute.
     """
 
-    temperature: float = 0.1
-    queue: int = 98304
-    hidden: tuple[int, ...] = (2048, 2048)
-    out: int = 256
-    predictor: int = 4096
+    temperature: Positive = 0.1
+    queue: Count = 98304
+    hidden: Layers = (2048, 2048)
+    out: Count = 256
+    predictor: Count = 4096
     norm: str = "batch"
     dtype: str = "float32"
 

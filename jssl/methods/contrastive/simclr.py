@@ -19,6 +19,7 @@ from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, app
 from jssl.methods.siamese import Siamese, apart, together
 from jssl.nn.heads import MLPHead
 from jssl.objectives.contrastive import nt_xent
+from jssl.ranges import Count, Layers, Positive
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,9 +51,9 @@ class SimCLR(Method):
       dtype: dtype in which the projector computes.
     """
 
-    temperature: float = 0.1
-    hidden: tuple[int, ...] = (2048,)
-    out: int = 128
+    temperature: Positive = 0.1
+    hidden: Layers = (2048,)
+    out: Count = 128
     norm: str = "batch"
     dtype: str = "float32"
 

@@ -19,6 +19,7 @@ from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, app
 from jssl.methods.siamese import Siamese, apart, together
 from jssl.nn.heads import MLPHead
 from jssl.objectives.contrastive import info_nce
+from jssl.ranges import Count, Positive
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,8 +49,8 @@ class SimCSE(Method):
       dtype: dtype in which that layer computes.
     """
 
-    temperature: float = 0.05
-    out: int = 128
+    temperature: Positive = 0.05
+    out: Count = 128
     dtype: str = "float32"
 
     paper: ClassVar[str] = "SimCSE: Simple Contrastive Learning of Sentence Embeddings"

@@ -25,6 +25,7 @@ from jssl.methods.siamese import apart, together
 from jssl.methods.teacher import run_teacher
 from jssl.nn.dense import Dense
 from jssl.objectives.contrastive import paired_nce
+from jssl.ranges import Count, NonNegative, Positive
 
 # The scale is of no use to the teacher, but the net cannot be made without it.
 _TAUGHT = ("encoder", "head", "patch_head", "log_scale")
@@ -163,11 +164,11 @@ class TIPS(IBOT):
     """
 
     partner: nn.Module = dataclasses.field(kw_only=True)
-    contrast_temperature: float = 0.07
-    image_weight: float = 1.0
-    patch_weight: float = 2.0
+    contrast_temperature: Positive = 0.07
+    image_weight: NonNegative = 1.0
+    patch_weight: NonNegative = 2.0
     shared_head: bool = False
-    out: int = 128
+    out: Count = 128
 
     evaluated: ClassVar[Literal["student", "teacher"]] = "student"
     paper: ClassVar[str] = "TIPS: Text-Image Pretraining with Spatial Awareness"

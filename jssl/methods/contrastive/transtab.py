@@ -20,6 +20,7 @@ from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, app
 from jssl.methods.multicrop import MultiCrop
 from jssl.nn.heads import MLPHead
 from jssl.objectives.contrastive import multiview_nce
+from jssl.ranges import Count, Positive
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,8 +62,8 @@ class TransTab(Method):
       dtype: dtype in which the projection computes.
     """
 
-    temperature: float = 1.0
-    out: int = 128
+    temperature: Positive = 1.0
+    out: Count = 128
     supervised: bool = False
     dtype: str = "float32"
 

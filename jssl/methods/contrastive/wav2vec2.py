@@ -22,6 +22,7 @@ from jssl.nn.dense import Dense
 from jssl.nn.quantiser import GumbelQuantiser
 from jssl.objectives.masked import masked_mean
 from jssl.objectives.quantised import other_hidden, sequence_nce, unused_codes
+from jssl.ranges import AboveZero, Count, NonNegative, Positive, Several
 
 
 class QuantisedTargets(nn.Module):
@@ -121,16 +122,16 @@ class Wav2Vec2(Method):
       dtype: dtype in which the quantiser and the maps compute.
     """
 
-    temperature: float = 0.1
-    negatives: int = 100
-    diversity_weight: float = 0.1
-    groups: int = 2
-    entries: int = 320
-    gumbel_start: float = 2.0
-    gumbel_end: float = 0.5
-    gumbel_share: float = 0.7
-    code_width: int = 256
-    out: int = 256
+    temperature: Positive = 0.1
+    negatives: Count = 100
+    diversity_weight: NonNegative = 0.1
+    groups: Count = 2
+    entries: Several = 320
+    gumbel_start: Positive = 2.0
+    gumbel_end: Positive = 0.5
+    gumbel_share: AboveZero = 0.7
+    code_width: Count = 256
+    out: Count = 256
     dtype: str = "float32"
 
     paper: ClassVar[str] = (

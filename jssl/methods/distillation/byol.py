@@ -19,6 +19,7 @@ from jssl.methods.siamese import Siamese
 from jssl.methods.teacher import Taught, run_teacher
 from jssl.nn.heads import MLPHead
 from jssl.objectives.regression import cosine_regression
+from jssl.ranges import Count, Unit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,10 +52,10 @@ class BYOL(Taught):
       dtype: dtype in which the heads compute.
     """
 
-    momentum: float = 0.996
-    momentum_end: float = 1.0
-    hidden: int = 4096
-    out: int = 256
+    momentum: Unit = 0.996
+    momentum_end: Unit = 1.0
+    hidden: Count = 4096
+    out: Count = 256
     norm: str = "batch"
     dtype: str = "float32"
 

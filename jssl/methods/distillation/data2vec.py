@@ -24,6 +24,7 @@ from jssl.nn.dense import Dense
 from jssl.objectives.common import standardize
 from jssl.objectives.masked import masked_mean
 from jssl.objectives.regression import smooth_l1
+from jssl.ranges import Count, NonNegative, Positive, Unit
 
 
 class Data2VecNet(nn.Module):
@@ -83,11 +84,11 @@ class Data2Vec(Taught):
       dtype: dtype in which the head computes.
     """
 
-    momentum: float = 0.9998
-    momentum_end: float = 0.9998
-    momentum_epochs: float = 0.0
-    top: int = 6
-    beta: float = 2.0
+    momentum: Unit = 0.9998
+    momentum_end: Unit = 0.9998
+    momentum_epochs: NonNegative = 0.0
+    top: Count = 6
+    beta: Positive = 2.0
     dtype: str = "float32"
 
     average_of: ClassVar[str] = "encoder"

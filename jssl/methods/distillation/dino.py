@@ -28,6 +28,7 @@ from jssl.methods.multicrop import MultiCrop, PrototypeHead, all_crops, global_c
 from jssl.methods.teacher import Taught, run_teacher
 from jssl.nn.heads import MLPHead, Prototypes
 from jssl.objectives.distillation import cross_view, teacher_targets, update_centre
+from jssl.ranges import Count, Layers, NonNegative, Positive, Several, Unit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,18 +77,18 @@ class DINO(Taught):
       dtype: dtype in which the head computes.
     """
 
-    momentum: float = 0.996
-    momentum_end: float = 1.0
-    student_temperature: float = 0.1
-    temperature: float = 0.04
-    temperature_start: float = 0.04
-    temperature_warmup: float = 0.0
+    momentum: Unit = 0.996
+    momentum_end: Unit = 1.0
+    student_temperature: Positive = 0.1
+    temperature: Positive = 0.04
+    temperature_start: Positive = 0.04
+    temperature_warmup: NonNegative = 0.0
     centring: Literal["centre", "sinkhorn"] = "centre"
-    centre_momentum: float = 0.9
-    freeze_epochs: float = 1.0
-    hidden: tuple[int, ...] = (2048, 2048)
-    bottleneck: int = 256
-    prototypes: int = 65536
+    centre_momentum: Unit = 0.9
+    freeze_epochs: NonNegative = 1.0
+    hidden: Layers = (2048, 2048)
+    bottleneck: Count = 256
+    prototypes: Several = 65536
     norm: str = "none"
     kernel_init: str = "trunc_normal"
     dtype: str = "float32"

@@ -15,6 +15,7 @@ from jssl.clock import Clock
 from jssl.methods.base import Memory, Metrics, Outputs
 from jssl.methods.distillation.ibot import IBOT
 from jssl.objectives.uniformity import koleo
+from jssl.ranges import NonNegative, Several, Unit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,12 +50,12 @@ class DINOv2(IBOT):
       koleo_weight: of KoLeo, for each of the two crops.
     """
 
-    momentum: float = 0.992
+    momentum: Unit = 0.992
     centring: Literal["centre", "sinkhorn"] = "sinkhorn"
-    prototypes: int = 65536
+    prototypes: Several = 65536
     shared_head: bool = False
-    patch_prototypes: int = 65536
-    koleo_weight: float = 0.1
+    patch_prototypes: Several = 65536
+    koleo_weight: NonNegative = 0.1
 
     paper: ClassVar[str] = "DINOv2: Learning Robust Visual Features without Supervision"
 

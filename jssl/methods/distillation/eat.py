@@ -23,6 +23,7 @@ from jssl.methods.teacher import Taught, run_teacher
 from jssl.nn.decoder import ConvDecoder, in_order, real_tokens
 from jssl.objectives.common import standardize
 from jssl.objectives.masked import masked_mean, masked_mse
+from jssl.ranges import Count, NonNegative, Unit
 
 
 class ManyMasks(nn.Module):
@@ -123,14 +124,14 @@ class EAT(Taught):
       dtype: dtype in which the decoder computes.
     """
 
-    momentum: float = 0.9998
-    momentum_end: float = 0.99999
-    momentum_epochs: float = 2.5
-    top: int = 12
-    weight: float = 1.0
-    decoder_width: int = 768
-    decoder_depth: int = 6
-    decoder_groups: int = 16
+    momentum: Unit = 0.9998
+    momentum_end: Unit = 0.99999
+    momentum_epochs: NonNegative = 2.5
+    top: Count = 12
+    weight: NonNegative = 1.0
+    decoder_width: Count = 768
+    decoder_depth: Count = 6
+    decoder_groups: Count = 16
     dtype: str = "float32"
 
     average_of: ClassVar[str] = "encoder"

@@ -21,6 +21,7 @@ from jssl.methods.teacher import run_teacher
 from jssl.objectives.classification import soft_cross_entropy
 from jssl.objectives.distillation import teacher_targets, update_centre
 from jssl.objectives.masked import masked_mean
+from jssl.ranges import NonNegative, Positive, Several
 
 
 class MaskedMultiCrop(nn.Module):
@@ -92,12 +93,12 @@ class IBOT(DINO):
       patch_prototypes: number of prototypes of a patch head of its own.
     """
 
-    temperature: float = 0.07
-    temperature_warmup: float = 30.0
-    prototypes: int = 8192
-    patch_weight: float = 1.0
+    temperature: Positive = 0.07
+    temperature_warmup: NonNegative = 30.0
+    prototypes: Several = 8192
+    patch_weight: NonNegative = 1.0
     shared_head: bool = True
-    patch_prototypes: int = 8192
+    patch_prototypes: Several = 8192
 
     paper: ClassVar[str] = "iBOT: Image BERT Pre-Training with Online Tokenizer"
     symmetric_views: ClassVar[tuple[str, ...]] = ()  # the masks belong to the views

@@ -29,6 +29,7 @@ from jssl.nn.heads import MLPHead, Prototypes
 from jssl.objectives.classification import soft_cross_entropy
 from jssl.objectives.clustering import mean_entropy, sinkhorn
 from jssl.objectives.common import log_softmax
+from jssl.ranges import Count, Layers, NonNegative, Positive, Several, Unit
 
 
 class MSNNet(nn.Module):
@@ -102,15 +103,15 @@ class MSN(Taught):
       dtype: dtype in which the head computes.
     """
 
-    momentum: float = 0.996
-    momentum_end: float = 1.0
-    temperature: float = 0.1
-    sharpening: float = 0.25
+    momentum: Unit = 0.996
+    momentum_end: Unit = 1.0
+    temperature: Positive = 0.1
+    sharpening: Positive = 0.25
     balance: bool = True
-    entropy_weight: float = 1.0
-    prototypes: int = 1024
-    hidden: tuple[int, ...] = (2048, 2048)
-    out: int = 256
+    entropy_weight: NonNegative = 1.0
+    prototypes: Several = 1024
+    hidden: Layers = (2048, 2048)
+    out: Count = 256
     norm: str = "batch"
     dtype: str = "float32"
 

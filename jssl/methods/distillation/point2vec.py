@@ -18,6 +18,7 @@ from jssl.methods.reconstruction import counted
 from jssl.methods.teacher import run_teacher
 from jssl.nn.decoder import MaskedAutoencoder
 from jssl.objectives.common import standardize
+from jssl.ranges import Count, NonNegative, Unit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,11 +62,11 @@ class Point2Vec(Data2Vec):
       decoder_heads: its attention heads.
     """
 
-    momentum_end: float = 0.99999
-    momentum_epochs: float = 200.0
-    decoder_width: int = 384
-    decoder_depth: int = 4
-    decoder_heads: int = 6
+    momentum_end: Unit = 0.99999
+    momentum_epochs: NonNegative = 200.0
+    decoder_width: Count = 384
+    decoder_depth: Count = 4
+    decoder_heads: Count = 6
 
     paper: ClassVar[str] = "Point2Vec for Self-Supervised Representation Learning on Point Clouds"
 

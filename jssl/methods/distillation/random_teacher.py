@@ -30,6 +30,7 @@ from jssl.methods.multicrop import MultiCrop
 from jssl.methods.teacher import new_teacher, run_teacher
 from jssl.objectives.classification import soft_cross_entropy
 from jssl.objectives.common import log_softmax
+from jssl.ranges import Count, Layers, Positive, Several, Unit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,12 +72,12 @@ class RandomTeacher(Method):
       dtype: dtype in which the head computes.
     """
 
-    alpha: float = 0.0
-    temperature: float = 1.0
-    student_temperature: float = 1.0
-    hidden: tuple[int, ...] = (2048, 2048)
-    bottleneck: int = 256
-    prototypes: int = 65536
+    alpha: Unit = 0.0
+    temperature: Positive = 1.0
+    student_temperature: Positive = 1.0
+    hidden: Layers = (2048, 2048)
+    bottleneck: Count = 256
+    prototypes: Several = 65536
     norm: str = "none"
     kernel_init: str = "trunc_normal"
     dtype: str = "float32"

@@ -17,6 +17,7 @@ from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, app
 from jssl.methods.siamese import Siamese
 from jssl.nn.heads import MLPHead
 from jssl.objectives.regression import cosine_regression
+from jssl.ranges import Count, Layers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,9 +49,9 @@ class SimSiam(Method):
       dtype: dtype in which the heads compute.
     """
 
-    hidden: tuple[int, ...] = (2048, 2048)
-    out: int = 2048
-    bottleneck: int = 512
+    hidden: Layers = (2048, 2048)
+    out: Count = 2048
+    bottleneck: Count = 512
     fixed_rate: bool = True
     norm: str = "batch"
     dtype: str = "float32"

@@ -29,6 +29,7 @@ from jssl.methods.teacher import new_teacher, run_teacher
 from jssl.nn.decoder import MaskedAutoencoder
 from jssl.objectives.masked import masked_mean, normalize_patches
 from jssl.objectives.regression import smooth_l1
+from jssl.ranges import Count, NonNegative, Positive
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,12 +75,12 @@ class DBOT(HiddenPatches):
       dtype: dtype in which the decoder computes.
     """
 
-    stages: int = 2
-    warmup_epochs: float = 40.0
-    beta: float = 2.0
-    decoder_width: int = 512
-    decoder_depth: int = 8
-    decoder_heads: int = 16
+    stages: Count = 2
+    warmup_epochs: NonNegative = 40.0
+    beta: Positive = 2.0
+    decoder_width: Count = 512
+    decoder_depth: Count = 8
+    decoder_heads: Count = 16
     dtype: str = "float32"
 
     paper: ClassVar[str] = "Exploring Target Representations for Masked Autoencoders"

@@ -27,6 +27,7 @@ from jssl.nn.dense import Dense
 from jssl.nn.graph import GraphLayer, look_up
 from jssl.nn.transformer import dropout
 from jssl.objectives.masked import masked_scaled_cosine
+from jssl.ranges import AtLeastOne, BelowOne
 
 
 class GraphAutoencoder(nn.Module):
@@ -103,10 +104,10 @@ class GraphMAE(HiddenPatches):
       dtype: dtype of the decoder's matrix products.
     """
 
-    gamma: float = 3.0
+    gamma: AtLeastOne = 3.0
     decoder: str = "gcn"
-    dropout: float = 0.0
-    attention_dropout: float = 0.0
+    dropout: BelowOne = 0.0
+    attention_dropout: BelowOne = 0.0
     dtype: str = "float32"
 
     paper: ClassVar[str] = "GraphMAE: Self-Supervised Masked Graph Autoencoders"

@@ -18,6 +18,7 @@ from jssl.methods.base import Memory, Method, Outputs, Tree, Views, apply, the_i
 from jssl.methods.reconstruction import HiddenPatches, counted, picture
 from jssl.nn.decoder import MaskedAutoencoder
 from jssl.objectives.masked import masked_mse, normalize_patches
+from jssl.ranges import Count
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,9 +51,9 @@ class MAE(HiddenPatches):
       dtype: dtype in which the decoder computes.
     """
 
-    decoder_width: int = 512
-    decoder_depth: int = 8
-    decoder_heads: int = 16
+    decoder_width: Count = 512
+    decoder_depth: Count = 8
+    decoder_heads: Count = 16
     normalize_target: bool = True
     dtype: str = "float32"
 

@@ -18,6 +18,7 @@ from jssl.clock import Clock
 from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
 from jssl.nn.decoder import TokenPredictor
 from jssl.objectives.spectrum import spectrum_distance
+from jssl.ranges import Positive
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +51,7 @@ class MFM(Method):
       dtype: dtype in which the head computes.
     """
 
-    gamma: float = 1.0
+    gamma: Positive = 1.0
     dtype: str = "float32"
 
     paper: ClassVar[str] = "Masked Frequency Modeling for Self-Supervised Visual Pre-Training"

@@ -21,6 +21,7 @@ from jssl.methods.reconstruction import counted
 from jssl.nn.decoder import MaskedDecoder
 from jssl.nn.dense import Dense
 from jssl.objectives.points import masked_agreement, masked_chamfer
+from jssl.ranges import Count, NonNegative
 
 MASKS = ("first", "second")
 
@@ -102,10 +103,10 @@ class PointCMAE(Method):
       dtype: dtype in which the decoders compute.
     """
 
-    weight: float = 1.0
-    decoder_width: int = 384
-    decoder_depth: int = 4
-    decoder_heads: int = 6
+    weight: NonNegative = 1.0
+    decoder_width: Count = 384
+    decoder_depth: Count = 4
+    decoder_heads: Count = 6
     dtype: str = "float32"
 
     paper: ClassVar[str] = (

@@ -27,6 +27,7 @@ from jssl.methods.reconstruction import HiddenPatches, picture
 from jssl.nn.heads import MLPHead
 from jssl.objectives.common import matmul
 from jssl.objectives.masked import masked_matching, masked_mse
+from jssl.ranges import Count, NonNegative
 
 
 class TwoHeads(nn.Module):
@@ -84,8 +85,8 @@ class SSAST(HiddenPatches):
       dtype: dtype in which the heads compute.
     """
 
-    weight: float = 10.0
-    hidden: int = 256
+    weight: NonNegative = 10.0
+    hidden: Count = 256
     dtype: str = "float32"
 
     paper: ClassVar[str] = "SSAST: Self-Supervised Audio Spectrogram Transformer"

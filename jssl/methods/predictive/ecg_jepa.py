@@ -16,6 +16,7 @@ from jssl.clock import Clock
 from jssl.methods.base import Memory, Metrics, Outputs, Views, the_input
 from jssl.methods.predictive.ijepa import IJEPA
 from jssl.objectives.regression import smooth_l1
+from jssl.ranges import Count, Positive, Unit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,12 +64,12 @@ class ECGJEPA(IJEPA):
       beta: where the error turns from square to absolute.
     """
 
-    momentum: float = 0.998
-    momentum_end: float = 0.9995
-    predictor_width: int = 192
-    predictor_depth: int = 8
-    predictor_heads: int = 6
-    beta: float = 0.01
+    momentum: Unit = 0.998
+    momentum_end: Unit = 0.9995
+    predictor_width: Count = 192
+    predictor_depth: Count = 8
+    predictor_heads: Count = 6
+    beta: Positive = 0.01
 
     paper: ClassVar[str] = (
         "Self-Supervised Pre-Training with Joint-Embedding Predictive Architecture Boosts ECG "

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from jssl.methods.predictive.ijepa import IJEPA
 from jssl.nn.predictor import BlockPredictor
+from jssl.ranges import Count, NonNegative
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +43,8 @@ class FlexPredict(IJEPA):
       noise: standard deviation of the noise before A.
     """
 
-    predictor_depth: int = 6
-    noise: float = 0.25
+    predictor_depth: Count = 6
+    noise: NonNegative = 0.25
 
     paper: ClassVar[str] = (
         "Predicting masked tokens in stochastic locations improves masked image modeling"

@@ -20,6 +20,7 @@ from jssl.methods.teacher import Taught, run_teacher
 from jssl.nn.predictor import BlockPredictor, PredictiveNet
 from jssl.objectives.common import standardize
 from jssl.objectives.regression import smooth_l1
+from jssl.ranges import Count, Unit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,11 +58,11 @@ class IJEPA(Taught):
       dtype: dtype in which the predictor computes.
     """
 
-    momentum: float = 0.996
-    momentum_end: float = 1.0
-    predictor_width: int = 384
-    predictor_depth: int = 12
-    predictor_heads: int = 12
+    momentum: Unit = 0.996
+    momentum_end: Unit = 1.0
+    predictor_width: Count = 384
+    predictor_depth: Count = 12
+    predictor_heads: Count = 12
     dtype: str = "float32"
 
     average_of: ClassVar[str] = "encoder"

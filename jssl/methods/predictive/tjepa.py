@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jssl.clock import Clock
 from jssl.methods.base import Memory, Metrics, Outputs
 from jssl.methods.predictive.ijepa import IJEPA
+from jssl.ranges import Count
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,9 +49,9 @@ class TJEPA(IJEPA):
       dtype: dtype in which the predictor computes.
     """
 
-    predictor_width: int = 64
-    predictor_depth: int = 2
-    predictor_heads: int = 4
+    predictor_width: Count = 64
+    predictor_depth: Count = 2
+    predictor_heads: Count = 4
 
     paper: ClassVar[str] = "T-JEPA: Augmentation-Free Self-Supervised Learning for Tabular Data"
 

@@ -17,6 +17,7 @@ from jssl.methods.base import Memory, Method, Outputs, Tree, Views, apply, the_i
 from jssl.methods.classifier import Classifier
 from jssl.methods.siamese import Siamese
 from jssl.nn.heads import MLPHead
+from jssl.ranges import Count, Unit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +45,8 @@ class DIET(Classifier):
       dtype: dtype in which the head computes.
     """
 
-    examples: int = 50000
-    smoothing: float = 0.8
+    examples: Count = 50000
+    smoothing: Unit = 0.8
     dtype: str = "float32"
 
     paper: ClassVar[str] = (

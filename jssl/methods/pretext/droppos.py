@@ -31,6 +31,7 @@ from jssl.nn.decoder import TokenPredictor
 from jssl.objectives.classification import accuracy, smoothed_places, soft_cross_entropy
 from jssl.objectives.common import l2_normalize
 from jssl.objectives.masked import masked_mean
+from jssl.ranges import Count, NonNegative, Positive
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,11 +70,11 @@ class DropPos(Method):
       dtype: dtype in which the decoder computes.
     """
 
-    sigma: float = 1.0
-    temperature: float = 0.1
-    decoder_width: int = 512
-    decoder_depth: int = 2
-    decoder_heads: int = 16
+    sigma: NonNegative = 1.0
+    temperature: Positive = 0.1
+    decoder_width: Count = 512
+    decoder_depth: Count = 2
+    decoder_heads: Count = 16
     dtype: str = "float32"
 
     paper: ClassVar[str] = (

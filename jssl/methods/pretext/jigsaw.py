@@ -16,6 +16,7 @@ from jssl.methods.base import Memory, Method, Outputs, Tree, Views, apply
 from jssl.methods.classifier import Classifier
 from jssl.nn.heads import MLPHead
 from jssl.nn.init import activation
+from jssl.ranges import Count, Several
 
 
 class JigsawNet(nn.Module):
@@ -71,9 +72,9 @@ class Jigsaw(Classifier):
       dtype: dtype in which the heads compute.
     """
 
-    permutations: int = 1000
-    tile: int = 512
-    hidden: int = 4096
+    permutations: Several = 1000
+    tile: Count = 512
+    hidden: Count = 4096
     dtype: str = "float32"
 
     paper: ClassVar[str] = (

@@ -21,6 +21,7 @@ from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, app
 from jssl.methods.siamese import Siamese
 from jssl.nn.heads import MLPHead
 from jssl.objectives.classification import accuracy, cross_entropy
+from jssl.ranges import Layers, Widths
 
 LOSSES = ("regression", "classification")
 
@@ -64,9 +65,9 @@ class MotionStatistics(Method):
       dtype: dtype in which the head computes.
     """
 
-    values: tuple[int, ...] = (16, 8, 16, 8, 4, 8, 4, 8, 8, 8, 8, 8, 15, 15)
+    values: Widths = (16, 8, 16, 8, 4, 8, 4, 8, 8, 8, 8, 8, 15, 15)
     loss: str = "regression"
-    hidden: tuple[int, ...] = ()
+    hidden: Layers = ()
     dtype: str = "float32"
 
     paper: ClassVar[str] = (

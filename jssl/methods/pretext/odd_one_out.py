@@ -18,6 +18,7 @@ from jssl.methods.base import Memory, Method, Outputs, Tree, Views, apply, the_i
 from jssl.methods.classifier import Classifier
 from jssl.nn.heads import MLPHead
 from jssl.nn.init import activation
+from jssl.ranges import Count, Several
 
 FUSIONS = ("concatenation", "differences")
 
@@ -99,10 +100,10 @@ class O3N(Classifier):
       dtype: dtype in which the heads compute.
     """
 
-    parts: int = 6
+    parts: Several = 6
     fusion: str = "differences"
-    part: int = 512
-    hidden: int = 512
+    part: Count = 512
+    hidden: Count = 512
     dtype: str = "float32"
 
     paper: ClassVar[str] = "Self-Supervised Video Representation Learning With Odd-One-Out Networks"

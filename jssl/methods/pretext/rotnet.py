@@ -16,6 +16,7 @@ from jssl.methods.base import Memory, Outputs, Tree, Views, apply
 from jssl.methods.classifier import Classifier
 from jssl.methods.siamese import Siamese
 from jssl.nn.heads import MLPHead
+from jssl.ranges import Several
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +46,7 @@ class RotNet(Classifier):
       dtype: dtype in which the head computes.
     """
 
-    classes: int = 4
+    classes: Several = 4
     dtype: str = "float32"
 
     paper: ClassVar[str] = "Unsupervised Representation Learning by Predicting Image Rotations"

@@ -21,6 +21,7 @@ from jssl.nn.graph import look_up
 from jssl.objectives.classification import cross_entropy
 from jssl.objectives.common import l2_normalize
 from jssl.objectives.masked import masked_mean, masked_mse
+from jssl.ranges import NonNegative
 
 STEPS = 4
 """Classes of distance: 1, 2, 3 and more steps."""
@@ -97,9 +98,9 @@ class SelfTask(Method):
       dtype: dtype of the tasks' linear maps.
     """
 
-    distance: float = 1.0
-    similarity: float = 1.0
-    attributes: float = 1.0
+    distance: NonNegative = 1.0
+    similarity: NonNegative = 1.0
+    attributes: NonNegative = 1.0
     dtype: str = "float32"
 
     paper: ClassVar[str] = "Self-supervised Learning on Graphs: Deep Insights and New Direction"

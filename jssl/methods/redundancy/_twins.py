@@ -13,6 +13,7 @@ from jssl.clock import Clock
 from jssl.methods.base import Memory, Method, Outputs, Tree, Views, apply
 from jssl.methods.siamese import Siamese
 from jssl.nn.heads import MLPHead
+from jssl.ranges import Count, Layers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,8 +27,8 @@ class Twins(Method):
       dtype: dtype in which the projector computes.
     """
 
-    hidden: tuple[int, ...] = (8192, 8192)
-    out: int = 8192
+    hidden: Layers = (8192, 8192)
+    out: Count = 8192
     norm: str = "batch"
     dtype: str = "float32"
 

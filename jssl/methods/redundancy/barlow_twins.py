@@ -14,6 +14,7 @@ from jssl.clock import Clock
 from jssl.methods.base import Memory, Metrics, Outputs
 from jssl.methods.redundancy._twins import Twins
 from jssl.objectives.redundancy import barlow_twins
+from jssl.ranges import NonNegative, Positive
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +45,8 @@ class BarlowTwins(Twins):
       scale: factor on the whole loss.
     """
 
-    off_diagonal: float = 5e-3
-    scale: float = 1.0
+    off_diagonal: NonNegative = 5e-3
+    scale: Positive = 1.0
 
     paper: ClassVar[str] = "Barlow Twins: Self-Supervised Learning via Redundancy Reduction"
 

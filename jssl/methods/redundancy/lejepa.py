@@ -18,6 +18,7 @@ from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, app
 from jssl.methods.multicrop import MultiCrop, all_crops
 from jssl.nn.heads import MLPHead
 from jssl.objectives.gaussian import lejepa, random_slices
+from jssl.ranges import Count, Layers, Positive, Several, Unit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,12 +57,12 @@ class LeJEPA(Method):
       dtype: dtype in which the projector computes.
     """
 
-    weight: float = 0.05
-    slices: int = 1024
-    points: int = 17
-    limit: float = 5.0
-    hidden: tuple[int, ...] = (2048, 2048)
-    out: int = 128
+    weight: Unit = 0.05
+    slices: Count = 1024
+    points: Several = 17
+    limit: Positive = 5.0
+    hidden: Layers = (2048, 2048)
+    out: Count = 128
     norm: str = "batch"
     dtype: str = "float32"
 

@@ -15,6 +15,7 @@ from jssl.clock import Clock
 from jssl.methods.base import Memory, Metrics, Outputs, Tree, Views, apply
 from jssl.methods.redundancy.barlow_twins import BarlowTwins
 from jssl.objectives.redundancy import mixed_correlation
+from jssl.ranges import Count, Layers, NonNegative
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,10 +48,10 @@ class MixedBarlowTwins(BarlowTwins):
       penalty: weight of the penalty, relative to `off_diagonal`.
     """
 
-    off_diagonal: float = 1 / 128
-    penalty: float = 4.0
-    hidden: tuple[int, ...] = (512,)
-    out: int = 1024
+    off_diagonal: NonNegative = 1 / 128
+    penalty: NonNegative = 4.0
+    hidden: Layers = (512,)
+    out: Count = 1024
 
     # Partners are drawn by position, so another order mixes other pairs.
     permutable: ClassVar[bool] = False

@@ -16,6 +16,7 @@ from jssl.methods.base import Memory, Metrics, Outputs
 from jssl.methods.redundancy._twins import Twins
 from jssl.objectives.redundancy import squared_distance
 from jssl.objectives.spanning import sphere_distance, tree_length
+from jssl.ranges import NonNegative
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,9 +46,9 @@ class TREGS(Twins):
       sphere: weight of the squared distance from the unit sphere.
     """
 
-    invariance: float = 10.0
-    length: float = 1.0
-    sphere: float = 10.0
+    invariance: NonNegative = 10.0
+    length: NonNegative = 1.0
+    sphere: NonNegative = 10.0
 
     paper: ClassVar[str] = (
         "T-REGS: Minimum Spanning Tree Regularization for Self-Supervised Learning"

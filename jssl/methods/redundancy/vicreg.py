@@ -16,6 +16,7 @@ from jssl.clock import Clock
 from jssl.methods.base import Memory, Metrics, Outputs
 from jssl.methods.redundancy._twins import Twins
 from jssl.objectives.redundancy import mean_squared, vicreg_covariance, vicreg_variance
+from jssl.ranges import NonNegative
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,9 +48,9 @@ class VICReg(Twins):
       covariance: weight of the covariance term.
     """
 
-    invariance: float = 25.0
-    variance: float = 25.0
-    covariance: float = 1.0
+    invariance: NonNegative = 25.0
+    variance: NonNegative = 25.0
+    covariance: NonNegative = 1.0
 
     paper: ClassVar[str] = (
         "VICReg: Variance-Invariance-Covariance Regularization for Self-Supervised Learning"

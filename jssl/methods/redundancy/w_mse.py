@@ -19,6 +19,7 @@ from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, app
 from jssl.methods.multicrop import MultiCrop
 from jssl.nn.heads import MLPHead
 from jssl.objectives.redundancy import w_mse
+from jssl.ranges import BelowOne, Count, Layers, Several
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,11 +57,11 @@ class WMSE(Method):
       dtype: dtype in which the projector computes.
     """
 
-    group: int = 128
-    groupings: int = 1
-    epsilon: float = 1e-4
-    hidden: tuple[int, ...] = (1024,)
-    out: int = 64
+    group: Several = 128
+    groupings: Count = 1
+    epsilon: BelowOne = 1e-4
+    hidden: Layers = (1024,)
+    out: Count = 64
     norm: str = "batch"
     dtype: str = "float32"
 

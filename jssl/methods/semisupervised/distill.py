@@ -19,6 +19,7 @@ from jssl.methods.semisupervised.finetune import FineTune
 from jssl.methods.teacher import new_teacher
 from jssl.objectives.classification import soft_cross_entropy
 from jssl.objectives.common import log_softmax
+from jssl.ranges import Positive
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Distill(FineTune):
       temperature: of both distributions.
     """
 
-    temperature: float = 0.1
+    temperature: Positive = 0.1
 
     paper: ClassVar[str] = "Big Self-Supervised Models are Strong Semi-Supervised Learners"
 

@@ -16,6 +16,7 @@ from jssl.methods.base import Memory, Method, Outputs, Tree, Views, apply, the_i
 from jssl.methods.classifier import Classifier
 from jssl.methods.siamese import Siamese
 from jssl.nn.heads import MLPHead
+from jssl.ranges import Layers, Several, Unit
 
 _LAYER = ("dense", "norm")  # the parts of a hidden layer of `MLPHead`
 
@@ -53,9 +54,9 @@ class FineTune(Classifier):
       dtype: dtype in which the head computes.
     """
 
-    classes: int = 1000
-    hidden: tuple[int, ...] = (2048,)
-    smoothing: float = 0.0
+    classes: Several = 1000
+    hidden: Layers = (2048,)
+    smoothing: Unit = 0.0
     norm: str = "batch"
     dtype: str = "float32"
 
