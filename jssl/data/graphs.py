@@ -172,7 +172,7 @@ class CitationGraph:
 
 def _citations(path: Path) -> dict[str, Any]:
     """What `read_planetoid` returns, from an `.npz` file."""
-    from scipy.sparse import csr_matrix
+    from jssl.data.sparse import checked_csr
 
     found = read_npz(path)
     parts = ("data", "indices", "indptr", "shape")
@@ -183,7 +183,10 @@ def _citations(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} lacks the arrays {', '.join(lacking)}")
     for name, kind in (("adjacency", "adj"), ("features", "attr")):
         values = tuple(found[f"{kind}_{part}"] for part in parts[:3])
-        found[name] = csr_matrix(values, found[f"{kind}_shape"])
+        try:
+            found[name] = checked_csr(*values, found[f"{kind}_shape"], path.stat().st_size)
+        except ValueError as error:
+            raise UserError(f"{path}: {kind}_data and its kin are no matrix ({error})") from None
     return found
 
 

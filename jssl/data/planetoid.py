@@ -1,63 +1,25 @@
 """Planetoid's published files: `ind.cora.x`, `ind.cora.graph`, ... (Yang et al., 2016).
 
-All but `test.index` are pickles, which can run code when they are read. Here they are read by an
-unpickler that knows arrays, sparse matrices, lists and dicts, and refuses everything else.
+All but `test.index` are pickles, which can run code when they are read. Here they are read as data
+alone (`jssl.data.plain_pickle`).
 """
 
 from __future__ import annotations
 
-import copyreg
 import pickle
-from collections import defaultdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix, vstack
 
+from jssl.data.files import too_large, unpack_limit
+from jssl.data.plain_pickle import read_plain_pickle
+from jssl.data.text_files import read_text
 from jssl.errors import UserError
 
 _PARTS = ("x", "y", "tx", "ty", "allx", "ally", "graph")
 _VALIDATION = 500  # nodes after the labelled ones
-
-
-class _Sparse:
-    """What a pickled matrix of SciPy is read as: the attributes that it had."""
-
-
-_ARRAY = np.zeros(1)
-_MODULES = {  # older names of Python, NumPy and SciPy
-    "__builtin__": "builtins",
-    "copy_reg": "copyreg",
-    "numpy.core.multiarray": "numpy._core.multiarray",
-    "numpy.core.numeric": "numpy._core.numeric",
-    "scipy.sparse.csr": "scipy.sparse._csr",
-}
-_KNOWN = {
-    ("builtins", "list"): list,
-    ("builtins", "object"): object,
-    ("collections", "defaultdict"): defaultdict,
-    ("copyreg", "_reconstructor"): copyreg._reconstructor,
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("numpy._core.multiarray", "_reconstruct"): _ARRAY.__reduce__()[0],
-    ("numpy._core.multiarray", "scalar"): np.float64(0).__reduce__()[0],
-    ("numpy._core.numeric", "_frombuffer"): _ARRAY.__reduce_ex__(5)[0],
-    ("scipy.sparse._csr", "csr_matrix"): _Sparse,
-}
-
-
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__(file, encoding="latin1")  # how Python 2's arrays are read
-
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return _KNOWN[_MODULES.get(module, module), name]
-        except KeyError:
-            raise pickle.UnpicklingError(
-                f"it asks for {module}.{name}, which is no array, matrix, list or dict"
-            ) from None
 
 
 def read_planetoid(start: Path) -> dict[str, Any]:
@@ -80,10 +42,8 @@ def read_planetoid(start: Path) -> dict[str, Any]:
     found = {part: _read(Path(f"{start}.{part}"), part) for part in _PARTS}
     index = Path(f"{start}.test.index")
     try:
-        test = np.loadtxt(index, dtype=np.int64, ndmin=1)
-    except FileNotFoundError:
-        raise UserError(f"there is no file {index}") from None
-    except (OSError, ValueError) as error:
+        test = np.asarray([int(word) for word in read_text(index).split()], np.int64)
+    except (ValueError, OverflowError) as error:
         raise UserError(f"{index} is no list of whole numbers ({error})") from None
     known, trained = found["allx"].shape[0], found["x"].shape[0]
     fits = [
@@ -96,14 +56,15 @@ def read_planetoid(start: Path) -> dict[str, Any]:
     if not all(fits):
         raise UserError(f"the files {start}.* do not fit each other: numbers of rows or columns")
     size = int(test.max()) + 1
+    packed = sum(Path(f"{start}.{part}").stat().st_size for part in _PARTS)
+    if size * max(found["allx"].shape[1], found["ally"].shape[1], 1) * 8 > unpack_limit(packed):
+        raise too_large(index, unpack_limit(packed))
     both = vstack([found["allx"], found["tx"]]).tocoo()
     row = np.concatenate([np.arange(known), test])
     features = coo_matrix((both.data, (row[both.row], both.col)), (size, both.shape[1])).tocsr()
     hot = np.zeros((size, found["ally"].shape[1]))
     hot[row] = np.concatenate([found["ally"], found["ty"]])
-    graph = found["graph"]
-    pairs = [(int(node), int(other)) for node, others in graph.items() for other in others]
-    ends = np.asarray(pairs, np.int64).reshape(-1, 2)
+    ends = _edges(found["graph"], packed, f"{start}.graph")
     if ends.size and not 0 <= ends.min() <= ends.max() < size:
         raise UserError(f"{start}.graph names node {ends.max()}, and there are {size}")
     return {
@@ -116,22 +77,27 @@ def read_planetoid(start: Path) -> dict[str, Any]:
     }
 
 
+def _edges(graph: dict, packed: int, where: str) -> np.ndarray:
+    """The pairs of nodes of a dict of neighbours, int64 [E, 2]."""
+    lists = all(isinstance(others, list) for others in graph.values())
+    # Lists may be one and the same, and so hold more than the file does.
+    if not lists or sum(map(len, graph.values())) > packed:
+        raise UserError(f"{where} is not a file of Planetoid (no list of neighbours for each node)")
+    pairs = [(node, other) for node, others in graph.items() for other in others]
+    if not all(type(one) is int and abs(one) < 2**62 for pair in pairs for one in pair):
+        raise UserError(f"{where} is not a file of Planetoid (a node is no whole number)")
+    return np.asarray(pairs, np.int64).reshape(-1, 2)
+
+
 def _read(path: Path, part: str) -> Any:
     """One file: csr_matrix for features, an array for labels, a dict for the graph."""
+    wanted = dict if part == "graph" else csr_matrix if part.endswith("x") else np.ndarray
     try:
-        with path.open("rb") as file:
-            found = _Unpickler(file).load()
-        if isinstance(found, _Sparse):
-            own = vars(found)
-            found = csr_matrix((own["data"], own["indices"], own["indptr"]), shape=own["_shape"])
-        wanted = dict if part == "graph" else csr_matrix if part.endswith("x") else np.ndarray
+        found = read_plain_pickle(path)
         if not isinstance(found, wanted):
-            raise TypeError(f"it holds a {type(found).__name__}")
+            raise ValueError(f"it holds a {type(found).__name__}")
         if wanted is np.ndarray and found.ndim != 2:
-            raise TypeError(f"its array has the shape {list(found.shape)}")
+            raise ValueError(f"its array has the shape {list(found.shape)}")
         return found
-    except FileNotFoundError:
-        raise UserError(f"there is no file {path}") from None
-    except Exception as error:  # damaged pickles raise anything
-        reason = str(error).split("\n")[0].rstrip(".") or type(error).__name__
-        raise UserError(f"{path} is not a file of Planetoid ({reason})") from None
+    except (pickle.UnpicklingError, ValueError) as error:
+        raise UserError(f"{path} is not a file of Planetoid ({error})") from None
