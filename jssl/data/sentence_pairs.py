@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from jssl.data.arrays import finish
+from jssl.data.label_columns import is_number, read_numbers
 from jssl.data.source import ArraySource, Splits
-from jssl.data.text import Phrases, to_tokens
-from jssl.data.text_files import read_text
+from jssl.data.text import Phrases, Symbols, kept_symbols, to_tokens
+from jssl.data.text_files import read_table
 from jssl.errors import UserError
 
 
@@ -44,6 +43,8 @@ class SentencePairs:
     fraction: float = 0.1
     seed: int = 0
 
+    unit = "bytes"
+
     def smoke(self) -> PhrasePairs:
         """A few procedural pairs in its place, for tests."""
         return replace(PhrasePairs().smoke(), length=self.length)
@@ -56,21 +57,32 @@ class SentencePairs:
           `target` float32, the score.
 
         Raises:
-          UserError: a file is missing, or a line has too few columns or a score that is no number.
+          UserError: naming the file and the line, when a file is missing or no text in UTF-8, when
+            a line has too few columns or a score that is no finite number, or when more than half
+            of the sentences are empty.
         """
         paths = {"train": self.train, "validation": self.validation, "test": self.test}
         read = {part: self._read(path) for part, path in paths.items() if path is not None}
-        symbols = self.symbols([*read["train"][0], *read["train"][1]])
-        parts = {
-            part: ArraySource(
-                {
-                    "text": symbols(text, self.length),
-                    "other": symbols(other, self.length),
-                    "target": target,
-                }
+        for part, one in read.items():
+            if one.names != read["train"].names:
+                raise UserError(
+                    f"{paths[part]} calls its columns {', '.join(one.names)} and {self.train} "
+                    f"calls them {', '.join(read['train'].names)}; bring the columns of both into "
+                    "the same order, with the same names"
+                )
+        symbols = self.symbols([*read["train"].first, *read["train"].second])
+        parts = {}
+        for part, one in read.items():
+            options = {"length": self.length, "unit": self.unit}
+            first, second = (
+                kept_symbols(symbols, texts, paths[part], one.places, kind=kind, **options)
+                for texts, kind in (
+                    (one.first, "first sentences"),
+                    (one.second, "second sentences"),
+                )
             )
-            for part, (text, other, target) in read.items()
-        }
+            arrays = {"text": first, "other": second, "target": one.target}
+            parts[part] = ArraySource(arrays)
         return finish(
             parts["train"],
             parts.get("validation"),
@@ -84,27 +96,40 @@ class SentencePairs:
 
     def training_texts(self) -> list[str]:
         """Both sentences of each pair of `train`."""
-        text, other, _ = self._read(self.train)
-        return [*text, *other]
+        found = self._read(self.train)
+        return [*found.first, *found.second]
 
-    def symbols(self, texts: list[str]) -> Callable[[list[str], int], np.ndarray]:
+    def symbols(self, texts: list[str]) -> Symbols:
         """What turns texts into symbols int32 [N, length], given those of train: `to_tokens`."""
         del texts
         return to_tokens
 
-    def _read(self, path: str) -> tuple[list[str], list[str], np.ndarray]:
-        tabs = ".tsv" in Path(path).suffixes
-        file = io.StringIO(read_text(Path(path).expanduser()), newline="")
-        options = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if tabs else {}
-        rows = [row for row in csv.reader(file, **options) if row][int(self.header) :]
-        if not rows or min(map(len, rows)) <= max(self.columns):
-            raise UserError(f"{path} has no lines, or one with too few columns")
-        text, other, score = ([row[k] for row in rows] for k in self.columns)
-        try:
-            target = np.asarray(score, np.float32)
-        except ValueError as error:
-            raise UserError(f"{path} has a score that is no number: {error}") from None
-        return text, other, target
+    def _read(self, path: str) -> _Pairs:
+        tabs = ".tsv" in Path(path.lower()).suffixes
+        rows, names = read_table(
+            path,
+            self.columns,
+            "\t" if tabs else ",",
+            quoted=not tabs,
+            header=self.header,
+            ragged=True,
+        )
+        first, second, written = ([row.cells[k] for row in rows] for k in self.columns)
+        places = [f"line {row.line}" for row in rows]
+        if self.header and is_number(names[2]):
+            raise UserError(
+                f"{path} line 1 is left out as a header, and its score is {names[2]}; set "
+                "header=False if it is an example"
+            )
+        return _Pairs(first, second, read_numbers(written, path, "score", places), places, names)
+
+
+class _Pairs(NamedTuple):
+    first: list[str]
+    second: list[str]
+    target: np.ndarray
+    places: list[str]
+    names: list[str]
 
 
 @dataclass(frozen=True)

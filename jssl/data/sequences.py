@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from jssl.data.arrays import finish
+from jssl.data.label_columns import LabelColumn, number_labels, read_numbers
+from jssl.data.notes import note, repeated, shown
 from jssl.data.order import random_words
-from jssl.data.sequence_files import column, read_entries
+from jssl.data.sequence_files import Entry, column, places, read_entries
 from jssl.data.source import ArraySource, Splits
+from jssl.data.text_files import count_cut, count_empty
 from jssl.errors import UserError
 
+_MANY_LETTERS = 100  # from which on a share of unknown ones says something
+_UNKNOWN_SHARE = 0.1
 DNA = "ACGTN"
 PROTEIN = "ACDEFGHIKLMNPQRSTVWYX"
 
@@ -23,7 +29,8 @@ def to_symbols(sequences: list[str], alphabet: str, length: int) -> np.ndarray:
     Args:
       sequences: in letters of either case.
       alphabet: letter k is symbol k + 1; its last letter, the field's sign for "any" (N, X), also
-        stands for every letter that is not in it.
+        stands for every letter that is not in it. U is read as T by the alphabet of DNA, and T as
+        U by that of RNA.
       length: to which sequences are cut or filled up with 0.
 
     Returns:
@@ -35,6 +42,8 @@ def to_symbols(sequences: list[str], alphabet: str, length: int) -> np.ndarray:
     table = np.full(256, len(alphabet), np.int32)
     for number, letter in enumerate(alphabet):
         table[[ord(letter.upper()), ord(letter.lower())]] = number + 1
+    for own, other in _other_letter(alphabet).items():
+        table[[ord(own), ord(own.lower())]] = table[ord(other)]
     out = np.zeros((len(sequences), length), np.int32)
     for row, sequence in zip(out, sequences, strict=True):
         found = np.frombuffer(sequence.encode("ascii", "replace")[:length], np.uint8)
@@ -45,6 +54,57 @@ def to_symbols(sequences: list[str], alphabet: str, length: int) -> np.ndarray:
             "are written in"
         )
     return out
+
+
+def _other_letter(alphabet: str) -> dict[str, str]:
+    """U stands for T where the alphabet is that of DNA, and T for U where it is that of RNA."""
+    bases = "".join(sorted(set(alphabet.upper()) - {"N"}))
+    return {"ACGT": {"U": "T"}, "ACGU": {"T": "U"}}.get(bases, {})
+
+
+def check_sequences(
+    entries: list[Entry], sequences: list[str], alphabet: str, length: int, path: str | Path
+) -> None:
+    """Says once what of a file's sequences is empty, unknown, cut or named twice.
+
+    Args:
+      entries: of the file.
+      sequences: of the entries.
+      alphabet: see `to_symbols`.
+      length: to which sequences are cut or filled up.
+      path: of the file.
+
+    Raises:
+      UserError: more than half of the sequences are empty, or more than a tenth of at least 100
+        letters are not in the alphabet.
+    """
+    named = places(entries)
+    count_empty(path, "sequences", np.asarray([not s for s in sequences], bool), named)
+    counts = Counter()
+    for sequence in sequences:
+        counts.update(sequence.upper())
+    known = set(alphabet.upper()) | set(_other_letter(alphabet))
+    unknown = {letter: count for letter, count in counts.most_common() if letter not in known}
+    if unknown:
+        total, strange = counts.total(), sum(unknown.values())
+        kinds = shown([repr(letter) for letter in unknown])
+        first = next(p for p, s in zip(named, sequences, strict=True) if set(s.upper()) - known)
+        if total >= _MANY_LETTERS and strange > _UNKNOWN_SHARE * total:
+            raise UserError(
+                f"{path}: {strange} of {total} letters are not in the alphabet {alphabet} "
+                f"({kinds}; first in {first}); give the one that the sequences are written in"
+            )
+        note(
+            f"{path}: {strange} of {total} letters are not in the alphabet {alphabet} and are read "
+            f"as {alphabet[-1]} ({kinds}; first in {first})"
+        )
+    elif counts.total() >= _MANY_LETTERS and set(counts) <= set("ACGTUN") < known:
+        note(f"{path}: all letters are A, C, G, T, U or N; the alphabet {DNA} reads DNA")
+    cut = np.asarray([len(sequence) > length for sequence in sequences], bool)
+    count_cut(path, "sequences", cut, f"{length} letters")
+    twice = repeated([entry["name"] for entry in entries if entry.get("name")])
+    if twice:
+        note(f"{path}: {len(twice)} names are those of several sequences ({shown(twice)})")
 
 
 def to_letters(symbols: np.ndarray, alphabet: str) -> str:
@@ -90,30 +150,30 @@ class Sequences:
           Splits with `sequence` int32 [length] and `label` int32.
 
         Raises:
-          UserError: a file is missing, or lacks a column, or has other letters.
+          UserError: a file is missing, or lacks a column or a label; or what `check_sequences`
+            refuses.
         """
         paths = {"train": self.train, "validation": self.validation, "test": self.test}
-        read = {}
+        found, columns = {}, {}
         for part, path in paths.items():
             if path is not None:
                 entries = read_entries(Path(path).expanduser())
-                read[part] = [column(entries, name, path) for name in (self.sequence, self.label)]
-        names = sorted({label for _, labels in read.values() for label in labels})
+                sequences = column(entries, self.sequence, path)
+                check_sequences(entries, sequences, self.alphabet, self.length, path)
+                found[part] = to_symbols(sequences, self.alphabet, self.length)
+                labels = column(entries, self.label, path)
+                columns[part] = LabelColumn(path, labels, places(entries))
+        label, classes = number_labels(columns)
         sources = {
-            part: ArraySource(
-                {
-                    "sequence": to_symbols(sequences, self.alphabet, self.length),
-                    "label": np.asarray([names.index(k) for k in labels], np.int32),
-                }
-            )
-            for part, (sequences, labels) in read.items()
+            part: ArraySource({"sequence": symbols, "label": label[part]})
+            for part, symbols in found.items()
         }
         return finish(
             sources["train"],
             sources.get("validation"),
             sources.get("test"),
             Path(self.train).name.partition(".")[0],
-            tuple(names),
+            classes,
             fraction=self.fraction,
             seed=self.seed,
         )
@@ -151,15 +211,19 @@ class FLIP:
           UserError: the file is missing, or is no split of FLIP.
         """
         path, member = Path(self.path).expanduser(), f"{self.split}.csv"
-        where = path if path.suffix == ".zip" else path / member
+        where = path if path.suffix.lower() == ".zip" else path / member
         entries = read_entries(where, member)
         names = ("sequence", "target", "set", "validation")
         sequences, targets, sets, held = (column(entries, name, where) for name in names)
         length = self.length or max(map(len, sequences))
-        try:
-            target = np.asarray(targets, np.float32)
-        except ValueError as error:
-            raise UserError(f"{where} has a target that is no number: {error}") from None
+        check_sequences(entries, sequences, self.alphabet, length, where)
+        target = read_numbers(targets, where, "target", places(entries))
+        for place, kind, marked in zip(places(entries), sets, held, strict=True):
+            if kind not in ("train", "test") or marked.lower() not in ("", "true", "false", "nan"):
+                raise UserError(
+                    f"{where} has the set {kind!r} and the validation {marked!r} for {place}; a "
+                    "set is train or test, and validation is True, False or nothing"
+                )
         symbols = to_symbols(sequences, self.alphabet, length)
         kinds = np.asarray(
             [

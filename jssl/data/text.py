@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from jssl.data.arrays import finish
+from jssl.data.label_columns import LabelColumn, number_labels
 from jssl.data.order import random_words
 from jssl.data.source import ArraySource, Splits
-from jssl.data.text_files import read_text
+from jssl.data.text_files import count_cut, count_empty, read_table
 from jssl.errors import UserError
 
 VOCABULARY = 257  # 0 is padding, byte b is b + 1
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
+_NAMES = {"label", "labels", "class", "category", "target", "topic", "sentiment"}
+Symbols = Callable[[list[str], int], np.ndarray]
 TOPICS = ("weather", "kitchen", "harbour", "garden")
 
 
 def to_tokens(texts: list[str], length: int) -> np.ndarray:
     """Texts as bytes in UTF-8: int32 [N, length], byte b as b + 1, cut or filled up with 0."""
     out = np.zeros((len(texts), length), np.int32)
-    for row, text in zip(out, texts, strict=True):
-        found = np.frombuffer(text.encode()[:length], np.uint8)
+    for number, (row, text) in enumerate(zip(out, texts, strict=True)):
+        try:
+            found = np.frombuffer(text.encode()[:length], np.uint8)
+        except UnicodeEncodeError:
+            raise UserError(
+                f"text {number}, {text[:40]!a}, holds half of a pair of UTF-16, which is no letter"
+            ) from None
         row[: len(found)] = found.astype(np.int32) + 1
     return out
 
@@ -64,6 +73,8 @@ class Texts:
     fraction: float = 0.1
     seed: int = 0
 
+    unit = "bytes"
+
     def smoke(self) -> Phrases:
         """A few procedural phrases in its place, for tests."""
         return replace(Phrases().smoke(), length=self.length)
@@ -75,49 +86,118 @@ class Texts:
           Splits with `text` int32 [length] (see `to_tokens`) and `label` int32.
 
         Raises:
-          UserError: a file is missing, or a line has too few columns.
+          UserError: naming the file and the line, when a file is missing or no text in UTF-8, when
+            a line has too few or too many columns or no label, when `header` seems wrong, or when
+            more than half of the texts are empty.
         """
         paths = {"train": self.train, "validation": self.validation, "test": self.test}
         read = {part: self._read(path) for part, path in paths.items() if path is not None}
-        names = sorted({label for _, labels in read.values() for label in labels})
-        symbols = self.symbols(read["train"][0])
-        sources = {
-            part: ArraySource(
-                {
-                    "text": symbols(texts, self.length),
-                    "label": np.asarray([names.index(k) for k in labels], np.int32),
-                }
+        for part, one in read.items():
+            if one.names != read["train"].names:
+                raise UserError(
+                    f"{paths[part]} calls the columns of text and label {', '.join(one.names)} and "
+                    f"{self.train} calls them {', '.join(read['train'].names)}; bring the columns "
+                    "of both into the same order, with the same names"
+                )
+        label, classes = number_labels({part: one.column for part, one in read.items()})
+        symbols = self.symbols(read["train"].texts)
+        sources = {}
+        for part, one in read.items():
+            path, _, places = one.column
+            tokens = kept_symbols(
+                symbols, one.texts, path, places, kind="texts", length=self.length, unit=self.unit
             )
-            for part, (texts, labels) in read.items()
-        }
+            sources[part] = ArraySource({"text": tokens, "label": label[part]})
         return finish(
             sources["train"],
             sources.get("validation"),
             sources.get("test"),
             Path(self.train).parent.name or "texts",
-            tuple(names),
+            classes,
             fraction=self.fraction,
             seed=self.seed,
         )
 
     def training_texts(self) -> list[str]:
         """The texts of `train`."""
-        return self._read(self.train)[0]
+        return self._read(self.train).texts
 
-    def symbols(self, texts: list[str]) -> Callable[[list[str], int], np.ndarray]:
+    def symbols(self, texts: list[str]) -> Symbols:
         """What turns texts into symbols int32 [N, length], given those of train: `to_tokens`."""
         del texts
         return to_tokens
 
-    def _read(self, path: str) -> tuple[list[str], list[str]]:
-        quoting = csv.QUOTE_NONE if self.delimiter == "\t" else csv.QUOTE_MINIMAL
-        file = io.StringIO(read_text(Path(path).expanduser()), newline="")
-        rows = [row for row in csv.reader(file, delimiter=self.delimiter, quoting=quoting) if row]
-        rows = rows[int(self.header) :]
-        if not rows or min(map(len, rows)) <= max(*self.text, self.label):
-            raise UserError(f"{path} has no lines, or one with too few columns")
-        texts = [" ".join(row[k] for k in self.text) for row in rows]
-        return texts, [row[self.label].strip() for row in rows]
+    def _read(self, path: str) -> _Texts:
+        rows, names = read_table(
+            path,
+            (*self.text, self.label),
+            self.delimiter,
+            quoted=self.delimiter != "\t",
+            header=self.header,
+        )
+        labels = [row.cells[self.label].strip() for row in rows]
+        if self.header and names[-1] in labels:
+            raise UserError(
+                f"{path} line 1 is left out as a header, and its label {names[-1]!r} is also that "
+                "of other lines; set header=False if it is an example"
+            )
+        if not self.header and _looks_like_name(labels):
+            raise UserError(
+                f"{path} line {rows[0].line} has the label {labels[0]!r} as no other line has; set "
+                "header=True if the line names the columns"
+            )
+        texts = [" ".join(row.cells[k] for k in self.text) for row in rows]
+        places = [f"line {row.line}" for row in rows]
+        return _Texts(texts, LabelColumn(path, labels, places), names)
+
+
+class _Texts(NamedTuple):
+    texts: list[str]
+    column: LabelColumn
+    names: list[str]
+
+
+def kept_symbols(
+    symbols: Symbols,
+    texts: list[str],
+    path: str | Path,
+    places: Sequence[str],
+    *,
+    kind: str,
+    length: int,
+    unit: str,
+) -> np.ndarray:
+    """Texts of a file as symbols; says once how many are empty, and how many are cut.
+
+    Args:
+      symbols: from texts and a length to int32 [N, length], 0 where there is none.
+      texts: N of them.
+      path: of the file.
+      places: of each text in it, such as "line 7".
+      kind: what they are, in the plural.
+      length: symbols to which texts are cut or filled up.
+      unit: of `length`, in the plural.
+
+    Returns:
+      int32 [N, length].
+
+    Raises:
+      UserError: more than half of the texts are empty.
+    """
+    longer = symbols(texts, length + 1)
+    blank = np.asarray([not text.strip() for text in texts], bool)
+    count_empty(path, kind, blank | ~longer.any(axis=1), places)
+    count_cut(path, kind, longer[:, length] != 0, f"{length} {unit}")
+    return np.ascontiguousarray(longer[:, :length])
+
+
+def _looks_like_name(labels: list[str]) -> bool:
+    """Whether the first of several labels is rather the name of their column."""
+    first, rest = labels[0], labels[1:]
+    if len(rest) < 2 or first in rest:
+        return False
+    numbers = all(_NUMBER.fullmatch(label) for label in rest) and not _NUMBER.fullmatch(first)
+    return numbers or first.lower() in _NAMES
 
 
 _WORDS = (

@@ -157,8 +157,8 @@ def read_table(
     for line, cells in rows:
         if len(cells) <= max(columns):
             raise UserError(
-                f"{path} line {line} has {_columns(len(cells))}, too few for column "
-                f"{max(columns)}, counted from 0{_other_delimiter(text, columns, delimiter)}"
+                f"{path} line {line} has too few columns, {len(cells)}: there is none of number "
+                f"{max(columns)} (counted from 0){_other_delimiter(text, columns, delimiter)}"
             )
         if len(cells) != width and not ragged:
             raise UserError(
@@ -192,22 +192,17 @@ def count_empty(path: str | Path, kind: str, empty: np.ndarray, places: Sequence
     note(f"{path}: {len(found)} of {len(empty)} {kind} are empty ({shown(found)})")
 
 
-def count_cut(path: str | Path, kind: str, sizes: Sequence[int], length: int, unit: str) -> None:
+def count_cut(path: str | Path, kind: str, cut: np.ndarray, length: str) -> None:
     """Says once how many examples of a file are longer than what is kept of them.
 
     Args:
       path: of the file.
       kind: what the examples are, in the plural.
-      sizes: of each example.
-      length: what is kept at most.
-      unit: of sizes and length, in the plural, such as "bytes".
+      cut: bool [N].
+      length: what is kept at most, with its unit, such as "128 bytes".
     """
-    cut = sum(size > length for size in sizes)
-    if cut:
-        note(
-            f"{path}: {cut} of {len(sizes)} {kind} are cut to {length} {unit}; the longest has "
-            f"{max(sizes)}"
-        )
+    if cut.any():
+        note(f"{path}: {int(cut.sum())} of {len(cut)} {kind} are cut to {length}")
 
 
 def _check_quotes(text: str, path: str | Path, delimiter: str) -> None:

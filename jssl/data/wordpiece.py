@@ -18,6 +18,7 @@ from jssl.data.text_files import read_text
 from jssl.errors import UserError
 
 PAD, UNKNOWN = "[PAD]", "[UNK]"
+_UNKNOWN_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,20 @@ class Pieces:
         return self.tokenizer.get_vocab_size() + 1
 
     def symbols(self, texts: Sequence[str], length: int) -> np.ndarray:
-        """Texts as int32 [N, length], cut or filled up with 0."""
+        """Texts as int32 [N, length], cut or filled up with 0.
+
+        Raises:
+          UserError: more than half of the pieces are unknown.
+        """
         out = np.zeros((len(texts), length), np.int32)
         found = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        unknown = self.tokenizer.get_vocab().get(UNKNOWN)
+        count, total = sum(one.ids.count(unknown) for one in found), sum(len(o.ids) for o in found)
+        if count > _UNKNOWN_SHARE * total:
+            raise UserError(
+                f"{count} of {total} pieces of the texts are {UNKNOWN}: the vocabulary is not one "
+                "of their language or writing; learn one from them, or take that of their language"
+            )
         for row, one in zip(out, found, strict=True):
             ids = np.asarray(one.ids[:length], np.int32)
             row[: len(ids)] = ids + 1
@@ -90,6 +102,8 @@ class _Pieced:
     """
 
     pieces: WordPiece = WordPiece()
+
+    unit = "pieces"
 
     def symbols(self, texts: list[str]) -> Callable[[list[str], int], np.ndarray]:
         """The vocabulary at work."""

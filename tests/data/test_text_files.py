@@ -61,7 +61,7 @@ def test_tables_need_their_columns_in_every_row(tmp_path):
         ("", "has no lines"),
         ("a,b,c\n", "no lines after its header"),
         ("a,b,c\n1,2,3,4\n", "line 2 has 4 columns and line 1 has 3"),
-        ("a,b,c\n1\n", "line 2 has 1 column, too few"),
+        ("a,b,c\n1\n", "line 2 has too few columns, 1: there is none of number 2"),
         ("a;b;c\n1;2;3\n", "may be written with a semicolon"),
     ):
         with pytest.raises(UserError, match=words):
@@ -74,10 +74,10 @@ def test_empty_and_cut_examples_are_counted_once(caplog):
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
             count_empty("t.tsv", "texts", np.array([False, True, False, True, False]), places)
-            count_cut("t.tsv", "texts", [3, 9, 12], 8, "bytes")
+            count_cut("t.tsv", "texts", np.array([False, True, True]), "8 bytes")
     assert caplog.messages == [
         "note: t.tsv: 2 of 5 texts are empty (line 2, line 4)",
-        "note: t.tsv: 2 of 3 texts are cut to 8 bytes; the longest has 12",
+        "note: t.tsv: 2 of 3 texts are cut to 8 bytes",
     ]
     with pytest.raises(UserError, match="3 of 5 texts are empty"):
         count_empty("t.tsv", "texts", np.array([True, True, False, True, False]), places)
