@@ -98,8 +98,8 @@ def check_sequences(
             f"{path}: {strange} of {total} letters are not in the alphabet {alphabet} and are read "
             f"as {alphabet[-1]} ({kinds}; first in {first})"
         )
-    elif counts.total() >= _MANY_LETTERS and set(counts) <= set("ACGTUN") < known:
-        note(f"{path}: all letters are A, C, G, T, U or N; the alphabet {DNA} reads DNA")
+    elif counts.total() >= _MANY_LETTERS and set(counts) <= set("ACGTN") < known:
+        note(f"{path}: all letters are A, C, G, T or N; the alphabet {DNA} reads DNA")
     cut = np.asarray([len(sequence) > length for sequence in sequences], bool)
     count_cut(path, "sequences", cut, f"{length} letters")
     twice = repeated([entry["name"] for entry in entries if entry.get("name")])
