@@ -76,7 +76,7 @@ class Passed:
             (self.empty, f"folders without {kind.name}s"),
             (self.doubled, "further names of files that are listed already"),
             (self.unreadable, "links or special files that cannot be read"),
-            (self.outside, "entries that belong to no class"),
+            (self.outside, "entries outside of the layout"),
         )
         parts = [
             f"{len(names)} {what} ({shown(sorted(name.removeprefix(start) for name in names))})"
@@ -161,6 +161,40 @@ def list_splits(path: str, kind: Kind) -> tuple[dict[str, Listing], tuple[str, .
     passed.say(root, kind)
     order = ("train", "validation", "test")
     return {part: listed[part] for part in order if part in listed}, classes
+
+
+def list_flat(root: Path, kind: Kind) -> Listing | None:
+    """Files of no class, side by side in a folder; None if there are none.
+
+    What lies beside them, sub-folders included, is counted and named in a note.
+
+    Raises:
+      UserError: there are folders of splits as well.
+    """
+    passed, above = Passed(), (_identity(root),)
+    files = []
+    for child in _visible(root):
+        what = _what(child, above)
+        if what == _FOLDER:
+            passed.outside.append(str(child))
+        elif what is not None:
+            passed.unreadable.append(f"{child}, {what}")
+        elif child.suffix.lower() in kind.suffixes:
+            files.append(child)
+        else:
+            passed.others.append(str(child))
+    if not files:
+        return None
+    folders = split_folders(root)
+    if folders:
+        raise UserError(
+            f"{root} holds {len(files)} {kind.name}s beside the folders {', '.join(folders)}; put "
+            "them into folders of classes there, or elsewhere"
+        )
+    parts = {"train": {"": files}}
+    _keep_once(parts, passed)
+    passed.say(root, kind)
+    return Listing(root, [file.name for file in parts["train"][""]], None)
 
 
 def existing(path: str) -> Path:

@@ -12,8 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jssl.data.images import to_array
+from jssl.data.files import open_regular
+from jssl.data.images import check_pixels, to_array
+from jssl.data.notes import note
 from jssl.errors import UserError
+
+# Formats whose header says how long they last; of others FFmpeg guesses it from what is there.
+_HEADED = {"matroska", "webm", "mp4"}
 
 
 class Cut(NamedTuple):
@@ -55,16 +60,30 @@ class Cut(NamedTuple):
         return start + self.stride * np.arange(self.frames)
 
 
-def read_clip(file: Path, clip: int, cut: Cut) -> np.ndarray:
+class Packets(NamedTuple):
+    """What a file says of its frames before any is decoded.
+
+    Attributes:
+      times: when each is shown, in the file's units: int64 [N] in order, -1 where it is unknown.
+      lacking: in words, how much of what the file's header promises is not there; None if it is.
+    """
+
+    times: np.ndarray
+    lacking: str | None
+
+
+def read_clip(file: Path, clip: int, cut: Cut, *, quiet: bool = False) -> np.ndarray:
     """Decodes one clip of a file.
 
     Where the file says when each frame is shown, decoding begins at the key frame before the clip;
-    otherwise, as in `.avi`, at the beginning.
+    otherwise, as in `.avi`, at the beginning. Of a file that is cut short the frames that are left
+    count, and a note says so.
 
     Args:
       file: path.
       clip: its number in the file, from 0.
       cut: what a clip is.
+      quiet: whether the note is left out, because it has been made.
 
     Returns:
       uint8 [T, size, size, channels].
@@ -72,7 +91,9 @@ def read_clip(file: Path, clip: int, cut: Cut) -> np.ndarray:
     Raises:
       UserError: the library is missing, or the file cannot be read or is too short.
     """
-    times = frame_times(file)
+    times, lacking = read_packets(file)
+    if lacking and not quiet:
+        note(f"{file} is cut short: {lacking}")
     places = cut.places(clip, len(times), file)
     if times[0] != -1 and len(np.unique(times)) == len(times):
         wanted = times[places]
@@ -86,19 +107,46 @@ def read_clip(file: Path, clip: int, cut: Cut) -> np.ndarray:
     return np.stack([found[int(place)] for place in places])
 
 
-def frame_times(file: Path) -> np.ndarray:
-    """When each frame of a file is shown, in the file's units: int64 [N] in order, -1 unknown.
-
-    Nothing is decoded.
+def read_packets(file: Path) -> Packets:
+    """Reads through a file; nothing is decoded.
 
     Raises:
       UserError: the library is missing, or the file cannot be read.
     """
     with _opened(file) as container:
         known = container.format.name != "avi"  # it has none: FFmpeg guesses, not always rightly
-        packets = [p for p in container.demux(video=0) if p.size and not p.is_discard]
-        times = [p.pts if known and p.pts is not None else -1 for p in packets]
-    return np.sort(np.asarray(times, np.int64))
+        stream = container.streams.video[0]
+        times, shown, count, end = [], [], 0, 0.0
+        for packet in container.demux():
+            if not packet.size:
+                continue
+            if packet.pts is not None:
+                start = packet.pts * packet.time_base
+                end = max(end, float(start + (packet.duration or 0) * packet.time_base))
+            if packet.stream.index != stream.index:
+                continue
+            count += 1
+            if not packet.is_discard:
+                times.append(packet.pts if known and packet.pts is not None else -1)
+                if packet.pts is not None:
+                    shown.append(float(packet.pts * packet.time_base))
+        gap = float(np.diff(np.sort(shown)).max()) if len(shown) > 1 else 0.0
+        lacking = _lacking(container, stream, count, end, gap)
+    return Packets(np.sort(np.asarray(times, np.int64)), lacking)
+
+
+def _lacking(container: Any, stream: Any, count: int, end: float, gap: float) -> str | None:
+    """Compares a header with what follows; a twentieth less may be how the file was written."""
+    if count < 0.95 * stream.frames - 1:
+        return f"it holds {count} of the {stream.frames} frames that its header promises"
+    if not _HEADED & set(container.format.name.split(",")) or container.duration is None:
+        return None
+    promised = container.duration / 1e6
+    end -= (container.start_time or 0) / 1e6
+    # The last frame may be shown for long, but hardly for longer than any before it.
+    if end + max(0.05 * promised, 2 * gap) < promised:
+        return f"it ends after {end:.1f} of the {promised:.1f} seconds that its header promises"
+    return None
 
 
 def _pick(
@@ -134,9 +182,11 @@ def _pixels(frame: Any, cut: Cut) -> np.ndarray:
 def _opened(file: Path) -> Iterator[Any]:
     av = library()
     try:
-        with av.open(str(file)) as container:
+        with open_regular(file), av.open(str(file)) as container:
             if not container.streams.video:
                 raise UserError(f"{file} holds no pictures; remove it")
+            stream = container.streams.video[0]
+            check_pixels(stream.width or 0, stream.height or 0, str(file))
             yield container
     except (av.error.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)

@@ -15,10 +15,11 @@ import numpy as np
 from jssl.data.arrays import finish
 from jssl.data.clips import MovingShapes
 from jssl.data.files import inside
-from jssl.data.listing import Kind, Listing, existing, files_in, list_splits
+from jssl.data.listing import Kind, Listing, existing, list_flat, list_splits
+from jssl.data.notes import note, shown
 from jssl.data.source import Batch, Source, Splits, SubsetSource
 from jssl.data.text_files import read_text
-from jssl.data.video_files import Cut, frame_times, library, read_clip
+from jssl.data.video_files import Cut, library, read_clip, read_packets
 from jssl.errors import UserError
 
 _VIDEOS = Kind(
@@ -32,10 +33,11 @@ class ClipSource:
     Args:
       listing: the files.
       cut: what a clip is.
+      checked: whether `check` has noted which files are cut short.
     """
 
-    def __init__(self, listing: Listing, cut: Cut) -> None:
-        self.root, self.cut = listing.root, cut
+    def __init__(self, listing: Listing, cut: Cut, checked: bool = False) -> None:
+        self.root, self.cut, self.checked = listing.root, cut, checked
         self.files = np.array(listing.files)  # one flat buffer: cheap to pickle
         self._label = None
         if listing.label is not None:
@@ -60,20 +62,26 @@ class ClipSource:
         digest = hashlib.sha256(repr(tuple(self.cut)).encode())
         for i, name in enumerate(self.files):
             label = None if self._label is None else self._label[i * self.cut.clips]
-            digest.update(f"{name} {label} {(self.root / str(name)).stat().st_size}\n".encode())
+            line = f"{name} {label} {(self.root / str(name)).stat().st_size}\n"
+            digest.update(line.encode(errors="surrogateescape"))
         return digest.hexdigest()[:16]
 
     def check(self) -> None:
-        """Reads the packets of every file, decoding nothing.
+        """Reads the packets of every file, decoding nothing, and notes which are cut short.
 
         Raises:
           UserError: naming the first file that is no video or too short, and how many there are.
         """
 
+        short: list[str] = []
+
         def trouble(name: str) -> str | None:
             file = self.root / str(name)
             try:
-                self.cut.places(0, len(frame_times(file)), file)
+                times, lacking = read_packets(file)
+                if lacking:
+                    short.append(f"{name}: {lacking}")
+                self.cut.places(0, len(times), file)
             except UserError as error:
                 return str(error)
             return None
@@ -83,11 +91,17 @@ class ClipSource:
         if found:
             more = f" ({len(found) - 1} more files cannot be used)" if len(found) > 1 else ""
             raise UserError(found[0] + more)
+        if short:
+            note(
+                f"{self.root}: {len(short)} files are cut short, and what is left of them is read "
+                f"({shown(sorted(short))})"
+            )
+        self.checked = True
 
     def _read(self, index: int) -> np.ndarray:
         index %= len(self)
         file, clip = divmod(index, self.cut.clips)
-        return read_clip(self.root / str(self.files[file]), clip, self.cut)
+        return read_clip(self.root / str(self.files[file]), clip, self.cut, quiet=self.checked)
 
 
 @dataclass(frozen=True)
@@ -169,7 +183,9 @@ class VideoFolder:
                 ClipSource(one, cut).check()
         files = finish(
             *(
-                ClipSource(listed[part], cut._replace(clips=1)) if part in listed else None
+                ClipSource(listed[part], cut._replace(clips=1), self.check)
+                if part in listed
+                else None
                 for part in ("train", "validation", "test")
             ),
             self.name or root.name,
@@ -182,10 +198,8 @@ class VideoFolder:
 
     def _listed(self, root: Path) -> tuple[dict[str, Listing], tuple[str, ...]]:
         if self.train is None:
-            flat = [child for child in files_in(root, _VIDEOS) if child.parent == root]
-            if flat:
-                return {"train": Listing(root, [file.name for file in flat], None)}, ()
-            return list_splits(self.path, _VIDEOS)
+            flat = list_flat(root, _VIDEOS)
+            return list_splits(self.path, _VIDEOS) if flat is None else ({"train": flat}, ())
         lists = {"train": self.train, "validation": self.validation, "test": self.test}
         rows = {part: self._rows(path, root) for part, path in lists.items() if path is not None}
         named = all(len(row) > 1 and row[1].strip() for part in rows.values() for row in part)
@@ -220,7 +234,7 @@ def _clips(files: Source, cut: Cut) -> Source:
     part = isinstance(files, SubsetSource)
     source = files.source if part else files
     label = source.labels()
-    whole = ClipSource(Listing(source.root, source.files.tolist(), label), cut)
+    whole = ClipSource(Listing(source.root, source.files.tolist(), label), cut, source.checked)
     if not part:
         return whole
     return SubsetSource(whole, (files.indices[:, None] * cut.clips + np.arange(cut.clips)).ravel())

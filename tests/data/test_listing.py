@@ -76,13 +76,13 @@ def test_what_is_passed_over_is_counted_once_in_a_note(tmp_path, caplog):
     said = record.getMessage()
     assert "2 files that are no sounds (README, a/notes.txt)" in said
     assert "1 folders without sounds (empty)" in said
-    assert "1 entries that belong to no class (4.wav)" in said
+    assert "1 entries outside of the layout (4.wav)" in said
 
 
 def test_a_note_names_what_lies_beside_the_splits(tmp_path, caplog):
     write(tmp_path, "train/a/1.wav", "test/a/2.wav", "more/a/3.wav", "license.txt")
     assert set(list_splits(str(tmp_path), KIND)[0]) == {"train", "test"}
-    assert "1 entries that belong to no class (more)" in caplog.text
+    assert "1 entries outside of the layout (more)" in caplog.text
 
 
 def test_each_real_file_is_listed_once_where_it_lies(tmp_path, caplog):

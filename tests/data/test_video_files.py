@@ -8,7 +8,7 @@ import pytest
 
 from jssl.data import VideoFolder, fingerprint, labels, read_all
 from jssl.data.images import to_array
-from jssl.data.video_files import Cut, read_clip
+from jssl.data.video_files import Cut, read_clip, read_packets
 from jssl.errors import UserError
 
 av = pytest.importorskip("av")
@@ -145,3 +145,62 @@ def test_files_of_other_people_are_read_as_from_the_beginning():
     found = [read_all(part)["video"] for part in (splits.train, splits.validation, splits.test)]
     assert [clip.shape for clip in found] == [(1, 4, 32, 32, 3)] * 3
     assert min(clip.std() for clip in found) > 10
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options", "words"),
+    [
+        ("a.mkv", "mpeg4", {}, "of the 8.0 seconds"),
+        ("a.webm", "libvpx", {}, "of the 8.0 seconds"),
+        ("a.mp4", "libx264", {"movflags": "faststart"}, "of the 200 frames"),
+        ("a.avi", "mpeg4", {}, "of the 200 frames"),
+    ],
+)
+def test_a_file_that_is_cut_short_is_noted(tmp_path, caplog, name, codec, options, words):
+    file = tmp_path / "cat" / name
+    write_noise(file, 200, codec=codec, options=options)
+    whole = read_packets(file)
+    assert len(whole.times) == 200 and whole.lacking is None
+    file.write_bytes(file.read_bytes()[: file.stat().st_size * 6 // 10])
+    times, lacking = read_packets(file)
+    assert 20 < len(times) < 180 and words in lacking
+    assert read_clip(file, 0, Cut(4, 2, 16, 3, 1)).shape == (4, 16, 16, 3)
+    assert f"{file} is cut short" in caplog.text
+    caplog.clear()
+    (tmp_path / "dog").mkdir()
+    for copy in (tmp_path / "dog" / name, tmp_path / "dog" / f"b{name}"):
+        write_noise(copy, 200, codec=codec, options=options)
+    splits = VideoFolder(str(tmp_path), 4, size=16, fraction=0.3).load()
+    for part in (splits.train, splits.validation, splits.test):
+        read_all(part)
+    (record,) = [r for r in caplog.records if "cut short" in r.getMessage()]
+    assert "1 files are cut short" in record.getMessage() and name in record.getMessage()
+
+
+def write_noise(path, frames, *, codec, options):
+    """A video whose frames take space, so that a part of the file is a part of them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(0).integers(0, 256, (frames, 32, 48, 3), np.uint8)
+    with av.open(str(path), "w", options=options) as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
+        stream.bit_rate = 400_000
+        for pixels in noise:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+@pytest.mark.parametrize("name", ["../a.mp4", "/etc/passwd", "x/../../a.mp4"])
+def test_lists_name_no_file_outside_of_the_folder(tmp_path, name):
+    write(tmp_path / "videos" / "a.mp4")
+    write(tmp_path / "a.mp4")
+    (tmp_path / "list.csv").write_text(f"a.mp4,cat\n{name},dog\n")
+    with pytest.raises(UserError, match=r"list\.csv names the file .*, which is not inside"):
+        VideoFolder(str(tmp_path / "videos"), train=str(tmp_path / "list.csv")).load()
+
+
+def test_a_video_of_too_many_pixels_is_refused(tmp_path, monkeypatch):
+    write(tmp_path / "a.mp4")
+    monkeypatch.setenv("JSSL_PIXEL_LIMIT", "1000")
+    with pytest.raises(UserError, match=r"a\.mp4 has 48 x 32 = more than 1000 pixels"):
+        read_clip(tmp_path / "a.mp4", 0, Cut(4, 2, 16, 3, 1))
