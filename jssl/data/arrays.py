@@ -146,7 +146,10 @@ def finish(
 
     def carve(source: Source, salt: int) -> tuple[Source, Source]:
         known = None if stratify else np.zeros(len(source), np.int32)
-        return carve_validation(source, held / max(len(source), 1), seed + salt, known=known)
+        try:
+            return carve_validation(source, held / max(len(source), 1), seed + salt, known=known)
+        except UserError as error:
+            raise UserError(f"{name}: {error}") from None
 
     if test is None:
         train, test = carve(train, 1)

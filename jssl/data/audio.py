@@ -20,6 +20,7 @@ from jssl.errors import UserError
 
 TONES = ("steady", "rising", "falling", "trill", "chord", "pulses", "knock", "hiss")
 _FOLDS = (1, 2, 3, 4, 5)
+_LONGEST_NAME = 255  # letters, of a file
 _SOUNDS = Kind("sound", (".wav",))
 _OFFSETS = {"train": 0, "validation": 1 << 20, "test": 1 << 21}
 
@@ -227,10 +228,11 @@ class ESC:
                 raise UserError(f"{path} line {line} lacks a cell, or has more than the header")
             if row["fold"] not in map(str, _FOLDS):
                 raise UserError(f"{path} line {line} has the fold {row['fold']!r}, not 1 to 5")
-            if Path(row["filename"]).name != row["filename"]:
+            file = row["filename"]
+            if Path(file).name != file or not file.isprintable() or len(file) > _LONGEST_NAME:
                 raise UserError(
-                    f"{path} line {line} has the file {row['filename']!r}, and not the name of a "
-                    "file in the folder audio"
+                    f"{path} line {line} has the file {file[:80]!r}, and not the name of a file in "
+                    "the folder audio"
                 )
             if row["esc10"].lower() not in ("true", "false"):
                 raise UserError(f"{path} line {line} has {row['esc10']!r} for True or False")

@@ -16,6 +16,7 @@ from jssl.data.shapes import TEXTURES, Shapes
 from jssl.data.silhouettes import NAMES
 from jssl.data.source import ArraySource, Splits
 from jssl.data.text import to_tokens
+from jssl.data.text_files import count_cut
 from jssl.errors import UserError
 
 COLOURS = ("red", "orange", "lime", "green", "cyan", "blue", "violet", "pink")
@@ -88,10 +89,16 @@ class COCOCaptions:
         names, said = read_captions(path)
         root = existing(folder)
         images = [decode(inside(root, name, path), self.size, 3) for name in names.values()]
-        tokens = np.zeros((len(names), self.captions, self.length), np.int32)
+        tokens, cut = np.zeros((len(names), self.captions, self.length), np.int32), []
         for row, key in zip(tokens, names, strict=True):
             kept = said[key][: self.captions]
-            row[: len(kept)] = to_tokens(kept, self.length)
+            try:
+                longer = to_tokens(kept, self.length + 1)
+            except UserError as error:
+                raise UserError(f"{path}, {names[key]}: {error}") from None
+            row[: len(kept)] = longer[:, : self.length]
+            cut.append(bool(longer[:, self.length].any()))
+        count_cut(path, "images' captions", np.asarray(cut), f"{self.length} bytes")
         return ArraySource({"image": np.stack(images), "captions": tokens})
 
 

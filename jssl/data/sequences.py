@@ -62,10 +62,10 @@ def _other_letter(alphabet: str) -> dict[str, str]:
     return {"ACGT": {"U": "T"}, "ACGU": {"T": "U"}}.get(bases, {})
 
 
-def check_sequences(
+def kept_letters(
     entries: list[Entry], sequences: list[str], alphabet: str, length: int, path: str | Path
-) -> None:
-    """Says once what of a file's sequences is empty, unknown, cut or named twice.
+) -> np.ndarray:
+    """A file's sequences as symbols; says once what is empty, unknown, cut or named twice.
 
     Args:
       entries: of the file.
@@ -74,9 +74,12 @@ def check_sequences(
       length: to which sequences are cut or filled up.
       path: of the file.
 
+    Returns:
+      int32 [N, length], see `to_symbols`.
+
     Raises:
       UserError: more than half of the sequences are empty, or more than a tenth of at least 100
-        letters are not in the alphabet.
+        letters are not in the alphabet; or what `to_symbols` refuses.
     """
     named = places(entries)
     count_empty(path, "sequences", np.asarray([not s for s in sequences], bool), named)
@@ -98,13 +101,17 @@ def check_sequences(
             f"{path}: {strange} of {total} letters are not in the alphabet {alphabet} and are read "
             f"as {alphabet[-1]} ({kinds}; first in {first})"
         )
-    elif counts.total() >= _MANY_LETTERS and set(counts) <= set("ACGTN") < known:
+    elif counts.total() >= _MANY_LETTERS and set(counts) <= set("ACGTN") and known - set("ACGTUN"):
         note(f"{path}: all letters are A, C, G, T or N; the alphabet {DNA} reads DNA")
     cut = np.asarray([len(sequence) > length for sequence in sequences], bool)
     count_cut(path, "sequences", cut, f"{length} letters")
     twice = repeated([entry["name"] for entry in entries if entry.get("name")])
     if twice:
         note(f"{path}: {len(twice)} names are those of several sequences ({shown(twice)})")
+    try:
+        return to_symbols(sequences, alphabet, length)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 def to_letters(symbols: np.ndarray, alphabet: str) -> str:
@@ -150,7 +157,7 @@ class Sequences:
           Splits with `sequence` int32 [length] and `label` int32.
 
         Raises:
-          UserError: a file is missing, or lacks a column or a label; or what `check_sequences`
+          UserError: a file is missing, or lacks a column or a label; or what `kept_letters`
             refuses.
         """
         paths = {"train": self.train, "validation": self.validation, "test": self.test}
@@ -159,8 +166,7 @@ class Sequences:
             if path is not None:
                 entries = read_entries(Path(path).expanduser())
                 sequences = column(entries, self.sequence, path)
-                check_sequences(entries, sequences, self.alphabet, self.length, path)
-                found[part] = to_symbols(sequences, self.alphabet, self.length)
+                found[part] = kept_letters(entries, sequences, self.alphabet, self.length, path)
                 labels = column(entries, self.label, path)
                 columns[part] = LabelColumn(path, labels, places(entries))
         label, classes = number_labels(columns)
@@ -216,7 +222,7 @@ class FLIP:
         names = ("sequence", "target", "set", "validation")
         sequences, targets, sets, held = (column(entries, name, where) for name in names)
         length = self.length or max(map(len, sequences))
-        check_sequences(entries, sequences, self.alphabet, length, where)
+        symbols = kept_letters(entries, sequences, self.alphabet, length, where)
         target = read_numbers(targets, where, "target", places(entries))
         for place, kind, marked in zip(places(entries), sets, held, strict=True):
             if kind not in ("train", "test") or marked.lower() not in ("", "true", "false", "nan"):
@@ -224,7 +230,6 @@ class FLIP:
                     f"{where} has the set {kind!r} and the validation {marked!r} for {place}; a "
                     "set is train or test, and validation is True, False or nothing"
                 )
-        symbols = to_symbols(sequences, self.alphabet, length)
         kinds = np.asarray(
             [
                 "test" if s == "test" else "validation" if v.lower() == "true" else s

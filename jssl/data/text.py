@@ -182,9 +182,12 @@ def kept_symbols(
       int32 [N, length].
 
     Raises:
-      UserError: more than half of the texts are empty.
+      UserError: more than half of the texts are empty, or what `symbols` refuses.
     """
-    longer = symbols(texts, length + 1)
+    try:
+        longer = symbols(texts, length + 1)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
     blank = np.asarray([not text.strip() for text in texts], bool)
     count_empty(path, kind, blank | ~longer.any(axis=1), places)
     count_cut(path, kind, longer[:, length] != 0, f"{length} {unit}")

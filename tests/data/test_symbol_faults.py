@@ -143,13 +143,14 @@ def fasta(path, sequences, end="\n"):
     return write(path, lines, end)
 
 
-def test_rna_is_read_as_dna_and_letters_of_either_case_alike(tmp_path):
+def test_rna_is_read_as_dna_and_letters_of_either_case_alike(tmp_path, said):
     dna = ["ACGTTGCANN"[k % 4 :] * 3 for k in range(20)]
     wanted = Sequences(fasta(tmp_path / "a.fasta", dna), length=30, fraction=0.2).load()
     rna = [s.replace("T", "U") for s in dna]
     for name, own, end in (("b", rna, "\n"), ("c", [s.lower() for s in dna], "\r\n")):
         path = fasta(tmp_path / f"{name}.fasta", own, end)
         same(wanted, Sequences(path, length=30, fraction=0.2).load())
+    assert not said()
     assert to_letters(to_symbols(["ACGT"], "ACGUN", 4)[0], "ACGUN") == "ACGU"
     assert to_letters(to_symbols(["MUT"], PROTEIN, 3)[0], PROTEIN) == "MXT"
 
