@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from jssl.data.checks import LARGEST_RAW, finite, parse_number
-from jssl.data.delimited import MISSING
+from jssl.data.delimited import MISSING, Delimited
 from jssl.errors import UserError
 
 CellPlace = Callable[[int, int, int], str]
@@ -175,3 +175,39 @@ class _Kinds:
         if self.parts[0][:1] and {self.parts[0][0]} == self.odd and len(self.parts[0]) > 1:
             return "; if the first line names the columns, say header=True"
         return ""
+
+
+def number_columns(table: Delimited, columns: Iterable[int]) -> np.ndarray:
+    """Columns of a file in which every value must be a number or missing.
+
+    Args:
+      table: the file.
+      columns: numbers of the columns.
+
+    Returns:
+      float64 [N, C], NaN where a value is missing.
+
+    Raises:
+      UserError: naming the line and the column of a value that is no number.
+    """
+    columns = list(columns)
+    cells = np.asarray(table.rows, dtype=object).reshape(len(table.rows), -1)[:, columns]
+    found = read_columns(
+        [cells], lambda _, row, column: f"{table.path}, {table.place(row, columns[column])}"
+    )
+    for column, number in zip(found, columns, strict=True):
+        if column.names is not None:
+            row, text = next(
+                (r, c[number]) for r, c in enumerate(table.rows) if not _numeric(c[number])
+            )
+            raise UserError(f"{table.path}: {text!r} in {table.place(row, number)} is no number")
+    values = [column.values[0] for column in found]
+    return np.stack(values, axis=1) if values else np.zeros((len(table.rows), 0))
+
+
+def _numeric(text: str) -> bool:
+    try:
+        parse_number(text)
+    except ValueError:
+        return text.lower() in MISSING
+    return True

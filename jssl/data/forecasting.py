@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from jssl.data.checks import LARGEST_RAW, by_axes, finite, standardised, train_scale
 from jssl.data.order import random_words
 from jssl.data.series_files import read_columns
 from jssl.data.source import Batch, Splits
@@ -41,7 +42,13 @@ class WindowSource:
         return {"series": past, "future": future}
 
 
-def windows(values: np.ndarray, borders: tuple[int, int, int], length: int, horizon: int) -> Splits:
+def windows(
+    values: np.ndarray,
+    borders: tuple[int, int, int],
+    length: int,
+    horizon: int,
+    where: str = "the series",
+) -> Splits:
     """Train, validation and test windows of one long series, standardised by its training part.
 
     A window belongs to the split in which its future begins and ends; its past may reach back into
@@ -52,19 +59,21 @@ def windows(values: np.ndarray, borders: tuple[int, int, int], length: int, hori
       borders: ends of the training, validation and test part, in steps.
       length: steps of the past.
       horizon: steps of the future.
+      where: what holds the values, for messages.
 
     Returns:
-      Splits of `WindowSource`, without labels.
+      Splits of `WindowSource`, without labels. A column that is constant in the training part is
+      measured from its value in its own unit.
 
     Raises:
-      UserError: a part is too short for one window.
+      UserError: a part is too short for one window, or a value is not finite.
     """
     train, validation, test = borders
     if len(values) < test:
-        raise UserError(f"the series has {len(values)} steps and its splits need {test}")
-    head = values[:train].astype(np.float64)
-    spread = np.maximum(head.std(axis=0), 1e-8)
-    values = ((values - head.mean(axis=0)) / spread).astype(np.float32)
+        raise UserError(f"{where} has {len(values)} steps and its splits need {test}")
+    place = by_axes("step", "column")
+    values = finite(values, where, place, largest=LARGEST_RAW).astype(np.float64)
+    values = standardised(values, train_scale(values[:train]), where, place)
     parts = []
     for start, end in ((0, train), (train - length, validation), (validation - length, test)):
         count = end - start - length - horizon + 1
@@ -108,7 +117,8 @@ class ETT:
         path = Path(self.path).expanduser()
         values, _ = read_columns(path)
         month = 30 * 24
-        found = windows(values, (12 * month, 16 * month, 20 * month), self.length, self.horizon)
+        borders = (12 * month, 16 * month, 20 * month)
+        found = windows(values, borders, self.length, self.horizon, str(path))
         return replace(found, name=path.name.split(".")[0])
 
 

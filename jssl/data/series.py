@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from jssl.data.arrays import finish
+from jssl.data.class_labels import encode_labels
 from jssl.data.order import random_words
 from jssl.data.series_files import equal_lengths, read_series
 from jssl.data.source import ArraySource, Splits
@@ -47,7 +48,8 @@ class UCR:
         """Reads the files.
 
         Returns:
-          Splits with `series` float32 [T, C] and `label` int32.
+          Splits with `series` float32 [T, C] and, unless the files say `@classLabel false`, `label`
+          int32.
 
         Raises:
           UserError: when a file is missing or of another form, or the two do not match.
@@ -58,27 +60,40 @@ class UCR:
         (train, train_labels), (test, test_labels) = read["TRAIN"], read["TEST"]
         if train[0].shape[1] != test[0].shape[1]:
             raise UserError(f"{folder}: train and test of {name} differ in channels")
+        if (train_labels is None) != (test_labels is None):
+            raise UserError(f"{folder}: one of train and test of {name} has labels, the other none")
         length = max(map(len, train))
-        classes = sorted(set(train_labels) | set(test_labels), key=lambda k: (len(k), k))
-        sources = [
-            ArraySource(
-                {
-                    "series": equal_lengths(series, length),
-                    "label": np.asarray([classes.index(k) for k in labels], np.int32),
-                }
+        parts = {
+            part: {"series": equal_lengths(series, length)}
+            for part, series in (("train", train), ("test", test))
+        }
+        classes: tuple[str, ...] = ()
+        if train_labels is not None:
+            numbered, classes = encode_labels(
+                {"train": train_labels, "test": test_labels},
+                str(folder),
+                order=lambda label: (len(label), label),
             )
-            for series, labels in ((train, train_labels), (test, test_labels))
-        ]
+            for part, label in numbered.items():
+                parts[part]["label"] = label
+        sources = [ArraySource(arrays) for arrays in parts.values()]
         options = {"fraction": self.fraction, "seed": self.seed}
-        return finish(sources[0], None, sources[1], name, tuple(classes), **options)
+        return finish(sources[0], None, sources[1], name, classes, **options)
 
 
 def _find(folder: Path, name: str, part: str) -> Path:
+    start = f"{name}_{part}".lower()
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {folder}")
+    found = {path.name.lower(): path for path in folder.iterdir()}
     for ending in _ENDINGS:
-        path = folder / f"{name}_{part}{ending}"
-        if path.exists():
-            return path
-    raise UserError(f"{folder} has no {name}_{part} with one of the endings {', '.join(_ENDINGS)}")
+        if start + ending in found:
+            return found[start + ending]
+    others = [path.name for key, path in sorted(found.items()) if key.startswith(start + ".")]
+    more = f"; {others[0]} is of another format" if others else ""
+    raise UserError(
+        f"{folder} has no {name}_{part} with one of the endings {', '.join(_ENDINGS)}{more}"
+    )
 
 
 @dataclass(frozen=True)
