@@ -14,7 +14,7 @@ import optax
 from jax import lax
 
 from jssl.errors import UserError
-from jssl.evaluation.arrays import class_indices, finite
+from jssl.evaluation.arrays import class_indices, finite, moments
 from jssl.evaluation.linear import check_selection
 from jssl.objectives.common import matmul
 from jssl.optim import Optimizer
@@ -99,8 +99,8 @@ def attentive_probe(
         raise UserError("an attentive probe needs positive learning rates")
     classes, *labels = class_indices(train[1], validation[1], test[1])
     # One scale for all tokens: the size of an encoder's output says nothing of its worth.
-    mean, scale = parts[0].mean(axis=(0, 1)), parts[0].std(axis=(0, 1)) + 1e-6
-    parts = [(tokens - mean) / scale for tokens in parts]
+    mean, scale = moments(parts[0], (0, 1))
+    parts = [(tokens - mean) / (scale + 1e-6) for tokens in parts]
     plan = dataclasses.replace(
         settings, learning_rates=(), batch_size=min(settings.batch_size, len(parts[0]))
     )

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jssl.errors import UserError
-from jssl.evaluation.arrays import finite, labelled
+from jssl.evaluation.arrays import finite, labelled, moments
 from jssl.objectives.common import matmul
 
 
@@ -53,7 +53,7 @@ def kmeans(
         raise UserError(
             f"{len(x)} examples cannot form {clusters} clusters: choose between 1 and {len(x)}"
         )
-    mean = x.mean(axis=0)
+    mean = moments(x)[0]
     keys = jax.random.split(jax.random.key(seed), restarts)
     centres, labels, inertia = _kmeans(jnp.asarray(x - mean), keys, clusters, iterations)
     best = int(np.argmin(inertia))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from jssl.errors import UserError
-from jssl.evaluation.arrays import finite
+from jssl.evaluation.arrays import finite, moments
 from jssl.evaluation.clustering import contingency, kmeans
 from jssl.evaluation.ridge import RidgePath
 
@@ -55,7 +55,7 @@ def linear_segmentation(
     x, y = parts[0][0].reshape(-1, parts[0][0].shape[2]), parts[0][1].ravel()
     if len(np.unique(y)) < 2:
         raise UserError("all places of the training split have one class: nothing to segment")
-    scale = x.std(axis=0) + 1e-6
+    scale = moments(x)[1] + 1e-6
     solver = RidgePath.fit(x / scale, 2.0 * np.eye(classes)[y] - 1.0)
 
     def score(penalty: float, part: tuple[np.ndarray, np.ndarray]) -> float:
@@ -269,7 +269,8 @@ def r_squared(
       UserError: a target that does not vary, or unfit arrays.
     """
     x, held = (finite(part[0], "the feature matrix") for part in (train, test))
-    mean, scale = x.mean(axis=0), x.std(axis=0) + 1e-6
+    mean, scale = moments(x)
+    scale = scale + 1e-6
     weights, offset = RidgePath.fit((x - mean) / scale, np.asarray(train[1], np.float64)).solve(
         penalty
     )

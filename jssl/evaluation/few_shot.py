@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jssl.errors import UserError, nearest
-from jssl.evaluation.arrays import labelled
+from jssl.evaluation.arrays import labelled, moments
 from jssl.evaluation.few_label import mean_interval
 from jssl.evaluation.labelfree import unit
 from jssl.objectives.common import matmul
@@ -104,7 +104,7 @@ def few_shot(
     settings.check()
     features, labels = labelled(features, labels, "the few-shot split")
     support, queries = draw_episodes(labels, settings)
-    x = unit(features - (features.mean(axis=0) if centre is None else centre)).astype(np.float32)
+    x = unit(features - (moments(features)[0] if centre is None else centre)).astype(np.float32)
     accuracy = []
     block = max(1, 2**26 // (support[0].size + queries[0].size) // x.shape[1])
     for start in range(0, len(support), block):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jssl.evaluation.arrays import moments
 from jssl.evaluation.linear import check_selection
 from jssl.evaluation.ridge import RidgePath
 
@@ -73,7 +74,8 @@ def forecast_probe(
     """
     check_selection(select_on)
     x, y = _rows(train)
-    mean, spread = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-6)
+    mean, spread = moments(x)
+    spread = np.maximum(spread, 1e-6)
     path = RidgePath.fit((x - mean) / spread, y)
     tried = []
     for penalty in penalties:
@@ -100,8 +102,8 @@ def _unscaled(
 
 def _scale(past: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each window's channels, [N, C, 1]."""
-    spread = np.sqrt(past.var(axis=1) + 1e-5)
-    return past.mean(axis=1)[..., None], spread[..., None]
+    mean, spread = moments(past, 1)
+    return mean[..., None], np.sqrt(spread**2 + 1e-5)[..., None]
 
 
 def _rows(windows: Windows) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,9 @@
-"""Normalisation layers with the field's usual settings."""
+"""Normalisation layers with the field's usual settings.
+
+Every variance is the mean squared distance from the mean, found in a second pass. The one-pass
+E[x^2] - E[x]^2 (Flax's default) cancels in float32: it is 16 % off where the mean is a thousand
+standard deviations, and means nothing at ten thousand.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +30,14 @@ def batch_norm(
     """Makes a batch normalisation layer (Ioffe & Szegedy, 2015).
 
     The statistics are means over every axis but the last, in float32, over the global batch: the
-    array a step sees is the global one, so nothing here knows of devices. The variance is the
-    biased one, in the running average as well. The running averages live in the collection
-    "batch_stats" and move as ``running = momentum * running + (1 - momentum) * batch``.
+    array a step sees is the global one, so nothing here knows of devices. The running averages
+    live in the collection "batch_stats" and move as
+    ``running = momentum * running + (1 - momentum) * batch``.
+
+    Differs from PyTorch: the running average is of the biased variance (divided by n, as in Flax,
+    TensorFlow and the paper's training step), where PyTorch's is of the unbiased one (n - 1). For
+    n = batch x height x width the two differ by a factor n / (n - 1): 1.004 for 256 vectors,
+    1.00002 for the smallest map of a ResNet-50 at a batch of 1024.
 
     Args:
       train: True normalises by the batch and moves the running averages; False uses these.
@@ -49,6 +59,7 @@ def batch_norm(
         dtype=jnp.dtype(dtype),
         use_scale=scale,
         use_bias=shift,
+        use_fast_variance=False,
         scale_init=nn.initializers.zeros if zero_init else nn.initializers.ones,
         name=name,
     )
@@ -75,7 +86,12 @@ def layer_norm(
       The unbound layer, called as ``layer(x)``.
     """
     return nn.LayerNorm(
-        epsilon=epsilon, dtype=jnp.dtype(dtype), use_scale=scale, use_bias=shift, name=name
+        epsilon=epsilon,
+        dtype=jnp.dtype(dtype),
+        use_scale=scale,
+        use_bias=shift,
+        use_fast_variance=False,
+        name=name,
     )
 
 

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+from jssl.evaluation.arrays import moments
 from jssl.evaluation.few_label import FewLabelResult, few_label_probe, fraction_probe
 from jssl.evaluation.few_shot import METHODS, FewShot, choose_weight, few_shot
 from jssl.evaluation.record import Evaluation, Measured, Score
@@ -71,7 +72,7 @@ class Episodes(Evaluation):
 
     def measure(self, subject: Subject, row: str) -> Measured:
         train, validation, test = subject.features(row)
-        centre = train.features.mean(axis=0)
+        centre = moments(train.features)[0]
         scores, weights = {}, {}
         for shots in self.shots:
             for method in self.methods:

@@ -12,6 +12,7 @@ import numpy as np
 from jssl.data.source import SubsetSource
 from jssl.encoders.features import Features
 from jssl.errors import UserError
+from jssl.evaluation.arrays import moments
 from jssl.evaluation.forecasting import PENALTIES, Windows, forecast_probe
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import Subject
@@ -54,8 +55,8 @@ class Forecast(Evaluation):
         batch = source[np.arange(len(source))]
         past, future = batch[subject.program.experiment.preprocess.field], batch["future"]
         if subject.rows[row].program is None:
-            spread = np.sqrt(past.var(axis=1, keepdims=True) + 1e-5)
-            x = (past - past.mean(axis=1, keepdims=True)) / spread
+            mean, spread = (x[:, None] for x in moments(past, 1))
+            x = (past - mean) / np.sqrt(spread**2 + 1e-5)
             return Windows(x.transpose(0, 2, 1), past, future)
         tokens = subject.arrays(row, source, all_tokens)[0]["tokens"]
         tokens = tokens.reshape(len(tokens), past.shape[2], -1, tokens.shape[-1])
