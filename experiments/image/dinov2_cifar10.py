@@ -18,7 +18,7 @@ from jssl.optim import Optimizer
 
 
 def get_experiment() -> Experiment:
-    crops = dino_multicrop(32, local=16, crops=6, scale=(0.32, 1.0), stats=CIFAR10)
+    crops = dino_multicrop(32, local=16, crops=6, scale=(0.32, 1.0), stats=CIFAR10, kernel=9)
     mask = repeat(partial(varying_mask, grid=(8, 8)), 2)
     return Experiment(
         method=DINOv2(prototypes=4096, patch_prototypes=4096),

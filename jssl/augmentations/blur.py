@@ -2,21 +2,56 @@
 
 from __future__ import annotations
 
+import math
+
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from jssl.augmentations.image import as_float, pair, planar, stage, unplanar
 from jssl.augmentations.resample import apply_matrices
-from jssl.errors import UserError
+from jssl.errors import UserError, nearest
 
 # Up to here a sum of shifted images beats a product with a matrix that is mostly zeros.
 DIRECT_TAPS = 41
+
+# A Gaussian cut at this many sigma keeps 99.9 % of its width (SciPy's `truncate`).
+REACH = 4.0
+
+KERNELS = ("tenth",)
 
 
 def kernel_size(size: int, share: float = 0.1) -> int:
     """SimCLR's kernel: the odd number at or just above `share` of the image's side."""
     return 2 * (int(size * share) // 2) + 1
+
+
+def taps_of(kernel: int | str | None, size: int, sigma: float) -> int:
+    """The number of taps that a setting of `gaussian_blur` stands for.
+
+    Args:
+      kernel: see `gaussian_blur`.
+      size: the image's shorter side, pixels.
+      sigma: the largest width that is drawn, pixels.
+
+    Returns:
+      An odd number.
+
+    Raises:
+      UserError: an even kernel, one too wide for the image, or an unknown name.
+    """
+    if kernel is None:
+        return 2 * math.ceil(REACH * sigma) + 1
+    if isinstance(kernel, str):
+        if kernel not in KERNELS:
+            raise UserError(f"no blur kernel is called {kernel!r}: {nearest(kernel, KERNELS)}")
+        return kernel_size(size)
+    if kernel % 2 == 0 or not 0 < kernel < 2 * size:
+        raise UserError(
+            f"a blur kernel has an odd number of taps below twice the shorter side ({size}), "
+            f"not {kernel}"
+        )
+    return kernel
 
 
 def gaussian_taps(radius: int, sigma: jax.Array | float) -> jax.Array:
@@ -89,7 +124,7 @@ def gaussian_blur(
     key: jax.Array,
     image: jax.Array,
     *,
-    kernel: int | None = None,
+    kernel: int | str | None = None,
     sigma: float | tuple[float, float] = (0.1, 2.0),
 ) -> jax.Array:
     """Blurs with a Gaussian whose width is drawn (SimCLR, appendix A).
@@ -97,28 +132,28 @@ def gaussian_blur(
     Args:
       key: PRNG key.
       image: [H, W, C] uint8 or float in [0, 1], any number of channels.
-      kernel: taps, odd; None is SimCLR's rule, a tenth of the shorter side.
+      kernel: None follows sigma: four of the largest on each side, so that the blur is as wide as
+        it says at any side of the image. "tenth" is SimCLR's rule, a tenth of the shorter side: 23
+        taps at 224 pixels, which hold a sigma of 2; at 32 pixels 3 taps, which cut it to 0.8, and
+        below 20 one, which is no blur. A number is that many taps, odd.
       sigma: in pixels; (low, high) is drawn uniformly, one number is fixed.
 
     Returns:
       float32 [H, W, C]; borders are reflected without repeating the edge.
 
     Raises:
-      UserError: an even kernel, one too wide for the image, or a sigma that is not positive.
+      UserError: an even kernel, one too wide for the image, an unknown name, or a sigma that is
+        not positive.
     """
     image = as_float(image)
     low, high = pair(sigma, "sigma")
-    shorter = min(image.shape[:2])
-    taps = kernel_size(shorter) if kernel is None else kernel
-    if taps % 2 == 0 or not 0 < taps < 2 * shorter:
-        raise UserError(
-            f"a blur kernel has an odd number of taps below twice the shorter side ({shorter}), "
-            f"not {taps}"
-        )
     if low <= 0:
         raise UserError(f"sigma is in pixels and above zero, not {sigma}")
+    shorter = min(image.shape[:2])
+    taps = taps_of(kernel, shorter, high)
     width = jax.random.uniform(key, (), minval=low, maxval=high) if high > low else low
-    if taps <= DIRECT_TAPS:
+    # The matrix folds a border once; a kernel wider than a small image needs it folded again.
+    if taps <= DIRECT_TAPS or taps >= 2 * shorter:
         return blur_taps(image, gaussian_taps(taps // 2, width))
     rows = blur_matrix(image.shape[0], taps // 2, width)
     square = image.shape[0] == image.shape[1]

@@ -2,8 +2,10 @@
 
 Each returns Views. `size` is the output side in pixels and `stats` the (mean, std) of the
 normalisation, None for none. Where a paper leaves a number out, it is that of the authors' code.
-Blurs here are true Gaussians, of a tenth of the side unless said otherwise; code built on Pillow
-approximates a wider kernel by boxes.
+Blurs are Gaussians as wide as the drawn sigma at every side of the image, as in code built on
+Pillow (MoCo, SimSiam, SwAV, DINO, iBOT, MSN, Barlow Twins, VICReg, ReSSL, solo-learn), which
+approximates them by boxes. Three codes cut the kernel, and so do their recipes: SimCLR and BYOL to
+a tenth of the side (`kernel="tenth"`), DINOv2 to 9 taps.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ def simclr(
     strength: float = 1.0,
     blur: float = 0.5,
     scale: tuple[float, float] = (0.08, 1.0),
+    kernel: int | str | None = "tenth",
     stats: Statistics | None = IMAGENET,
 ) -> Views:
     """SimCLR (Chen et al., 2020, appendix A): two views `a` and `b` drawn alike.
@@ -48,8 +51,10 @@ def simclr(
     Args:
       size: output side, pixels.
       strength: of the colour jitter; 1 for ImageNet, 0.5 for CIFAR-10 (appendix B.9).
-      blur: probability of Gaussian blur, kernel a tenth of the side, sigma in (0.1, 2).
+      blur: probability of Gaussian blur, sigma in (0.1, 2).
       scale: range of the crop's share of the area.
+      kernel: taps of the blur, here a tenth of the side, which leaves little of it below 100
+        pixels; None follows sigma.
       stats: (mean, std) of the normalisation; None for none, as in the authors' own code.
 
     Returns:
@@ -57,7 +62,12 @@ def simclr(
     """
     s = strength
     one = view(
-        size, scale=scale, jitter=(0.8 * s, 0.8 * s, 0.8 * s, 0.2 * s), blur_p=blur, stats=stats
+        size,
+        scale=scale,
+        jitter=(0.8 * s, 0.8 * s, 0.8 * s, 0.2 * s),
+        blur_p=blur,
+        kernel=kernel,
+        stats=stats,
     )
     return Views(a=one, b=one)
 
@@ -80,7 +90,7 @@ def byol(
     blur: tuple[float, float] = (1.0, 0.1),
     solarize: tuple[float, float] = (0.0, 0.2),
     scale: tuple[float, float] = (0.08, 1.0),
-    kernel: int | None = None,
+    kernel: int | str | None = "tenth",
     stats: Statistics | None = IMAGENET,
 ) -> Views:
     """BYOL (Grill et al., 2020, appendix B, table 6): two views that differ in blur and solarize.
@@ -90,7 +100,7 @@ def byol(
       blur: probability in `a` and in `b`.
       solarize: probability in `a` and in `b`.
       scale: range of the crop's share of the area.
-      kernel: taps of the blur; None is a tenth of the side (23 at 224).
+      kernel: taps of the blur, here a tenth of the side (23 at 224); None follows sigma.
       stats: (mean, std) of the normalisation.
 
     Returns:
@@ -135,17 +145,17 @@ def moco_v3(
     stats: Statistics | None = IMAGENET,
 ) -> Views:
     """MoCo v3 (Chen et al., 2021): BYOL's two views; crops from 0.08 (ViT) or 0.2 (ResNet-50)."""
-    return byol(size, scale=scale, stats=stats)
+    return byol(size, scale=scale, kernel=None, stats=stats)
 
 
 def barlow(size: int = 224, *, stats: Statistics | None = IMAGENET) -> Views:
     """Barlow Twins (Zbontar et al., 2021, section 2.2): BYOL's two views."""
-    return byol(size, stats=stats)
+    return byol(size, kernel=None, stats=stats)
 
 
 def vicreg(size: int = 224, *, stats: Statistics | None = IMAGENET) -> Views:
     """VICReg (Bardes et al., 2021, appendix C.1): BYOL's two views."""
-    return byol(size, stats=stats)
+    return byol(size, kernel=None, stats=stats)
 
 
 def vicreg_cifar(size: int = 32, *, stats: Statistics | None = CIFAR10) -> Views:
@@ -224,16 +234,23 @@ def dino_multicrop(
     crops: int = 8,
     scale: tuple[float, float] = (0.4, 1.0),
     local_scale: tuple[float, float] = (0.05, 0.4),
+    kernel: int | str | None = None,
     stats: Statistics | None = IMAGENET,
 ) -> Views:
     """DINO (Caron et al., 2021, section 3.2; iBOT): `a`, `b`, `local` [B, crops, local, local, C].
 
-    DINOv2 takes (0.32, 1) and (0.05, 0.32) and crops of 98 pixels.
+    DINOv2 takes (0.32, 1) and (0.05, 0.32), crops of 98 pixels and a blur of 9 taps (`kernel=9`).
     """
 
     def one(side: int, share: tuple[float, float], blur: float, inverted: float) -> Pipeline:
         return view(
-            side, scale=share, jitter=BYOL_JITTER, blur_p=blur, solarize_p=inverted, stats=stats
+            side,
+            scale=share,
+            jitter=BYOL_JITTER,
+            blur_p=blur,
+            kernel=kernel,
+            solarize_p=inverted,
+            stats=stats,
         )
 
     return Views(

@@ -26,7 +26,7 @@ def view(
     jitter_p: float = 0.8,
     gray_p: float = 0.2,
     blur_p: float = 0.0,
-    kernel: int | None = None,
+    kernel: int | str | None = None,
     sigma: tuple[float, float] = (0.1, 2.0),
     solarize_p: float = 0.0,
     flip_p: float = 0.5,
@@ -42,7 +42,8 @@ def view(
       jitter_p: probability of colour jitter; likewise the other `_p`.
       gray_p: of greyscale.
       blur_p: of Gaussian blur.
-      kernel: taps of the blur; None is a tenth of the side.
+      kernel: taps of the blur: None as sigma needs, "tenth" of the side, or a number; see
+        `gaussian_blur`.
       sigma: range of the blur's width, pixels.
       solarize_p: of solarization at 0.5.
       flip_p: of a horizontal flip.
