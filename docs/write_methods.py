@@ -119,8 +119,9 @@ def _index(study: list[dict[str, Any]]) -> str:
         row = gains.get(name)
         gain = points(row["gain"], "+") if row else "–"
         cleared = ("yes" if row["cleared"] else "**no**") if row else "–"
+        title = f"{method.paper} (in part)" if method.partial else method.paper
         lines.append(
-            f"| {family} | [{method.__name__}]({short}.md) | {method.paper} | {gain} | {cleared} |"
+            f"| {family} | [{method.__name__}]({short}.md) | {title} | {gain} | {cleared} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -141,6 +142,8 @@ def _page(
         f"- Family: {family}",
         f"- Code: [jssl/methods/{name}.py](../../jssl/methods/{name}.py)",
     ]
+    if method.partial:
+        lines += ["", f"**In part.** {method.partial}"]
     lines += ["", "## What it computes", "", said.summary, *(f"\n{p}" for p in said.text)]
     for key, heading in SECTIONS.items():
         if key not in said.sections:

@@ -13,18 +13,20 @@ def entries() -> dict[str, list[dict[str, Any]]]:
 
     Returns:
       {"experiments": [{name, method, family, paper, about}], "methods": [{name, class, family,
-      paper, about}]}, each list sorted by name.
+      paper, about}]}, each list sorted by name. Where a part of what the title promises is missing,
+      `partial` says which: of an experiment, its module's `PARTIAL`, else its method's `partial`.
     """
     experiments = []
     for name in experiment.names():
-        loaded = experiment.load(name)
+        loaded, module = experiment.load(name), experiment.load_module(name)
         experiments.append(
             {
                 "name": name,
                 "method": type(loaded.method).__name__,
                 "family": loaded.family,
                 "paper": loaded.paper,
-                "about": _first_line(experiment.load_module(name)),
+                "about": _first_line(module),
+                **_partial(getattr(module, "PARTIAL", loaded.method.partial)),
             }
         )
     modules = experiment.method_modules()
@@ -35,6 +37,7 @@ def entries() -> dict[str, list[dict[str, Any]]]:
             "family": name.split("/")[0],
             "paper": method.paper,
             "about": _first_line(modules[name]),
+            **_partial(method.partial),
         }
         for name, method in sorted(experiment.methods().items())
     ]
@@ -48,8 +51,15 @@ def table(found: dict[str, list[dict[str, Any]]]) -> str:
     lines += [f"  {entry['name']:<{width}}  {entry['about']}" for entry in found["experiments"]]
     lines += ["", "methods (jssl/methods/NAME.py)"]
     width = max(len(entry["name"]) for entry in found["methods"])
-    lines += [f"  {entry['name']:<{width}}  {entry['paper']}" for entry in found["methods"]]
+    lines += [
+        f"  {entry['name']:<{width}}  {entry['paper']}{' (in part)' if 'partial' in entry else ''}"
+        for entry in found["methods"]
+    ]
     return "\n".join(lines)
+
+
+def _partial(text: str) -> dict[str, str]:
+    return {"partial": text} if text else {}
 
 
 def _first_line(module: Any) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jssl import experiment
+from jssl import catalogue, experiment
 
 ROOT = Path(__file__).resolve().parent.parent
 spec = importlib.util.spec_from_file_location("write_methods", ROOT / "docs" / "write_methods.py")
@@ -35,3 +35,25 @@ def test_docstrings_have_the_sections_of_a_page(name: str) -> None:
     found = writer.facts(experiment.methods()[name])
     assert not [key for key in writer.NEEDED if not found.sections.get(key)]
     assert all(found.attributes.values())
+
+
+def test_a_title_fulfilled_in_part_says_so_on_its_page_and_in_the_list(pages) -> None:
+    """What is missing reaches a reader of the pages and a program that reads the list."""
+    found = catalogue.entries()
+    said = {entry["name"]: entry.get("partial", "") for entry in found["methods"]}
+    assert said == {name: method.partial for name, method in experiment.methods().items()}
+    partial = {name for name, text in said.items() if text}
+    assert partial >= {
+        *("contrastive/tips", "contrastive/transtab", "distillation/random_teacher"),
+        *("masked/dbot", "masked/maskfeat", "masked/mfm", "masked/rts", "masked/slm"),
+        *("pretext/motion_statistics", "pretext/self_task"),
+        *("semisupervised/distill", "semisupervised/finetune"),
+    }
+    for name, text in said.items():
+        page = pages[f"{name.split('/')[1]}.md"]
+        assert (f"**In part.** {text}" in page) == bool(text)
+        assert text == "" or text.endswith(".")
+    listed = {entry["name"]: entry.get("partial", "") for entry in found["experiments"]}
+    assert "plan" in listed["image/seer_imagenet"]
+    assert listed["image/dbot_imagenet"] == said["masked/dbot"]
+    assert listed["image/swav_imagenet"] == ""

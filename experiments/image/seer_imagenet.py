@@ -17,6 +17,11 @@ from jssl.experiment import Experiment
 from jssl.methods.clustering.swav import SwAV
 from jssl.optim import Optimizer
 
+PARTIAL = (
+    "A plan and a traced smoke run: no net of these sizes was trained, and the uncurated images it "
+    "is about are not there."
+)
+
 
 def get_experiment() -> Experiment:
     return Experiment(

@@ -46,6 +46,8 @@ class Method(Ranged, abc.ABC):
 
     Class attributes:
       paper: exact title of the paper.
+      partial: which part of what the title promises is missing, in whole sentences; "" for none.
+        The method's page and `jssl list` show it.
       couples_batch: whether the objective of one example depends on the other examples. False
         means that the loss of a batch is the mean of the losses of its parts.
       permutable: whether the loss is the same for every order of the examples.
@@ -56,10 +58,11 @@ class Method(Ranged, abc.ABC):
       amplifies: how many times more than in other methods a step may multiply rounding; only with
         a reason beside it, such as the inverse of a covariance.
 
-    All but the first two are promises; `jssl.testing.conformance` holds a method to them.
+    All but the first three are promises; `jssl.testing.conformance` holds a method to them.
     """
 
     paper: ClassVar[str] = ""
+    partial: ClassVar[str] = ""
     couples_batch: ClassVar[bool] = True
     permutable: ClassVar[bool] = True
     symmetric_views: ClassVar[tuple[str, ...]] = ()

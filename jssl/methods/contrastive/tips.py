@@ -172,6 +172,11 @@ class TIPS(IBOT):
 
     evaluated: ClassVar[Literal["student", "teacher"]] = "student"
     paper: ClassVar[str] = "TIPS: Text-Image Pretraining with Spatial Awareness"
+    partial: ClassVar[str] = (
+        "No experiment has two kinds of caption: both class tokens are trained on captions "
+        "drawn from one list, so that noisy web captions beside synthetic descriptions, the "
+        "paper's first idea, are not exercised."
+    )
     scale_invariant: ClassVar[tuple[str, ...]] = ("a", "second", "b", "c")
 
     def net(self, encoder: nn.Module) -> nn.Module:

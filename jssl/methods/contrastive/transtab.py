@@ -68,6 +68,10 @@ class TransTab(Method):
     dtype: str = "float32"
 
     paper: ClassVar[str] = "TransTab: Learning Transferable Tabular Transformers Across Tables"
+    partial: ClassVar[str] = (
+        "Experiments train and test on single tables; transfer across tables, feature- "
+        "incremental learning and zero-shot inference are missing."
+    )
     scale_invariant: ClassVar[tuple[str, ...]] = ("parts",)
 
     def net(self, encoder: nn.Module) -> nn.Module:

@@ -83,6 +83,11 @@ class RandomTeacher(Method):
     dtype: str = "float32"
 
     paper: ClassVar[str] = "Random Teachers are Good Teachers"
+    partial: ClassVar[str] = (
+        "Of the paper's three claims one is here, that the student learns features; its "
+        "sparse subnetworks (pruning with rewinding) and the basin of linearly connected "
+        "solutions around the teacher are not measured."
+    )
     couples_batch: ClassVar[bool] = False
     targets: ClassVar[tuple[str, ...]] = ("teacher",)
 

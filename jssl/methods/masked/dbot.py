@@ -84,6 +84,10 @@ class DBOT(HiddenPatches):
     dtype: str = "float32"
 
     paper: ClassVar[str] = "Exploring Target Representations for Masked Autoencoders"
+    partial: ClassVar[str] = (
+        "Teachers of another form than the student are missing, and each stage starts from "
+        "the same initial parameters instead of new ones."
+    )
     predicted: ClassVar[str] = "features"
 
     def net(self, encoder: nn.Module) -> nn.Module:

@@ -49,6 +49,10 @@ class MaskFeat(HiddenPatches):
     dtype: str = "float32"
 
     paper: ClassVar[str] = "Masked Feature Prediction for Self-Supervised Visual Pre-Training"
+    partial: ClassVar[str] = (
+        "The paper's main part, video (MViT encoders, cubes of hidden patches), is missing; "
+        "HOG of images is here."
+    )
     error = staticmethod(masked_mse)
     predicted: ClassVar[str] = "features"
 

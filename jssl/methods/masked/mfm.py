@@ -55,6 +55,7 @@ class MFM(Method):
     dtype: str = "float32"
 
     paper: ClassVar[str] = "Masked Frequency Modeling for Self-Supervised Visual Pre-Training"
+    partial: ClassVar[str] = "The paper's second half, convolutional encoders, is missing."
     couples_batch: ClassVar[bool] = False
     targets: ClassVar[tuple[str, ...]] = ("target",)
 

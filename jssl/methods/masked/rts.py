@@ -48,6 +48,10 @@ class RTS(Method):
     dtype: str = "float32"
 
     paper: ClassVar[str] = "Structural Self-Supervised Objectives for Transformers"
+    partial: ClassVar[str] = (
+        "C-RTS, which draws substitutes by clusters of embeddings, and the thesis' second "
+        "part, tasks about spans of a paragraph or document, are missing."
+    )
     couples_batch: ClassVar[bool] = False
 
     def net(self, encoder: nn.Module) -> nn.Module:

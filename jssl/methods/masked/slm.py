@@ -41,6 +41,9 @@ class SwappedLM(MaskedLM):
     """
 
     paper: ClassVar[str] = "Structural Self-Supervised Objectives for Transformers"
+    partial: ClassVar[str] = (
+        "The thesis' second part, tasks about spans of a paragraph or document, is missing."
+    )
 
     def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
         """Variables of the net; there is no mask token."""

@@ -74,6 +74,10 @@ class MotionStatistics(Method):
         "Self-supervised Spatio-temporal Representation Learning for Videos by Predicting Motion "
         "and Appearance Statistics"
     )
+    partial: ClassVar[str] = (
+        "The statistics of appearance (the most and the least diverse block, and their "
+        "colours) are missing."
+    )
     couples_batch: ClassVar[bool] = False
 
     def net(self, encoder: nn.Module) -> nn.Module:

@@ -104,6 +104,11 @@ class SelfTask(Method):
     dtype: str = "float32"
 
     paper: ClassVar[str] = "Self-supervised Learning on Graphs: Deep Insights and New Direction"
+    partial: ClassVar[str] = (
+        "The paper's own tasks, made of labels (Distance2Label, ContextLabel, EnsembleLabel, "
+        "CorrectedLabel), the joint loss with labelled nodes, and the basic tasks "
+        "NodeProperty, EdgeMask and Distance2Cluster are missing."
+    )
     couples_batch: ClassVar[bool] = False
     targets: ClassVar[tuple[str, ...]] = ("target", "alike")
 

@@ -52,6 +52,10 @@ class Distill(FineTune):
     temperature: Positive = 0.1
 
     paper: ClassVar[str] = "Big Self-Supervised Models are Strong Semi-Supervised Learners"
+    partial: ClassVar[str] = (
+        "A student of another size than the teacher is missing; the experiment stands on "
+        "procedural shapes alone."
+    )
 
     def inherited(self) -> tuple[str, ...]:
         """All of the fine-tuned net."""

@@ -61,6 +61,10 @@ class FineTune(Classifier):
     dtype: str = "float32"
 
     paper: ClassVar[str] = "Big Self-Supervised Models are Strong Semi-Supervised Learners"
+    partial: ClassVar[str] = (
+        "A student of another size than the teacher and selective kernels are missing; "
+        "experiments stand on procedural shapes alone."
+    )
 
     def net(self, encoder: nn.Module) -> nn.Module:
         """Encoder and classifier."""
