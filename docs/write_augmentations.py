@@ -21,6 +21,7 @@ import parity_cases  # noqa: E402
 import PIL  # noqa: E402
 import scipy  # noqa: E402
 import skimage  # noqa: E402
+import test_blur_width  # noqa: E402
 
 from jssl.augmentations import recipes  # noqa: E402
 
@@ -97,6 +98,26 @@ def parity_table() -> str:
     return "\n".join([*lines, "", f"Measured with {versions}.", ""])
 
 
+BLUR = """## How wide the blur acts
+
+Pixels of standard deviation to which one bright pixel is blurred, at each side of the image. The
+kernel follows sigma; `kernel="tenth"`, SimCLR's and BYOL's rule, cuts it to a tenth of the side,
+and DINOv2's 9 taps cut it at every side. Pillow's `GaussianBlur(sigma)` for comparison. Below a
+sigma of about 0.6 a Gaussian sampled at whole pixels is narrower than its sigma.
+
+"""
+
+
+def blur_table() -> str:
+    lines = ["| sigma | side | ours | `tenth` | `9` | Pillow |", "|--:|--:|--:|--:|--:|--:|"]
+    for sigma in (0.5, 1.0, 2.0):
+        for side in test_blur_width.SIDES:
+            found = [test_blur_width.width(side, sigma, kernel) for kernel in (None, "tenth", 9)]
+            found.append(test_blur_width.pillow_width(side, sigma))
+            lines.append(f"| {sigma} | {side} | {' | '.join(f'{x:.2f}' for x in found)} |")
+    return "\n".join([*lines, "", ""])
+
+
 SPEED = """## Speed
 
 `python benchmarks/augmentation.py --out results/augmentation_speed.json`: jssl, jitted and batched,
@@ -158,6 +179,11 @@ def recipe_table() -> str:
 
 
 if __name__ == "__main__":
-    text = HEAD + parity_table() + TAIL + speed_tables() + SPEED_NOTES + recipe_table()
+    text = "".join(
+        (
+            *(HEAD, parity_table(), TAIL, BLUR, blur_table()),
+            *(speed_tables(), SPEED_NOTES, recipe_table()),
+        )
+    )
     (ROOT / "docs" / "augmentations.md").write_text(text)
     print(f"wrote docs/augmentations.md: {len(parity_cases.CASES)} rows of parity")

@@ -15,7 +15,12 @@ from jssl.optim import Optimizer
 
 
 def get_experiment() -> Experiment:
-    options = {"positions": "learned", "kernel_init": "trunc_normal", "dtype": "bfloat16"}
+    options = {
+        "positions": "learned",
+        "kernel_init": "trunc_normal",
+        "interpolation": "dino",
+        "dtype": "bfloat16",
+    }
     return Experiment(
         method=DINO(temperature=0.07, temperature_warmup=30, dtype="bfloat16"),
         encoder=vit("S/16", drop_path=0.1, **options),

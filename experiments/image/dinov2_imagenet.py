@@ -19,8 +19,17 @@ from jssl.optim import Optimizer
 
 
 def get_experiment() -> Experiment:
-    crops = dino_multicrop(224, local=96, crops=8, scale=(0.32, 1.0), local_scale=(0.05, 0.32))
-    options = {"positions": "learned", "kernel_init": "trunc_normal", "dtype": "bfloat16"}
+    crops = dino_multicrop(
+        224, local=96, crops=8, scale=(0.32, 1.0), local_scale=(0.05, 0.32), kernel=9
+    )
+    options = {
+        "positions": "learned",
+        "kernel_init": "trunc_normal",
+        "interpolation": "dino",
+        "token_std": 1e-6,
+        "mask_std": 0.0,
+        "dtype": "bfloat16",
+    }
     return Experiment(
         method=DINOv2(dtype="bfloat16"),
         encoder=vit("L/16", drop_path=0.3, layer_scale=1e-5, **options),

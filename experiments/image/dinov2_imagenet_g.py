@@ -20,8 +20,17 @@ from jssl.optim import Optimizer
 
 
 def get_experiment() -> Experiment:
-    crops = dino_multicrop(224, local=98, crops=8, scale=(0.32, 1.0), local_scale=(0.05, 0.32))
-    options = {"positions": "learned", "kernel_init": "trunc_normal", "dtype": "bfloat16"}
+    crops = dino_multicrop(
+        224, local=98, crops=8, scale=(0.32, 1.0), local_scale=(0.05, 0.32), kernel=9
+    )
+    options = {
+        "positions": "learned",
+        "kernel_init": "trunc_normal",
+        "interpolation": "dino",
+        "token_std": 1e-6,
+        "mask_std": 0.0,
+        "dtype": "bfloat16",
+    }
     swiglu = {"gated": True, "activation": "silu", "mlp_ratio": 8 / 3}
     return Experiment(
         method=DINOv2(dtype="bfloat16"),

@@ -20,7 +20,13 @@ from jssl.optim import Optimizer
 
 def get_experiment() -> Experiment:
     crops = dino_multicrop(224, local=96, crops=10, scale=(0.25, 1.0), local_scale=(0.05, 0.25))
-    options = {"positions": "learned", "kernel_init": "trunc_normal", "dtype": "bfloat16"}
+    options = {
+        "positions": "learned",
+        "kernel_init": "trunc_normal",
+        "interpolation": "dino",
+        "mask_std": 0.0,
+        "dtype": "bfloat16",
+    }
     return Experiment(
         method=IBOT(dtype="bfloat16"),
         encoder=vit("S/16", drop_path=0.1, **options),

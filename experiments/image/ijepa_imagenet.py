@@ -17,7 +17,14 @@ from jssl.optim import Optimizer
 def get_experiment() -> Experiment:
     return Experiment(
         method=IJEPA(predictor_depth=6, dtype="bfloat16"),
-        encoder=ViT("B", patch_size=16, pool="mean", dtype="bfloat16"),
+        encoder=ViT(
+            "B",
+            patch_size=16,
+            pool="mean",
+            positions="sincos_mae",
+            kernel_init="trunc_normal_depth",
+            dtype="bfloat16",
+        ),
         data=TFDS("imagenet2012", test="validation", size=256),
         views=ijepa(224),
         preprocess=evaluation(size=224, share=224 / 256),

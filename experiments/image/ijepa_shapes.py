@@ -18,7 +18,13 @@ from jssl.optim import Optimizer
 
 def get_experiment() -> Experiment:
     return Experiment(
-        method=IJEPA(momentum=0.99, predictor_width=64, predictor_depth=2, predictor_heads=4),
+        method=IJEPA(
+            momentum=0.99,
+            predictor_width=64,
+            predictor_depth=2,
+            predictor_heads=4,
+            kernel_init="xavier",
+        ),
         encoder=ViT("Ti", patch_size=4, width=128, depth=6, heads=4, pool="mean"),
         data=Shapes(),
         views=Views(image=shapes_alone(), mask=partial(multi_block_mask, grid=(8, 8))),

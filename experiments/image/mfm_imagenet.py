@@ -17,7 +17,7 @@ from jssl.optim import Optimizer
 def get_experiment() -> Experiment:
     return Experiment(
         method=MFM(dtype="bfloat16"),
-        encoder=ViT("B", patch_size=16, dtype="bfloat16"),
+        encoder=ViT("B", patch_size=16, kernel_init="trunc_normal_beit", dtype="bfloat16"),
         data=TFDS("imagenet2012", test="validation", size=256),
         views=mfm(224),
         preprocess=evaluation(size=224, share=224 / 256),

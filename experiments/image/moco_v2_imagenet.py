@@ -17,7 +17,7 @@ from jssl.optim import Optimizer
 def get_experiment() -> Experiment:
     return Experiment(
         method=MoCoV2(dtype="bfloat16"),
-        encoder=ResNet(depth=50, stem="imagenet", zero_init_residual=True, dtype="bfloat16"),
+        encoder=ResNet(depth=50, stem="imagenet", dtype="bfloat16"),
         data=TFDS("imagenet2012", test="validation", size=256),
         views=moco_v2(224),
         preprocess=evaluation(size=224, share=224 / 256),

@@ -17,7 +17,14 @@ from jssl.optim import Optimizer
 def get_experiment() -> Experiment:
     return Experiment(
         method=MoCoV3(dtype="bfloat16"),
-        encoder=ViT("S", patch_size=16, heads=12, dtype="bfloat16"),
+        encoder=ViT(
+            "S",
+            patch_size=16,
+            heads=12,
+            kernel_init="xavier_split",
+            token_std=1e-6,
+            dtype="bfloat16",
+        ),
         data=TFDS("imagenet2012", test="validation", size=256),
         views=moco_v3(224),
         preprocess=evaluation(size=224, share=224 / 256),

@@ -19,7 +19,7 @@ from jssl.optim import Optimizer
 def get_experiment() -> Experiment:
     crops = dict(shapes_multicrop().entries)
     return Experiment(
-        method=MSN(momentum=0.98, prototypes=128, hidden=(256,), out=64),
+        method=MSN(momentum=0.98, prototypes=128, hidden=(256,), out=64, kernel_init="lecun"),
         encoder=ViT("Ti", patch_size=4, width=128, depth=6, heads=4),
         data=Shapes(),
         views=Views(

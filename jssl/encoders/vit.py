@@ -26,7 +26,7 @@ VARIANTS: dict[str, tuple[int, int, int]] = {
 }
 """Variant: (width, depth, heads). Ti and S: Touvron et al., 2021; g: Oquab et al., 2023."""
 
-POSITIONS = ("sincos", "learned", "none")
+POSITIONS = ("sincos", "sincos_mae", "learned", "none")
 POOLS = ("cls", "mean")
 
 
@@ -39,7 +39,8 @@ class ViT(nn.Module):
       width: size of a token.
       depth: number of blocks.
       heads: attention heads; must divide the width.
-      positions: "sincos" (fixed, 2-D), "learned", or "none".
+      positions: "sincos" (fixed, 2-D, rows in the first half of the width, as in MoCo v3),
+        "sincos_mae" (columns in the first half, as in MAE and I-JEPA), "learned", or "none".
       image_size: the image whose grid the positions belong to, a number or (H, W); images of other
         sizes get them stretched (sincos) or interpolated (learned). None: for learned positions,
         the size with which the parameters are made; for sincos, every image's own grid.
@@ -56,7 +57,12 @@ class ViT(nn.Module):
       scan: run the blocks as one loop, parameters stacked.
       remat: what is kept for the gradient (see :class:`jssl.nn.transformer.Transformer`).
       implementation: attention kernel (see :class:`jssl.nn.attention.Attention`).
-      kernel_init: initialiser of the kernels: "xavier" (MAE) or "trunc_normal" (DINO).
+      kernel_init: initialiser of the kernels: "xavier" (MAE), "xavier_split" (MoCo v3),
+        "trunc_normal" (DINO), "trunc_normal_depth" (I-JEPA), "trunc_normal_beit" (SimMIM).
+      interpolation: how learned positions get to another grid (`jssl.nn.positions.interpolate`).
+      token_std: standard deviation with which class and register tokens start; 1e-6 in MoCo v3 and
+        DINOv2.
+      mask_std: that of the mask token; 0 in iBOT and DINOv2.
       dtype: dtype of the computation, "float32" or "bfloat16"; parameters are float32.
     """
 
@@ -81,6 +87,9 @@ class ViT(nn.Module):
     remat: str = "none"
     implementation: str = "auto"
     kernel_init: str = "xavier"
+    interpolation: str = "keys"
+    token_std: float = 0.02
+    mask_std: float = 0.02
     dtype: str = "float32"
 
     def smoke(self) -> ViT:
@@ -100,7 +109,7 @@ class ViT(nn.Module):
 
         Sine-cosine, 2-D; a constant.
         """
-        return jnp.asarray(sincos_2d(self.grid(shape[1:3]), width))
+        return jnp.asarray(sincos_2d(self.grid(shape[1:3]), width, order=self._order))
 
     def positions_of(self, x: jax.Array, width: int) -> jax.Array:
         """Those of the shape of `x`."""
@@ -195,7 +204,7 @@ class ViT(nn.Module):
         extras = {"patch_embedding": tokens}
         if mask is not None:
             token = self.param(
-                "mask_token", nn.initializers.normal(0.02), (width,), jnp.float32
+                "mask_token", nn.initializers.normal(self.mask_std), (width,), jnp.float32
             ).astype(tokens.dtype)
             tokens = jnp.where(pick(mask[..., None]), token, tokens)
         positions = self._positions(grid, width)
@@ -244,17 +253,23 @@ class ViT(nn.Module):
     def _positions(self, grid: tuple[int, int], width: int) -> jax.Array | None:
         reference = None if self.image_size is None else self.grid(self.image_size)
         if self.positions == "learned":
-            return LearnedPositions(reference, name="position_embedding")(grid, width)
-        if self.positions == "sincos":
-            return jnp.asarray(sincos_2d(grid, width, reference))
-        return None
+            table = LearnedPositions(reference, self.interpolation, name="position_embedding")
+            return table(grid, width)
+        if self.positions == "none":
+            return None
+        return jnp.asarray(sincos_2d(grid, width, reference, order=self._order))
+
+    @property
+    def _order(self) -> str:
+        return "columns" if self.positions == "sincos_mae" else "rows"
 
     def _prefix(self, batch: int, width: int) -> list[jax.Array]:
         counts = {"class_token": int(self._has_class_token), "register_tokens": self.registers}
         rows = []
         for name, count in counts.items():
             if count:
-                value = self.param(name, nn.initializers.normal(0.02), (count, width), jnp.float32)
+                start = nn.initializers.normal(self.token_std)
+                value = self.param(name, start, (count, width), jnp.float32)
                 rows.append(jnp.broadcast_to(value.astype(self.dtype), (batch, count, width)))
         return rows
 

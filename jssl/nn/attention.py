@@ -93,6 +93,7 @@ class Attention(nn.Module):
         *,
         mask: jax.Array | None = None,
         return_map: bool = False,
+        start: jax.Array | float | None = None,
     ) -> tuple[jax.Array, jax.Array | None]:
         """Lets each token of ``x`` look at ``context`` (or at ``x`` itself).
 
@@ -101,6 +102,7 @@ class Attention(nn.Module):
           context: [B, M, D'], or None for self-attention (M = N).
           mask: bool, broadcastable to [B, heads, N, M]; False hides a key from a query.
           return_map: whether the attention map is wanted; it forces plain products.
+          start: what the output layer's kernel is multiplied with when it is made.
 
         Returns:
           [B, N, D] in ``dtype``, and the map [B, heads, N, M] in float32, or None.
@@ -119,7 +121,8 @@ class Attention(nn.Module):
         options = {"kernel_init": self.kernel_init, "dtype": self.dtype}
 
         def project(inputs: jax.Array, parts: int, name: str) -> list[jax.Array]:
-            dense = Dense(parts * width, use_bias=self.qkv_bias, name=name, **options)
+            bias = self.qkv_bias
+            dense = Dense(parts * width, use_bias=bias, parts=parts, name=name, **options)
             shape = (*inputs.shape[:2], parts, self.heads, width // self.heads)
             return list(jnp.moveaxis(dense(inputs).reshape(shape), 2, 0))
 
@@ -141,5 +144,5 @@ class Attention(nn.Module):
             query, key, value = (a.transpose(0, 2, 1, 3) for a in (query, key, value))
             out, weights = attend(query, key, value, mask=mask, dtype=self.dtype)
             out = out.transpose(0, 2, 1, 3)
-        out = Dense(width, name="out", **options)(out.reshape(batch, length, width))
+        out = Dense(width, name="out", **options)(out.reshape(batch, length, width), start)
         return out, (weights if return_map else None)

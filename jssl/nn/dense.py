@@ -85,18 +85,23 @@ class Dense(nn.Module):
       use_bias: whether a bias is added.
       dtype: dtype of the operands and of the result, "float32" or "bfloat16".
       kernel_init: name of the initialiser of the kernel (see :func:`jssl.nn.init.initializer`).
+      parts: matrices that the kernel holds side by side; only the initialiser looks at it.
     """
 
     features: int
     use_bias: bool = True
     dtype: str = "float32"
     kernel_init: str = "xavier"
+    parts: int = 1
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Maps [..., D] to [..., features] in ``dtype``."""
+    def __call__(self, x: jax.Array, start: jax.Array | float | None = None) -> jax.Array:
+        """Maps [..., D] to [..., features] in ``dtype``; `start` multiplies the first kernel."""
         shape = (x.shape[-1], self.features)
-        kernel = self.param("kernel", initializer(self.kernel_init), shape, jnp.float32)
+        init = initializer(self.kernel_init, self.parts)
+        if start is not None:
+            base, init = init, lambda *options: start * base(*options)
+        kernel = self.param("kernel", init, shape, jnp.float32)
         y = product(x.reshape(-1, x.shape[-1]), kernel, self.dtype)
         if self.use_bias:
             y = y + self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)

@@ -9,7 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jssl.errors import UserError
+from jssl.errors import UserError, nearest
+from jssl.nn.init import initializer
+
+ORDERS = ("rows", "columns")
+INTERPOLATIONS = ("keys", "torch", "dino", "timm")
 
 
 def sincos_1d(positions: np.ndarray, dim: int, temperature: float = 10000.0) -> np.ndarray:
@@ -41,6 +45,7 @@ def sincos_2d(
     dim: int,
     reference: Sequence[int] | None = None,
     temperature: float = 10000.0,
+    order: str = "rows",
 ) -> np.ndarray:
     """Sine-cosine embedding of a grid: half the width for the row, half for the column.
 
@@ -51,20 +56,25 @@ def sincos_2d(
         to cell centre, so that a crop at another resolution spans the same coordinates. None
         numbers the rows and columns from zero.
       temperature: see :func:`sincos_1d`.
+      order: "rows" puts the row's half first (MoCo v3), "columns" the column's (MAE and I-JEPA,
+        whose code says "w goes first"); the tables differ by the order of their channels.
 
     Returns:
       [rows * columns, dim], float32, row-major.
 
     Raises:
-      UserError: if ``dim`` is not a multiple of four.
+      UserError: if ``dim`` is not a multiple of four, or the order is unknown.
     """
+    if order not in ORDERS:
+        raise UserError(f"no order of positions is called {order!r}: {nearest(order, ORDERS)}")
     if dim % 4:
         raise UserError(f"a 2-D sine-cosine embedding needs a width divisible by 4, not {dim}")
     rows, columns = (
         (np.arange(n) + 0.5) * (m / n) - 0.5 for n, m in zip(grid, reference or grid, strict=True)
     )
     rows, columns = np.meshgrid(rows, columns, indexing="ij")
-    halves = [sincos_1d(axis.reshape(-1), dim // 2, temperature) for axis in (rows, columns)]
+    axes = (rows, columns) if order == "rows" else (columns, rows)
+    halves = [sincos_1d(axis.reshape(-1), dim // 2, temperature) for axis in axes]
     return np.concatenate(halves, axis=1)
 
 
@@ -90,19 +100,68 @@ def sincos_3d(grid: Sequence[int], dim: int) -> np.ndarray:
     return np.concatenate([time, np.tile(sincos_2d((rows, columns), space), (frames, 1))], axis=1)
 
 
-def interpolate(table: jax.Array, grid: Sequence[int]) -> jax.Array:
-    """Resamples a table of embeddings on another grid, bicubically and without antialiasing.
+def interpolation_matrix(out: int, size: int, method: str) -> np.ndarray:
+    """The matrix that resamples one axis of a table bicubically.
+
+    Args:
+      out: cells wanted.
+      size: cells of the table.
+      method: "torch", "dino" or "timm"; see :func:`interpolate`.
+
+    Returns:
+      float64 [out, size], rows sum to one.
+    """
+    antialias = method == "timm"
+    a = -0.5 if antialias else -0.75
+    # DINO adds a tenth of a cell to the wanted size, and PyTorch samples by that ratio.
+    scale = size / (out + 0.1) if method == "dino" else size / out
+    stretch = max(scale, 1.0) if antialias else 1.0
+    centre = (np.arange(out) + 0.5) * scale - 0.5
+    reach = int(np.ceil(2 * stretch)) + 1
+    tap = np.floor(centre).astype(int)[:, None] + np.arange(-reach, reach + 1)
+    x = np.abs(tap - centre[:, None]) / stretch
+    near = ((a + 2) * x - (a + 3)) * x * x + 1
+    far = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+    weights = np.where(x < 1, near, np.where(x < 2, far, 0.0))
+    if antialias:  # the filter is cut at the border and normalised; without, the border is repeated
+        weights = np.where((tap >= 0) & (tap < size), weights, 0.0)
+    matrix = np.zeros((out, size))
+    np.add.at(matrix, (np.arange(out)[:, None], np.clip(tap, 0, size - 1)), weights)
+    return matrix / matrix.sum(axis=1, keepdims=True)
+
+
+def interpolate(table: jax.Array, grid: Sequence[int], method: str = "keys") -> jax.Array:
+    """Resamples a table of embeddings on another grid, bicubically.
 
     Args:
       table: [rows, columns, D].
       grid: the wanted (rows, columns).
+      method: "keys" (`jax.image.resize` without antialiasing: a = -1/2, cut at the border);
+        "torch" (`torch.nn.functional.interpolate` to a size: a = -3/4, the border repeated; MAE,
+        BEiT, DINOv2 without offset); "dino" (the same, with 0.1 added to the size before the ratio
+        is taken; DINO, iBOT, DINOv2); "timm" (antialiased, a = -1/2; timm and DINOv2 with
+        registers).
 
     Returns:
       [grid[0], grid[1], D]; the table itself where the grid is its own.
+
+    Raises:
+      UserError: if there is no such method.
     """
+    if method not in INTERPOLATIONS:
+        raise UserError(
+            f"no interpolation of positions is called {method!r}: {nearest(method, INTERPOLATIONS)}"
+        )
     if table.shape[:2] == tuple(grid):
         return table
-    return jax.image.resize(table, (*grid, table.shape[-1]), "bicubic", antialias=False)
+    if method == "keys":
+        return jax.image.resize(table, (*grid, table.shape[-1]), "bicubic", antialias=False)
+    rows, columns = (
+        jnp.asarray(interpolation_matrix(out, size, method), table.dtype)
+        for out, size in zip(grid, table.shape, strict=False)
+    )
+    product = jnp.einsum("ir,rcd->icd", rows, table, precision=jax.lax.Precision.HIGHEST)
+    return jnp.einsum("jc,icd->ijd", columns, product, precision=jax.lax.Precision.HIGHEST)
 
 
 class LearnedPositions(nn.Module):
@@ -111,9 +170,11 @@ class LearnedPositions(nn.Module):
     Attributes:
       grid: (rows, columns) of the table; a sequence of length L is (1, L). None takes the grid of
         the input with which the parameters are made.
+      interpolation: see :func:`interpolate`.
     """
 
     grid: tuple[int, int] | None = None
+    interpolation: str = "keys"
 
     @nn.compact
     def __call__(self, grid: Sequence[int], dim: int) -> jax.Array:
@@ -129,5 +190,5 @@ class LearnedPositions(nn.Module):
         shape = (*(self.grid or grid), dim)
         if self.has_variable("params", "table"):
             shape = self.get_variable("params", "table").shape
-        table = self.param("table", nn.initializers.truncated_normal(0.02), shape, jnp.float32)
-        return interpolate(table, grid).reshape(-1, dim)
+        table = self.param("table", initializer("trunc_normal"), shape, jnp.float32)
+        return interpolate(table, grid, self.interpolation).reshape(-1, dim)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jssl.nn import rows
 from jssl.nn.dense import Dense
+from jssl.nn.init import initializer
 from jssl.nn.transformer import Transformer
 
 
@@ -28,6 +29,7 @@ class BlockPredictor(nn.Module):
       heads: its attention heads.
       noise: standard deviation of n; 0 for fixed positions. Drawn from the rng "dropout" in
         training alone.
+      kernel_init: initialiser of the kernels; "trunc_normal_depth" is I-JEPA's.
       dtype: dtype of the computation.
     """
 
@@ -35,6 +37,7 @@ class BlockPredictor(nn.Module):
     depth: int = 12
     heads: int = 12
     noise: float = 0.0
+    kernel_init: str = "xavier"
     dtype: str = "float32"
 
     @nn.compact
@@ -60,7 +63,8 @@ class BlockPredictor(nn.Module):
           [B, M, T, D] in `dtype`.
         """
         batch, blocks, size = targets.shape
-        embed = Dense(self.width, dtype=self.dtype, name="embedding")
+        options = {"kernel_init": self.kernel_init, "dtype": self.dtype}
+        embed = Dense(self.width, name="embedding", **options)
         positions = positions.astype(self.dtype)
 
         def placed(places: jax.Array) -> jax.Array:
@@ -69,7 +73,7 @@ class BlockPredictor(nn.Module):
             return jax.vmap(lambda own, at: own[at])(positions, places)
 
         x = embed(context) + placed(keep)
-        token = self.param("mask_token", nn.initializers.truncated_normal(0.02), (self.width,))
+        token = self.param("mask_token", initializer("trunc_normal"), (self.width,))
         queries = placed(targets) + token.astype(self.dtype)
         if train and self.noise:
             shape = (blocks, size, context.shape[-1])
@@ -79,10 +83,8 @@ class BlockPredictor(nn.Module):
         # Blocks do not see each other: they become examples, beside one another on a device.
         x = jnp.repeat(x, blocks, axis=0)
         x = jnp.concatenate([x, queries.reshape(batch * blocks, size, self.width)], axis=1)
-        x, _ = Transformer(self.depth, self.heads, dtype=self.dtype, name="transformer")(
-            x, train=train
-        )
-        x = Dense(context.shape[-1], dtype=self.dtype, name="output")(x[:, -size:])
+        x, _ = Transformer(self.depth, self.heads, name="transformer", **options)(x, train=train)
+        x = Dense(context.shape[-1], name="output", **options)(x[:, -size:])
         return x.reshape(batch, blocks, size, -1)
 
 

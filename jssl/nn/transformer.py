@@ -13,7 +13,7 @@ from jssl.errors import UserError, nearest
 from jssl.nn import rows
 from jssl.nn.attention import Attention
 from jssl.nn.dense import Dense
-from jssl.nn.init import activation
+from jssl.nn.init import activation, output_scales
 from jssl.nn.norm import layer_norm
 
 _REMAT: dict[str, Callable | None] = {
@@ -78,8 +78,8 @@ class Mlp(nn.Module):
     dtype: str = "float32"
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Maps [..., D] to [..., D]."""
+    def __call__(self, x: jax.Array, start: jax.Array | float | None = None) -> jax.Array:
+        """Maps [..., D] to [..., D]; the last kernel starts multiplied by `start`."""
         options = {"kernel_init": self.kernel_init, "dtype": self.dtype}
         hidden = Dense(self.hidden, name="dense0", **options)(x)
         if self.token_gate:
@@ -87,7 +87,7 @@ class Mlp(nn.Module):
         hidden = activation(self.activation)(hidden)
         if self.gated:
             hidden = hidden * Dense(self.hidden, name="gate", **options)(x)
-        return Dense(x.shape[-1], name="dense1", **options)(hidden)
+        return Dense(x.shape[-1], name="dense1", **options)(hidden, start)
 
 
 class Block(nn.Module):
@@ -134,6 +134,7 @@ class Block(nn.Module):
         rate: jax.Array | float | None = None,
         context: jax.Array | None = None,
         mask: jax.Array | None = None,
+        start: jax.Array | float | None = None,
     ) -> tuple[jax.Array, dict[str, jax.Array]]:
         """Runs the block.
 
@@ -143,6 +144,7 @@ class Block(nn.Module):
             nothing and needs no rng.
           context: [B, M, D'], for cross-attention; it is taken as it is, not normalised.
           mask: bool, broadcastable to [B, heads, N, N], of the self-attention; False hides.
+          start: what the output kernels of its branches are multiplied with when they are made.
 
         Returns:
           [B, N, D], and the maps asked for: "attention", "cross_attention".
@@ -174,7 +176,7 @@ class Block(nn.Module):
                 name=name,
             )
             y = layer_norm(dtype=self.dtype, name=f"{name}_norm")(x)
-            y, weights = attention(y, context, mask=mask, return_map=self.return_maps)
+            y, weights = attention(y, context, mask=mask, return_map=self.return_maps, start=start)
             if weights is not None:
                 maps[name] = weights
             return residual(x, y, name)
@@ -194,7 +196,7 @@ class Block(nn.Module):
             dtype=self.dtype,
             name="mlp",
         )
-        y = mlp(layer_norm(dtype=self.dtype, name="mlp_norm")(x))
+        y = mlp(layer_norm(dtype=self.dtype, name="mlp_norm")(x), start)
         return residual(x, y, "mlp"), maps
 
 
@@ -294,10 +296,11 @@ class Transformer(nn.Module):
         }
         drop = train and self.drop_path > 0.0
         rates = np.linspace(0.0, self.drop_path, self.depth, dtype=np.float32) if drop else None
+        starts = output_scales(self.kernel_init, self.depth)
         x = x.astype(self.dtype)
         extras: dict[str, jax.Array] = {}
         if self.scan:
-            x, layers = self._scan(block, options, x, rates, context, mask)
+            x, layers = self._scan(block, options, x, (rates, starts), context, mask)
             for i in range(self.depth):
                 extras[f"block{i}"] = layers["block"][i]
                 extras |= {f"block{i}.{k}": v[i] for k, v in layers.items() if k != "block"}
@@ -306,7 +309,8 @@ class Transformer(nn.Module):
                 name = f"block{i}"
                 wanted = any(key.startswith(f"{name}.") for key in self.capture)
                 layer = block(return_maps=wanted, name=name, **options)
-                x, maps = layer(x, rates[i] if drop else None, context, mask)
+                rate, start = (None if each is None else each[i] for each in (rates, starts))
+                x, maps = layer(x, rate, context, mask, start)
                 extras |= {name: x, **{f"{name}.{key}": value for key, value in maps.items()}}
         extras = {k: v for k, v in extras.items() if "." not in k or k in self.capture}
         if self.final_norm:
@@ -318,14 +322,14 @@ class Transformer(nn.Module):
         block: type[nn.Module],
         options: dict[str, object],
         x: jax.Array,
-        rates: np.ndarray | None,
+        per_block: tuple[np.ndarray | None, np.ndarray | None],
         context: jax.Array | None,
         mask: jax.Array | None,
     ) -> tuple[jax.Array, dict[str, jax.Array]]:
         def body(
-            layer: nn.Module, x: jax.Array, rate: jax.Array | None
+            layer: nn.Module, x: jax.Array, rate: jax.Array | None, start: jax.Array | None
         ) -> tuple[jax.Array, dict[str, jax.Array]]:
-            x, maps = layer(x, rate, context, mask)
+            x, maps = layer(x, rate, context, mask, start)
             return x, {"block": x, **maps}
 
         run = nn.scan(
@@ -335,7 +339,7 @@ class Transformer(nn.Module):
             length=self.depth,
         )
         layer = block(return_maps=bool(self.capture), name="blocks", **options)
-        return run(layer, x, None if rates is None else jnp.asarray(rates))
+        return run(layer, x, *(a if a is None else jnp.asarray(a) for a in per_block))
 
     def _check(self) -> None:
         if self.remat not in REMAT:

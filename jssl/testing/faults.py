@@ -242,7 +242,8 @@ def _other_families() -> list[Case]:
     heads = {"hidden": (128,), "bottleneck": 32, "prototypes": 32, "kernel_init": "lecun"}
     dino = partial(DINO, momentum=0.98, freeze_epochs=0.0, **heads)
     swav = partial(SwAV, prototypes=32, hidden=(128,), out=32, freeze_epochs=0.0)
-    ijepa = partial(IJEPA, momentum=0.98, predictor_width=32, predictor_depth=1, predictor_heads=2)
+    sizes = {"predictor_width": 32, "predictor_depth": 1, "predictor_heads": 2}
+    ijepa = partial(IJEPA, momentum=0.98, kernel_init="xavier", **sizes)
     bare = {"encoder": MLP(hidden=(128, 128), norm="none")}
     fast = {**bare, "optimizer": optimizer(learning_rate=1e-2, warmup_epochs=1)}
     blocks = partial(multi_block_mask, grid=(4, 4), targets=2)

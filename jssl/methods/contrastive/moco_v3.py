@@ -49,8 +49,11 @@ class MoCoV3(Taught):
     BatchNorm of the teacher: in training it uses the statistics of its own batch; its running
     statistics follow the student's by the moving average.
 
-    Differs from the authors' code: negatives are those of the global batch, as there; nothing known
-    to change the numbers.
+    Differs from the authors' code: linear layers of the heads start normal with variance 1 /
+    fan_in, where PyTorch's default is uniform within 1 / sqrt(fan_in), 0.58 times that spread,
+    biases as well, which BatchNorm behind them takes out again; nothing else is known. Their ViT
+    starts with queries, keys and values as three matrices and a class token of 1e-6
+    (`kernel_init="xavier_split"`, `token_std=1e-6`; so does `image/moco_v3_imagenet`).
 
     Attributes:
       temperature: of the softmax.

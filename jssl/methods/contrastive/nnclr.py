@@ -43,7 +43,8 @@ class NNCLR(Method):
     2048 - 2048 - 256 with a last BatchNorm, predictor 4096 - 256; batch 4096, LARS at 0.3 x batch /
     256, weight decay 1e-6). The last BatchNorm has no learned shift, which could not be verified.
 
-    Differs from the authors' code, which is not public: nothing known.
+    Differs from the authors' code, which is not public: nothing known; starting each residual
+    branch of the ResNet at zero, as SimCLR does, is unverified.
 
     Attributes:
       temperature: of the softmax.

@@ -112,7 +112,9 @@ class DINO(Taught):
             kernel_init=self.kernel_init,
             dtype=self.dtype,
         )
-        return PrototypeHead(projector, Prototypes(self.prototypes, dtype=self.dtype))
+        # Only directions count, but the length says how far a step turns one: it is PyTorch's.
+        last = Prototypes(self.prototypes, kernel_init="uniform_fan_in", dtype=self.dtype)
+        return PrototypeHead(projector, last)
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
         """What the net is run on."""

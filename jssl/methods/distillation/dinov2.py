@@ -44,7 +44,9 @@ class DINOv2(IBOT):
 
     Differs from the authors' code: KoLeo looks for neighbours in the global batch, not in that of
     one device; no layer-wise decay of the learning rate and no slower patch embedding; the weight
-    decay is constant; what iBOT's docstring says.
+    decay is constant; what iBOT's docstring says. Their class token and registers start at 1e-6 and
+    the mask token at zero (`token_std`, `mask_std`), as in `image/dinov2_imagenet`; with registers
+    they interpolate positions as timm does, otherwise as DINO.
 
     Attributes:
       koleo_weight: of KoLeo, for each of the two crops.

@@ -85,7 +85,8 @@ class IBOT(DINO):
     BatchNorm of the teacher: as DINO.
 
     Differs from the authors' code: what DINO's docstring says; the centre of the patches is the
-    mean of the compared patches, not of all of them.
+    mean of the compared patches, not of all of them. Their mask token starts at zero (`mask_std=0`
+    of the encoder, as in `image/ibot_imagenet`).
 
     Attributes:
       patch_weight: of the loss at the patches.

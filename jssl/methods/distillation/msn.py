@@ -87,7 +87,8 @@ class MSN(Taught):
 
     BatchNorm of the teacher: statistics of its own batch in training; running ones are averaged.
 
-    Differs from the authors' code: small crops keep all their tokens; the weight decay is constant.
+    Differs from the authors' code: small crops keep all their tokens; the weight decay is constant;
+    positions are sine-cosine where theirs are learned.
 
     Attributes:
       momentum: of the teacher at the first step.
@@ -100,6 +101,7 @@ class MSN(Taught):
       hidden: widths of the projector's hidden layers.
       out: width of the projection.
       norm: normalisation in the projector, "batch", "layer" or "none".
+      kernel_init: initialiser of the projector; the default suits widths of about 2048.
       dtype: dtype in which the head computes.
     """
 
@@ -113,6 +115,7 @@ class MSN(Taught):
     hidden: Layers = (2048, 2048)
     out: Count = 256
     norm: str = "batch"
+    kernel_init: str = "trunc_normal"
     dtype: str = "float32"
 
     rise: ClassVar[str] = "linear"
@@ -123,7 +126,12 @@ class MSN(Taught):
     def net(self, encoder: nn.Module) -> nn.Module:
         """Encoder, projector and prototypes."""
         projector = MLPHead(
-            self.hidden, self.out, norm=self.norm, activation="gelu", dtype=self.dtype
+            self.hidden,
+            self.out,
+            norm=self.norm,
+            activation="gelu",
+            kernel_init=self.kernel_init,
+            dtype=self.dtype,
         )
         prototypes = Prototypes(self.prototypes, kernel_init="uniform_fan_in", dtype=self.dtype)
         return MSNNet(encoder, PrototypeHead(projector, prototypes))
@@ -183,4 +191,5 @@ class MSN(Taught):
         BatchNorm would blow up the differences between a tiny encoder's first features, which are
         hardly larger than rounding.
         """
-        return dataclasses.replace(self, prototypes=32, hidden=(32, 32), out=16, norm="layer")
+        small = {"prototypes": 32, "hidden": (32, 32), "out": 16, "kernel_init": "lecun"}
+        return dataclasses.replace(self, **small, norm="layer")

@@ -41,7 +41,10 @@ class MAE(HiddenPatches):
     512, 16 heads; normalised pixels; masking ratio 0.75, set in the views; AdamW at 1.5e-4 x batch
     / 256, beta2 0.95, weight decay 0.05, 40 epochs of warm-up).
 
-    Differs from the authors' code: the decoder does not see the class token.
+    Differs from the authors' code: the decoder does not see the class token. A net that starts and
+    is placed as theirs has the encoder's `positions="sincos_mae"` beside the default
+    `kernel_init="xavier"`, as in `image/mae_imagenet`; with `"sincos"` the channels of rows and
+    columns change places, which training does not notice.
 
     Attributes:
       decoder_width: size of the decoder's tokens.

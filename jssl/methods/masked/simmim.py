@@ -39,8 +39,10 @@ class SimMIM(HiddenPatches):
     ratio 0.6, AdamW at 1e-4 x batch / 512, weight decay 0.05, 800 epochs, batch 2048; the pixels
     are normalised by the data set's statistics alone.
 
-    Differs from the authors' code: its ViT has a shared relative position bias in place of
-    position embeddings.
+    Differs from the authors' code: its ViT has a shared relative position bias in place of position
+    embeddings and factors of 0.1 on its branches; the linear head starts by Xavier's rule. The
+    encoder's kernels start as theirs with `kernel_init="trunc_normal_beit"`, as in
+    `image/simmim_imagenet`.
 
     Attributes:
       dtype: dtype in which the head computes.

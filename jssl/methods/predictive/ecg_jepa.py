@@ -60,6 +60,7 @@ class ECGJEPA(IJEPA):
       predictor_width: size of the predictor's tokens.
       predictor_depth: number of its blocks.
       predictor_heads: its attention heads.
+      kernel_init: initialiser of its kernels; the authors' is unverified.
       dtype: dtype in which the predictor computes.
       beta: where the error turns from square to absolute.
     """
@@ -69,6 +70,7 @@ class ECGJEPA(IJEPA):
     predictor_width: Count = 192
     predictor_depth: Count = 8
     predictor_heads: Count = 6
+    kernel_init: str = "xavier"
     beta: Positive = 0.01
 
     paper: ClassVar[str] = (

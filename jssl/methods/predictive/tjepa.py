@@ -46,12 +46,14 @@ class TJEPA(IJEPA):
       predictor_width: size of the predictor's tokens.
       predictor_depth: number of its blocks.
       predictor_heads: its attention heads.
+      kernel_init: initialiser of its kernels; the authors' is unverified.
       dtype: dtype in which the predictor computes.
     """
 
     predictor_width: Count = 64
     predictor_depth: Count = 2
     predictor_heads: Count = 4
+    kernel_init: str = "xavier"
 
     paper: ClassVar[str] = "T-JEPA: Augmentation-Free Self-Supervised Learning for Tabular Data"
 

@@ -36,7 +36,9 @@ class BarlowTwins(Twins):
 
     Differs from the authors' code: there biases and normalisation have a learning rate of their
     own, 0.024 times that of the weights. LARS rescales the gradients of the weights alone, so that
-    a `scale` of 0.024 here (the loss scale of the code's first version) is the same.
+    a `scale` of 0.024 here (the loss scale of the code's first version) is the same; linear layers
+    of the projector start normal with variance 1 / fan_in, where PyTorch's default is uniform
+    within 1 / sqrt(fan_in), 0.58 times that spread, biases as well.
 
     The projector's fields are those of `Twins`.
 

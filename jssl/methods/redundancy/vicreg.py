@@ -37,8 +37,10 @@ class VICReg(Twins):
     - 8192; batch 2048, LARS at 0.2 x batch / 256, weight decay 1e-6). As in the authors' code the
     variance term is the mean of the two views, where eq. 6 has their sum.
 
-    Differs from the authors' code: nothing known to change the numbers; statistics are those of
-    the global batch there too.
+    Differs from the authors' code: nothing known to change the numbers; statistics are those of the
+    global batch there too; linear layers of the projector start normal with variance 1 / fan_in,
+    where PyTorch's default is uniform within 1 / sqrt(fan_in), 0.58 times that spread, biases as
+    well.
 
     The projector's fields are those of `Twins`.
 
