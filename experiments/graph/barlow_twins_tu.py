@@ -17,7 +17,7 @@ def get_experiment() -> Experiment:
     return Experiment(
         method=BarlowTwins(hidden=(128,), out=128),
         encoder=GNN("gin", width=64, depth=3),
-        data=TU("PROTEINS"),
+        data=TU("PROTEINS", ignore=("node_attributes",)),
         views=graph_views(),
         preprocess=pipeline(field="graph"),
         optimizer=Optimizer(

@@ -25,7 +25,7 @@ def get_experiment() -> Experiment:
     return Experiment(
         method=GraphMAE(gamma=2.0, decoder="gin"),
         encoder=GNN("gin", width=64, depth=3),
-        data=TU("PROTEINS"),
+        data=TU("PROTEINS", ignore=("node_attributes",)),
         views=Views(graph=pipeline(field="graph"), mask=partial(node_mask, ratio=0.5)),
         preprocess=pipeline(field="graph"),
         optimizer=Optimizer(

@@ -18,7 +18,7 @@ def get_experiment() -> Experiment:
     return Experiment(
         method=SimCLR(temperature=0.2, hidden=(64,), out=32),
         encoder=GNN("gin", width=64, depth=3),
-        data=TU("PROTEINS"),
+        data=TU("PROTEINS", ignore=("node_attributes",)),
         views=graph_views(),
         preprocess=pipeline(field="graph"),
         optimizer=Optimizer(

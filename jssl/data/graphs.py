@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from jssl.data.arrays import finish
-from jssl.data.npz import read_npz
+from jssl.data.class_labels import encode_labels
+from jssl.data.graph_files import check_citations, read_citations, read_tu
 from jssl.data.order import random_words
 from jssl.data.source import ArraySource, Splits
 from jssl.errors import UserError
@@ -53,19 +53,24 @@ def pad(
 class TU:
     """A set of the TU collection of graphs (Morris et al., 2020): `NAME_A.txt` and its kin.
 
-    Nodes show their label, one of a few; where a set has none, their degree up to 20.
+    Nodes show their label, one of a few, and beside it their attributes; where a set has neither,
+    their degree up to 20. Labels and attributes of edges, and attributes of graphs, are not read: a
+    set that has them is refused unless `ignore` names them.
 
     Attributes:
       folder: that holds the files.
       name: of the data set; the folder's own name when None.
       fraction: the part that is carved for validation, and again for test.
       seed: of the carving.
+      ignore: what is left out though the folder has it: "node_labels", "node_attributes",
+        "edge_labels", "edge_attributes" or "graph_attributes".
     """
 
     folder: str
     name: str | None = None
     fraction: float = 0.1
     seed: int = 0
+    ignore: tuple[str, ...] = ()
 
     def smoke(self) -> Motifs:
         """A few procedural graphs in its place, for tests."""
@@ -78,41 +83,14 @@ class TU:
           Splits with the parts of `graph` (see `pad`) and `label` int32.
 
         Raises:
-          UserError: when a file is missing or no table of whole numbers.
+          UserError: see `jssl.data.graph_files.read_tu`.
         """
         folder = Path(self.folder).expanduser()
         name = self.name or folder.name
-        edges = _whole(folder / f"{name}_A.txt").reshape(-1, 2) - 1
-        owner = _whole(folder / f"{name}_graph_indicator.txt") - 1
-        label = _whole(folder / f"{name}_graph_labels.txt")
-        tags = folder / f"{name}_node_labels.txt"
-        kinds = (
-            _whole(tags)
-            if tags.exists()
-            else np.minimum(np.bincount(edges[:, 0], minlength=len(owner)), 20)
-        )
-        values, codes = np.unique(kinds, return_inverse=True)
-        hot = np.eye(len(values), dtype=np.float32)[codes]
-        first = np.searchsorted(owner, np.arange(len(label)))
-        last = np.searchsorted(owner, np.arange(len(label)), side="right")
-        home = owner[edges[:, 0]]
-        order = np.argsort(home, kind="stable")
-        cuts = np.searchsorted(home[order], np.arange(len(label) + 1))
-        lists = [edges[order[cuts[g] : cuts[g + 1]]] - first[g] for g in range(len(label))]
-        classes, label = np.unique(label, return_inverse=True)
-        arrays = pad([hot[a:b] for a, b in zip(first, last, strict=True)], lists)
-        source = ArraySource({**arrays, "label": label.astype(np.int32)})
-        names = tuple(str(c) for c in classes)
+        nodes, edges, label = read_tu(folder, name, tuple(self.ignore))
+        numbered, names = encode_labels({"train": label}, str(folder), negative=True)
+        source = ArraySource({**pad(nodes, edges), "label": numbered["train"]})
         return finish(source, None, None, name, names, fraction=self.fraction, seed=self.seed)
-
-
-def _whole(path: Path) -> np.ndarray:
-    try:
-        return np.loadtxt(path, dtype=np.int64, delimiter=",")
-    except FileNotFoundError:
-        raise UserError(f"there is no file {path}") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} is no table of whole numbers ({error})") from None
 
 
 @dataclass(frozen=True)
@@ -127,7 +105,7 @@ class CitationGraph:
         (`jssl.data.planetoid`), or an `.npz` file with the adjacency and the features as SciPy
         writes sparse matrices, `adj_data`, `adj_indices`, `adj_indptr`, `adj_shape` and `attr_...`
         (the form of Shchur et al., 2018), `labels` (-1 where there is none), and the public split
-        as `train`, `validation` and `test` (numbers of nodes).
+        as `train`, `validation` and `test` (numbers of nodes, or masks).
       normalise: whether the features of a node are divided by their sum.
     """
 
@@ -146,48 +124,38 @@ class CitationGraph:
           int32 [N].
 
         Raises:
-          UserError: a file is missing, lacks an array or holds something else.
+          UserError: a file is missing, lacks an array or holds something else; see also
+            `jssl.data.graph_files.check_citations`.
         """
         from jssl.data.planetoid import read_planetoid
 
         path = Path(self.path).expanduser()
-        found = _citations(path) if path.suffix == ".npz" else read_planetoid(path)
+        found = read_citations(path) if path.suffix == ".npz" else read_planetoid(path)
+        found = check_citations(found, str(path))
         adjacency = found["adjacency"]
         both = ((adjacency + adjacency.T) > 0).tocoo()
         edges = np.stack([both.row, both.col], axis=1)
         edges = edges[edges[:, 0] != edges[:, 1]]
         x = np.asarray(found["features"].todense(), np.float32)
         if self.normalise:
-            x = x / np.maximum(x.sum(axis=1, keepdims=True), 1e-12)
+            if x.min(initial=0) < 0:
+                raise UserError(
+                    f"{path} has negative features, which their sum does not normalise; say "
+                    "normalise=False"
+                )
+            total = x.sum(axis=1, keepdims=True)
+            x = x / np.where(total > 0, total, 1)
         split = np.full(len(x), -1, np.int32)
         for number, part in enumerate(("train", "validation", "test")):
             split[found[part]] = number
-        label = found["labels"].astype(np.int32)
+        known = found["labels"] >= 0
+        numbered, classes = encode_labels({"nodes": found["labels"][known]}, str(path))
+        label = np.full(len(x), -1, np.int32)
+        label[known] = numbered["nodes"]
         arrays = {**pad([x], [edges]), "node_label": label[None], "node_split": split[None]}
         source = ArraySource(arrays)
-        classes = tuple(str(k) for k in range(int(label.max()) + 1))
         name = path.stem if path.suffix == ".npz" else path.name.removeprefix("ind.")
         return Splits(source, source, source, name, classes)
-
-
-def _citations(path: Path) -> dict[str, Any]:
-    """What `read_planetoid` returns, from an `.npz` file."""
-    from jssl.data.sparse import checked_csr
-
-    found = read_npz(path)
-    parts = ("data", "indices", "indptr", "shape")
-    wanted = [f"{kind}_{part}" for kind in ("adj", "attr") for part in parts]
-    wanted += ["labels", "train", "validation", "test"]
-    lacking = [key for key in wanted if key not in found]
-    if lacking:
-        raise UserError(f"{path} lacks the arrays {', '.join(lacking)}")
-    for name, kind in (("adjacency", "adj"), ("features", "attr")):
-        values = tuple(found[f"{kind}_{part}"] for part in parts[:3])
-        try:
-            found[name] = checked_csr(*values, found[f"{kind}_shape"], path.stat().st_size)
-        except ValueError as error:
-            raise UserError(f"{path}: {kind}_data and its kin are no matrix ({error})") from None
-    return found
 
 
 @dataclass(frozen=True)
