@@ -11,11 +11,20 @@ import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jssl import __version__
 from jssl.commands import evaluate, plan, reproduce, sweep, table
+from jssl.commands.options import add_accept, add_list, add_subject, add_trust, settle
 from jssl.errors import UserError
 from jssl.heap import keep_freed_memory
+from jssl.terminal import one_line, printable_output
+from jssl.user_code import sentence
+
+if TYPE_CHECKING:
+    from jssl.run import Run
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,30 +35,41 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
       The exit status: 0, 2 for a mistake in the input, 3 for a run that the collapse alarm
-      stopped, 130 for an interruption, and 0 for a run stopped by SIGTERM after saving.
+      stopped, and 130 or 143 for a run that Ctrl-C or SIGTERM interrupted, which is saved.
     """
     if argv is None:  # a process of its own, not a call from another program
         keep_freed_memory()
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(line_buffering=True)  # a log file shows a line when it is written
-    parser = _parser()
-    arguments = parser.parse_args(argv)
+    if hasattr(sys.stdout, "reconfigure"):  # a log file shows a line when it is written
+        sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
+    with printable_output():
+        return _run(argv)
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    arguments = _parser().parse_args(argv)
+    settle(arguments)
     try:
         return arguments.run(arguments)
     except UserError as error:
-        print(f"jssl: error: {error}", file=sys.stderr)
-        return error.status
+        return _fail(str(error), error.status)
     except BrokenPipeError:  # `jssl list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
-            raise
-        print(f"jssl: error: {error.strerror}: {error.filename or 'the disk'}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print("jssl: interrupted", file=sys.stderr)
         return 130
+    except Exception as error:
+        said = sentence(error)
+        if said is not None:  # in a file of the user's
+            return _fail(said)
+        if isinstance(error, OSError) and error.errno in _DISK:
+            return _fail(f"{error.strerror}: {error.filename or 'the disk'}")
+        raise
+
+
+def _fail(message: str, status: int = 2) -> int:
+    print(f"jssl: error: {one_line(message)}", file=sys.stderr)
+    return status
 
 
 def run_module(spec: ModuleSpec | None) -> None:
@@ -77,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     listing.set_defaults(run=_list)
 
     train = commands.add_parser("train", help="train, evaluate and report an experiment")
-    train.add_argument("name", help="e.g. image/simclr_digits, or a Python file")
+    add_subject(train, "name", help="e.g. image/simclr_digits, or a Python file")
     _add_train_options(train)
     train.set_defaults(run=_train)
 
@@ -96,12 +116,16 @@ def _parser() -> argparse.ArgumentParser:
         help="instead: a contact sheet of a recipe's views of some images",
     )
     report.add_argument("--out", type=Path, help="where the contact sheet goes")
+    add_trust(report)
+    add_accept(report)
     _add_device_options(report)
     report.set_defaults(run=_report)
 
     replay = commands.add_parser("replay", help="compute a step again and show all of it")
     replay.add_argument("folder", type=Path, help="a run's folder")
     replay.add_argument("--step", type=_positive, required=True, help="which step, from 1")
+    add_trust(replay)
+    add_accept(replay)
     _add_device_options(replay)
     replay.set_defaults(run=_replay)
 
@@ -113,6 +137,8 @@ def _parser() -> argparse.ArgumentParser:
         default=1e-4,
         help="difference, relative to the size of a leaf, that counts as none; 0 for bits",
     )
+    add_trust(bisect)
+    add_accept(bisect)
     _add_device_options(bisect)
     bisect.set_defaults(run=_bisect)
     return parser
@@ -126,14 +152,13 @@ def _add_device_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_train_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    add_list(
+        parser,
         "--set",
         dest="overrides",
-        action="extend",
-        nargs="+",
-        default=[],
         metavar="KEY=VALUE",
         help="change a value, e.g. method.temperature=0.2",
+        pairs=True,
     )
     parser.add_argument(
         "--data-dir", metavar="DIR", help="where prepared data lies; short for --set data.data_dir"
@@ -146,6 +171,8 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="start from the encoder of another run (and the heads that the method takes over)",
     )
+    add_trust(parser)
+    add_accept(parser)
     _add_device_options(parser)
     parser.add_argument("--accumulate", type=_positive, default=1, help="micro-batches in a step")
     parser.add_argument(
@@ -162,9 +189,7 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep-last", type=_positive, default=2, metavar="N")
     parser.add_argument("--keep-every", type=_positive, metavar="STEPS")
     parser.add_argument("--probe-every", type=_natural, metavar="STEPS", help="0 for never")
-    parser.add_argument(
-        "--probes", nargs="+", default=["knn"], metavar="NAME", help="knn, centroid, rankme"
-    )
+    add_list(parser, "--probes", default=["knn"], metavar="NAME", help="knn, centroid, rankme")
     parser.add_argument("--stop-at", type=_positive, metavar="STEP", help="stop there; resumable")
     parser.add_argument(
         "--on-collapse",
@@ -247,30 +272,47 @@ def _train(arguments: argparse.Namespace) -> int:
     experiment = override(load(arguments.name), *overrides)
     start = handover.find(arguments.init_from) if arguments.init_from else None
     folder = arguments.workdir or default_folder(arguments.name, arguments.seed, overrides, start)
-    run = Run(experiment, arguments.seed, folder, overrides, start)
+    run = Run(
+        experiment,
+        arguments.seed,
+        folder,
+        overrides,
+        start,
+        arguments.trust,
+        arguments.accept_changes,
+    )
     fields = {field.name for field in dataclasses.fields(Options)}
     options = Options(**{k: v for k, v in vars(arguments).items() if k in fields})
-    session.train(run, options, evaluate=not arguments.no_evaluate)
-    return 0
+    finished = session.train(run, options, evaluate=not arguments.no_evaluate)
+    return 0 if finished.signal is None else 128 + finished.signal
+
+
+def _reopen(folder: Path, arguments: argparse.Namespace, *, as_it_was: bool = False) -> Run:
+    from jssl.run import reopen
+
+    return reopen(
+        folder,
+        as_it_was=as_it_was,
+        trust=arguments.trust,
+        accept_changes=arguments.accept_changes,
+    )
 
 
 def _replay(arguments: argparse.Namespace) -> int:
     from jssl.loop import Options
     from jssl.replay import replay
-    from jssl.run import reopen
 
     options = Options(devices=arguments.devices, fsdp=arguments.fsdp)
-    print(replay(reopen(arguments.folder, as_it_was=True), arguments.step, options))
+    print(replay(_reopen(arguments.folder, arguments, as_it_was=True), arguments.step, options))
     return 0
 
 
 def _bisect(arguments: argparse.Namespace) -> int:
     from jssl.bisect import bisect
     from jssl.loop import Options
-    from jssl.run import reopen
 
     options = Options(devices=arguments.devices, fsdp=arguments.fsdp)
-    first, second = (reopen(folder, as_it_was=True) for folder in arguments.folders)
+    first, second = (_reopen(folder, arguments, as_it_was=True) for folder in arguments.folders)
     found = bisect(first, second, options, tolerance=arguments.tolerance)
     print(found if found is not None else "the two runs do not differ")
     return 0
@@ -288,8 +330,7 @@ def _report(arguments: argparse.Namespace) -> int:
         raise UserError("jssl report takes a run's folder, or --augmentations RECIPE IMAGE ...")
     from jssl import session
     from jssl.loop import Options
-    from jssl.run import reopen
 
     options = Options(devices=arguments.devices, fsdp=arguments.fsdp)
-    session.report(reopen(arguments.folder), options)
+    session.report(_reopen(arguments.folder, arguments), options)
     return 0

@@ -21,6 +21,20 @@ class Collapsed(UserError):
     status = 3
 
 
+class Interrupted(UserError):
+    """Work that a signal ended after it was saved.
+
+    Args:
+      message: what was interrupted, and how it goes on.
+      number: of the signal. The exit status is 128 plus this, as a shell reports it: 130 for
+        Ctrl-C, 143 for SIGTERM.
+    """
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.status = 128 + number
+
+
 def nearest(name: str, options: Iterable[str]) -> str:
     """Names what was probably meant.
 

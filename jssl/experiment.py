@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import importlib.machinery
 import importlib.util
 import pkgutil
 import sys
@@ -20,6 +21,10 @@ from jssl.errors import UserError, nearest
 from jssl.methods.base import Method
 from jssl.optim import Optimizer
 from jssl.ranges import Count, Positive, Ranged
+from jssl.user_code import errors_named, is_file
+from jssl.user_code import load as load_file
+
+_ROOT = Path(__file__).resolve().parent.parent  # `experiments` lies beside `jssl`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,13 +98,22 @@ class Experiment(Ranged):
 
 def names() -> list[str]:
     """Names of all experiments that ship with the project, sorted."""
-    package = importlib.import_module("experiments")
-    found = pkgutil.walk_packages(package.__path__, "experiments.")
+    found = pkgutil.walk_packages(shipped().__path__, "experiments.")
     return sorted(
         module.name.removeprefix("experiments.").replace(".", "/")
         for module in found
         if not module.ispkg and not module.name.startswith("experiments.tables.")
     )
+
+
+def shipped() -> ModuleType:
+    """The package `experiments` that ships with jssl, whatever the current folder holds."""
+    if "experiments" not in sys.modules:
+        spec = importlib.machinery.PathFinder.find_spec("experiments", [str(_ROOT)])
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["experiments"] = module
+        spec.loader.exec_module(module)
+    return sys.modules["experiments"]
 
 
 def load(name: str) -> Experiment:
@@ -118,13 +132,14 @@ def load(name: str) -> Experiment:
     factory: Callable[[], Experiment] | None = getattr(module, "get_experiment", None)
     if factory is None:
         raise UserError(f"{name} defines no get_experiment()")
-    experiment = factory()
+    with errors_named():
+        experiment = factory()
     if not isinstance(experiment, Experiment):
         raise UserError(
             f"get_experiment() of {name} returned {type(experiment).__name__}, not Experiment"
         )
     # A file is named by its full path, so that its runs find it again from any folder.
-    name = str(Path(name).resolve()) if name.endswith(".py") else name
+    name = str(Path(name).resolve()) if is_file(name) else name
     experiment = dataclasses.replace(experiment, name=name)
     experiment.check()
     return experiment
@@ -132,15 +147,8 @@ def load(name: str) -> Experiment:
 
 def load_module(name: str) -> ModuleType:
     """The Python module of an experiment; see `load`."""
-    path = Path(name)
-    if path.suffix == ".py":
-        if not path.is_file():
-            raise UserError(f"there is no file {name}")
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[path.stem] = module
-        spec.loader.exec_module(module)
-        return module
+    if is_file(name):
+        return load_file(Path(name))
     known = names()
     if name not in known:
         raise UserError(f"unknown experiment {name!r}: {nearest(name, known)}")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,13 +84,21 @@ def given(run: Run, program: Program, *, say: Callable[[str], None] = print) -> 
         return None
     path = run.folder / FILE
     if path.exists():
-        with np.load(path) as kept:
-            return _nested(dict(kept))
+        try:
+            with np.load(path, allow_pickle=False) as kept:
+                return _nested(dict(kept))
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise UserError(
+                f"{path}, which holds what the run starts from, cannot be read ({error}): restore "
+                "it from a copy, or remove it to take it from the other run again"
+            ) from error
     from jssl import session
     from jssl.loop import Options
     from jssl.run import reopen
 
-    source = reopen(Path(run.start.folder))
+    source = reopen(
+        Path(run.start.folder), trust=run.trust, accept_changes=run.accept_changes, say=say
+    )
     theirs, state, _ = session.restore(source, Options(), step=run.start.step, say=say)
     found = select(program, theirs.experiment.method, state, run.start.folder)
     flat = {name: np.asarray(leaf) for name, leaf in paths(found).items()}

@@ -15,10 +15,10 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from jssl import accounting, alarm, handover, sharding
+from jssl import accounting, alarm, handover, identity, sharding
 from jssl.checkpoint import Checkpoints
 from jssl.data.source import Splits
-from jssl.errors import Collapsed, UserError
+from jssl.errors import Collapsed, Interrupted, UserError
 from jssl.feed import Feed, make_feed
 from jssl.reporting.progress import Progress
 from jssl.reporting.writer import MetricsWriter, read_metrics
@@ -80,33 +80,53 @@ class Finished:
       state: the last state.
       splits: the data.
       complete: False if the run was interrupted and can be resumed.
+      signal: the one that asked the run to stop; None if none did.
     """
 
     program: Program
     state: TrainState
     splits: Splits
     complete: bool
+    signal: int | None = None
+
+    def require(self, what: str) -> None:
+        """Raises `Interrupted` if the training of `what` did not come to its end."""
+        if not self.complete or self.signal is not None:
+            raise Interrupted(
+                f"{what} was interrupted and is saved at step {int(self.state.step)}; the same "
+                "command goes on from there",
+                self.signal or signal.SIGINT,
+            )
 
 
 Probe = Callable[[Program, TrainState, Splits], dict[str, jax.Array]]
 
 
-def prepare(run: Run, options: Options) -> tuple[Program, Splits]:
+def prepare(
+    run: Run, options: Options, *, say: Callable[[str], None] = print
+) -> tuple[Program, Splits]:
     """Loads the data and binds the experiment to it and to the mesh.
 
     Args:
       run: the run.
       options: how it is carried out.
+      say: prints a line.
 
     Returns:
       (program, splits).
 
     Raises:
-      UserError: for data, batch or mesh that do not fit.
+      UserError: for data, batch or mesh that do not fit, or data or code that are not those on the
+        run's record.
     """
     splits = run.experiment.data.load()
+    identity.note(run, identity.check(run, identity.data_of(splits), None, say=say))
+    return _bind(run, options, splits), splits
+
+
+def _bind(run: Run, options: Options, splits: Splits) -> Program:
     mesh = sharding.make_mesh(options.devices, options.fsdp)
-    program = build(
+    return build(
         run.experiment,
         splits.train[0],
         len(splits.train),
@@ -115,7 +135,6 @@ def prepare(run: Run, options: Options) -> tuple[Program, Splits]:
         approximate=options.approximate_accumulation,
         alarm_every=0 if options.on_collapse == "off" else options.log_every,
     )
-    return program, splits
 
 
 def fit(
@@ -136,10 +155,14 @@ def fit(
       UserError: on bad input, on a folder of another run, or when a metric stops being finite.
       Collapsed: if `options.on_collapse` is "stop" and the alarm spoke; the state is saved.
     """
-    program, splits = prepare(run, options)
+    splits = run.experiment.data.load()
+    execution = identity.execution_of(options.accumulate, options.approximate_accumulation)
+    standing = identity.check(run, identity.data_of(splits), execution, training=True, say=say)
+    program = _bind(run, options, splits)
     shapes = program.abstract_state  # refuses what cannot work before anything is written
     given = handover.given(run, program, say=say)
-    run.open(mesh=dict(program.mesh.shape), steps=program.steps)
+    run.open(mesh=dict(program.mesh.shape), steps=program.steps, **standing.now)
+    identity.note(run, standing, training=True)
     handover.keep(run, given)
     say(_summary(run, program))
     root = program.root_key(run.seed)
@@ -185,7 +208,7 @@ def fit(
         if first:
             accounts = ledger.close(program, waited=feed.waited)
             write_json(run.folder / accounting.FILE, accounts | {"first_step": start})
-    return Finished(program, state, splits, int(state.step) >= program.steps)
+    return Finished(program, state, splits, int(state.step) >= program.steps, loop.signal)
 
 
 @dataclasses.dataclass
@@ -202,6 +225,7 @@ class _Loop:
     watch: Watch
     ledger: accounting.Ledger
     collapsed: str | None = None
+    signal: int | None = None
     profiling: bool = False
     calls: int = 0
     pending: deque = dataclasses.field(default_factory=deque)
@@ -248,6 +272,7 @@ class _Loop:
             if step < end:
                 self.checkpoints.save(state)
             jax.block_until_ready(state.step)
+            self.signal = stop.signal
         self._note_alarms()
         if self.collapsed is not None:
             self.checkpoints.finish()
@@ -354,13 +379,16 @@ def _summary(run: Run, program: Program) -> str:
 
 class _Stop:
     requested = False
+    signal: int | None = None  # the one that asked
 
     def agreed(self) -> bool:
         """Whether any process was asked to stop; all of them get the same answer."""
         if jax.process_count() == 1:
             return self.requested
-        asked = multihost_utils.process_allgather(np.asarray(self.requested))
-        return bool(np.any(asked))
+        mine = np.asarray([self.requested, self.signal or 0])
+        asked, number = multihost_utils.process_allgather(mine).max(axis=0)
+        self.signal = int(number) or None
+        return bool(asked)
 
 
 @contextlib.contextmanager
@@ -369,10 +397,10 @@ def _signals() -> Iterator[_Stop]:
     stop = _Stop()
 
     def request(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        if stop.requested:
+        del frame
+        if stop.signal is not None:
             raise KeyboardInterrupt
-        stop.requested = True
+        stop.requested, stop.signal = True, number
 
     try:
         old = {number: signal.signal(number, request) for number in (signal.SIGTERM, signal.SIGINT)}

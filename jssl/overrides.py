@@ -18,6 +18,7 @@ import numpy as np
 from jssl import annotations, ranges, settings
 from jssl.errors import UserError, nearest
 from jssl.settings import children, fields, is_pair, label, transparent
+from jssl.user_code import public_name
 
 
 def override(root: Any, *assignments: str) -> Any:
@@ -160,7 +161,7 @@ def _described(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _qualified(thing: Any) -> str:
-    return f"{thing.__module__}.{thing.__qualname__}"
+    return f"{public_name(thing.__module__)}.{thing.__qualname__}"
 
 
 def fingerprint(node: Any) -> str:

@@ -163,7 +163,14 @@ def reopen_for_rerun(run: Run, options: Options | None = None) -> Rerun:
       The rerun.
     """
     options = options or Options()
-    mesh = read_record(run.folder).get("mesh", {})
+    record = read_record(run.folder)
+    mesh, execution = record.get("mesh", {}), record.get("execution", {})
+    if execution.get("approximate_accumulation"):
+        options = dataclasses.replace(
+            options,
+            accumulate=execution["approximate_accumulation"],
+            approximate_accumulation=True,
+        )
     if options.devices is None and mesh:
         count = mesh["data"] * mesh["fsdp"]
         here = count <= jax.device_count()

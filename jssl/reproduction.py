@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jssl.errors import UserError, nearest
+from jssl.errors import Interrupted, UserError, nearest
 from jssl.evaluation.few_label import mean_interval
 from jssl.evaluation.record import Evaluation, Record, identity
-from jssl.experiment import Experiment, load
+from jssl.experiment import Experiment, load, shipped
 from jssl.overrides import override
 from jssl.reporting.table import Table
 from jssl.run import Run
@@ -86,6 +86,7 @@ class PaperTable:
 
 def names() -> list[str]:
     """Names of all tables that ship with the project, sorted."""
+    shipped()
     package = importlib.import_module("experiments.tables")
     return sorted(module.name for module in pkgutil.iter_modules(package.__path__))
 
@@ -155,6 +156,7 @@ def reproduce(
     workdir: Path | None = None,
     collect: bool = False,
     options: Any = None,
+    accept_changes: bool = False,
     say: Callable[[str], None] = print,
 ) -> Table:
     """Trains and evaluates every row that is not finished, then tabulates all of them.
@@ -172,6 +174,7 @@ def reproduce(
       workdir: folder of the runs; None for runs/tables/<name>/<budget>.
       collect: only tabulate what there is; train nothing.
       options: how runs are carried out (`jssl.loop.Options`).
+      accept_changes: see `jssl.run.Run`.
       say: prints a line.
 
     Returns:
@@ -197,7 +200,7 @@ def reproduce(
             experiment = experiment_of(table, row, budget, overrides, data)
             for seed in seeds:
                 place = folder / row.name.lower().replace(" ", "_") / f"seed{seed}"
-                run = Run(experiment, seed, place, tuple(overrides))
+                run = Run(experiment, seed, place, tuple(overrides), accept_changes=accept_changes)
                 if not collect:
                     say(f"--- {row.name}, seed {seed}: {place}")
                     _carry_out(run, table.columns, budget, options, say)
@@ -205,6 +208,8 @@ def reproduce(
                     record = _finished(run, column, budget)
                     if record is not None:
                         cell.records.setdefault(column.title, []).append(record)
+        except Interrupted:
+            raise
         except UserError as error:
             cell.failure = str(error)
             say(f"{row.name}: {error}")
@@ -283,8 +288,7 @@ def _carry_out(
         say("finished before")
         return
     finished = session.train(run, options, evaluate=False, say=say)
-    if not finished.complete:
-        raise UserError("the run was interrupted; the same command goes on from there")
+    finished.require("the run")
     chosen: dict[str, Evaluation] = {}
     for column in missing:
         chosen |= choose([column.protocol], column.at(budget)[0])

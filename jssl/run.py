@@ -7,9 +7,9 @@ import importlib.metadata
 import json
 import os
 import platform
-import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from jssl.errors import UserError
 from jssl.experiment import Experiment, load
 from jssl.handover import Start
 from jssl.overrides import describe, fingerprint, override
+from jssl.run_record import record_trouble
+from jssl.user_code import files_of, is_file
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy", "scikit-learn")
 
@@ -34,6 +36,9 @@ class Run:
       folder: where its files lie.
       overrides: the assignments given on the command line.
       start: the run that it starts from; None for a random start.
+      trust: whether a Python file that another run's folder names may be executed.
+      accept_changes: whether to go on with other data or code than those on record.
+      file: where the experiment was loaded from, if not from the file of its name.
     """
 
     experiment: Experiment
@@ -41,6 +46,15 @@ class Run:
     folder: Path
     overrides: tuple[str, ...] = ()
     start: Start | None = None
+    trust: bool = False
+    accept_changes: bool = False
+    file: Path | None = None
+
+    @property
+    def code(self) -> Path | None:
+        """The experiment's file, if it is a file of the user's that is there."""
+        path = self.file or Path(self.experiment.name)
+        return path if is_file(path.name) and path.is_file() else None
 
     @property
     def record_path(self) -> Path:
@@ -117,10 +131,24 @@ class Run:
         except OSError as error:
             raise UserError(f"cannot make the folder {self.folder}: {error.strerror}") from error
         if jax.process_index() == 0:
-            if self.experiment.name.endswith(".py"):  # may be edited while the run goes on
-                self.source.mkdir(exist_ok=True)
-                shutil.copy(self.experiment.name, self.source)
+            self.copy_code()
             write_json(self.record_path, self._record() | facts)
+
+    def copy_code(self, *, keep: bool = False) -> None:
+        """Copies the experiment's file and the modules beside it, which may be edited later.
+
+        Args:
+          keep: whether an earlier copy is put aside rather than written over.
+        """
+        if self.code is None:
+            return
+        files = {name: file.read_bytes() for name, file in files_of(self.code).items()}
+        if keep and self.source.exists():
+            self.source.rename(self.source.with_name(f"source.before.{time.time_ns()}"))
+        for name, content in files.items():
+            target = self.source / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
 
     def _record(self) -> dict[str, Any]:
         return {
@@ -139,26 +167,54 @@ class Run:
         }
 
 
-def reopen(folder: Path, *, as_it_was: bool = False) -> Run:
+def reopen(
+    folder: Path,
+    *,
+    as_it_was: bool = False,
+    trust: bool = False,
+    accept_changes: bool = False,
+    say: Callable[[str], None] = print,
+) -> Run:
     """The run of a folder, rebuilt from its record.
+
+    An experiment that ships with jssl is loaded by its name. A Python file that the record names is
+    code of whoever made the folder, and is executed only with `trust`.
 
     Args:
       folder: a run's folder.
       as_it_was: of an experiment in a user's file, take the copy that was made when the run began.
+      trust: whether such a file may be executed; it is named first.
+      accept_changes: see `Run`.
+      say: prints a line.
 
     Returns:
       The run.
 
     Raises:
-      UserError: if there is no run there, or the experiment's code has changed since.
+      UserError: if there is no run there, its experiment is a file that is not trusted, or the
+        experiment's values have changed since.
     """
-    record = read_record(folder)
+    record, folder = read_record(folder), Path(folder)
     name = record["name"]
-    copy = Path(folder) / "source" / Path(name).name
-    loaded = load(str(copy) if as_it_was and name.endswith(".py") and copy.is_file() else name)
-    experiment = override(dataclasses.replace(loaded, name=name), *record["overrides"])
+    file = None
+    if is_file(name):
+        file = _file_of(folder, name, as_it_was=as_it_was)
+        if not trust:
+            raise UserError(
+                f"{folder} is a run of the Python file {file}, which would be executed with all "
+                "your rights: read it, and add --trust (trust=True in Python) to run it"
+            )
+        others = [path.name for path in list(files_of(file).values())[1:]]
+        beside = f" and, beside it, {', '.join(others)}" if others else ""
+        say(f"executing {file}{beside}, as --trust allows")
+    loaded = load(name if file is None else str(file))
+    try:
+        experiment = override(dataclasses.replace(loaded, name=name), *record["overrides"])
+    except UserError as error:
+        raise UserError(f"{folder / 'run.json'} does not fit {name} any more: {error}") from error
     start = Start(**record["start"]) if record.get("start") else None
-    run = Run(experiment, record["seed"], Path(folder), tuple(record["overrides"]), start)
+    overrides = tuple(record["overrides"])
+    run = Run(experiment, record["seed"], folder, overrides, start, trust, accept_changes, file)
     if run.fingerprint != record["fingerprint"]:
         raise UserError(
             f"the experiment {record['name']} has changed since {folder} was made. "
@@ -167,20 +223,39 @@ def reopen(folder: Path, *, as_it_was: bool = False) -> Run:
     return run
 
 
+def _file_of(folder: Path, name: str, *, as_it_was: bool) -> Path:
+    """The file that a run's experiment is loaded from: the original, or the copy in the folder."""
+    file, copy = Path(name), folder / "source" / Path(name).name
+    if copy.is_file() and (as_it_was or not file.is_file()):
+        return copy
+    if not file.is_file():
+        raise UserError(f"there is no file {name}, which {folder} is a run of, and no copy of it")
+    return file
+
+
 def read_record(folder: Path) -> dict[str, Any]:
-    """`run.json` of a folder; raises `UserError` if it is missing or unreadable."""
+    """`run.json` of a folder; raises `UserError` if it is missing or is no such record."""
     path = Path(folder) / "run.json"
-    if not path.exists():
-        raise UserError(f"{folder} is not the folder of a run: it has no run.json")
     try:
-        record = json.loads(path.read_text())
-        for key in ("fingerprint", "name", "seed", "overrides", "experiment"):
-            record[key]
-    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{path} is damaged ({error}); restore it from a copy, or start in a new --workdir"
-        ) from error
+        text = path.read_text()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(f"{folder} is not the folder of a run: it has no run.json") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise _damaged(path, getattr(error, "strerror", None) or str(error)) from error
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, str(error)) from error
+    trouble = record_trouble(record)
+    if trouble:
+        raise _damaged(path, trouble)
     return record
+
+
+def _damaged(path: Path, why: str) -> UserError:
+    return UserError(
+        f"{path} is damaged ({why}); restore it from a copy, or start in a new --workdir"
+    )
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -199,7 +274,7 @@ def default_folder(
     """`runs/<experiment>/<overrides>seed<N>`, so that the same command finds its run again."""
     if start is not None:
         overrides = (*overrides, f"from-{start.fingerprint}")
-    stem = Path(name).stem if name.endswith(".py") else name
+    stem = Path(name).stem if is_file(name) else name
     tag = "".join(f"{text.replace('/', '_').replace(' ', '')}," for text in overrides)
     if len(tag) > 150:  # file systems end a name at 255 bytes
         tag = f"{tag[:100]}...{fingerprint(list(overrides))},"

@@ -44,7 +44,7 @@ def train(run: Run, options: Options, *, evaluate: bool = True, say: Say = print
     say = say if jax.process_index() == 0 else lambda line: None
     finished = fit(run, options, probe=OnlineProbe(options.probes), say=say)
     give_back_freed_memory()  # evaluation takes buffers of other sizes
-    if not finished.complete:
+    if not finished.complete or finished.signal is not None:
         say(
             f"stopped at step {int(finished.state.step)} of {finished.program.steps}, saved; the "
             "same command goes on from there"
@@ -126,7 +126,7 @@ def restore(
         options = dataclasses.replace(
             options, devices=max((n for n in counts if batch % n == 0), default=None)
         )
-    program, splits = prepare(run, options)
+    program, splits = prepare(run, options, say=say)
     checkpoints = Checkpoints(run.checkpoints)
     try:
         state, problems = checkpoints.restore(program.abstract_state, step)

@@ -125,8 +125,7 @@ class Study:
                 devices=1, on_collapse="warn", probe_every=0, checkpoint_every=2**30, log_every=1
             )
             finished = fit(run, options, say=lambda line: None)
-            if not finished.complete:
-                raise UserError(f"{entry.method} seed {seed} was stopped: there is no record of it")
+            finished.require(f"{entry.method} seed {seed}")
             steps = [row for row in read_metrics(run.folder) if "loss" in row]
             alarms = json.loads(run.alarms.read_text()) if run.alarms.exists() else []
         program = finished.program

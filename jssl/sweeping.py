@@ -13,12 +13,12 @@ import jax
 import numpy as np
 from scipy import stats
 
-from jssl import alarm, sharding
+from jssl import alarm, identity, sharding
 from jssl.checkpoint import Checkpoints
 from jssl.data.device import DeviceData, fits
 from jssl.data.order import batch_indices
 from jssl.data.source import Splits
-from jssl.errors import UserError
+from jssl.errors import Interrupted, UserError
 from jssl.evaluation.online import OnlineProbe
 from jssl.experiment import Experiment
 from jssl.loop import _signals, _watch
@@ -46,6 +46,7 @@ class Options:
       chunk: most steps in one device call.
       stop_at: stop after this step; the same sweep goes on from there.
       probe: whether the features are probed at the end, on the validation split.
+      accept_changes: see `jssl.run.Run`.
     """
 
     devices: int | None = None
@@ -55,6 +56,7 @@ class Options:
     chunk: int = _CHUNK
     stop_at: int | None = None
     probe: bool = True
+    accept_changes: bool = False
 
 
 def sweep(
@@ -132,7 +134,9 @@ def _together(
         if folder is not None:
             place = folder / place.name
         changed = override(experiment, *member.overrides)
-        runs.append(Run(changed, member.seed, place, overrides))
+        runs.append(
+            Run(changed, member.seed, place, overrides, accept_changes=options.accept_changes)
+        )
     # All members of a group have the same form; the first one's numbers are replaced in each.
     program = _program(runs[0].experiment, splits, options)
     values = [numbers(experiment, member.overrides) for member in members]
@@ -143,8 +147,11 @@ def _together(
         f"{len(runs)} runs as one program ({together.how}) on {together.mesh.size} device(s): "
         f"{program.steps} steps each, global batch {program.experiment.batch_size}"
     )
+    data, execution = identity.data_of(splits), identity.execution_of()
     for run in runs:
-        run.open(mesh={"data": 1, "fsdp": 1}, steps=program.steps)
+        standing = identity.check(run, data, execution, training=True, say=say)
+        run.open(mesh={"data": 1, "fsdp": 1}, steps=program.steps, **standing.now)
+        identity.note(run, standing, training=True)
     return _Sweep(together, runs, splits, options, say).run()
 
 
@@ -197,6 +204,12 @@ class _Sweep:
                 self._save(states)
             if step >= self.program.steps and self.options.probe:
                 self._probe(states)
+        if stop.signal is not None:
+            raise Interrupted(
+                f"the sweep was interrupted and is saved at step {step} of {self.program.steps}; "
+                "the same command goes on from there",
+                stop.signal,
+            )
         for i, words in self.failed.items():
             self.say(f"{self.runs[i].folder}: {words}")
         return self.last

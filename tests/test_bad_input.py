@@ -204,16 +204,16 @@ def test_nan_stops_the_run_and_keeps_the_last_good_checkpoint(
     last = read_metrics(folder)[-1]
     assert last["step"] == 7
     assert np.isnan(last["loss"])
-    _, state, _ = restore(reopen(folder), Options(devices=1))
+    _, state, _ = restore(reopen(folder, trust=True), Options(devices=1))
     assert int(state.step) == 4
     assert all(np.isfinite(np.asarray(leaf)).all() for leaf in jax.tree.leaves(state))
     # What is left can be measured and shown.
     capsys.readouterr()
-    assert main(["evaluate", str(folder), "--devices", "1"]) == 0
+    assert main(["evaluate", str(folder), "--trust", "--devices", "1"]) == 0
     said = capsys.readouterr().out
     assert "trained" in said
     assert "untrained" in said
-    assert main(["report", str(folder), "--devices", "1"]) == 0
+    assert main(["report", str(folder), "--trust", "--devices", "1"]) == 0
     assert capsys.readouterr().out.count("report.html") == 1
     assert (folder / "report.html").read_text().rstrip().endswith("</html>")
 
@@ -269,10 +269,11 @@ def test_folders_that_are_no_runs(command: str, refused, run: Path, tmp_path: Pa
         refused(command, run, says=["run.json is damaged", "restore it from a copy"])
     record.write_text(whole.replace('"temperature": 0.1', '"temperature": 0.7'))
     record.write_text(whole.replace("own_run.py", "gone.py"))
-    refused(command, run, says=["there is no file", "gone.py"])
+    shutil.rmtree(run / "source")
+    refused(command, run, "--trust", says=["there is no file", "gone.py"])
     record.write_text(whole)
     shutil.rmtree(run / "checkpoints")
-    refused(command, run, says=["has no checkpoint yet: train it first"])
+    refused(command, run, "--trust", says=["has no checkpoint yet: train it first"])
 
 
 def test_an_experiment_that_has_changed_since(refused, tmp_path: Path) -> None:
@@ -280,11 +281,14 @@ def test_an_experiment_that_has_changed_since(refused, tmp_path: Path) -> None:
     assert main(train(own, tmp_path / "run", "--stop-at", "1")) == 0
     own.write_text(own.read_text().replace("hidden=(16,), out=8", "hidden=(16,), out=4"))
     says = ["has changed since", "method.out was 8, is 4"]
-    refused("evaluate", tmp_path / "run", says=says)
+    refused("evaluate", tmp_path / "run", "--trust", says=says)
     # Also where the numbers of the experiment are the same and its code is not.
     own.write_text(own.read_text().replace("out=4", "out=8").replace("Own", "Other"))
     refused(
-        "evaluate", tmp_path / "run", says=["method.class was 'own_run.Own', is 'own_run.Other'"]
+        "evaluate",
+        tmp_path / "run",
+        "--trust",
+        says=["method.class was 'own_run.Own', is 'own_run.Other'"],
     )
 
 
@@ -302,14 +306,14 @@ def test_damaged_metrics_are_named_by_line(refused, finished: Path, run: Path, c
 
 
 def test_a_truncated_checkpoint_costs_its_steps_only(finished: Path, run: Path, capsys) -> None:
-    _, expected, _ = restore(reopen(run), Options(devices=1))
+    _, expected, _ = restore(reopen(run, trust=True), Options(devices=1))
     cut(run / "checkpoints", 9)
     assert main(train(finished / "own_run.py", run)) == 0
     said = capsys.readouterr().out
     assert "warning: checkpoint 9 in" in said
     assert "the previous one is used" in said
     assert "resumed at step 8 of 9" in said
-    _, state, _ = restore(reopen(run), Options(devices=1), say=print)
+    _, state, _ = restore(reopen(run, trust=True), Options(devices=1), say=print)
     assert "warning" not in capsys.readouterr().out
     for a, b in zip(jax.tree.leaves(expected), jax.tree.leaves(state), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -321,5 +325,5 @@ def test_no_whole_checkpoint_is_left(refused, finished: Path, run: Path) -> None
     before = contents(run)
     says = ["checkpoint 9", "checkpoint 8", "no whole checkpoint is left"]
     refused(*train(finished / "own_run.py", run), says=says)
-    refused("evaluate", run, says=says)
+    refused("evaluate", run, "--trust", says=says)
     assert contents(run) == before

@@ -58,7 +58,7 @@ def leaves(tree: object) -> dict[str, np.ndarray]:
 
 def start_of(folder: Path) -> dict[str, np.ndarray]:
     """The state with which a finished run began."""
-    run = reopen(folder)
+    run = reopen(folder, trust=True)
     program, _ = prepare(run, Options(devices=1))
     return leaves(program.init(program.root_key(run.seed), given(run, program)))
 
@@ -69,9 +69,9 @@ def three_stages(folder: Path, norm: str) -> Path:
     pretrain.write_text(pretrain.read_text().replace('norm="none"', f'norm="{norm}"'))
     assert train(str(pretrain), folder / "pretrain") == 0
     tune = write_stage(folder, "tune", "FineTune", norm=norm)
-    assert train(tune, folder / "tune", "--init-from", str(folder / "pretrain")) == 0
+    assert train(tune, folder / "tune", "--init-from", str(folder / "pretrain"), "--trust") == 0
     distil = write_stage(folder, "distil", "Distill", norm=norm)
-    assert train(distil, folder / "distil", "--init-from", str(folder / "tune")) == 0
+    assert train(distil, folder / "distil", "--init-from", str(folder / "tune"), "--trust") == 0
     return folder
 
 
@@ -81,7 +81,7 @@ def stages(tmp_path_factory) -> Path:
 
 
 def end_of(folder: Path) -> dict[str, np.ndarray]:
-    return leaves(restore(reopen(folder), Options(devices=1))[1])
+    return leaves(restore(reopen(folder, trust=True), Options(devices=1))[1])
 
 
 def test_fine_tuning_begins_where_pretraining_ended(stages: Path) -> None:
@@ -131,20 +131,20 @@ def test_where_a_run_started_is_on_record_and_in_its_fingerprint(stages: Path, c
     assert (stages / "tune" / FILE).is_file()
     # The same command goes on; without its start it is another run.
     tune = str(stages / "tune.py")
-    assert train(tune, stages / "tune", "--init-from", str(stages / "pretrain")) == 0
+    assert train(tune, stages / "tune", "--init-from", str(stages / "pretrain"), "--trust") == 0
     assert train(tune, stages / "tune") == 2
     assert "started from step 9" in capsys.readouterr().err
 
 
 def test_what_does_not_fit_is_refused_in_a_sentence(stages: Path, capsys) -> None:
     wide = write_stage(stages, "wide", "FineTune", (24,))
-    assert train(wide, stages / "wide", "--init-from", str(stages / "pretrain")) == 2
+    assert train(wide, stages / "wide", "--init-from", str(stages / "pretrain"), "--trust") == 2
     error = capsys.readouterr().err
     assert "params/projector/dense0" in error
     assert "has shape [24] here and has shape [16] there" in error
     assert not (stages / "wide").exists()
     deep = write_stage(stages, "deep", "FineTune", (16, 8, 8))
-    assert train(deep, stages / "deep", "--init-from", str(stages / "pretrain")) == 2
+    assert train(deep, stages / "deep", "--init-from", str(stages / "pretrain"), "--trust") == 2
     assert "has no params/projector/dense2" in capsys.readouterr().err
-    assert train(wide, stages / "wide", "--init-from", str(stages / "nowhere")) == 2
+    assert train(wide, stages / "wide", "--init-from", str(stages / "nowhere"), "--trust") == 2
     assert "is not the folder of a run" in capsys.readouterr().err

@@ -55,7 +55,7 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     assert single.returncode == 0, output
     states = []
     for folder in (both, alone):
-        _, state, _ = restore(reopen(folder), Options(devices=1))
+        _, state, _ = restore(reopen(folder, trust=True), Options(devices=1))
         states.append({name: np.asarray(leaf) for name, leaf in paths(state).items()})
     worst, where = deviation(*states)
     assert worst < 2e-5, f"{where} deviates by {worst:.2g}"

@@ -33,9 +33,9 @@ def start(folder: Path, *options: str) -> subprocess.Popen:
     )
 
 
-def finish(process: subprocess.Popen) -> str:
+def finish(process: subprocess.Popen, status: int = 0) -> str:
     output, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, output
+    assert process.returncode == status, output
     return output
 
 
@@ -53,7 +53,7 @@ def wait_for_step(folder: Path, step: int, process: subprocess.Popen) -> None:
 
 
 def final_state(folder: Path) -> dict[str, np.ndarray]:
-    _, state, _ = restore(reopen(folder), Options(devices=1))
+    _, state, _ = restore(reopen(folder, trust=True), Options(devices=1))
     return {name: np.asarray(leaf) for name, leaf in paths(state).items()}
 
 
@@ -91,11 +91,14 @@ def test_three_kills(undisturbed: Path, tmp_path: Path) -> None:
     assert losses(undisturbed) == losses(tmp_path)
 
 
-def test_sigterm_saves_and_leaves(undisturbed: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_saves_and_leaves(
+    number: int, status: int, undisturbed: Path, tmp_path: Path
+) -> None:
     process = start(tmp_path, "--checkpoint-every", "100000", "--data-path", "stream")
     wait_for_step(tmp_path, 20, process)
-    process.send_signal(signal.SIGTERM)
-    output = finish(process)
+    process.send_signal(number)
+    output = finish(process, status)
     assert "saved" in output and "goes on from there" in output
     output = finish(start(tmp_path, "--data-path", "stream", "--workers", "0"))
     assert "resumed at step" in output

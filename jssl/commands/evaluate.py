@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from jssl.commands.options import add_accept, add_list, add_subject, add_trust
+
 
 def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
     """Adds the command's parser.
@@ -15,45 +17,43 @@ def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
       device_options: adds the options about devices.
     """
     parser = commands.add_parser("evaluate", help="measure the features of a run")
-    parser.add_argument("folder", type=Path, nargs="?", help="a run's folder")
-    parser.add_argument(
+    add_subject(parser, "folder", required=False, type=Path, help="a run's folder")
+    add_list(
+        parser,
         "--protocol",
-        nargs="+",
-        default=[],
         metavar="NAME",
         help="which protocols (default: the page's table); see --list",
     )
     parser.add_argument("--list", action="store_true", help="the protocols, with their papers")
-    parser.add_argument(
+    add_list(
+        parser,
         "--set",
         dest="overrides",
-        nargs="+",
-        action="extend",
-        default=[],
         metavar="KEY=VALUE",
         help="change a protocol's setting, e.g. epochs=20",
+        pairs=True,
     )
     parser.add_argument("--seed", type=int, default=None, help="of whatever a protocol draws")
-    parser.add_argument(
+    add_list(
+        parser,
         "--on",
-        nargs="+",
-        default=[],
         metavar="EXPERIMENT",
         help="transfer: probe on the data of these experiments instead of the run's own",
     )
-    parser.add_argument(
+    add_list(
+        parser,
         "--on-set",
-        nargs="+",
-        action="extend",
-        default=[],
         metavar="KEY=VALUE",
         help="change a value of those experiments, e.g. data.data_dir=DIR",
+        pairs=True,
     )
     parser.add_argument(
         "--supervised",
         action="store_true",
         help="add a row: the same encoder trained on the labels, for as long (trained if need be)",
     )
+    add_trust(parser)
+    add_accept(parser)
     device_options(parser)
     parser.set_defaults(run=run)
 
@@ -72,7 +72,9 @@ def run(arguments: argparse.Namespace) -> int:
     from jssl.run import reopen
 
     options = Options(devices=arguments.devices, fsdp=arguments.fsdp)
-    opened = reopen(arguments.folder)
+    opened = reopen(
+        arguments.folder, trust=arguments.trust, accept_changes=arguments.accept_changes
+    )
     if not arguments.protocol:
         if arguments.overrides or arguments.on or arguments.supervised:
             raise UserError(

@@ -7,6 +7,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from jssl.commands.options import add_list, add_subject
+
 
 def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
     """Adds the command's parser.
@@ -18,7 +20,7 @@ def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
     parser = commands.add_parser(
         "plan", help="compile a run's step for machines that are not here: memory, time, cost"
     )
-    parser.add_argument("name", help="an experiment")
+    add_subject(parser, "name", help="an experiment")
     parser.add_argument(
         "--topology",
         metavar="CHIP:SHAPE",
@@ -43,14 +45,13 @@ def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
     )
     parser.add_argument("--remat", help="none, dots, all_dots or full (default: the experiment's)")
     parser.add_argument("--length", type=int, metavar="N", help="training examples")
-    parser.add_argument(
+    add_list(
+        parser,
         "--set",
         dest="overrides",
-        nargs="+",
-        action="extend",
-        default=[],
         metavar="KEY=VALUE",
         help="change a value, e.g. batch_size=4096",
+        pairs=True,
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the plan there as well")
     device_options(parser)

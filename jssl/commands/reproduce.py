@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from jssl.commands.options import add_accept, add_list, add_subject
+
 
 def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
     """Adds the command's parser.
@@ -15,25 +17,30 @@ def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
       device_options: adds the options about devices.
     """
     parser = commands.add_parser("reproduce", help="run or collect the rows of a paper's table")
-    parser.add_argument("name", nargs="?", help="of the table; without it, all tables are listed")
+    add_subject(
+        parser,
+        "name",
+        required=False,
+        help="of the table; without it, all tables are listed",
+    )
     parser.add_argument("--budget", choices=("smoke", "small", "full"), default="small")
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="training seeds 0..N-1")
-    parser.add_argument("--rows", nargs="+", default=[], metavar="NAME", help="only these rows")
+    add_list(parser, "--rows", metavar="NAME", help="only these rows")
     parser.add_argument("--collect", action="store_true", help="train nothing, show what there is")
     parser.add_argument("--workdir", type=Path, help="folder of the runs")
     parser.add_argument("--npz", metavar="FILE", help="take the data from an .npz file instead")
     parser.add_argument("--data-dir", metavar="DIR", help="short for --set data.data_dir=DIR")
-    parser.add_argument(
+    add_list(
+        parser,
         "--set",
         dest="overrides",
-        nargs="+",
-        action="extend",
-        default=[],
         metavar="KEY=VALUE",
         help="change a value in every row's experiment",
+        pairs=True,
     )
     parser.add_argument("--format", choices=("markdown", "latex", "html"), default="markdown")
     parser.add_argument("--out", type=Path, help="write the table there as well")
+    add_accept(parser)
     device_options(parser)
     parser.set_defaults(run=run)
 
@@ -63,6 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
         data=None if arguments.npz is None else Npz(arguments.npz),
         workdir=arguments.workdir,
         collect=arguments.collect,
+        accept_changes=arguments.accept_changes,
         options=Options(devices=arguments.devices, fsdp=arguments.fsdp, probe_every=0),
     )
     text = getattr(table, arguments.format)()

@@ -5,28 +5,28 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from jssl.commands.options import add_accept, add_list, add_subject
+
 
 def add(commands: argparse._SubParsersAction) -> None:
     """Adds the command's parser to those of the main one."""
     parser = commands.add_parser("sweep", help="train many seeds and settings as one program")
-    parser.add_argument("name", help="an experiment")
+    add_subject(parser, "name", help="an experiment")
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="seeds 0..N-1")
-    parser.add_argument(
+    add_list(
+        parser,
         "--grid",
-        nargs="+",
-        action="extend",
-        default=[],
         metavar="KEY=A,B,C",
         help="values to try, every combination of them",
+        pairs=True,
     )
-    parser.add_argument(
+    add_list(
+        parser,
         "--set",
         dest="overrides",
-        nargs="+",
-        action="extend",
-        default=[],
         metavar="KEY=VALUE",
         help="change a value in all runs",
+        pairs=True,
     )
     parser.add_argument("--workdir", type=Path, help="folder of the runs' folders")
     parser.add_argument("--devices", type=int, help="devices to spread the runs over")
@@ -40,6 +40,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--checkpoint-every", type=int, metavar="STEPS")
     parser.add_argument("--stop-at", type=int, metavar="STEP", help="stop there; resumable")
     parser.add_argument("--no-probe", action="store_true", help="measure no features at the end")
+    add_accept(parser)
     parser.set_defaults(run=run)
 
 
@@ -64,6 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         checkpoint_every=arguments.checkpoint_every,
         stop_at=arguments.stop_at,
         probe=not arguments.no_probe,
+        accept_changes=arguments.accept_changes,
     )
     points = grid(arguments.grid)
     table = sweep(

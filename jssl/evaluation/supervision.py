@@ -69,8 +69,9 @@ def row(run: Run, options: Options, splits: Splits, *, say: Callable[[str], None
         run.seed,
         run.folder / FOLDER,
         run.overrides,
+        accept_changes=run.accept_changes,
+        file=run.file,
     )
     finished = fit(own, dataclasses.replace(options, probe_every=0, on_collapse="off"), say=say)
-    if not finished.complete:
-        raise UserError("the supervised row was interrupted; the same command goes on from there")
+    finished.require("the supervised row")
     return Row(finished.program, finished.state)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
+from html import escape as _escape
 from pathlib import Path
 from typing import Any
 
 from jssl.errors import UserError
 from jssl.reporting.table import Table
+from jssl.terminal import printable
 
 FILE = "report.html"
 
@@ -59,6 +61,19 @@ footer { color: var(--soft); font-size: 0.85rem; margin-top: 3rem; }
   dl { grid-template-columns: repeat(2, 1fr); } }
 @media print { .scroll { overflow: visible; } }
 """
+
+
+# The page holds this style and pictures as data: no script, no link, no form, nothing from outside.
+_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_HASH}'; img-src data:; base-uri 'none'; "
+    "form-action 'none'"
+)
+
+
+def escape(text: str) -> str:
+    """Text for the page: HTML's characters escaped, control characters written out."""
+    return _escape(printable(text))
 
 
 @dataclass(frozen=True)
@@ -153,6 +168,7 @@ def write_report(
     body = "\n".join(parts)
     document = (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_escape(POLICY)}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         # Without an icon of its own a page makes the browser ask its server for one.
         f'<link rel="icon" href="data:,">\n<title>{escape(title)}</title>\n'

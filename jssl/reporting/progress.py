@@ -9,6 +9,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, TextIO
 
+from jssl.terminal import printable, raw
+
 WINDOW = 60.0  # seconds over which the speed is averaged
 
 
@@ -53,7 +55,7 @@ class Progress:
             self._bar = tqdm(
                 total=total,
                 initial=initial,
-                file=self._stream,
+                file=raw(self._stream),
                 dynamic_ncols=True,
                 bar_format="step {n_fmt}/{total_fmt} |{bar}| {percentage:.0f} %{postfix}",
             )
@@ -84,7 +86,7 @@ class Progress:
         if not self._enabled:
             return
         if self._bar is not None:
-            self._bar.write(text, file=self._stream)
+            self._bar.write(printable(text), file=raw(self._stream))
         else:
             print(text, file=self._stream, flush=True)
 

@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jssl import accounting
+from jssl import accounting, identity
 from jssl.augmentations.compose import Pipeline, Views
 from jssl.data.source import Source, Splits, SubsetSource
 from jssl.evaluation.knn import neighbours
@@ -74,15 +74,15 @@ def write_run_page(
             "global batch": run.experiment.batch_size,
             "seed": run.seed,
             "final loss": f"{losses[-1]:.4f}" if losses else "none recorded",
-            "hardware": record["hardware"],
-            "command": record["command"],
+            "hardware": record.get("hardware", "not recorded"),
+            "command": record.get("command", "not recorded"),
             **accounting.summary(run.folder, program),
             **{f"published {name}": f"{value:g} ({source})" for name, value, source in published},
         },
         result_table=None if result is None else result.table(),
         tables=_protocols(run),
         figures=pictures,
-        alarms=_alarms(run),
+        alarms=[*identity.accepted(record), *_alarms(run)],
         config=_config(record),
     )
 
@@ -107,7 +107,8 @@ def _protocols(run: Run) -> dict[str, Table]:
 
 def _config(record: Mapping[str, Any]) -> str:
     text = json.dumps(record["experiment"], indent=1)
-    versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+    packages = record.get("versions", {})
+    versions = ", ".join(f"{name} {version}" for name, version in packages.items())
     return text + "\n\n" + textwrap.fill(f"versions: {versions}", 100)
 
 

@@ -30,15 +30,15 @@ def folder(tmp_path_factory) -> Path:
 
 
 def test_records_hold_what_a_number_needs(folder: Path, capsys):
-    assert main(["evaluate", str(folder), "--protocol", *QUICK, "--devices", "2"]) == 0
+    assert main(["evaluate", str(folder), "--trust", "--protocol", *QUICK, "--devices", "2"]) == 0
     printed = capsys.readouterr().out
-    program, state, splits = session.restore(reopen(folder), Options(devices=2))
+    program, state, splits = session.restore(reopen(folder, trust=True), Options(devices=2))
     for name in QUICK:
         record = Record.load(folder / "evaluations" / f"{name}.json")
         assert record.protocol["id"] == identity(name, protocol(name))
         assert set(record.rows) == {"trained", "untrained", "raw image"}
         assert record.seeds == {"evaluation": 0, "training": 0}
-        assert record.run["fingerprint"] == reopen(folder).fingerprint
+        assert record.run["fingerprint"] == reopen(folder, trust=True).fingerprint
         assert {"python", "jax", "numpy"} <= record.versions.keys()
         for part, facts in record.data["splits"].items():
             source = getattr(splits, part)
@@ -56,7 +56,7 @@ def test_records_hold_what_a_number_needs(folder: Path, capsys):
 
 
 def test_settings_change_the_id_but_the_seed_does_not(folder: Path):
-    command = ["evaluate", str(folder), "--devices", "2", "--protocol", "knn", "--set"]
+    command = ["evaluate", str(folder), "--trust", "--devices", "2", "--protocol", "knn", "--set"]
     assert main([*command, "ks=(3,)", "--seed", "5"]) == 0
     record = Record.load(folder / "evaluations" / "knn.json")
     assert list(record.rows["trained"]) == ["k=3"]
@@ -67,7 +67,7 @@ def test_settings_change_the_id_but_the_seed_does_not(folder: Path):
 
 
 def test_sweep_label_free_and_episodes(folder: Path):
-    command = ["evaluate", str(folder), "--devices", "2", "--protocol"]
+    command = ["evaluate", str(folder), "--trust", "--devices", "2", "--protocol"]
     small = ["learning_rates=(0.1,1.0)", "weight_decays=(0.0,)", "epochs=3", "batch_size=64"]
     assert main([*command, "sweep", "--set", *small]) == 0
     record = Record.load(folder / "evaluations" / "sweep.json")
@@ -89,7 +89,7 @@ def test_sweep_label_free_and_episodes(folder: Path):
 
 
 def test_where_features_fail(folder: Path, tmp_path: Path, capsys):
-    command = ["evaluate", str(folder), "--devices", "2", "--protocol"]
+    command = ["evaluate", str(folder), "--trust", "--devices", "2", "--protocol"]
     assert main([*command, "groups", "--set", "k=5"]) == 0
     record = Record.load(folder / "evaluations" / "groups.json")
     row, groups = record.rows["raw image"], record.details["raw image"]["groups"]
@@ -126,7 +126,16 @@ def test_where_features_fail(folder: Path, tmp_path: Path, capsys):
 
 
 def test_corruptions_lower_what_the_clean_probe_reads(folder: Path, capsys):
-    command = ["evaluate", str(folder), "--devices", "2", "--protocol", "corruptions", "--set"]
+    command = [
+        "evaluate",
+        str(folder),
+        "--trust",
+        "--devices",
+        "2",
+        "--protocol",
+        "corruptions",
+        "--set",
+    ]
     assert main([*command, "names=('contrast','impulse_noise')", "severities=(5,)"]) == 0
     record = Record.load(folder / "evaluations" / "corruptions.json")
     raw = record.rows["raw image"]
@@ -146,7 +155,16 @@ def test_memorisation_needs_a_run_that_saw_less(folder: Path, tmp_path: Path, ca
     less = tmp_path / "less"
     train = ["train", str(other), "--workdir", str(less), "--devices", "2", "--no-evaluate"]
     assert main([*train, "--probe-every", "0"]) == 0
-    command = ["evaluate", str(folder), "--devices", "2", "--protocol", "memorisation", "--set"]
+    command = [
+        "evaluate",
+        str(folder),
+        "--trust",
+        "--devices",
+        "2",
+        "--protocol",
+        "memorisation",
+        "--set",
+    ]
     assert main([*command, f"without={less}", "examples=30", "draws=3"]) == 0
     record = Record.load(folder / "evaluations" / "memorisation.json")
     assert list(record.rows) == ["trained"]
@@ -154,7 +172,9 @@ def test_memorisation_needs_a_run_that_saw_less(folder: Path, tmp_path: Path, ca
     assert len(scores) == 30
     assert np.abs(scores).max() == pytest.approx(1)
     assert record.rows["trained"]["mean"]["value"] == pytest.approx(scores.mean())
-    train, seen = (session.restore(reopen(f), Options(devices=2))[2].train for f in (folder, less))
+    train, seen = (
+        session.restore(reopen(f, trust=True), Options(devices=2))[2].train for f in (folder, less)
+    )
     chosen = record.details["trained"]["examples"]
     seen = {image.tobytes() for image in seen[np.arange(len(seen))]["image"]}
     assert not any(train[i]["image"].tobytes() in seen for i in chosen)
@@ -166,7 +186,7 @@ def test_transfer_probes_on_other_data(folder: Path, tmp_path: Path):
     other = write_experiment(tmp_path, "Digits()", "elsewhere")
     text = other.read_text().replace("data=Digits()", "data=Part(Digits(), train=200)")
     other.write_text(text.replace("import Digits, ImageFolder, Npz", "import Digits, Part"))
-    command = ["evaluate", str(folder), "--protocol", "ridge", "--devices", "2"]
+    command = ["evaluate", str(folder), "--trust", "--protocol", "ridge", "--devices", "2"]
     assert main([*command, "--on", str(other)]) == 0
     record = Record.load(folder / "evaluations" / "ridge@elsewhere.json")
     assert record.data["splits"]["train"]["size"] == 200
@@ -174,7 +194,16 @@ def test_transfer_probes_on_other_data(folder: Path, tmp_path: Path):
 
 
 def test_supervised_row_is_trained_once_and_beats_the_untrained(folder: Path, capsys):
-    command = ["evaluate", str(folder), "--protocol", "ridge", "--supervised", "--devices", "2"]
+    command = [
+        "evaluate",
+        str(folder),
+        "--trust",
+        "--protocol",
+        "ridge",
+        "--supervised",
+        "--devices",
+        "2",
+    ]
     assert main(command) == 0
     record = Record.load(folder / "evaluations" / "ridge.json")
     assert list(record.rows) == ["trained", "supervised", "untrained", "raw image"]
@@ -204,7 +233,7 @@ def test_listing_names_every_protocol(capsys):
     ],
 )
 def test_impossible_requests_are_sentences(folder: Path, capsys, arguments, sentence):
-    assert main(["evaluate", str(folder), "--devices", "2", *arguments]) == 2
+    assert main(["evaluate", str(folder), "--trust", "--devices", "2", *arguments]) == 2
     assert sentence in capsys.readouterr().err
 
 

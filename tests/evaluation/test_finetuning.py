@@ -112,7 +112,16 @@ def test_protocol_tunes_from_the_run_and_from_scratch(tmp_path: Path):
     assert main([*train, "--no-evaluate", "--probe-every", "0"]) == 0
     settings = ["recipe.epochs=4", "recipe.batch_size=64", "recipe.learning_rate=0.02"]
     settings += ["recipe.mixup=0.0", "recipe.cutmix=0.0", "recipe.warmup_epochs=0"]
-    command = ["evaluate", str(folder), "--devices", "2", "--protocol", "finetune", "--set"]
+    command = [
+        "evaluate",
+        str(folder),
+        "--trust",
+        "--devices",
+        "2",
+        "--protocol",
+        "finetune",
+        "--set",
+    ]
     assert main([*command, *settings]) == 0
     record = Record.load(folder / "evaluations" / "finetune.json")
     assert list(record.rows) == ["trained", "untrained"]

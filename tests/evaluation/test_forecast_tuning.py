@@ -65,7 +65,15 @@ def test_protocol_forecasts_from_the_run_and_from_scratch(tmp_path):
     train = ["train", str(file), "--workdir", str(folder), "--devices", "2"]
     assert main([*train, "--no-evaluate", "--probe-every", "0"]) == 0
     settings = ["recipe.epochs=8", "recipe.head_epochs=1", "recipe.learning_rate=0.01"]
-    command = ["evaluate", str(folder), "--devices", "2", "--protocol", "forecast_finetune"]
+    command = [
+        "evaluate",
+        str(folder),
+        "--trust",
+        "--devices",
+        "2",
+        "--protocol",
+        "forecast_finetune",
+    ]
     assert main([*command, "--set", *settings, "recipe.batch_size=32"]) == 0
     record = Record.load(folder / "evaluations" / "forecast_finetune.json")
     assert list(record.rows) == ["trained", "untrained"]

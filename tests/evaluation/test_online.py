@@ -54,7 +54,7 @@ def test_a_run_records_its_probes_in_order(tmp_path: Path):
     assert all({"validation_knn", "validation_rankme"} <= row.keys() for row in probes.values())
     steps = [row["step"] for row in rows]
     assert steps == sorted(steps)
-    run = reopen(folder)
+    run = reopen(folder, trust=True)
     program, state, splits = session.restore(run, Options(devices=2))
     parts = [SubsetSource(s, np.arange(len(s))) for s in (splits.train, splits.validation)]
     bank, queries = (session.features(program, state, part) for part in parts)

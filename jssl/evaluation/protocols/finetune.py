@@ -120,12 +120,14 @@ def train_on(
     """
     start = handover.find(subject.run.folder) if row == "trained" else None
     folder = subject.run.folder / "finetuned" / name / row
-    own = Run(experiment, seed, folder, subject.run.overrides, start)
+    run = subject.run
+    own = Run(
+        experiment, seed, folder, run.overrides, start, run.trust, run.accept_changes, run.file
+    )
     mesh = subject.program.mesh
     options = Options(devices=mesh.size, fsdp=mesh.shape["fsdp"], probe_every=0, on_collapse="off")
     finished = fit(own, options, say=lambda line: None)
-    if not finished.complete:
-        raise UserError("fine-tuning was interrupted; the same command goes on from there")
+    finished.require("fine-tuning")
     return finished, None if start is None else dataclasses.asdict(start)
 
 

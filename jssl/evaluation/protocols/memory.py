@@ -43,7 +43,12 @@ class Memorisation(Evaluation):
         from jssl.loop import Options
         from jssl.run import reopen
 
-        other = reopen(Path(self.without))
+        own = subject.run
+        other = reopen(
+            Path(self.without),
+            trust=own is not None and own.trust,
+            accept_changes=own is not None and own.accept_changes,
+        )
         options = Options(devices=subject.program.mesh.size)
         program, state, splits = session.restore(other, options, say=lambda line: None)
         field = subject.program.experiment.preprocess.field
