@@ -270,7 +270,9 @@ def _train(arguments: argparse.Namespace) -> int:
     if arguments.data_dir is not None:
         overrides += (f"data.data_dir={arguments.data_dir}",)
     experiment = override(load(arguments.name), *overrides)
-    start = handover.find(arguments.init_from) if arguments.init_from else None
+    start = (
+        handover.find(arguments.init_from, trust=arguments.trust) if arguments.init_from else None
+    )
     folder = arguments.workdir or default_folder(arguments.name, arguments.seed, overrides, start)
     run = Run(
         experiment,

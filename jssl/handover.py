@@ -44,21 +44,24 @@ class Start:
     step: int
 
 
-def find(folder: Path) -> Start:
+def find(folder: Path, *, trust: bool = True) -> Start:
     """The newest checkpoint of a run, as a start.
 
     Args:
       folder: a run's folder.
+      trust: whether its experiment, if that is a Python file, may be executed when the run starts.
 
     Returns:
       The start.
 
     Raises:
-      UserError: if there is no run, or it has no checkpoint yet.
+      UserError: if there is no run, it has no checkpoint yet, or its experiment is a file that is
+        not trusted.
     """
-    from jssl.run import read_record
+    from jssl.run import experiment_file, read_record
 
     record = read_record(folder)
+    experiment_file(Path(folder), record["name"], trust=trust)
     checkpoints = Path(folder) / "checkpoints"
     found = [p.name for p in checkpoints.glob("*") if p.name.isdigit()] if checkpoints else []
     if not found:

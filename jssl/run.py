@@ -196,14 +196,8 @@ def reopen(
     """
     record, folder = read_record(folder), Path(folder)
     name = record["name"]
-    file = None
-    if is_file(name):
-        file = _file_of(folder, name, as_it_was=as_it_was)
-        if not trust:
-            raise UserError(
-                f"{folder} is a run of the Python file {file}, which would be executed with all "
-                "your rights: read it, and add --trust (trust=True in Python) to run it"
-            )
+    file = experiment_file(folder, name, trust=trust, as_it_was=as_it_was)
+    if file is not None:
         others = [path.name for path in list(files_of(file).values())[1:]]
         beside = f" and, beside it, {', '.join(others)}" if others else ""
         say(f"executing {file}{beside}, as --trust allows")
@@ -223,13 +217,33 @@ def reopen(
     return run
 
 
-def _file_of(folder: Path, name: str, *, as_it_was: bool) -> Path:
-    """The file that a run's experiment is loaded from: the original, or the copy in the folder."""
+def experiment_file(
+    folder: Path, name: str, *, trust: bool, as_it_was: bool = False
+) -> Path | None:
+    """The Python file that a run's experiment is loaded from; None for one that ships with jssl.
+
+    Args:
+      folder: the run's folder.
+      name: of the experiment, as the record has it.
+      trust: whether it may be executed.
+      as_it_was: take the copy in the folder rather than the original, which is taken otherwise
+        where it still exists.
+
+    Raises:
+      UserError: there is such a file and it is not trusted, or it is gone.
+    """
+    if not is_file(name):
+        return None
     file, copy = Path(name), folder / "source" / Path(name).name
     if copy.is_file() and (as_it_was or not file.is_file()):
-        return copy
+        file = copy
     if not file.is_file():
         raise UserError(f"there is no file {name}, which {folder} is a run of, and no copy of it")
+    if not trust:
+        raise UserError(
+            f"{folder} is a run of the Python file {file}, which would be executed with all your "
+            "rights: read it, and add --trust (trust=True in Python) to run it"
+        )
     return file
 
 
