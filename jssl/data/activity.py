@@ -9,14 +9,19 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jssl.data.array_fields import check_bounds, check_fields, check_range
+from jssl.data.checks import by_axes, finite, parse_number
+from jssl.data.notes import repeated
 from jssl.data.npz import read_npz
 from jssl.data.order import random_words
 from jssl.data.series import Waves
 from jssl.data.source import ArraySource, Splits
+from jssl.data.text_files import read_rows, read_text
 from jssl.errors import UserError
 
 CHANNELS = ("x_acc", "y_acc", "z_acc", "x_gyro", "y_gyro", "z_gyro")
 DEVICES = ("sp", "sw")
+_LONGEST_HOURS = 1000  # of a recording
 _GRAVITY = 9.80665  # m/s^2
 
 
@@ -131,38 +136,89 @@ class PhoneAndWatch:
 
     def _source(self, part: str, windows: list[tuple[np.ndarray, int]]) -> ArraySource:
         if not windows:
-            raise UserError(f"the {part} recordings have no window of {self.length} times")
+            raise UserError(
+                f"{self.path}: the {part} recordings have no window of {self.length} times"
+            )
         series, label = zip(*windows, strict=True)
         return ArraySource({"series": np.stack(series), "label": np.asarray(label, np.int32)})
 
 
 def _compact(path: Path) -> Iterator[Recording]:
     arrays = read_npz(path)
-    wanted = ("imu_int16", "scale", "t_ms", "label", "offsets", "subject", "class_names")
-    lacking = [key for key in wanted if key not in arrays]
-    if lacking:
-        raise UserError(f"{path} lacks the arrays {', '.join(lacking)}")
-    imu, scale, time, label, offsets, subject, names = (arrays[key] for key in wanted)
+    fields = {
+        **{"imu_int16": ("iu", 2), "scale": ("iuf", 1), "t_ms": ("iuf", 1), "label": ("iu", 1)},
+        **{"offsets": ("iu", 1), "subject": ("iu", 1), "class_names": ("US", 1)},
+    }
+    check_fields(arrays, path, fields)
+    imu, scale, time, label, offsets, subject, names = (arrays[key] for key in fields)
+    rows = len(imu)
+    if imu.shape[1:] != (6,) or len(scale) != 6 or not len(time) == len(label) == rows:
+        raise UserError(
+            f"{path} needs imu_int16 [T, 6], scale [6], t_ms [T] and label [T], not "
+            f"{list(imu.shape)}, {list(scale.shape)}, {list(time.shape)} and {list(label.shape)}"
+        )
+    if not len(subject) or len(offsets) != len(subject) + 1:
+        raise UserError(
+            f"{path} has {len(offsets)} offsets for {len(subject)} recordings and the end"
+        )
+    check_bounds(offsets, rows, path, "offsets")
+    check_range(label, len(names), path, "label")
+    finite(scale, f"scale of {path}", by_axes("channel"))
+    finite(time, f"t_ms of {path}", by_axes("row"))
     for r in range(len(subject)):
         own = slice(int(offsets[r]), int(offsets[r + 1]))
         values = imu[own].astype(np.float64) * scale
-        yield Recording(
+        finite(values, f"recording {r + 1} of {path}", by_axes("row", "channel"))
+        recording = Recording(
             f"s{int(subject[r]):02d}", time[own].astype(float), values, names[label[own]]
         )
+        _check_times(recording, f"recording {r + 1} of {path}")
+        yield recording
 
 
 def _published(path: Path, device: str) -> Iterator[Recording]:
     for file in sorted(path.glob(f"*/*_{device}.csv")):
-        lines = file.read_text().splitlines()
-        header = lines[0].split(",") if lines else []
+        found = read_rows(read_text(file), file, ",")
+        header = [name.strip() for name in found[0].cells] if found else []
         wanted = (*CHANNELS, "timestamp", "label")
         lacking = [name for name in wanted if name not in header]
-        if lacking or len(lines) < 2:
+        if lacking or len(found) < 2:
             raise UserError(f"{file} has no rows, or no columns {', '.join(lacking or wanted)}")
-        rows = [line.split(",") for line in lines[1:]]
-        try:
-            table = np.asarray(rows)[:, [header.index(name) for name in wanted]]
-            numbers = table[:, :-1].astype(np.float64)
-        except (ValueError, IndexError) as error:
-            raise UserError(f"{file} is no table of numbers ({error})") from None
-        yield Recording(file.parent.name, numbers[:, -1], numbers[:, :-1], table[:, -1])
+        twice = [name for name in repeated(header) if name in wanted]
+        if twice:
+            raise UserError(f"{file} has two columns that are called {twice[0]!r}")
+        places = [header.index(name) for name in wanted]
+        numbers, names = [], []
+        for line, cells in found[1:]:
+            if len(cells) != len(header):
+                raise UserError(f"{file} line {line} has {len(cells)} columns, not {len(header)}")
+            try:
+                numbers.append([parse_number(cells[k].strip()) for k in places[:-1]])
+            except ValueError as error:
+                reason = str(error)[:80]
+                raise UserError(f"{file} line {line} is no row of numbers ({reason})") from None
+            names.append(cells[places[-1]].strip())
+            if not names[-1]:
+                raise UserError(f"{file} line {line} has no label")
+        values = np.asarray(numbers)
+        lines = [row.line for row in found[1:]]
+        finite(values, file, lambda index, at=lines: f"line {at[index[0]]}, {wanted[index[1]]}")
+        recording = Recording(file.parent.name, values[:, -1], values[:, :-1], np.asarray(names))
+        _check_times(recording, str(file))
+        yield recording
+
+
+def _check_times(recording: Recording, where: str) -> None:
+    """Refuses times that go back, and recordings that are too long for one."""
+    time = recording.milliseconds
+    if not len(time):
+        raise UserError(f"{where} has no rows")
+    back = np.flatnonzero(np.diff(time) < 0)
+    if back.size:
+        raise UserError(f"{where}: the time goes back from row {back[0] + 1} to the next")
+    hours = (time[-1] - time[0]) / 3.6e6
+    if hours > _LONGEST_HOURS:
+        raise UserError(
+            f"{where} lasts {hours:.3g} hours by its times, which must be in milliseconds; more "
+            f"than {_LONGEST_HOURS} hours are not read"
+        )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from jssl.data.checks import finite
 from jssl.data.class_labels import encode_labels
 from jssl.data.source import (
     ArraySource,
@@ -94,6 +95,9 @@ def labelled_sources(
                 f"train has the arrays {', '.join(sorted(parts['train']))} and {part} has "
                 f"{', '.join(sorted(arrays))}; both need the same"
             )
+        for key, value in kept[part].items():
+            if value.dtype.kind == "f" and key != "image":
+                finite(value, f"{part} {key}" if not where else f"{where}: {part} {key}")
         if "image" in arrays:
             kept[part]["image"] = check_images(kept[part]["image"], f"{part} image")
     classes: tuple[str, ...] = ()
@@ -254,4 +258,9 @@ def _check_shapes(train: ArraySource, other: ArraySource, part: str) -> None:
             raise UserError(
                 f"{key} has shape {list(value.shape[1:])} per example in train and "
                 f"{list(other.arrays[key].shape[1:])} in {part}; both need the same"
+            )
+        if value.dtype != other.arrays[key].dtype:
+            raise UserError(
+                f"{key} is {value.dtype} in train and {other.arrays[key].dtype} in {part}; both "
+                "need the same"
             )

@@ -10,11 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jssl.data.array_fields import check_bounds, check_fields, check_range
+from jssl.data.checks import by_axes, finite, parse_number
 from jssl.data.clouds import pad
 from jssl.data.npz import read_npz
 from jssl.data.order import random_words
 from jssl.data.solids import Solids
 from jssl.data.source import ArraySource, Splits
+from jssl.data.text_files import read_text
 from jssl.errors import UserError
 
 
@@ -105,18 +108,33 @@ class RadHAR:
                     clouds.append(recording.xyz[chosen])
                     labels.append(classes.index(recording.name))
         if not clouds:
-            raise UserError(f"RadHAR's {part} recordings have no window of {self.frames} frames")
+            raise UserError(
+                f"{self.path}: the {part} recordings have no window of {self.frames} frames"
+            )
         return ArraySource({**pad(clouds, self.points), "label": np.asarray(labels, np.int32)})
 
 
 def _compact(path: Path) -> Iterator[Recording]:
     arrays = read_npz(path)
-    wanted = ("xyz_x512", "frame_offsets", "recording_offsets", "recording_label")
-    wanted = (*wanted, "recording_is_test", "class_names")
-    lacking = [key for key in wanted if key not in arrays]
-    if lacking:
-        raise UserError(f"{path} lacks the arrays {', '.join(lacking)}")
-    xyz, frames, bounds, label, test, names = (arrays[key] for key in wanted)
+    fields = {
+        **{"xyz_x512": ("iu", 2), "frame_offsets": ("iu", 1), "recording_offsets": ("iu", 1)},
+        **{"recording_label": ("iu", 1), "recording_is_test": ("biu", 1), "class_names": ("US", 1)},
+    }
+    check_fields(arrays, path, fields)
+    xyz, frames, bounds, label, test, names = (arrays[key] for key in fields)
+    if xyz.shape[1] != 3 or not len(label) or len(label) != len(test):
+        raise UserError(
+            f"{path} needs xyz_x512 [points, 3] and as many recording_is_test as recording_label, "
+            f"not {list(xyz.shape)}, {len(test)} and {len(label)}"
+        )
+    if len(bounds) != len(label) + 1:
+        raise UserError(
+            f"{path} has {len(bounds)} recording_offsets for {len(label)} recordings and the end"
+        )
+    check_bounds(frames, len(xyz), path, "frame_offsets")
+    check_bounds(bounds, len(frames) - 1, path, "recording_offsets")
+    check_range(label, len(names), path, "recording_label")
+    check_range(test, 2, path, "recording_is_test")
     for r in range(len(label)):
         own = frames[bounds[r] : bounds[r + 1] + 1].astype(np.int64)
         points = xyz[own[0] : own[-1]].astype(np.float32) / 512
@@ -131,16 +149,19 @@ def _published(path: Path) -> Iterator[Recording]:
 
 def _messages(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Points and frames of a recording: a message a point, a new frame where `point_id` is 0."""
-    words = path.read_text().split()
+    words = read_text(path).split()
     found: dict[str, list[float]] = {"point_id:": [], "x:": [], "y:": [], "z:": []}
     try:
         for name, value in itertools.pairwise(words):
             if name in found:
-                found[name].append(float(value))
+                found[name].append(parse_number(value))
         number, *columns = (np.asarray(column) for column in found.values())
-        xyz = np.stack(columns, axis=1).astype(np.float32)
+        xyz = np.stack(columns, axis=1)
         if not len(xyz) or len(number) != len(xyz):
-            raise ValueError("it has no points")
+            raise ValueError("it has no points, or some lack a number")
     except ValueError as error:
-        raise UserError(f"{path} has no messages with point_id, x, y and z ({error})") from None
-    return xyz, np.append(np.flatnonzero(number == 0), len(xyz))
+        reason = str(error)[:120]
+        raise UserError(f"{path} has no messages with point_id, x, y and z ({reason})") from None
+    finite(number, f"point_id of {path}", by_axes("message"))
+    finite(xyz, path, lambda index: f"message {index[0] + 1}, {'xyz'[index[1]]}")
+    return xyz.astype(np.float32), np.append(np.flatnonzero(number == 0), len(xyz))

@@ -50,7 +50,9 @@ class RadHARClips(RadHAR):
                     clips.append(self._clip(recording.xyz, bounds))
                     labels.append(classes.index(recording.name))
         if not clips:
-            raise UserError(f"RadHAR's {part} recordings have no window of {self.frames} frames")
+            raise UserError(
+                f"{self.path}: the {part} recordings have no window of {self.frames} frames"
+            )
         return ArraySource({"video": np.stack(clips), "label": np.asarray(labels, np.int32)})
 
     def _clip(self, xyz: np.ndarray, bounds: np.ndarray) -> np.ndarray:

@@ -264,18 +264,26 @@ def _chunks(source: Source, size: int = 256) -> Any:
 
 
 def _narrow(key: str, value: np.ndarray) -> np.ndarray:
-    if value.dtype == object or value.ndim == 0:
-        raise UserError(f"{key!r} must be an array with one row per example")
-    if value.dtype.kind in "iu" and value.dtype.itemsize > 4:
-        ends = np.iinfo(np.int32)
-        if value.size and not (ends.min <= value.min() and value.max() <= ends.max):
-            wrong = value.max() if value.max() > ends.max else value.min()
-            raise UserError(
-                f"{key!r} holds {wrong}, which does not fit into 32 bits; number its values, for "
-                "example with numpy.unique(x, return_inverse=True)"
-            )
-        return value.astype(np.int32)
-    return value.astype(np.float32) if value.dtype == np.float64 else value
+    """An array of numbers in this machine's byte order, in at most 32 bits an element."""
+    if value.ndim == 0 or value.dtype.kind not in "biuf":
+        raise UserError(
+            f"{key!r} must be an array of numbers with one row per example, not {value.dtype} of "
+            f"shape {list(value.shape)}"
+        )
+    value = value.astype(value.dtype.newbyteorder("="), copy=False)
+    if value.dtype.itemsize <= 4:
+        return value
+    if value.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            out = value.astype(np.float32)
+        lost, more = np.isinf(out) & np.isfinite(value), "; give it in a larger unit"
+    else:
+        out = value.astype(np.int32)
+        lost = out != value
+        more = "; number its values, for example with numpy.unique(x, return_inverse=True)"
+    if lost.any():
+        raise UserError(f"{key!r} holds {value[lost][0]}, which does not fit into 32 bits{more}")
+    return out
 
 
 def _hash_array(digest: Any, array: np.ndarray) -> None:

@@ -75,6 +75,8 @@ def _clips(arrays: dict[str, np.ndarray], part: str, path: Path) -> dict[str, np
             f"alike, not {video.dtype} {list(video.shape)}"
         )
     found = {"video": video[..., None] if video.ndim == 4 else video}
+    if "train_label" not in arrays and f"{part}_label" in arrays:
+        raise UserError(f"{path} has {part}_label and no train_label")
     if "train_label" in arrays:
         if f"{part}_label" not in arrays:
             raise UserError(f"{path} has train_label and no {part}_label")
