@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+# A cell of a damaged file can be as long as the file, and paths are at most 4096 letters long.
+_LONG_WORD = re.compile(r"(\S{60})\S{4096,}")
 
 
 class UserError(Exception):
     """A mistake in the input: the message says what is wrong and what would be right.
 
-    The command line prints the message alone, without a traceback, and exits with `status`.
+    The command line prints the message alone, without a traceback, and exits with `status`. What
+    it quotes from a file is cut where it is longer than any path.
     """
 
     status = 2
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(_LONG_WORD.sub(r"\1...", str(message)))
 
 
 class Collapsed(UserError):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jssl.data.array_fields import check_bounds, check_fields, check_range
-from jssl.data.checks import by_axes, finite, parse_number
+from jssl.data.checks import Place, by_axes, finite, parse_number
 from jssl.data.notes import repeated
 from jssl.data.npz import read_npz
 from jssl.data.order import random_words
@@ -202,10 +202,14 @@ def _published(path: Path, device: str) -> Iterator[Recording]:
                 raise UserError(f"{file} line {line} has no label")
         values = np.asarray(numbers)
         lines = [row.line for row in found[1:]]
-        finite(values, file, lambda index, at=lines: f"line {at[index[0]]}, {wanted[index[1]]}")
+        finite(values, file, _words(lines))
         recording = Recording(file.parent.name, values[:, -1], values[:, :-1], np.asarray(names))
         _check_times(recording, str(file))
         yield recording
+
+
+def _words(lines: list[int]) -> Place:
+    return lambda index: f"line {lines[index[0]]}, {(*CHANNELS, 'timestamp')[index[1]]}"
 
 
 def _check_times(recording: Recording, where: str) -> None:

@@ -27,11 +27,11 @@ from jssl.data import labels, read_all
 from jssl.data.source import Splits
 from jssl.errors import UserError
 
+LARGE = 100_000  # bytes, from which on two cases of each kind are tried
 PARTS = ("train", "validation", "test")
 PENDING = {
-    *("ETT", "PhoneAndWatch npz", "PhoneAndWatch csv", "ModelNet off", "ModelNet txt", "Clouds"),
-    *("TU", "CitationGraph npz", "CitationGraph planetoid", "Table", "Described", "UCR ts"),
-    "UCR tsv",
+    *("ModelNet off", "ModelNet txt", "Clouds", "TU", "CitationGraph npz"),
+    "CitationGraph planetoid",
 }
 """Sources whose faults are known and not all mended yet."""
 KINDS = ("empty", "cut", "NaN", "inf", "huge", "wrong dialect", "permuted", "missing", "duplicated")
@@ -60,7 +60,7 @@ def test_every_source_is_walked():
 def test_what_is_drawn_is_finite(source):
     spec = source((0, 3)) if source.__name__ == "RandomRows" else source()
     splits = (spec.smoke() if hasattr(spec, "smoke") else spec).load()
-    assert not _faults(_read(splits), splits, None)
+    assert not _faults(_read(splits, spec), splits, None)
 
 
 @pytest.mark.parametrize("tiny", READERS, ids=lambda tiny: tiny.name)
@@ -76,29 +76,33 @@ def test_damaged_files_are_refused_or_read(tiny, tmp_path, monkeypatch, request)
     root.mkdir()
     spec = tiny.make(root)
     splits = spec.load()
-    wanted = _read(splits)
+    wanted = _read(splits, spec)
     assert not _faults(wanted, splits, None)
     walked, wrong = {}, []
     for path in _chosen(root):
         raw = path.read_bytes()
         relative = path.relative_to(root)
+        tried: dict[str, int] = {}
         for case, content in mutate(path, raw, named=tiny.named):
+            kind = case.partition(":")[0]
+            tried[kind] = tried.get(kind, 0) + 1
+            if len(raw) > LARGE and tried[kind] > 2:
+                continue
             _put(path, content)
-            words = {path.name, *relative.parts[:-1], root.name, path.stem}
-            verdict = _try(spec.load, words, wanted, case)
+            words = {path.name, *relative.parts[:-1], root.name, path.stem, f"{splits.name}: "}
+            verdict = _try(spec, words, wanted, case)
             if verdict:
                 wrong.append(f"{relative}, {case}: {verdict}")
-            kind = case.partition(":")[0]
             walked[kind] = walked.get(kind, 0) + 1
             _put(path, raw)
         copy = path.with_name(f"copy_of_{path.name}")
         shutil.copy(path, copy)
-        words = {copy.name, path.name, *relative.parts[:-1], root.name}
-        verdict = _try(spec.load, words, wanted, "duplicated: copy")
+        words = {copy.name, path.name, *relative.parts[:-1], root.name, f"{splits.name}: "}
+        verdict = _try(spec, words, wanted, "duplicated: copy")
         if verdict:
             wrong.append(f"{relative}, a copy beside it: {verdict}")
         copy.unlink()
-    after = _read(spec.load())
+    after = _read(spec.load(), spec)
     assert not _differ(after, wanted), "the walk did not put the files back"
     assert not wrong, f"{len(wrong)} of {sum(walked.values())} cases:\n" + "\n".join(wrong)
     assert set(walked) <= set(KINDS)
@@ -123,14 +127,14 @@ def _put(path: Path, content: bytes | None) -> None:
         path.write_bytes(content)
 
 
-def _try(load: Any, words: set[str], wanted: dict, case: str) -> str | None:
+def _try(spec: Any, words: set[str], wanted: dict, case: str) -> str | None:
     """What is wrong with what is said or with the examples; None for nothing."""
     with warnings.catch_warnings():
         for category in (RuntimeWarning, UserWarning, DeprecationWarning):
             warnings.simplefilter("error", category)
         try:
-            splits = load()
-            found = _read(splits)
+            splits = spec.load()
+            found = _read(splits, spec)
         except UserError as error:
             said = str(error)
             if "\n" in said or not any(word in said for word in words):
@@ -146,8 +150,15 @@ def _try(load: Any, words: set[str], wanted: dict, case: str) -> str | None:
     return wrong
 
 
-def _read(splits: Splits) -> dict[str, dict[str, np.ndarray]]:
-    return {part: read_all(getattr(splits, part)) for part in PARTS}
+def _read(splits: Splits, spec: Any) -> dict[str, dict[str, np.ndarray]]:
+    """All examples; the columns of a table, which are in the order of its file, by their names."""
+    found = {part: read_all(getattr(splits, part)) for part in PARTS}
+    columns = getattr(getattr(spec, "table", spec), "columns", None)
+    if inspect.ismethod(columns):
+        order = np.argsort(columns().names)
+        for batch in found.values():
+            batch["row"] = batch["row"][:, order]
+    return found
 
 
 def _faults(found: dict, splits: Splits, wanted: dict | None) -> str | None:
@@ -186,6 +197,7 @@ def _differ(found: dict, wanted: dict) -> str | None:
         if found[part].keys() != batch.keys():
             return f"{part} has the fields {sorted(found[part])}"
         for key, value in batch.items():
-            if not np.array_equal(found[part][key], value):
+            # Cells are numbered by the places of their columns in the file.
+            if not key.startswith("cells/") and not np.array_equal(found[part][key], value):
                 return f"{part} {key} is not the same"
     return None
