@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import Path
 
 import numpy as np
 
+from jssl.data.checks import finite, parse_number
+from jssl.data.text_files import read_text
 from jssl.errors import UserError
 
 Mesh = tuple[np.ndarray, np.ndarray]
 """Corners float64 [V, 3] and triangles int64 [F, 3]."""
 
+_OFF_HEAD = re.compile(r"(ST)?C?N?(?P<flat>4?n?)OFF(?P<count>\d*)")
 _AROUND = 48  # sides of a solid of revolution
 
 
@@ -39,38 +43,78 @@ def sample(mesh: Mesh, uniform: np.ndarray) -> np.ndarray:
 def read_off(path: Path) -> Mesh:
     """Reads a mesh in the Object File Format; faces with more corners become fans of triangles.
 
+    Comments begin with `#`. "OFF" may stand on a line of its own, before the counts, or, as in some
+    files of ModelNet, directly against them; with C, N or ST before it corners have colours,
+    normals or texture coordinates, which are left out as the colours of faces are. Faces of one or
+    two corners, which are points and lines, are left out as well.
+
     Args:
-      path: of the file. "OFF" may stand on a line of its own or, as in some files of ModelNet,
-        directly before the counts.
+      path: of the file.
 
     Returns:
       The mesh.
 
     Raises:
-      UserError: when the file is missing or no such mesh.
+      UserError: the file is missing, cut or no such mesh; a corner is not finite; or the faces have
+        no area.
     """
+    text = read_text(path)
     try:
-        words = path.read_text().split()
-        if not words[0].startswith("OFF"):
-            raise ValueError("it does not begin with OFF")
-        words = [words[0][3:], *words[1:]] if len(words[0]) > 3 else words[1:]
-        corners, faces = int(words[0]), int(words[1])
-        place = 3 + 3 * corners
-        found = np.asarray(words[3:place], np.float64).reshape(corners, 3)
-        triangles = []
-        for _ in range(faces):
-            count = int(words[place])
-            ring = [int(w) for w in words[place + 1 : place + 1 + count]]
-            triangles += [(ring[0], ring[k], ring[k + 1]) for k in range(1, count - 1)]
-            place += 1 + count
-        faces = np.asarray(triangles, np.int64).reshape(-1, 3)
-        if not len(faces) or faces.min() < 0 or faces.max() >= corners:
-            raise ValueError("its faces do not fit its corners")
-    except FileNotFoundError:
-        raise UserError(f"there is no file {path}") from None
-    except (OSError, ValueError, IndexError) as error:
+        corners, faces = _parse_off(text)
+    except (ValueError, IndexError) as error:
         raise UserError(f"{path} is no mesh in the Object File Format ({error})") from None
-    return found, faces
+    finite(corners, str(path), lambda i: f"corner {i[0] + 1}, {'xyz'[i[1]]}")
+    a, b, c = (corners[faces[:, k]] for k in range(3))
+    if not np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() > 0:
+        raise UserError(f"{path}: the faces have no area, so that no point can be drawn on them")
+    return corners, faces
+
+
+def _parse_off(text: str) -> Mesh:
+    lines = [line.partition("#")[0].split() for line in text.splitlines()]
+    lines = [words for words in lines if words]
+    head = _OFF_HEAD.fullmatch(lines[0][0]) if lines else None
+    if head is None:
+        raise ValueError("it does not begin with OFF")
+    if head["flat"]:
+        raise ValueError(f"its corners are not in three dimensions: {lines[0][0]}")
+    if len(lines[0]) > 1 and lines[0][1].upper() == "BINARY":
+        raise ValueError("it is binary; write it as text")
+    first = [head["count"], *lines[0][1:]] if head["count"] else lines[0][1:]
+    lines = [first, *lines[1:]] if first else lines[1:]
+    if not lines or len(lines[0]) not in (2, 3):
+        raise ValueError("the numbers of corners, faces and edges are missing")
+    count, faces = (_count(word) for word in lines[0][:2])
+    body = lines[1:]
+    if len(body) < count + faces:
+        raise ValueError(f"it has {len(body)} lines for {count} corners and {faces} faces")
+    if len(body) > count + faces:
+        raise ValueError(f"it has {len(body) - count - faces} lines more than its counts say")
+    if count and len({len(words) for words in body[:count]}) > 1:
+        raise ValueError("its corners differ in how many numbers they have")
+    if count and len(body[0]) < 3:
+        raise ValueError(f"its corners have {len(body[0])} coordinates")
+    corners = np.asarray(
+        [[parse_number(word) for word in words[:3]] for words in body[:count]], np.float64
+    ).reshape(count, 3)
+    triangles = []
+    for words in body[count:]:
+        size = _count(words[0])
+        if len(words) <= size:
+            raise ValueError(f"a face of {size} corners names {len(words) - 1}")
+        ring = [_count(word) for word in words[1 : 1 + size]]
+        if ring and max(ring) >= count:
+            raise ValueError(f"a face names corner {max(ring)}, and they are 0 to {count - 1}")
+        triangles += [(ring[0], ring[k], ring[k + 1]) for k in range(1, size - 1)]
+    if not triangles:
+        raise ValueError("it has no faces of three corners or more")
+    return corners, np.asarray(triangles, np.int64)
+
+
+def _count(word: str) -> int:
+    if not (word.isascii() and word.isdigit()):
+        raise ValueError(f"{word!r} is no number of corners or faces")
+    return int(word)
 
 
 def revolve(profile: list[tuple[float, float]]) -> Mesh:
