@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from jssl.data.source import ArraySource, Splits
 from jssl.errors import UserError
 
 MOTIFS = ("cycle", "clique", "star", "path")
+_LARGEST_DENSE = 2**31  # numbers, 8 GiB in float32
 _OFFSETS = {"train": 0, "validation": 1 << 20, "test": 1 << 21}
 
 
@@ -136,6 +138,12 @@ class CitationGraph:
         both = ((adjacency + adjacency.T) > 0).tocoo()
         edges = np.stack([both.row, both.col], axis=1)
         edges = edges[edges[:, 0] != edges[:, 1]]
+        if math.prod(found["features"].shape) > _LARGEST_DENSE:
+            rows, columns = found["features"].shape
+            raise UserError(
+                f"{path} says that {rows} nodes have {columns} features each, more than "
+                f"{_LARGEST_DENSE:.2g} numbers, which a damaged file does too"
+            )
         x = np.asarray(found["features"].todense(), np.float32)
         if self.normalise:
             if x.min(initial=0) < 0:

@@ -134,7 +134,7 @@ def read_npz(path: Path, names: str = "...") -> dict[str, np.ndarray]:
         TypeError,
         *DAMAGED_ZIP,
     ) as error:
-        reason = str(error).split("\n")[0].rstrip(".") or type(error).__name__
+        reason = str(error).split("\n")[0].rstrip(".") or "it is cut short or damaged"
         raise UserError(
             f"{path} is not a readable .npz file ({reason}); write it again with "
             f"numpy.savez(path, {names})"

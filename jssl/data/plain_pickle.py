@@ -64,7 +64,7 @@ def read_plain_pickle(path: Path) -> Any:
     except KeyError as error:
         raise pickle.UnpicklingError(f"it has the unknown instruction or place {error}") from None
     except Exception as error:  # damaged pickles raise anything
-        reason = str(error).split("\n")[0].rstrip(".") or type(error).__name__
+        reason = str(error).split("\n")[0].rstrip(".") or "it is cut short or damaged"
         raise pickle.UnpicklingError(reason) from None
 
 
