@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jssl import layers
+from jssl.alarm_inputs import INPUTS, ROWS, compared, copies, input_statistics, some, to_float
+
 Tree = Any
 
 PREFIX = "alarm/"
-_ROWS = 256  # most examples in a statistic: more change the figures little and cost more
-_INPUTS = 64  # most examples of inputs and patches, which are larger
 _RIDGE = 1e-3  # share of the variance that a direction needs in order to count for a half
 _TINY = 1e-30
 
@@ -41,6 +42,7 @@ class Monitored(NamedTuple):
         smoothed targets. Only read together with `trivial_loss`.
       idle: True, a scalar, in a step that leaves the parameters as they are on purpose, such as
         one that only fills a memory. It is not judged. None if there is no such step.
+      frozen: parts of the net, such as "encoder", that stay as they are on purpose in every step.
     """
 
     embeddings: Mapping[str, jax.Array] = {}
@@ -52,6 +54,7 @@ class Monitored(NamedTuple):
     trivial_loss: jax.Array | float | None = None
     lowest_loss: float = 0.0
     idle: jax.Array | None = None
+    frozen: tuple[str, ...] = ()
 
 
 def measure(monitored: Monitored, *, batch: Tree, views: Tree, params: Tree) -> dict[str, Any]:
@@ -67,7 +70,7 @@ def measure(monitored: Monitored, *, batch: Tree, views: Tree, params: Tree) -> 
       "alarm/..." -> float32 scalar; the names depend on shapes and structure alone.
     """
     found: dict[str, Any] = {}
-    found |= _of_inputs(batch, views)
+    found |= input_statistics(batch, views) | copies(batch)
     for name, x in monitored.embeddings.items():
         if x.shape[0] > 1:
             found |= _named(name, embedding_statistics(x))
@@ -85,7 +88,8 @@ def measure(monitored: Monitored, *, batch: Tree, views: Tree, params: Tree) -> 
         found |= _named(name, prediction_statistics(*parts))
     for name, (student, teacher) in monitored.teachers.items():
         found[f"{name}/distance"] = _distance(student, teacher)
-    matrices = [x for x in jax.tree.leaves(params) if x.ndim > 1]
+    chosen = zip(jax.tree.leaves(params), jax.tree.leaves(layers.matrices(params)), strict=True)
+    matrices = [x for x, matrix in chosen if matrix]
     found["parameters/matrices"] = jnp.sqrt(sum(jnp.sum(jnp.square(x)) for x in matrices))
     if monitored.trivial_loss is not None:
         found["trivial_loss"] = monitored.trivial_loss
@@ -108,16 +112,37 @@ def measure_when(due: jax.Array, monitored: Monitored, **parts: Tree) -> dict[st
     """
     # Thinned out here, so that the step does not keep whole views in memory for this.
     predictions = {
-        name: tuple(_some(x, _INPUTS) for x in part) for name, part in monitored.predictions.items()
+        name: tuple(some(x, INPUTS) for x in part) for name, part in monitored.predictions.items()
     }
-    monitored = monitored._replace(predictions=predictions)
-    parts |= {
-        name: jax.tree.map(lambda x: _some(x, _INPUTS), parts[name]) for name in ("batch", "views")
-    }
+    monitored = monitored._replace(predictions=predictions, frozen=())  # strings are no arrays
+    views = jax.tree.map(lambda x: some(x, INPUTS), parts["views"])
+    parts |= {"batch": compared(parts["batch"]), "views": views}
     figures = jax.jit(lambda m, p: measure(m, **p))  # one trace, for the shapes and the branch
     shapes = jax.eval_shape(figures, monitored, parts)
     zeros = lambda m, p: jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)  # noqa: E731
     return jax.lax.cond(due, figures, zeros, monitored, parts)
+
+
+def motion(updates: Tree, gradients: Tree, params: Tree, frozen: tuple[str, ...] = ()) -> Tree:
+    """How far a step takes the parameters, and whether the loss reaches the encoder.
+
+    Args:
+      updates: what is added to the parameters.
+      gradients: of the loss.
+      params: before the step.
+      frozen: parts that stay as they are on purpose; nothing is said of them.
+
+    Returns:
+      "alarm/..." -> float32 scalar: "parameters/step", the norm of the updates over that of the
+      parameters; "encoder/step" of the part called "encoder", if there is one beside others; and
+      "encoder/gradient", the norm of its gradient.
+    """
+    found = {"parameters/step": _relative(updates, params)}
+    parts = params.keys() if isinstance(params, Mapping) else ()
+    if "encoder" in parts and "encoder" not in frozen and len(parts) > 1:
+        found["encoder/step"] = _relative(updates["encoder"], params["encoder"])
+        found["encoder/gradient"] = _length(gradients["encoder"])
+    return {PREFIX + name: value for name, value in found.items()}
 
 
 def embedding_statistics(x: jax.Array) -> dict[str, jax.Array]:
@@ -137,7 +162,7 @@ def embedding_statistics(x: jax.Array) -> dict[str, jax.Array]:
       not see; at most min(N - 1, D), "full_rank". "cosine": mean similarity of two different
       examples.
     """
-    z = _unit(_some(x, _ROWS))
+    z = _unit(some(x, ROWS))
     n, d = z.shape
     centred = z - jnp.mean(z, axis=0)
     spread = jnp.mean(jnp.std(z, axis=0)) * d**0.5
@@ -162,7 +187,7 @@ def pair_statistics(a: jax.Array, b: jax.Array) -> dict[str, jax.Array]:
       "alignment": mean cosine of the pairs; "margin": how much that is above the mean cosine of
       a_i and b_j, i != j.
     """
-    a, b = _unit(_some(a, _ROWS)), _unit(_some(b, _ROWS))
+    a, b = _unit(some(a, ROWS)), _unit(some(b, ROWS))
     n = a.shape[0]
     same = jnp.sum(a * b)
     across = (jnp.sum(jnp.sum(a, axis=0) * jnp.sum(b, axis=0)) - same) / (n * (n - 1))
@@ -180,9 +205,9 @@ def assignment_statistics(p: jax.Array) -> dict[str, jax.Array]:
       uniform); "usage": exp(entropy of the mean row) over K, the share of prototypes in use;
       "largest": largest share in the mean row.
     """
-    p = _float(p)
+    p = to_float(p)
     k = p.shape[1]
-    rows, mean = _some(p, _ROWS), jnp.mean(p, axis=0)
+    rows, mean = some(p, ROWS), jnp.mean(p, axis=0)
 
     def entropy(q: jax.Array) -> jax.Array:
         return -jnp.sum(q * jnp.log(jnp.maximum(q, _TINY)), axis=-1)
@@ -208,8 +233,8 @@ def prediction_statistics(
       "hidden": share of hidden positions; "unexplained": squared error over that of predicting
       the mean hidden target, 1 for a decoder that knows nothing; 0 where nothing is hidden.
     """
-    prediction, target = (_float(_some(x, _INPUTS)) for x in (prediction, target))
-    weight = _float(_some(hidden, _INPUTS))[..., None]
+    prediction, target = (to_float(some(x, INPUTS)) for x in (prediction, target))
+    weight = to_float(some(hidden, INPUTS))[..., None]
     total = jnp.maximum(jnp.sum(weight), _TINY)
 
     def masked(x: jax.Array) -> jax.Array:
@@ -222,59 +247,23 @@ def prediction_statistics(
     return {"hidden": jnp.mean(weight), "unexplained": unexplained}
 
 
-def _of_inputs(batch: Tree, views: Tree) -> dict[str, jax.Array]:
-    found = {}
-    # Of a single example nothing can be said: it is no fault that it does not vary.
-    stored = [x for x in jax.tree.leaves(batch) if x.ndim > 1 and len(x) > 1]
-    if stored:
-        found["input/spread"] = _spread(stored)
-    whole = {}
-    for name, value in views.items():
-        leaves = [
-            x
-            for x in jax.tree.leaves(value)
-            if jnp.issubdtype(x.dtype, jnp.floating) and x.ndim > 1 and len(x) > 1
-        ]
-        if leaves:
-            found[f"view/{name}/spread"] = _spread(leaves)
-        if leaves and len(jax.tree.leaves(value)) == 1:
-            whole[name] = _float(_some(leaves[0], _INPUTS))
-    names = list(whole)
-    differences = [
-        jnp.max(jnp.abs(whole[a] - whole[b]))
-        for i, a in enumerate(names)
-        for b in names[i + 1 :]
-        if whole[a].shape == whole[b].shape
-    ]
-    if differences:
-        found["input/difference"] = jnp.min(jnp.stack(differences))
-    return found
+def _length(tree: Tree) -> jax.Array:
+    return jnp.sqrt(sum(jnp.sum(jnp.square(x.astype(jnp.float32))) for x in jax.tree.leaves(tree)))
 
 
-def _spread(leaves: list[jax.Array]) -> jax.Array:
-    """Largest range over examples, of any value of any of the arrays: exactly 0 for constants."""
-    parts = [_float(_some(x, _INPUTS)) for x in leaves]
-    return jnp.max(jnp.stack([jnp.max(x.max(axis=0) - x.min(axis=0)) for x in parts]))
+def _relative(updates: Tree, params: Tree) -> jax.Array:
+    return _length(updates) / jnp.maximum(_length(params), _TINY)
 
 
 def _distance(a: Tree, b: Tree) -> jax.Array:
     leaves = list(zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
-    difference = sum(jnp.sum(jnp.square(_float(x) - _float(y))) for x, y in leaves)
-    size = sum(jnp.sum(jnp.square(_float(x))) for x, _ in leaves)
+    difference = sum(jnp.sum(jnp.square(to_float(x) - to_float(y))) for x, y in leaves)
+    size = sum(jnp.sum(jnp.square(to_float(x))) for x, _ in leaves)
     return jnp.sqrt(difference / jnp.maximum(size, _TINY))
 
 
-def _some(x: jax.Array, most: int) -> jax.Array:
-    """At most about `most` rows, evenly spaced over the global batch."""
-    return x[:: -(-x.shape[0] // most)]
-
-
-def _float(x: jax.Array) -> jax.Array:
-    return jax.lax.stop_gradient(x).astype(jnp.float32)
-
-
 def _unit(x: jax.Array) -> jax.Array:
-    x = _float(x)
+    x = to_float(x)
     x = x / jnp.maximum(jnp.max(jnp.abs(x), axis=1, keepdims=True), _TINY)
     return x / jnp.maximum(jnp.linalg.norm(x, axis=1, keepdims=True), 1e-12)
 

@@ -359,7 +359,7 @@ def _watch(run: Run, program: Program, start: int) -> Watch:
     warmup = round(schedule.warmup_epochs * program.steps_per_epoch)
     past = read_metrics(run.folder) if start and run.metrics.exists() else []
     past = [row for row in past if row["step"] <= start]
-    return Watch(grace_of(program.steps, warmup), past)
+    return Watch(grace_of(program.steps, warmup), past, steps=program.steps)
 
 
 def _next(step: int, every: int) -> int:

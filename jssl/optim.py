@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from jssl import layers, transforms
 from jssl.errors import UserError, nearest
-from jssl.ranges import BelowOne, Count, NonNegative, Positive, Ranged, Unit
-from jssl.state import path_name
+from jssl.ranges import AboveZero, BelowOne, Count, NonNegative, Positive, Ranged, Unit
 
 _SCALING = {
     "none": lambda batch, reference: 1.0,
@@ -21,6 +20,14 @@ _SCALING = {
     "sqrt": lambda batch, reference: (batch / reference) ** 0.5,
 }
 _OPTIMIZERS = ("adam", "adamw", "lars", "sgd")
+_CLIPS = {
+    "global": optax.clip_by_global_norm,
+    "module": transforms.clip_modules,
+    "parameter": transforms.clip_each,
+}
+# A field that came later: it is written down only where it is set, so that runs and records made
+# before it keep their fingerprint.
+_LATER = {"later": True}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,16 +45,25 @@ class Optimizer(Ranged):
         step is already one part in `warmup` above it, so that none is taken at a rate of 0.
       end: learning rate at the end, as a share of the peak.
       weight_decay: added to the gradient for "sgd", "lars" and "adam", decoupled for "adamw".
-      decay_vectors: whether biases and normalisation scales (rank 0 and 1) decay as well.
+      decay_vectors: whether biases and normalisation scales (rank 0 and 1 in their layer, whether
+        or not the blocks run as a loop) decay as well.
       momentum: of "sgd" and "lars".
       nesterov: Nesterov's form of the momentum.
       trust_coefficient: of "lars"; rank 0 and 1 parameters are never rescaled.
       beta1: of "adam" and "adamw".
       beta2: of "adam" and "adamw".
-      clip_norm: global gradient norm above which gradients are scaled down; 0 for never.
+      clip_norm: norm above which gradients are scaled down; 0 for never.
       multipliers: (regular expression, factor) pairs; the steps of a parameter, decay included, are
         multiplied by the factor of the first expression that its path holds. BYOL (Grill et al.,
         2020, appendix F) lets the predictor learn faster so: `(("predictor", 10.0),)`.
+      clip: whose norm `clip_norm` bounds: "global" all gradients together; "module" the encoder's
+        and those of each head by themselves, as DINOv2 does; "parameter" those of every array by
+        itself, as DINO and iBOT do.
+      weight_decay_end: weight decay at the end of the run, reached from `weight_decay` by half a
+        cosine without warm-up (Caron et al., 2021); None for a constant weight decay.
+      layer_decay: factor on the learning rate from each block of the encoder to the one below;
+        patch embedding, positions and tokens come last, heads keep the whole rate (Bao et al.,
+        "BEiT", 2022).
     """
 
     name: Literal["sgd", "lars", "adam", "adamw"] = "sgd"
@@ -66,6 +82,11 @@ class Optimizer(Ranged):
     beta2: BelowOne = 0.999
     clip_norm: NonNegative = 0.0
     multipliers: tuple[tuple[str, NonNegative], ...] = ()
+    clip: Literal["global", "module", "parameter"] = dataclasses.field(
+        default="global", metadata=_LATER
+    )
+    weight_decay_end: NonNegative | None = dataclasses.field(default=None, metadata=_LATER)
+    layer_decay: AboveZero = dataclasses.field(default=1.0, metadata=_LATER)
 
     def conflict(self) -> str | None:
         """What is wrong with a name, or with a pattern."""
@@ -73,6 +94,8 @@ class Optimizer(Ranged):
             return f"unknown name {self.name!r}: {nearest(self.name, _OPTIMIZERS)}"
         if self.scaling not in _SCALING:
             return f"unknown scaling {self.scaling!r}: {nearest(self.scaling, _SCALING)}"
+        if self.clip not in _CLIPS:
+            return f"unknown clip {self.clip!r}: {nearest(self.clip, _CLIPS)}"
         for pattern, _ in self.multipliers:
             try:
                 re.compile(pattern)
@@ -110,64 +133,51 @@ class Optimizer(Ranged):
     ) -> optax.GradientTransformation:
         """The Optax transformation for a run of `steps` steps at a global batch of `batch_size`."""
         rate = self.schedule(batch_size, steps, steps_per_epoch)
-        decayed = _everything if self.decay_vectors else _matrices
+        decay = self._decay(steps)
+        decayed = _everything if self.decay_vectors else layers.matrices
         if self.name == "adamw":
             tx = optax.adamw(
                 rate,
                 b1=self.beta1,
                 b2=self.beta2,
-                weight_decay=self.weight_decay,
+                weight_decay=decay,
                 mask=decayed,
                 mu_dtype=jnp.float32,
             )
         elif self.name == "adam":
             tx = optax.chain(
-                optax.add_decayed_weights(self.weight_decay, mask=decayed),
+                optax.add_decayed_weights(decay, mask=decayed),
                 optax.adam(rate, b1=self.beta1, b2=self.beta2, mu_dtype=jnp.float32),
             )
-        elif self.name == "lars":
-            tx = optax.lars(
-                rate,
-                weight_decay=self.weight_decay,
-                weight_decay_mask=decayed,
-                trust_coefficient=self.trust_coefficient,
-                trust_ratio_mask=_matrices,
-                momentum=self.momentum,
-                nesterov=self.nesterov,
+        elif self.name == "lars":  # that of Optax, with a trust ratio for each layer of a stack
+            tx = optax.chain(
+                optax.add_decayed_weights(decay, mask=decayed),
+                transforms.scale_by_trust_ratio(self.trust_coefficient, layers.matrices),
+                optax.scale_by_learning_rate(rate),
+                optax.trace(decay=self.momentum, nesterov=self.nesterov),
             )
         else:
             tx = optax.chain(
-                optax.add_decayed_weights(self.weight_decay, mask=decayed),
+                optax.add_decayed_weights(decay, mask=decayed),
                 optax.sgd(rate, momentum=self.momentum or None, nesterov=self.nesterov),
             )
         if self.multipliers:
-            tx = optax.chain(tx, _multiplied(self.multipliers))
-        return optax.chain(optax.clip_by_global_norm(self.clip_norm), tx) if self.clip_norm else tx
+            tx = optax.chain(tx, transforms.multiply_named(self.multipliers))
+        if self.layer_decay != 1:
+            tx = optax.chain(tx, transforms.by_layer(self.layer_decay))
+        return optax.chain(_CLIPS[self.clip](self.clip_norm), tx) if self.clip_norm else tx
 
+    def _decay(self, steps: int) -> float | optax.Schedule:
+        """The weight decay, or the weight decay as a function of the step."""
+        start, end = self.weight_decay, self.weight_decay_end
+        if end is None:
+            return start
 
-def _multiplied(multipliers: Sequence[tuple[str, float]]) -> optax.GradientTransformation:
-    def multiply(updates: Any, params: Any = None) -> Any:
-        unused = {pattern for pattern, _ in multipliers}
+        def schedule(step: jax.Array) -> jax.Array:
+            done = jnp.minimum(jnp.asarray(step, jnp.float32) / steps, 1.0)
+            return end + 0.5 * (start - end) * (1.0 + jnp.cos(jnp.pi * done))
 
-        def one(path: tuple[Any, ...], update: jax.Array) -> jax.Array:
-            for pattern, factor in multipliers:
-                if re.search(pattern, path_name(path)):
-                    unused.discard(pattern)
-                    return update * factor
-            return update
-
-        multiplied = jax.tree_util.tree_map_with_path(one, updates)
-        if unused:
-            raise UserError(
-                f"optimizer.multipliers: no parameter's path holds {' or '.join(sorted(unused))}"
-            )
-        return multiplied
-
-    return optax.stateless(multiply)
-
-
-def _matrices(params: Any) -> Any:
-    return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
+        return schedule
 
 
 def _everything(params: Any) -> Any:

@@ -129,7 +129,10 @@ def _checked(node: Any, key: str, value: Any, path: str) -> Any:
 
 
 def describe(node: Any) -> Any:
-    """A structure as plain JSON values: class names, fields and numbers, nothing left out."""
+    """A structure as plain JSON values: class names, fields and numbers.
+
+    Nothing is left out but fields that came later and hold their default; see `_unset`.
+    """
     if node is None or isinstance(node, bool | int | float | str):
         return node
     if isinstance(node, functools.partial):
@@ -137,7 +140,7 @@ def describe(node: Any) -> Any:
             {"args": [describe(a) for a in node.args]} if node.args else {}
         )
     if dataclasses.is_dataclass(node) and not isinstance(node, type):
-        values = {name: getattr(node, name) for name in fields(node)}
+        values = {name: getattr(node, name) for name in fields(node) if not _unset(node, name)}
         return {"class": _qualified(type(node)), **_described(values)}
     if isinstance(node, Mapping):
         return _described(node)
@@ -154,6 +157,15 @@ def describe(node: Any) -> Any:
     if type(node).__repr__ is object.__repr__:  # such a repr is an address, another in each process
         return {"class": _qualified(type(node)), **_described(getattr(node, "__dict__", {}))}
     return repr(node)
+
+
+def _unset(node: Any, name: str) -> bool:
+    """Whether a field that came later (metadata "later") holds its default, which changes nothing.
+
+    It is left out, so that what was recorded before the field existed keeps its fingerprint.
+    """
+    field = node.__dataclass_fields__[name]
+    return field.metadata.get("later", False) and getattr(node, name) == field.default
 
 
 def _described(values: Mapping[str, Any]) -> dict[str, Any]:

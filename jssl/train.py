@@ -164,7 +164,8 @@ class Program:
                 accumulate=self.accumulate,
             )
         updates, opt_state = self.tx.update(gradients, state.opt_state, state.params)
-        params = optax.apply_updates(state.params, method.scale_updates(updates, clock=clock))
+        updates = method.scale_updates(updates, clock=clock)
+        params = optax.apply_updates(state.params, updates)
         memory = method.after_update(params, stats, memory, clock=clock)
         params = method.next_params(params, memory, clock=clock)
         if self.alarm_every:
@@ -172,6 +173,9 @@ class Program:
             parts = {"batch": batch, "views": views, "params": state.params}
             due = self.alarm_due(state.step)
             metrics = {**metrics, **alarm.measure_when(due, monitored, **parts)}
+            # Outside the branch, which would keep both trees until it is taken.
+            moved = alarm.motion(updates, gradients, state.params, monitored.frozen)
+            metrics |= {name: jnp.where(due, value, 0.0) for name, value in moved.items()}
         metrics = {
             "loss": loss,
             **metrics,

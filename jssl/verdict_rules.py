@@ -13,6 +13,9 @@ import dataclasses
 from collections.abc import Callable
 
 PATIENCE = 3  # records in a row that must agree
+# Updates over parameters (norms): of a step so short, 10^5 that all agree make a tenth. The steps
+# of healthy runs are a hundred times as long and more, but for the ends of their schedule.
+STILL = 1e-6
 _HARD, _SOFT = True, False
 
 
@@ -35,6 +38,7 @@ class Rule:
     hides: tuple[str, ...] = ()
 
 
+_STILL, _HELD = "parameters do not move", "the encoder does not move"
 _COLLAPSED = ("dimensional collapse", "views indistinct")
 
 # In order of severity. "*" stands for whatever the method calls the thing it monitors.
@@ -45,7 +49,15 @@ RULES = (
         lambda spread: spread == 0,
         _HARD,
         "every example of the data is the same; check how it was read",
-        hides=("constant view", "complete collapse", *_COLLAPSED),
+        hides=("few distinct examples", "constant view", "complete collapse", *_COLLAPSED),
+    ),
+    Rule(
+        "few distinct examples",
+        ("distinct", "copies"),
+        lambda distinct, copies: distinct < 128 and copies >= 10,
+        _HARD,
+        "the data are copies of a few examples, under other names or not; check how they were "
+        "read, repeated or split",
     ),
     Rule(
         "constant view",
@@ -199,5 +211,68 @@ RULES = (
         lambda norm: norm < 1e-12,
         _HARD,
         "the loss does not depend on the parameters: a stop-gradient too many, or a dead layer",
+        hides=(_STILL, _HELD),
+    ),
+    Rule(
+        "no gradient in the encoder",
+        ("encoder/gradient", "gradient_norm"),
+        lambda encoder, whole: encoder < 1e-12 <= whole,
+        _HARD,
+        "the loss does not depend on the encoder: a stop-gradient too many, or a dead layer",
+        hides=(_HELD,),
+    ),
+    Rule(
+        _STILL,
+        ("most/parameters/step", "most/learning_rate"),
+        lambda step, rate: step == 0 and rate == 0,
+        _HARD,
+        "the learning rate is 0: check optimizer.learning_rate and its schedule",
+    ),
+    Rule(
+        _STILL,
+        ("most/parameters/step", "most/learning_rate"),
+        lambda step, rate: step == 0 < rate,
+        _HARD,
+        "the net is frozen: a factor of 0 in optimizer.multipliers, or a method that holds its "
+        "updates back",
+    ),
+    Rule(
+        _STILL,
+        ("most/parameters/step", "most/learning_rate"),
+        lambda step, rate: 0 < step < STILL,
+        _SOFT,
+        "a learning rate far too small: check optimizer.learning_rate, its scaling and its "
+        "multipliers",
+        excused=False,
+    ),
+    Rule(
+        _STILL,
+        ("still", "learning_rate", "most/learning_rate"),
+        lambda still, rate, most: still > 0.125 and rate < 1e-3 * most,
+        _HARD,
+        "the learning-rate schedule ends long before the run does",
+    ),
+    Rule(
+        _STILL,
+        ("still", "learning_rate", "most/learning_rate"),
+        lambda still, rate, most: still > 0.125 and rate >= 1e-3 * most,
+        _HARD,
+        "gradients that have vanished, or a method that holds its updates back",
+    ),
+    Rule(
+        _HELD,
+        ("most/encoder/step", "most/parameters/step"),
+        lambda encoder, whole: encoder == 0 and whole >= STILL,
+        _HARD,
+        "the encoder is frozen while the rest learns: a factor of 0 in optimizer.multipliers, or a "
+        "method that holds its updates back without saying so (Monitored.frozen)",
+    ),
+    Rule(
+        _HELD,
+        ("most/encoder/step", "most/parameters/step"),
+        lambda encoder, whole: 0 < encoder < STILL <= whole,
+        _SOFT,
+        "a learning rate far too small for the encoder: check optimizer.multipliers",
+        excused=False,
     ),
 )

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jssl.alarm import PREFIX
-from jssl.verdict_rules import PATIENCE, RULES, Rule
+from jssl.verdict_rules import PATIENCE, RULES, STILL, Rule
 
 Row = Mapping[str, float]
 
@@ -45,7 +45,8 @@ def judge(rows: Sequence[Row], *, grace: int) -> list[Verdict]:
     """What is wrong at the last of some records.
 
     Args:
-      rows: records of `metrics.jsonl` that carry the alarm's figures, from the first of the run.
+      rows: records of `metrics.jsonl` that carry the alarm's figures, from the first of the run,
+        each with what `SoFar` adds to it.
       grace: steps before which no soft rule speaks; see `grace_of`.
 
     Returns:
@@ -98,6 +99,49 @@ def grace_of(steps: int, warmup: int) -> int:
     return warmup + max(_GRACE, steps // 20, min(steps // 3, 300))
 
 
+class SoFar:
+    """What only the whole of a run shows: sums and maxima over its records.
+
+    Args:
+      steps: of the whole run; 0 if that is not known.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self.most: dict[str, float] = {}
+        self.sums = {"equal": 0.0, "pairs": 0.0}
+        self.awake = 0.0
+
+    def see(self, row: Row) -> dict[str, float]:
+        """Takes in a record.
+
+        Args:
+          row: see `Watch.see`.
+
+        Returns:
+          "most/..." of steps and learning rate so far; "still", the share of the run for which the
+          parameters have not moved to speak of, after they had; "distinct", the number of distinct
+          examples as pairs in batches have them: with D that are equally frequent, one pair in D is
+          equal (Simpson, "Measurement of Diversity", 1949); "copies", the equal pairs so far.
+        """
+        found = {}
+        for name in ("parameters/step", "encoder/step", "learning_rate"):
+            value = row.get(PREFIX + name, row.get(name))
+            if value is not None:
+                self.most[name] = max(self.most.get(name, 0.0), value)
+                found[f"most/{name}"] = self.most[name]
+        length = row.get(f"{PREFIX}parameters/step")
+        if length is not None and self.steps:
+            if length >= min(STILL, 1e-3 * self.most["parameters/step"]):
+                self.awake = row["step"]
+            found["still"] = (row["step"] - self.awake) / self.steps
+        if f"{PREFIX}input/pairs" in row:
+            self.sums = {k: v + row[f"{PREFIX}input/{k}"] for k, v in self.sums.items()}
+            found["copies"] = self.sums["equal"]
+            found["distinct"] = self.sums["pairs"] / max(self.sums["equal"], 1.0)
+        return found
+
+
 class Watch:
     """Follows a run record by record and remembers what it has said.
 
@@ -106,10 +150,12 @@ class Watch:
     Args:
       grace: see `grace_of`.
       history: records of the run so far.
+      steps: of the whole run; 0 if that is not known, and then no part of it is too long.
     """
 
-    def __init__(self, grace: int, history: Iterable[Row] = ()) -> None:
+    def __init__(self, grace: int, history: Iterable[Row] = (), *, steps: int = 0) -> None:
         self.grace = grace
+        self.so_far = SoFar(steps)
         self.rows: list[Row] = []
         self.alarms: dict[tuple[str, str], dict[str, Any]] = {}
         self.standing: list[Verdict] = []
@@ -128,7 +174,7 @@ class Watch:
         """
         if not any(name.startswith(PREFIX) for name in row) or row.get(f"{PREFIX}idle", 0.0):
             return []
-        self.rows.append(row)
+        self.rows.append({**row, **self.so_far.see(row)})
         self.standing = judge(self.rows, grace=self.grace)
         new = []
         for verdict in self.standing:

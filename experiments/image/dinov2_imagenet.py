@@ -1,7 +1,9 @@
 """DINOv2 on ImageNet-1k (Oquab et al., 2023), ViT-L/16: the short run of the authors' code.
 
-AdamW at 4e-3 x sqrt(batch / 1024), batch 2048, 100 epochs (of 1250 steps in their code); the
-authors report 82.9 linear and 81.6 kNN. Their weight decay grows from 0.04 to 0.2.
+AdamW at 4e-3 x sqrt(batch / 1024), batch 2048, 100 epochs (of 1250 steps in their code), weight
+decay 0.04 to 0.4, layer decay 0.9, the patch embedding at a fifth of the rate, gradients clipped at
+3 for the backbone and for each head (ssl_default_config.yaml); the authors report 82.9 linear and
+81.6 kNN.
 Command: jssl train image/dinov2_imagenet --set data.data_dir=DIR --data-path stream
 """
 
@@ -42,7 +44,11 @@ def get_experiment() -> Experiment:
             scaling="sqrt",
             reference_batch=1024,
             warmup_epochs=10,
-            weight_decay=0.1,
+            weight_decay=0.04,
+            weight_decay_end=0.4,
+            layer_decay=0.9,
+            multipliers=(("patch_embedding", 0.2),),
+            clip="module",
             clip_norm=3.0,
         ),
         batch_size=2048,

@@ -1,8 +1,10 @@
 """DINOv2 on ImageNet-1k (Oquab et al., 2023) at the size of the paper's largest model: ViT-g/14.
 
-The recipe of the authors' ViT-g run (batch 3072, AdamW at 2e-4 x sqrt(batch / 1024), stochastic
-depth 0.4, SwiGLU, crops of 224 and 98 pixels), for 100 epochs of ImageNet-1k in place of their 142
-million images; blocks run as a loop and are computed again for the gradient.
+The recipe of the authors' ViT-g run (batch 3072, AdamW at 2e-4 x sqrt(batch / 1024), weight decay
+0.04 to 0.2, no layer decay, the patch embedding at a fifth of the rate, gradients clipped at 3 for
+the backbone and for each head, stochastic depth 0.4, SwiGLU, crops of 224 and 98 pixels), for 100
+epochs of ImageNet-1k in place of their 142 million images; blocks run as a loop and are computed
+again for the gradient.
 Command: jssl train image/dinov2_imagenet_g --fsdp 64 --set data.data_dir=DIR --data-path stream
 """
 
@@ -46,7 +48,10 @@ def get_experiment() -> Experiment:
             scaling="sqrt",
             reference_batch=1024,
             warmup_epochs=10,
-            weight_decay=0.1,
+            weight_decay=0.04,
+            weight_decay_end=0.2,
+            multipliers=(("patch_embedding", 0.2),),
+            clip="module",
             clip_norm=3.0,
         ),
         batch_size=3072,

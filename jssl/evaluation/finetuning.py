@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from dataclasses import dataclass
 from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
+from jssl.alarm import Monitored
 from jssl.augmentations.batchwise import cutmix, mixup
 from jssl.augmentations.compose import Views, field
 from jssl.clock import Clock
 from jssl.errors import UserError
 from jssl.evaluation.subject import first_view
 from jssl.experiment import Experiment
+from jssl.layers import layer_factors
 from jssl.methods.base import Memory, Metrics, Outputs, Tree
 from jssl.methods.semisupervised.finetune import FineTune
 from jssl.objectives.classification import accuracy, soft_cross_entropy
 from jssl.optim import Optimizer
-from jssl.state import paths
-
-_BLOCK = re.compile(r"(?:^|/)(?:block(\d+)|stage(\d+)_block(\d+))(?:/|$)")
-_FIRST = re.compile(r"(?:^|/)(patch_embedding|position_\w+|class_token|register_tokens|stem_\w+)")
 
 
 @dataclass(frozen=True)
@@ -167,56 +163,10 @@ class Tuned(FineTune):
         factors = layer_factors(updates, self.decay, self.last_blocks)
         return jax.tree.map(lambda update, factor: update * factor, updates, factors)
 
-
-def layer_factors(tree: Tree, decay: float, last_blocks: int | None = None) -> Tree:
-    """The factor on the learning rate of every parameter.
-
-    With B blocks the head and the final norm are layer B + 1, block i is layer i + 1, embeddings
-    and stem are layer 0, and layer l gets decay ** (B + 1 - l) (Clark et al. 2020, "ELECTRA"; Bao
-    et al. 2022, "BEiT").
-
-    Args:
-      tree: parameters or updates of a net with an encoder.
-      decay: the factor from each layer to the one below.
-      last_blocks: how many blocks are trained besides the head; None for all layers.
-
-    Returns:
-      A tree of the same structure: a float, or float32 [B, 1, ...] where blocks are stacked.
-
-    Raises:
-      UserError: more blocks are to be trained than there are.
-    """
-    flat = paths(tree)
-    numbers = sorted({key for path in flat if (key := _block(path)) is not None})
-    stacked = [len(leaf) for path, leaf in flat.items() if "/blocks/" in f"/{path}/"]
-    blocks = stacked[0] if stacked else len(numbers)
-    if last_blocks is not None and last_blocks > blocks:
-        raise UserError(
-            f"the encoder has {blocks} blocks, of which {last_blocks} cannot be trained"
-        )
-
-    def factor(layer: np.ndarray | int) -> np.ndarray:
-        layer = np.asarray(layer)
-        value = decay ** (blocks + 1 - layer.astype(np.float64))
-        if last_blocks is not None:
-            value = np.where(layer > blocks - last_blocks, value, 0.0)
-        return value.astype(np.float32)
-
-    def one(path: tuple, leaf: jax.Array) -> np.ndarray:
-        name = "/".join(str(getattr(key, "key", key)) for key in path)
-        if "/blocks/" in f"/{name}/":
-            return factor(np.arange(1, blocks + 1)).reshape(-1, *[1] * (leaf.ndim - 1))
-        key = _block(name)
-        if key is not None:
-            return factor(numbers.index(key) + 1)
-        return factor(0 if _FIRST.search(name) else blocks + 1)
-
-    return jax.tree_util.tree_map_with_path(one, tree)
-
-
-def _block(path: str) -> tuple[int, ...] | None:
-    found = _BLOCK.search(path)
-    return tuple(int(n) for n in found.groups() if n is not None) if found else None
+    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+        """As fine-tuning; an encoder of which no block is trained stays still on purpose."""
+        monitored = super().monitor(outputs, params, memory)
+        return monitored._replace(frozen=("encoder",)) if self.last_blocks == 0 else monitored
 
 
 def tuned(experiment: Experiment, classes: int, train: int, settings: Tuning) -> Experiment:

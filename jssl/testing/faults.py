@@ -45,6 +45,7 @@ from jssl.testing.broken import (
     ZeroProjector,
 )
 from jssl.testing.clusters import Clusters
+from jssl.testing.faults_still import still_cases
 from jssl.testing.runs import program_of
 from jssl.verdicts import Verdict, Watch, grace_of
 
@@ -99,7 +100,7 @@ def watch(experiment: Experiment, *, steps: int = 300, every: int = 10, seed: in
     options = {"path": "device", "workers": 0, "chunk": every}
     feed = make_feed(program, source, seed=seed, root=root, start=0, **options)
     warmup = round(experiment.optimizer.warmup_epochs * program.steps_per_epoch)
-    judge, said = Watch(grace_of(program.steps, warmup)), []
+    judge, said = Watch(grace_of(program.steps, warmup), steps=program.steps), []
     for step in range(0, steps, every):
         count = min(every, steps - step)
         state, records = feed.advance(state, step, count)
@@ -234,6 +235,7 @@ def cases() -> list[Case]:
             later,
         ),
         *_other_families(),
+        *(Case(*parts) for parts in still_cases(_siamese, _masked, optimizer)),
     ]
 
 

@@ -12,8 +12,9 @@ from tiny_runs import write_experiment
 from jssl import experiment as registry
 from jssl.cli import main
 from jssl.errors import UserError
-from jssl.evaluation.finetuning import SoftLabels, Tuning, layer_factors, tuned
+from jssl.evaluation.finetuning import SoftLabels, Tuning, tuned
 from jssl.evaluation.record import Record
+from jssl.layers import layer_factors
 from jssl.loop import Options, fit
 from jssl.run import Run
 from jssl.state import paths

@@ -49,8 +49,10 @@ class DINO(Taught):
 
     Defaults are those of the authors' code (head 2048 - 2048 - 256, 65536 prototypes, student at
     0.1, teacher at 0.04, centre momentum 0.9, teacher momentum 0.996 to 1 by a cosine, prototypes
-    held for an epoch; AdamW at 5e-4 x batch / 256, 10 epochs of warm-up, gradients clipped at 3).
-    For long runs of ViT-S the teacher warms from 0.04 to 0.07 in 30 epochs.
+    held for an epoch; AdamW at 5e-4 x batch / 256, 10 epochs of warm-up, weight decay 0.04 to 0.4
+    by a cosine, the gradient of each array clipped at 3). For long runs of ViT-S the teacher warms
+    from 0.04 to 0.07 in 30 epochs. The small experiments keep a constant weight decay (0.4 is a
+    value for runs of 10^5 steps) and clip all gradients together.
 
     BatchNorm of the teacher: statistics of its own batch in training, averaged running ones in
     evaluation; the authors do the former and copy none, so their running ones are the teacher's.

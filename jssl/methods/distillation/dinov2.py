@@ -43,10 +43,11 @@ class DINOv2(IBOT):
     BatchNorm of the teacher: as DINO.
 
     Differs from the authors' code: KoLeo looks for neighbours in the global batch, not in that of
-    one device; no layer-wise decay of the learning rate and no slower patch embedding; the weight
-    decay is constant; what iBOT's docstring says. Their class token and registers start at 1e-6 and
+    one device; what iBOT's docstring says. Their class token and registers start at 1e-6 and
     the mask token at zero (`token_std`, `mask_std`), as in `image/dinov2_imagenet`; with registers
-    they interpolate positions as timm does, otherwise as DINO.
+    they interpolate positions as timm does, otherwise as DINO. The experiments on ImageNet have the
+    authors' layer decay, slower patch embedding, growing weight decay and clipping by module; the
+    small ones keep a constant weight decay and clip all gradients together.
 
     Attributes:
       koleo_weight: of KoLeo, for each of the two crops.

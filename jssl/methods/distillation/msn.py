@@ -87,8 +87,8 @@ class MSN(Taught):
 
     BatchNorm of the teacher: statistics of its own batch in training; running ones are averaged.
 
-    Differs from the authors' code: small crops keep all their tokens; the weight decay is constant;
-    positions are sine-cosine where theirs are learned.
+    Differs from the authors' code: small crops keep all their tokens; the weight decay is constant
+    in the small experiments; positions are sine-cosine where theirs are learned.
 
     Attributes:
       momentum: of the teacher at the first step.

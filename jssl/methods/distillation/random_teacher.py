@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from jssl.alarm import Monitored
 from jssl.clock import Clock
+from jssl.layers import matrices, stacked
 from jssl.methods.base import (
     Memory,
     Method,
@@ -103,16 +104,22 @@ class RandomTeacher(Method):
     def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
         """A random teacher, `alpha` of it the student."""
         leaves, structure = jax.tree.flatten(params)
+        drawn = zip(leaves, *map(jax.tree.leaves, (matrices(params), stacked(params))), strict=True)
         scale = (self.alpha**2 + (1 - self.alpha) ** 2) ** -0.5
 
-        def mixed(key: jax.Array, x: jax.Array) -> jax.Array:
-            if x.ndim < 2:  # biases and scales start alike
+        def mixed(key: jax.Array, x: jax.Array, matrix: bool, many: bool) -> jax.Array:
+            if not matrix:  # biases and scales start alike
                 return x
-            fresh = jax.random.permutation(key, x.reshape(-1)).reshape(x.shape)
+            if many:  # each layer of a stack keeps its own values
+                rows = x.reshape(len(x), -1)
+                fresh = jax.random.permutation(key, rows, axis=1, independent=True)
+            else:
+                fresh = jax.random.permutation(key, x.reshape(-1))
+            fresh = fresh.reshape(x.shape)
             return scale * (self.alpha * x + (1 - self.alpha) * fresh)
 
         keys = jax.random.split(rng, len(leaves))
-        random = [mixed(key, x) for key, x in zip(keys, leaves, strict=True)]
+        random = [mixed(key, *part) for key, part in zip(keys, drawn, strict=True)]
         return {"teacher": new_teacher(structure.unflatten(random), stats)}
 
     def forward(

@@ -43,7 +43,8 @@ class ECGJEPA(IJEPA):
     predictor of width 192 with 8 blocks and 6 heads; momentum 0.998 to 0.9995; patches of 25 of
     5000 samples, 12 leads, one register token; spans of at least 10 patches hide 75 to 85 %, set
     in the views; AdamW at 1e-3, batch 2048, 100000 steps, 10000 of warm-up). Weight decay grows
-    from 0.01 to 0.1 there; here it is constant.
+    from 0.01 to 0.1 there; it is constant in the small experiments
+    (`optimizer.weight_decay_end=0.1` for theirs).
 
     Differs from the authors' code: errors below `beta` are squared, so that the gradient has no
     jump, where theirs are absolute throughout; the share that is hidden is fixed, and spans longer

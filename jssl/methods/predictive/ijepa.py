@@ -41,7 +41,8 @@ class IJEPA(Taught):
 
     Defaults are the paper's for ImageNet (appendix A; predictor of width 384 with 12 blocks for
     ViT-L and larger, 6 for ViT-B; momentum 0.996 to 1; AdamW at 1e-3, batch 2048, 15 to 40 epochs
-    of warm-up, no class token). Weight decay grows from 0.04 to 0.4 there; here it is constant.
+    of warm-up, no class token, weight decay 0.04 to 0.4 by a cosine). The small experiments keep a
+    constant weight decay: 0.4 is a value for runs of 10^5 steps.
 
     The paper writes the squared L2 distance; smooth L1 and the teacher's layer normalisation
     without learned parts are the authors' code's. It differs from that code in drawing masks for

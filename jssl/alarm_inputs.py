@@ -1,0 +1,110 @@
+"""What the alarm reads off a step's inputs: constant ones, equal views, copies of few examples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+Tree = Any
+
+ROWS = 256  # most examples in a statistic: more change the figures little and cost more
+INPUTS = 64  # most examples of inputs and patches, which are larger
+_COMPARED = 1 << 24  # most values of a batch that are compared with one another
+
+
+def input_statistics(batch: Tree, views: Tree) -> dict[str, jax.Array]:
+    """Ranges and differences of the inputs.
+
+    Args:
+      batch: name -> [B, ...], the examples as they are stored.
+      views: name -> array or mapping of arrays [B, ...].
+
+    Returns:
+      "input/spread" and "view/NAME/spread", the largest range of a value over the examples, and
+      "input/difference", the least of the largest differences of two views of one shape.
+    """
+    found = {}
+    # Of a single example nothing can be said: it is no fault that it does not vary.
+    stored = [x for x in jax.tree.leaves(batch) if x.ndim > 1 and len(x) > 1]
+    if stored:
+        found["input/spread"] = _spread(stored)
+    whole = {}
+    for name, value in views.items():
+        leaves = [
+            x
+            for x in jax.tree.leaves(value)
+            if jnp.issubdtype(x.dtype, jnp.floating) and x.ndim > 1 and len(x) > 1
+        ]
+        if leaves:
+            found[f"view/{name}/spread"] = _spread(leaves)
+        if leaves and len(jax.tree.leaves(value)) == 1:
+            whole[name] = to_float(some(leaves[0], INPUTS))
+    names = list(whole)
+    differences = [
+        jnp.max(jnp.abs(whole[a] - whole[b]))
+        for i, a in enumerate(names)
+        for b in names[i + 1 :]
+        if whole[a].shape == whole[b].shape
+    ]
+    if differences:
+        found["input/difference"] = jnp.min(jnp.stack(differences))
+    return found
+
+
+def copies(batch: Tree) -> dict[str, jax.Array]:
+    """How many pairs of a batch's examples are the same, value by value.
+
+    Labels and other single numbers of an example are left out: copies under other names count.
+
+    Args:
+      batch: name -> [B, ...].
+
+    Returns:
+      "input/equal", equal pairs, and "input/pairs", all pairs; {} where an example is a number.
+      Two different examples count as equal with a chance of about 2^-64.
+    """
+    leaves = [x for x in jax.tree.leaves(compared(batch)) if x.ndim > 1 and len(x) > 1]
+    if not leaves:
+        return {}
+    equal = jnp.asarray(True)
+    for salt in (0x9E3779B9, 0x7FEB352D):
+        digest = sum(_digest(x, salt + i) for i, x in enumerate(leaves))
+        equal &= digest[:, None] == digest[None]
+    n = len(leaves[0])
+    return {"input/equal": (jnp.sum(equal) - n) / 2, "input/pairs": jnp.asarray(n * (n - 1) / 2)}
+
+
+def compared(batch: Tree) -> Tree:
+    """The examples that `copies` looks at: fewer of large ones."""
+    size = sum(x[0].size for x in jax.tree.leaves(batch) if x.ndim > 1)
+    most = max(min(ROWS, _COMPARED // max(size, 1)), INPUTS)
+    return jax.tree.map(lambda x: some(x, most), batch)
+
+
+def _digest(x: jax.Array, salt: int) -> jax.Array:
+    """uint32 [B]: the sum over an example's places of a hash of the value and the place."""
+    if jnp.issubdtype(x.dtype, jnp.floating):
+        x = jax.lax.bitcast_convert_type(x.astype(jnp.float32), jnp.uint32)
+    x = x.astype(jnp.uint32).reshape(len(x), -1)
+    h = x ^ (jnp.arange(x.shape[1], dtype=jnp.uint32) * jnp.uint32(0x85EBCA6B) + jnp.uint32(salt))
+    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):  # Wellons, "lowbias32"
+        h = (h ^ (h >> shift)) * jnp.uint32(factor)
+    return jnp.sum(h ^ (h >> 16), axis=1, dtype=jnp.uint32)
+
+
+def _spread(leaves: list[jax.Array]) -> jax.Array:
+    """Largest range over examples, of any value of any of the arrays: exactly 0 for constants."""
+    parts = [to_float(some(x, INPUTS)) for x in leaves]
+    return jnp.max(jnp.stack([jnp.max(x.max(axis=0) - x.min(axis=0)) for x in parts]))
+
+
+def some(x: jax.Array, most: int) -> jax.Array:
+    """At most about `most` rows, evenly spaced over the global batch."""
+    return x[:: -(-x.shape[0] // most)]
+
+
+def to_float(x: jax.Array) -> jax.Array:
+    """float32, without a gradient."""
+    return jax.lax.stop_gradient(x).astype(jnp.float32)
