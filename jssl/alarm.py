@@ -252,7 +252,7 @@ def _length(tree: Tree) -> jax.Array:
 
 
 def _relative(updates: Tree, params: Tree) -> jax.Array:
-    return _length(updates) / jnp.maximum(_length(params), _TINY)
+    return _length(updates) / jnp.maximum(_length(params), 1e-12)
 
 
 def _distance(a: Tree, b: Tree) -> jax.Array:

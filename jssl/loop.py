@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
+from typing import Any
 
 import jax
 import numpy as np
@@ -18,6 +19,7 @@ from jax.experimental import multihost_utils
 from jssl import accounting, alarm, handover, identity, sharding
 from jssl.checkpoint import Checkpoints
 from jssl.data.source import Splits
+from jssl.diagnosis import first_cause
 from jssl.errors import Collapsed, Interrupted, UserError
 from jssl.feed import Feed, make_feed
 from jssl.reporting.progress import Progress
@@ -99,6 +101,7 @@ class Finished:
             )
 
 
+Tree = Any
 Probe = Callable[[Program, TrainState, Splits], dict[str, jax.Array]]
 
 
@@ -201,8 +204,29 @@ def fit(
             )
         )
         watch = _watch(run, program, start)
+
+        def before() -> Tree:
+            if start:
+                return checkpoints.restore(shapes, start)[0].params
+            return program.init(root, given).params
+
+        def cause(step: int) -> str:
+            params = before if step == start + 1 else None
+            return first_cause(program, splits.train, run.seed, root, step, params)
+
         loop = _Loop(
-            run, options, program, splits, feed, checkpoints, writer, progress, probe, watch, ledger
+            run,
+            options,
+            program,
+            splits,
+            feed,
+            checkpoints,
+            writer,
+            progress,
+            probe,
+            watch,
+            ledger,
+            cause,
         )
         state = loop.run(state, start)
         if first:
@@ -224,6 +248,7 @@ class _Loop:
     probe: Probe | None
     watch: Watch
     ledger: accounting.Ledger
+    cause: Callable[[int], str]
     collapsed: str | None = None
     signal: int | None = None
     profiling: bool = False
@@ -346,10 +371,15 @@ class _Loop:
         self.checkpoints.finish()
         kept = self.checkpoints.steps()
         where = f"the last good checkpoint is step {kept[-1]}" if kept else "no checkpoint yet"
-        return (
-            f"{', '.join(bad)} stopped being finite at step {step} (loss {row['loss']}); {where} "
-            f"in {self.checkpoints.folder}; a lower learning rate (now "
+        found = self.cause(step) or (
+            "the batch of that step, its views and the parameters before it are finite, so the "
+            f"step itself is at fault: `jssl replay {self.run_.folder} --step {step}` names the "
+            f"first layer that is not finite; a lower learning rate (now "
             f"{row['learning_rate']:.3g}) or a longer warm-up is the usual remedy"
+        )
+        return (
+            f"{', '.join(bad)} stopped being finite at step {step} (loss {row['loss']}); {found}; "
+            f"{where} in {self.checkpoints.folder}"
         )
 
 

@@ -27,7 +27,7 @@ from jssl.loop import Options, prepare
 from jssl.reporting.writer import read_metrics
 from jssl.run import Run, read_record
 from jssl.state import TrainState, paths
-from jssl.train import _STEPS, Program
+from jssl.train import Program
 
 Tree = Any
 _CHUNK = 64
@@ -126,8 +126,7 @@ class Rerun:
     def _stages(self, state: TrainState, batch: Tree, root: jax.Array) -> dict[str, Tree]:
         program, method = self.program, self.program.experiment.method
         clock = program.clock(state.step)
-        step_key = jax.random.fold_in(jax.random.fold_in(root, _STEPS), state.step)
-        views_key, loss_key = jax.random.split(step_key)
+        views_key, loss_key = program.step_keys(root, state.step)
         views = program.experiment.views(views_key, batch, mesh=program.mesh)
         views = sharding.constrain_batch(views, program.mesh)
         loss, gradients, stats, memory, metrics, outputs = loss_and_gradients(

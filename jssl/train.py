@@ -146,8 +146,7 @@ class Program:
         """
         method = self.experiment.method
         clock = self.clock(state.step)
-        step_key = jax.random.fold_in(jax.random.fold_in(root, _STEPS), state.step)
-        views_key, loss_key = jax.random.split(step_key)
+        views_key, loss_key = self.step_keys(root, state.step)
         views = sharding.constrain_batch(
             self.experiment.views(views_key, batch, mesh=self.mesh), self.mesh
         )
@@ -186,6 +185,12 @@ class Program:
         }
         metrics = jax.tree.map(lambda value: jnp.asarray(value, jnp.float32), metrics)
         return TrainState(state.step + 1, params, opt_state, stats, memory), metrics
+
+    def step_keys(self, root: jax.Array, step: jax.Array | int) -> tuple[jax.Array, jax.Array]:
+        """The keys of the step that follows `step` steps: (of its views, of its loss)."""
+        key = jax.random.fold_in(jax.random.fold_in(root, _STEPS), step)
+        views_key, loss_key = jax.random.split(key)
+        return views_key, loss_key
 
     def alarm_due(self, step: jax.Array | int) -> jax.Array | bool:
         """Whether the alarm measures in the step that follows `step` steps; always in the first."""

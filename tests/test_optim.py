@@ -11,6 +11,7 @@ import pytest
 
 from jssl.errors import UserError
 from jssl.optim import Optimizer
+from jssl.overrides import describe, fingerprint
 
 PARAMS = {"kernel": jnp.array([[1.0, -2.0], [0.5, 3.0]]), "bias": jnp.array([1.0, -1.0])}
 GRADIENTS = {"kernel": jnp.array([[0.1, 0.2], [-0.3, 0.4]]), "bias": jnp.array([0.5, -0.25])}
@@ -180,8 +181,21 @@ def test_clipping_by_the_global_norm() -> None:
         ({"warmup_epochs": -1}, "warmup_epochs is -1"),
         ({"momentum": 1.0}, r"momentum is 1.0; it must be in \[0, 1\)"),
         ({"beta2": 95}, "beta2 is 95"),
+        ({"clip": "modules"}, "did you mean 'module'"),
+        ({"weight_decay_end": -0.1}, "weight_decay_end is -0.1"),
+        ({"layer_decay": 0.0}, r"layer_decay is 0.0; it must be in \(0, 1\]"),
+        ({"layer_decay": 1.1}, "layer_decay is 1.1"),
     ],
 )
 def test_wrong_values_are_named(change: dict, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
         Optimizer(**change).check()
+
+
+def test_fields_that_came_later_leave_old_fingerprints_as_they_were() -> None:
+    plain = Optimizer("adamw", clip_norm=3.0)
+    assert not {"clip", "weight_decay_end", "layer_decay"} & describe(plain).keys()
+    for change in ({"clip": "module"}, {"weight_decay_end": 0.4}, {"layer_decay": 0.9}):
+        changed = dataclasses.replace(plain, **change)
+        assert change.items() <= describe(changed).items()
+        assert fingerprint(changed) != fingerprint(plain)
