@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from jssl import layers, transforms
-from jssl.errors import UserError, nearest
+from jssl.errors import nearest
 from jssl.ranges import AboveZero, BelowOne, Count, NonNegative, Positive, Ranged, Unit
 
 _SCALING = {
