@@ -27,7 +27,7 @@ class Clusters(Method):
       temperature: of the student.
       teacher_temperature: of the teacher.
       momentum: of the teacher.
-      centre_momentum: of the mean that is subtracted; infinite for none.
+      centre_momentum: of the mean that is subtracted; 1 for none, as it starts at 0.
     """
 
     prototypes: int = 32
@@ -76,13 +76,12 @@ class Clusters(Method):
             log_q = jax.nn.log_softmax(outputs[f"student_{mine}"] / self.temperature)
             loss -= jnp.mean(jnp.sum(target * log_q, axis=1))
         scores = jnp.concatenate([outputs["teacher_a"], outputs["teacher_b"]])
-        m = 0.0 if math.isinf(self.centre_momentum) else self.centre_momentum
+        m = self.centre_momentum
         centre = m * memory["centre"] + (1 - m) * jnp.mean(scores, axis=0)
         return loss / 2, ({**memory, "centre": centre}, {})
 
     def _assign(self, scores: jax.Array, memory: Memory) -> jax.Array:
-        centre = 0.0 if math.isinf(self.centre_momentum) else memory["centre"]
-        return jax.nn.softmax((scores - centre) / self.teacher_temperature)
+        return jax.nn.softmax((scores - memory["centre"]) / self.teacher_temperature)
 
     def after_update(self, params: Tree, stats: Tree, memory: Memory, *, clock: Clock) -> Memory:
         """Moves the teacher."""
