@@ -22,7 +22,7 @@ from jssl.testing.runs import program_of
 
 
 def images(count: int = 32) -> np.ndarray:
-    return np.random.default_rng(0).uniform(size=(count, 8, 8, 1)).astype(np.float32)
+    return np.random.default_rng(0).integers(1, 255, (count, 8, 8, 1)).astype(np.uint8)
 
 
 def experiment_of(array: np.ndarray, views: Any = None) -> registry.Experiment:
@@ -39,8 +39,8 @@ def cause(experiment: registry.Experiment, step: int, params: Any = None) -> str
     return first_cause(program, source, 0, program.root_key(0), step, params)
 
 
-def nan_in(array: np.ndarray, row: int, value: float) -> np.ndarray:
-    array = array.copy()
+def put_in(array: np.ndarray, row: int, value: float) -> np.ndarray:
+    array = array.astype(np.float32)
     array[row, 3, 3] = value
     return array
 
@@ -65,11 +65,11 @@ class Fed:
 def test_the_batch_is_looked_at_first(value: float, says: str) -> None:
     program = program_of(experiment_of(images()))
     order = batch_indices(0, 1, 32, 8)
-    array = nan_in(images(), order[5], value)
+    array = put_in(images(), order[5], value)
     found = first_cause(program, Fed(array), 0, program.root_key(0), 2)
     assert found == f"the data are at fault: 'image' holds {says} in training example {order[5]}"
     assert first_cause(program, Fed(array), 0, program.root_key(0), 1) == ""  # another batch
-    array = nan_in(array, order[6], value)
+    array = put_in(array, order[6], value)
     assert "(and 1 more of the 8 in the batch)" in first_cause(
         program, Fed(array), 0, program.root_key(0), 2
     )
@@ -77,7 +77,7 @@ def test_the_batch_is_looked_at_first(value: float, says: str) -> None:
 
 def test_views_come_second_and_parameters_third() -> None:
     array = images()
-    array[7] = 0.0
+    array[7] = 0
     whiten = pipeline(lambda key, image: image / jnp.mean(image))  # 0 / 0 of a blank image
     plain = pipeline(lambda key, image: image)
     experiment = experiment_of(array, Views(a=plain, b=whiten))
@@ -93,7 +93,7 @@ def test_views_come_second_and_parameters_third() -> None:
 
 def test_a_run_says_what_it_found(tmp_path: Path) -> None:
     array = images()
-    array[7] = 0.0
+    array[7] = 0
     plain = pipeline(lambda key, image: image)
     whiten = pipeline(lambda key, image: image / jnp.mean(image))
     run = Run(experiment_of(array, Views(a=plain, b=whiten)), 0, tmp_path / "run")
