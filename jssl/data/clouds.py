@@ -210,7 +210,7 @@ class Clouds:
 def _clouds(arrays: dict[str, np.ndarray], part: str, path: Path) -> Batch:
     """Clouds and their labels as they are written."""
     xyz, label = arrays[f"{part}_points"], arrays.get(f"{part}_label")
-    if xyz.ndim != 3 or xyz.shape[2] != 3 or label is None or len(label) != len(xyz):
+    if xyz.ndim != 3 or xyz.shape[2] != 3 or label is None or label.shape[:1] != xyz.shape[:1]:
         raise UserError(f"{path} needs {part}_points [N, P, 3] and {part}_label [N]")
     if not xyz.size:
         raise UserError(f"{path}: {part}_points has no points ({list(xyz.shape)})")

@@ -153,6 +153,7 @@ def test_splits_may_be_masks_and_labels_large(tmp_path):
         ({"attr_data": [1.0, 1.0, 1e39, 3.0]}, r"the number 1e\+39 at node 1, feature 1"),
         ({"attr_data": [1.0, -1.0, 2.0, 3.0]}, "has negative features"),
         ({"attr_data": list("abcd")}, "attr_data must be numbers"),
+        ({"attr_shape": [4, 2**33]}, "which a damaged file does too"),
     ],
 )
 def test_a_citation_graph_that_does_not_fit_is_refused(tmp_path, changes, words):
