@@ -24,6 +24,7 @@ UNPACK_LIMIT = "JSSL_UNPACK_LIMIT_GB"
 DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError)
 _RATIO = 20  # beyond what natural data, compressed, unpack to
 _CHUNK = 1 << 20
+_LONGEST_PATH = 4096  # letters
 _SPECIAL = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a FIFO"),
@@ -95,10 +96,16 @@ def inside(root: Path, name: str, where: Path | str) -> Path:
       where: the list, for messages.
 
     Raises:
-      UserError: the name is empty or absolute, or goes up out of the folder.
+      UserError: the name is empty or absolute, goes up out of the folder, holds a control
+        character, or is longer than any path.
     """
+    if any(ord(letter) < 32 for letter in name) or len(name) > _LONGEST_PATH:
+        raise UserError(
+            f"{where} names the file {name[:80]!r}, which holds a control character or is longer "
+            f"than {_LONGEST_PATH} letters"
+        )
     path = os.path.normpath(name.replace("\\", "/"))
-    if not name.strip() or "\0" in name or path.split("/")[0] == ".." or os.path.isabs(path):
+    if not name.strip() or path.split("/")[0] == ".." or os.path.isabs(path):
         raise UserError(
             f"{where} names the file {name!r}, which is not inside {root}; names must be relative "
             "to that folder and stay in it"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +16,7 @@ from jssl.data.files import inside
 from jssl.data.listing import Kind, Listing, existing, list_flat, list_splits
 from jssl.data.notes import note, shown
 from jssl.data.source import Batch, Source, Splits, SubsetSource
-from jssl.data.text_files import read_text
+from jssl.data.text_files import read_rows, read_text
 from jssl.data.video_files import Cut, library, read_clip, read_packets
 from jssl.errors import UserError
 
@@ -219,9 +217,8 @@ class VideoFolder:
         return found, classes
 
     def _rows(self, path: str, root: Path) -> list[list[str]]:
-        text = io.StringIO(read_text(Path(path).expanduser()), newline="")
-        rows = [row for row in csv.reader(text, delimiter=self.delimiter) if row]
-        rows = rows[int(self.header) :]
+        found = read_rows(read_text(Path(path).expanduser()), path, self.delimiter)
+        rows = [row.cells for row in found[int(self.header) :]]
         if not rows:
             raise UserError(f"{path} has no lines; it needs a video file in each")
         for row in rows:

@@ -7,6 +7,7 @@ begin with the kind: empty, cut, NaN, inf, huge, wrong dialect, permuted, missin
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import re
@@ -22,7 +23,7 @@ Case = tuple[str, bytes | None]
 """Name of the case and the new content; None for a file that is gone."""
 
 NUMBERS = {"NaN": "nan", "inf": "-inf", "huge": "1e39"}
-TEXTS = {".csv", ".tsv", ".txt", ".ts", ".off", ".fasta", ".json", ".index"}
+TEXTS = {".csv", ".tsv", ".txt", ".ts", ".off", ".fasta", ".json", ".index", ".data"}
 SAME = ("permuted", "wrong dialect: marked", "wrong dialect: CRLF", "wrong dialect: big-endian")
 """Cases that carry the same meaning: they are refused, or give the same examples."""
 
@@ -44,6 +45,13 @@ def mutate(path: Path, raw: bytes, *, named: bool) -> Iterator[Case]:
     yield "wrong dialect: bits", raw[: len(raw) // 2] + b"\xff\xfe\x00" + raw[len(raw) // 2 :]
     yield "wrong dialect: web page", b"<!DOCTYPE html>\n<html><body>404</body></html>\n"
     suffix = path.suffix
+    if suffix == ".gz":
+        yield "duplicated: member", raw + raw
+        yield "wrong dialect: unpacked", gzip.decompress(raw)
+        inner = path.with_suffix("")
+        for case, content in mutate(inner, gzip.decompress(raw), named=named):
+            if content is not None:
+                yield case, gzip.compress(content, 1, mtime=0)
     if suffix in TEXTS:
         yield from _text(raw.decode(), suffix)
     if suffix == ".csv":

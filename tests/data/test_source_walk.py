@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 import shutil
 import sys
 import warnings
@@ -136,7 +137,7 @@ def _try(spec: Any, words: set[str], wanted: dict, case: str) -> str | None:
             said = str(error)
             if "\n" in said or not any(word in said for word in words):
                 return f"the sentence names no file, or is none: {said!r}"
-            if "Error" in said or len(said) > 600:
+            if re.search(r"\b[A-Z]\w*(Error|Exception)\b", said) or len(said) > 600:
                 return f"the sentence is long or holds an exception: {said[:300]!r}"
             return None
         except Exception as error:

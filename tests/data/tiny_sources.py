@@ -7,11 +7,13 @@ that cannot be tried here in `ELSEWHERE` with the reason.
 
 from __future__ import annotations
 
+import gzip
 import json
 import pickle
+import zipfile
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +116,17 @@ def _videos(root: Path) -> Any:
     return data.VideoFolder(str(root), frames=3, stride=1, size=8, fraction=0.34)
 
 
+def _listed_videos(root: Path) -> Any:
+    spec = _videos(root)
+    names = [f"{name}/{k}.mp4" for name in ("run", "sit") for k in range(3)]
+    lines = ["file,class", *(f"{name},{name[:3]}" for name in names)]
+    train, test = (
+        write(root / "train.csv", lines[:5]),
+        write(root / "test.csv", lines[:1] + lines[5:]),
+    )
+    return replace(spec, train=train, test=test, header=True)
+
+
 def _captions(root: Path) -> Any:
     (root / "images").mkdir()
     found = {"images": [], "annotations": []}
@@ -129,6 +142,14 @@ def _texts(root: Path, **more: Any) -> dict[str, Any]:
     lines = [f"the boat {k}\t{'ab'[k % 2]}" for k in range(20)]
     train, test = write(root / "train.tsv", lines), write(root / "test.tsv", lines[:4])
     return {"train": train, "test": test, "length": 12, **more}
+
+
+def _titles(root: Path) -> Any:
+    lines = ['label,"title",text', *(f'{k % 2},"the, boat {k}","a ""gull"""' for k in range(20))]
+    path = write(root / "train.csv.gz", lines)
+    Path(path).write_bytes(gzip.compress(Path(path).read_bytes(), mtime=0))
+    options = {"text": (1, 2), "label": 0, "delimiter": ",", "header": True, "length": 12}
+    return data.Texts(path, **options)
 
 
 def _pairs(root: Path, **more: Any) -> dict[str, Any]:
@@ -152,6 +173,19 @@ def _bases(root: Path) -> Any:
     lines = ["base_1,base_2,base_3,label"]
     lines += [f"A,{'CG'[k % 2]},{'ACGT'[k % 4]},{k % 2}" for k in range(20)]
     return data.Sequences(write(root / "train.csv", lines), sequence="base_", length=3)
+
+
+def _uci(root: Path) -> Any:
+    lines = [f"{'EN'[k % 2]},  s{k},   {'ACGT'[k % 4 :] * 4}" for k in range(20)]
+    return data.Sequences(write(root / "splice.data", lines), label="class", length=12)
+
+
+def _flip_zip(root: Path) -> Any:
+    spec = _flip(root)
+    with zipfile.ZipFile(root / "splits.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(root / "own.csv", "splits/own.csv")
+    (root / "own.csv").unlink()
+    return replace(spec, path=str(root / "splits.zip"))
 
 
 def _flip(root: Path) -> Any:
@@ -355,8 +389,10 @@ READERS = (
     Tiny(data.Part, _part),
     Tiny(data.Clips, _clips),
     Tiny(data.VideoFolder, _videos, needs=("av",)),
+    Tiny(data.VideoFolder, _listed_videos, form="lists", needs=("av",)),
     Tiny(data.COCOCaptions, _captions),
     Tiny(data.Texts, lambda r: data.Texts(**_texts(r))),
+    Tiny(data.Texts, _titles, form="csv.gz"),
     Tiny(data.SentencePairs, lambda r: data.SentencePairs(**_pairs(r)), named=True),
     Tiny(
         PiecedTexts,
@@ -371,7 +407,9 @@ READERS = (
     ),
     Tiny(data.Sequences, _fasta, form="fasta"),
     Tiny(data.Sequences, _bases, form="csv", named=True),
+    Tiny(data.Sequences, _uci, form="data"),
     Tiny(data.FLIP, _flip, named=True),
+    Tiny(data.FLIP, _flip_zip, form="zip"),
     Tiny(data.UCR, _ts, form="ts"),
     Tiny(data.UCR, _tsv, form="tsv"),
     Tiny(data.ETT, _ett),
