@@ -11,7 +11,8 @@ import numpy as np
 
 from jssl.data.array_fields import check_bounds, check_fields, check_range
 from jssl.data.checks import Place, by_axes, finite, parse_number
-from jssl.data.notes import repeated
+from jssl.data.delimited import MISSING
+from jssl.data.notes import note, repeated, shown
 from jssl.data.npz import read_npz
 from jssl.data.order import random_words
 from jssl.data.series import Waves
@@ -110,8 +111,16 @@ class PhoneAndWatch:
         part |= {people[k]: "test" for k in order[self.validation : held]}
         classes = tuple(sorted({str(name) for r in recordings for name in r.names}))
         windows: dict[str, list] = {"train": [], "validation": [], "test": []}
+        short = []
         for recording in recordings:
-            windows[part[recording.subject]] += self._windows(recording, classes)
+            found = self._windows(recording, classes)
+            windows[part[recording.subject]] += found
+            short += [] if found else [recording.subject]
+        if short:
+            note(
+                f"{path}: {len(short)} of {len(recordings)} recordings are shorter than a window "
+                f"of {self.length} times and give none (of {shown(short)})"
+            )
         return Splits(
             **{name: self._source(name, found) for name, found in windows.items()},
             name="phone_and_watch",
@@ -191,14 +200,17 @@ def _published(path: Path, device: str) -> Iterator[Recording]:
         numbers, names = [], []
         for line, cells in found[1:]:
             if len(cells) != len(header):
-                raise UserError(f"{file} line {line} has {len(cells)} columns, not {len(header)}")
+                raise UserError(
+                    f"{file} is no table of numbers: line {line} has {len(cells)} columns, not "
+                    f"{len(header)}"
+                )
             try:
                 numbers.append([parse_number(cells[k].strip()) for k in places[:-1]])
             except ValueError as error:
                 reason = str(error)[:80]
-                raise UserError(f"{file} line {line} is no row of numbers ({reason})") from None
+                raise UserError(f"{file} is no table of numbers: line {line} ({reason})") from None
             names.append(cells[places[-1]].strip())
-            if not names[-1]:
+            if names[-1].lower() in MISSING:
                 raise UserError(f"{file} line {line} has no label")
         values = np.asarray(numbers)
         lines = [row.line for row in found[1:]]

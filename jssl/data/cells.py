@@ -41,7 +41,8 @@ class Described:
           The table's splits, with the parts of `cells` under "cells/" beside its own fields.
 
         Raises:
-          UserError: what the table raises, or the names are not one for each column.
+          UserError: what the table raises, the names are not one for each column, a column's name
+            has no word, or two categories of a column are the same words.
         """
         splits, columns = self.table.load(), self.table.columns()
         if self.names:
@@ -51,8 +52,27 @@ class Described:
                     f"{len(self.names)} names"
                 )
             columns = columns._replace(names=self.names)
+        _check_words(columns)
         parts = {part: _with_cells(getattr(splits, part), columns) for part in PARTS}
         return replace(splits, **parts)
+
+
+def _check_words(columns: Columns) -> None:
+    """Refuses columns that have no words, and categories that their words do not tell apart."""
+    for name, values in zip(columns.names, columns.values, strict=True):
+        if not words(name):
+            raise UserError(
+                f"the column {name!r} has no word in its name, by which cells know it; give the "
+                "columns' names with names=(...)"
+            )
+        known: dict[tuple[str, ...], str] = {}
+        for value in values or ():
+            other = known.setdefault(tuple(words(value)), value)
+            if other != value:
+                raise UserError(
+                    f"the categories {other!r} and {value!r} of the column {name!r} are the same "
+                    "words in cells; write one of them otherwise"
+                )
 
 
 def _with_cells(source: Any, columns: Columns) -> ArraySource:

@@ -13,6 +13,7 @@ import numpy as np
 from jssl.data.array_fields import check_bounds, check_fields, check_range
 from jssl.data.checks import by_axes, finite, parse_number
 from jssl.data.clouds import pad
+from jssl.data.notes import note, shown
 from jssl.data.npz import read_npz
 from jssl.data.order import random_words
 from jssl.data.solids import Solids
@@ -81,6 +82,12 @@ class RadHAR:
         recordings = list(_compact(path) if path.is_file() else _published(path))
         if not recordings:
             raise UserError(f"{path} has no recordings Train/<class>/*.txt")
+        short = [r.name for r in recordings if len(r.frames) <= self.frames]
+        if short:
+            note(
+                f"{path}: {len(short)} of {len(recordings)} recordings are shorter than a window "
+                f"of {self.frames} frames and give none (of {shown(short)})"
+            )
         classes = tuple(sorted({r.name for r in recordings}))
         parts: dict[str, list] = {"train": [], "validation": [], "test": []}
         for name in classes:
@@ -142,9 +149,10 @@ def _compact(path: Path) -> Iterator[Recording]:
 
 
 def _published(path: Path) -> Iterator[Recording]:
-    for part in ("Train", "Test"):
-        for file in sorted(path.glob(f"{part}/*/*.txt")):
-            yield Recording(file.parent.name, part == "Test", *_messages(file))
+    for part in ("train", "test"):
+        for file in sorted(path.glob("*/*/*.txt")):
+            if file.parents[1].name.lower() == part:
+                yield Recording(file.parent.name, part == "test", *_messages(file))
 
 
 def _messages(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -164,4 +172,6 @@ def _messages(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise UserError(f"{path} has no messages with point_id, x, y and z ({reason})") from None
     finite(number, f"point_id of {path}", by_axes("message"))
     finite(xyz, path, lambda index: f"message {index[0] + 1}, {'xyz'[index[1]]}")
-    return xyz.astype(np.float32), np.append(np.flatnonzero(number == 0), len(xyz))
+    # What comes before the first point 0 is the end of a frame that began before the recording.
+    starts = np.union1d([0], np.flatnonzero(number == 0))
+    return xyz.astype(np.float32), np.append(starts, len(xyz))

@@ -176,6 +176,13 @@ def test_radhar_as_published_and_compact(tmp_path):
     for part in ("train", "validation", "test"):
         for key, value in getattr(splits, part).arrays.items():
             np.testing.assert_array_equal(value, getattr(compact, part).arrays[key])
-    (tmp_path / "Data" / "Test" / "walk" / "d.txt").write_text("point_id: 0\nx: none\n")
+    cut = tmp_path / "Data" / "Test" / "walk" / "d.txt"
+    cut.write_text(message(3, 9.0) + message(0, 8.0) + message(0, 7.0) + message(0, 6.0))
+    more = RadHAR(str(tmp_path / "Data"), **spec).load().test
+    assert sorted(more[len(more) - 2]["points/xyz"][:2, 0]) == [8, 9]  # the end of a frame is kept
+    (tmp_path / "Data" / "Test").rename(tmp_path / "Data" / "TEST")
+    assert len(RadHAR(str(tmp_path / "Data"), **spec).load().test) == len(more)
+    cut = tmp_path / "Data" / "TEST" / "walk" / "d.txt"
+    cut.write_text("point_id: 0\nx: none\n")
     with pytest.raises(UserError, match="no messages with point_id"):
         RadHAR(str(tmp_path / "Data"), **spec).load()

@@ -73,6 +73,22 @@ def test_rows_as_cells_are_words_and_numbers(tmp_path):
         replace(table, names=("a", "b")).load()
 
 
+@pytest.mark.parametrize(
+    ("header", "values", "words"),
+    [
+        ("%,y", "12", "the column '%' has no word in its name"),
+        (",y", "12", "the column '' has no word in its name"),
+        ("a,y", ("x", "X"), "the categories 'X' and 'x' of the column 'a' are the same words"),
+        ("a,y", ("<5", ">5"), "the categories '<5' and '>5' of the column 'a'"),
+    ],
+)
+def test_cells_need_words_that_tell_apart(tmp_path, header, values, words):
+    rows = [f"{values[k % 2]},{k % 3 % 2}" for k in range(12)]
+    (tmp_path / "t.csv").write_text("\n".join([header, *rows]))
+    with pytest.raises(UserError, match=words):
+        Described(Table(str(tmp_path / "t.csv"), label="y")).load()
+
+
 def test_factors_begin_with_the_smaller_set():
     few, more = Factors(train=8).load(), Factors(train=16).load()
     assert few.train[0]["row"].shape == (len(Factors.CATEGORIES),)
