@@ -11,9 +11,9 @@ import numpy as np
 
 from jssl import sharding
 from jssl.checkpoint import Checkpoints
-from jssl.data.source import Source, Splits, entry, fingerprint
+from jssl.data.source import Source, Splits, entry, fingerprint, labels
 from jssl.errors import UserError
-from jssl.evaluation.arrays import FeatureSplits, Labelled
+from jssl.evaluation.arrays import FeatureSplits, Labelled, check_evaluable
 from jssl.evaluation.features import extract, raw_features
 from jssl.evaluation.online import OnlineProbe
 from jssl.evaluation.protocol import Protocol, Result, evaluate_features
@@ -172,8 +172,13 @@ def _measure(
     if "label" not in splits.train[0]:
         say("the data has no labels: nothing to evaluate")
         return None
-    say("evaluating: trained, untrained and raw input")
     parts = (splits.train, splits.validation, splits.test)
+    try:
+        check_evaluable(*map(labels, parts), most=max(Protocol().per_class))
+    except UserError as error:  # the features are sound, and the page shows them
+        say(f"nothing is evaluated, because {error}")
+        return None
+    say("evaluating: trained, untrained and raw input")
     untrained = program.init(program.root_key(run.seed))
 
     def rows(read: Callable[[Source], tuple[np.ndarray, np.ndarray]]) -> FeatureSplits:

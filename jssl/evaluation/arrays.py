@@ -130,6 +130,30 @@ def class_indices(train: np.ndarray, *others: np.ndarray) -> tuple[np.ndarray, .
     return classes, *(np.searchsorted(classes, a).astype(np.int32) for a in (train, *others))
 
 
+def check_evaluable(
+    train: np.ndarray, validation: np.ndarray, test: np.ndarray, *, most: int
+) -> None:
+    """Refuses labels that no classifier can be fitted to and tested on.
+
+    Args:
+      train: labels [N].
+      validation: labels [M].
+      test: labels [L].
+      most: the labels a class that an evaluation draws from train.
+
+    Raises:
+      UserError: there is one class only, a class without a training example, or one with fewer than
+        are drawn.
+    """
+    classes, numbers, _, _ = class_indices(train, validation, test)
+    counts = np.bincount(numbers)
+    if counts.min() < most:
+        raise UserError(
+            f"class {classes[counts.argmin()]} has {counts.min()} training examples, too few for "
+            f"{most} labels a class"
+        )
+
+
 def class_splits(train: Any, validation: Any, test: Any, *, who: str = "") -> FeatureSplits:
     """Checks three splits and numbers their classes 0..C-1.
 
