@@ -100,6 +100,7 @@ NonNegative = _range(float, "a number of at least 0", 0.0)
 Unit = between(0, 1)
 BelowOne = _range(float, "in [0, 1)", 0.0, 1.0, below=True)
 AtLeastOne = _range(float, "a number of at least 1", 1.0)
+AboveOne = _range(float, "a number above 1", 1.0, above=True)
 AboveZero = _range(float, "in (0, 1]", 0.0, 1.0, above=True)
 Inside = _range(float, "in (0, 1)", 0.0, 1.0, above=True, below=True)
 
@@ -248,11 +249,11 @@ class Ranged:
     """Base of a dataclass, or of a Linen module, whose fields declare their ranges."""
 
     def __post_init__(self) -> None:
-        if checking():
-            check_fields(self)
         following = getattr(super(), "__post_init__", None)  # a Linen module has one
         if following is not None:
             following()
+        if checking():
+            check_fields(self)
 
     def conflict(self) -> str | None:
         """What is wrong between fields that are each in range; a sentence, or None.

@@ -14,6 +14,7 @@ from jssl.errors import UserError
 from jssl.nn.dense import Dense
 from jssl.nn.norm import layer_norm
 from jssl.nn.positions import sincos_1d
+from jssl.ranges import Count
 
 PARTS = ("column", "number", "value", "words")
 
@@ -38,7 +39,7 @@ class CellTransformer(TokenEncoder):
     """
 
     pool: str = "cls"
-    vocabulary: int = 4096
+    vocabulary: Count = 4096
     token_gate: bool = True
 
     def patches(self, x: Mapping[str, jax.Array]) -> jax.Array:

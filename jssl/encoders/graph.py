@@ -14,11 +14,12 @@ from jssl.nn.graph import GraphLayer
 from jssl.nn.init import activation
 from jssl.nn.norm import layer_norm
 from jssl.nn.transformer import dropout
+from jssl.ranges import BelowOne, Count, Ranged
 
 POOLS = ("mean", "sum")
 
 
-class GNN(nn.Module):
+class GNN(Ranged, nn.Module):
     """Message passing between a graph's nodes, and their mean or sum.
 
     A graph is {"nodes": float [B, N, F], "edges": int [B, E, 2] (from, to), "node_mask": bool [B,
@@ -41,15 +42,19 @@ class GNN(nn.Module):
     """
 
     kind: str = "gin"
-    width: int = 64
-    depth: int = 3
-    heads: int = 4
+    width: Count = 64
+    depth: Count = 3
+    heads: Count = 4
     pool: str = "mean"
     norm: bool = True
     activation: str = "relu"
-    dropout: float = 0.0
-    attention_dropout: float = 0.0
+    dropout: BelowOne = 0.0
+    attention_dropout: BelowOne = 0.0
     dtype: str = "float32"
+
+    def conflict(self) -> str | None:
+        """Heads are those of "gat" alone."""
+        return super().conflict() if self.kind == "gat" else None
 
     def smoke(self) -> GNN:
         """A copy with two layers of width 16, for tests."""

@@ -9,9 +9,10 @@ from jssl.encoders.features import Features, refuse_masks
 from jssl.nn.dense import Dense
 from jssl.nn.init import activation
 from jssl.nn.norm import normalize
+from jssl.ranges import Ranged, Widths
 
 
-class MLP(nn.Module):
+class MLP(Ranged, nn.Module):
     """Dense layers, each with norm and activation, over the input flattened to one vector.
 
     Attributes:
@@ -22,7 +23,7 @@ class MLP(nn.Module):
       dtype: dtype of the computation, "float32" or "bfloat16"; parameters are float32.
     """
 
-    hidden: tuple[int, ...] = (512, 512)
+    hidden: Widths = (512, 512)
     norm: str = "batch"
     activation: str = "relu"
     kernel_init: str = "he_fan_out"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -18,6 +18,7 @@ from jssl.nn.init import activation
 from jssl.nn.norm import layer_norm, normalize
 from jssl.nn.points import Patches, cut
 from jssl.nn.pooling import largest
+from jssl.ranges import Count, Ranged, Widths
 
 
 def check_cloud(x: Any) -> None:
@@ -35,7 +36,7 @@ def check_cloud(x: Any) -> None:
         )
 
 
-class PointNet(nn.Module):
+class PointNet(Ranged, nn.Module):
     """The same MLP for each point, then the maximum over points (Qi et al., 2017, section 4.2).
 
     Without the paper's two transformation nets, which align the input and the features.
@@ -47,7 +48,7 @@ class PointNet(nn.Module):
       dtype: dtype of the computation; parameters are float32.
     """
 
-    hidden: Sequence[int] = (64, 64, 64, 128, 1024)
+    hidden: Widths = (64, 64, 64, 128, 1024)
     norm: str = "batch"
     activation: str = "relu"
     dtype: str = "float32"
@@ -113,9 +114,9 @@ class PointTransformer(TokenEncoder):
       activation: its non-linearity.
     """
 
-    centres: int = 64
-    neighbours: int = 32
-    points: int = 128
+    centres: Count = 64
+    neighbours: Count = 32
+    points: Count = 128
     activation: str = "relu"
 
     def smoke(self) -> PointTransformer:

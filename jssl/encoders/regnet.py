@@ -15,10 +15,11 @@ from jssl.errors import UserError, nearest
 from jssl.nn import rows
 from jssl.nn.conv import Conv
 from jssl.nn.norm import batch_norm
+from jssl.ranges import AboveOne, Count, Positive, Ranged
 
 
 @dataclasses.dataclass(frozen=True)
-class Design:
+class Design(Ranged):
     """The numbers that a network of the design space is made of.
 
     Attributes:
@@ -29,11 +30,11 @@ class Design:
       group: channels in a group of the 3x3 convolutions.
     """
 
-    depth: int
-    initial: float
-    slope: float
-    factor: float
-    group: int
+    depth: Count
+    initial: Positive
+    slope: Positive
+    factor: AboveOne
+    group: Count
 
     @property
     def stages(self) -> tuple[tuple[int, int, int], ...]:
@@ -77,7 +78,7 @@ are multiples of 1010 that 4 does not divide throughout, so that only 2 of 8 chi
 REMAT = ("none", "full")
 
 
-class RegNetBlock(nn.Module):
+class RegNetBlock(Ranged, nn.Module):
     """Bottleneck of ratio one with grouped 3x3 convolution and squeeze-and-excitation.
 
     Attributes:
@@ -89,10 +90,10 @@ class RegNetBlock(nn.Module):
       dtype: dtype of the computation.
     """
 
-    width: int
-    group: int
-    strides: int
-    squeeze: int
+    width: Count
+    group: Count
+    strides: Count
+    squeeze: Count
     train: bool
     dtype: str = "float32"
 

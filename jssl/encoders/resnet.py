@@ -11,6 +11,7 @@ from jssl.errors import UserError, nearest
 from jssl.nn import rows
 from jssl.nn.conv import Conv
 from jssl.nn.norm import batch_norm
+from jssl.ranges import Count, Positive, Ranged, one_of
 
 DEPTHS: dict[int, tuple[str, tuple[int, ...]]] = {
     10: ("basic", (1, 1, 1, 1)),
@@ -22,10 +23,11 @@ DEPTHS: dict[int, tuple[str, tuple[int, ...]]] = {
 }
 """Depth: kind of block, and blocks in each of the four stages."""
 
+Depth = one_of(*DEPTHS)
 STEMS = ("cifar", "imagenet")
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(Ranged, nn.Module):
     """A residual block, basic (two 3x3) or bottleneck (1x1, 3x3, 1x1 of four times the width).
 
     The stride is on the first 3x3 convolution, as in the widespread later form of the bottleneck
@@ -40,9 +42,9 @@ class ResidualBlock(nn.Module):
       dtype: dtype of the computation.
     """
 
-    width: int
+    width: Count
     kind: str = "basic"
-    strides: int = 1
+    strides: Count = 1
     zero_init_residual: bool = True
     dtype: str = "float32"
 
@@ -84,7 +86,7 @@ class ResidualBlock(nn.Module):
         return nn.relu(x + y)
 
 
-class ResNet(nn.Module):
+class ResNet(Ranged, nn.Module):
     """A residual network without its classifier.
 
     Attributes:
@@ -99,9 +101,9 @@ class ResNet(nn.Module):
         are the batch statistics.
     """
 
-    depth: int = 18
+    depth: Depth = 18
     stem: str = "cifar"
-    width: float = 1.0
+    width: Positive = 1.0
     zero_init_residual: bool = False
     dtype: str = "float32"
 
@@ -135,8 +137,6 @@ class ResNet(nn.Module):
           UserError: if ``mask`` or ``keep`` is given, or depth or stem is unknown.
         """
         refuse_masks("ResNet", mask, keep)
-        if self.depth not in DEPTHS:
-            raise UserError(f"no ResNet of depth {self.depth}: depths are {sorted(DEPTHS)}")
         if self.stem not in STEMS:
             raise UserError(f"no stem is called {self.stem!r}: {nearest(self.stem, STEMS)}")
         if x.ndim != 4:

@@ -16,6 +16,7 @@ from jssl.nn.dense import Dense
 from jssl.nn.norm import normalize
 from jssl.nn.pooling import largest
 from jssl.nn.positions import sincos_1d, sincos_2d
+from jssl.ranges import Count, Ranged
 
 
 class SeriesTransformer(TokenEncoder):
@@ -33,7 +34,7 @@ class SeriesTransformer(TokenEncoder):
       mix: whether channels see each other.
     """
 
-    patch: int = 12
+    patch: Count = 12
     mix: bool = False
 
     def patches(self, x: jax.Array) -> jax.Array:
@@ -128,7 +129,7 @@ class CrossSeriesTransformer(SeriesTransformer):
         return self.token_positions(x.shape, self.width)[places]
 
 
-class TCN(nn.Module):
+class TCN(Ranged, nn.Module):
     """Residual blocks of dilated convolutions; block i looks 2^i steps to each side.
 
     Yue et al., "TS2Vec: Towards Universal Representation of Time Series", 2022, section 3.2: a
@@ -142,8 +143,8 @@ class TCN(nn.Module):
       dtype: dtype of the computation; parameters are float32.
     """
 
-    width: int = 64
-    depth: int = 6
+    width: Count = 64
+    depth: Count = 6
     norm: str = "batch"
     dtype: str = "float32"
 

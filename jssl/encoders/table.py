@@ -13,6 +13,7 @@ from jssl.encoders.tokens import TokenEncoder
 from jssl.errors import UserError
 from jssl.nn.init import initializer
 from jssl.nn.positions import sincos_1d
+from jssl.ranges import Naturals
 
 
 class TableTransformer(TokenEncoder):
@@ -29,7 +30,7 @@ class TableTransformer(TokenEncoder):
         (missing) included; see `jssl.data.tables.categories`.
     """
 
-    categories: tuple[int, ...] = ()
+    categories: Naturals = ()
 
     def patches(self, x: jax.Array) -> jax.Array:
         """[B, C] -> [B, C, 1]."""

@@ -12,6 +12,7 @@ import numpy as np
 from jssl.encoders.tokens import TokenEncoder
 from jssl.errors import UserError
 from jssl.nn.positions import sincos_1d
+from jssl.ranges import BelowOne, Count, Positive
 
 
 class SymbolTransformer(TokenEncoder):
@@ -27,9 +28,9 @@ class SymbolTransformer(TokenEncoder):
       dropout: rate at the end of each branch of a block, in training.
     """
 
-    vocabulary: int = 257
-    embedding_scale: float = 1.0
-    dropout: float = 0.0
+    vocabulary: Count = 257
+    embedding_scale: Positive = 1.0
+    dropout: BelowOne = 0.0
 
     def patches(self, x: jax.Array) -> jax.Array:
         """int [B, N] -> int [B, N, 1]."""

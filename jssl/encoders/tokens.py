@@ -14,11 +14,12 @@ from jssl.errors import UserError, nearest
 from jssl.nn.pooling import largest
 from jssl.nn.positions import sincos_1d
 from jssl.nn.transformer import Transformer
+from jssl.ranges import BelowOne, Count, Natural, Positive, Ranged
 
 POOLS = ("cls", "mean", "mean_max")
 
 
-class TokenEncoder(nn.Module):
+class TokenEncoder(Ranged, nn.Module):
     """A pre-norm transformer over the tokens that a subclass makes of its input.
 
     A subclass says what each token shows (`patches`), how it is embedded (`embed`), and, where it
@@ -38,13 +39,13 @@ class TokenEncoder(nn.Module):
       dtype: dtype of the computation; parameters are float32.
     """
 
-    width: int = 128
-    depth: int = 4
-    heads: int = 4
+    width: Count = 128
+    depth: Count = 4
+    heads: Count = 4
     pool: str = "mean"
-    registers: int = 0
-    drop_path: float = 0.0
-    mlp_ratio: float = 4.0
+    registers: Natural = 0
+    drop_path: BelowOne = 0.0
+    mlp_ratio: Positive = 4.0
     kernel_init: str = "xavier"
     dtype: str = "float32"
 

@@ -13,6 +13,7 @@ from jssl.errors import UserError
 from jssl.nn.dense import Dense
 from jssl.nn.patches import patch_grid
 from jssl.nn.positions import sincos_3d
+from jssl.ranges import Count
 
 
 class VideoTransformer(TokenEncoder):
@@ -30,8 +31,8 @@ class VideoTransformer(TokenEncoder):
       patch: side of a token in pixels; must divide height and width.
     """
 
-    tubelet: int = 2
-    patch: int = 8
+    tubelet: Count = 2
+    patch: Count = 8
 
     def patches(self, x: jax.Array) -> jax.Array:
         """[B, T, H, W, C] -> [B, N, tubelet * patch * patch * C]."""

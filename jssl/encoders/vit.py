@@ -15,6 +15,7 @@ from jssl.nn.dense import Dense
 from jssl.nn.patches import patch_grid, patchify, unpatchify
 from jssl.nn.positions import LearnedPositions, sincos_2d
 from jssl.nn.transformer import Transformer
+from jssl.ranges import BelowOne, Count, Natural, NonNegative, Positive, Ranged, Side
 
 VARIANTS: dict[str, tuple[int, int, int]] = {
     "Ti": (192, 12, 3),
@@ -30,7 +31,7 @@ POSITIONS = ("sincos", "sincos_mae", "learned", "none")
 POOLS = ("cls", "mean")
 
 
-class ViT(nn.Module):
+class ViT(Ranged, nn.Module):
     """A pre-norm vision transformer.
 
     Attributes:
@@ -67,18 +68,18 @@ class ViT(nn.Module):
     """
 
     variant: str = "S"
-    patch_size: int = 16
-    width: int | None = None
-    depth: int | None = None
-    heads: int | None = None
+    patch_size: Count = 16
+    width: Count | None = None
+    depth: Count | None = None
+    heads: Count | None = None
     positions: str = "sincos"
-    image_size: int | tuple[int, int] | None = None
+    image_size: Side | None = None
     pool: str = "cls"
     class_token: bool | None = None
-    registers: int = 0
-    drop_path: float = 0.0
-    layer_scale: float | None = None
-    mlp_ratio: float = 4.0
+    registers: Natural = 0
+    drop_path: BelowOne = 0.0
+    layer_scale: NonNegative | None = None
+    mlp_ratio: Positive = 4.0
     activation: str = "gelu"
     gated: bool = False
     qkv_bias: bool = True
@@ -91,6 +92,16 @@ class ViT(nn.Module):
     token_std: float = 0.02
     mask_std: float = 0.02
     dtype: str = "float32"
+
+    def conflict(self) -> str | None:
+        """Heads divide the width, also where both are the variant's; patches divide the image."""
+        width, _, heads = self.shape
+        if width % heads:
+            return f"heads is {heads}; it must divide the width, which is {width}"
+        sides = (self.image_size,) if isinstance(self.image_size, int) else self.image_size or ()
+        if any(side % self.patch_size for side in sides):
+            return f"patch_size is {self.patch_size}; it must divide image_size, {self.image_size}"
+        return None
 
     def smoke(self) -> ViT:
         """A copy with two blocks of width 32, for tests."""

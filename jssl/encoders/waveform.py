@@ -15,6 +15,7 @@ from jssl.nn.dense import Dense
 from jssl.nn.norm import layer_norm
 from jssl.nn.positions import sincos_1d
 from jssl.nn.waveform import WaveStack, real_samples
+from jssl.ranges import Count, Widths
 
 
 class Latents(NamedTuple):
@@ -45,14 +46,20 @@ class WaveformTransformer(TokenEncoder):
       strides: between its places; the defaults are the paper's, 20 ms at 16 kHz.
     """
 
-    channels: int = 512
-    kernels: tuple[int, ...] = (10, 3, 3, 3, 3, 2, 2)
-    strides: tuple[int, ...] = (5, 2, 2, 2, 2, 2, 2)
+    channels: Count = 512
+    kernels: Widths = (10, 3, 3, 3, 3, 2, 2)
+    strides: Widths = (5, 2, 2, 2, 2, 2, 2)
 
     def setup(self) -> None:
         """Makes the convolutions, which a method may run by themselves (`prepare`)."""
         self.stack = WaveStack(self.channels, self.kernels, self.strides, self.dtype)
         self.norm = layer_norm(dtype=self.dtype)
+
+    def conflict(self) -> str | None:
+        """Each convolution has a kernel and a stride."""
+        if len(self.kernels) != len(self.strides):
+            return f"kernels is {self.kernels} and strides is {self.strides}; each layer needs both"
+        return super().conflict()
 
     def smoke(self) -> WaveformTransformer:
         """A copy with two blocks of width 16 and convolutions of 8 channels, for tests."""

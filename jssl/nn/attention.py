@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jssl.errors import UserError, nearest
 from jssl.nn.dense import Dense, product
+from jssl.ranges import Count, Ranged
 
 IMPLEMENTATIONS = ("auto", "xla", "cudnn")
 
@@ -64,7 +65,7 @@ def cudnn_fits(dtype: str, head_dim: int, masked: bool) -> bool:
     )
 
 
-class Attention(nn.Module):
+class Attention(Ranged, nn.Module):
     """Multi-head attention (Vaswani et al., 2017, section 3.2.2).
 
     Self-attention makes queries, keys and values with one Dense ("qkv"); cross-attention makes
@@ -79,7 +80,7 @@ class Attention(nn.Module):
       dtype: dtype of the computation; parameters are float32.
     """
 
-    heads: int
+    heads: Count
     qkv_bias: bool = True
     implementation: str = "auto"
     kernel_init: str = "xavier"

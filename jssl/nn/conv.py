@@ -21,6 +21,7 @@ from jax import lax
 
 from jssl.errors import UserError
 from jssl.nn.init import initializer
+from jssl.ranges import Count, Ranged, Side
 
 Pair = tuple[int, int]
 Padding = str | int | Sequence[Pair]
@@ -297,7 +298,7 @@ def resolve_padding(
     return (top_bottom, left_right)
 
 
-class Conv(nn.Module):
+class Conv(Ranged, nn.Module):
     """2-D convolution layer over [B, H, W, C].
 
     Attributes:
@@ -311,11 +312,11 @@ class Conv(nn.Module):
       kernel_init: name of the initialiser of the kernel (see :func:`jssl.nn.init.initializer`).
     """
 
-    features: int
-    kernel_size: int | Pair = 3
-    strides: int | Pair = 1
+    features: Count
+    kernel_size: Side = 3
+    strides: Side = 1
     padding: Padding = "SAME"
-    groups: int = 1
+    groups: Count = 1
     use_bias: bool = True
     dtype: str = "float32"
     kernel_init: str = "he_fan_out"

@@ -13,6 +13,7 @@ from jssl.nn.conv import Conv
 from jssl.nn.dense import Dense
 from jssl.nn.norm import layer_norm
 from jssl.nn.transformer import Transformer
+from jssl.ranges import Count, Natural, Ranged
 
 TARGETS = ("patches", "features", "positions")
 
@@ -48,7 +49,7 @@ def real_tokens(encoder: nn.Module, x: Any) -> jax.Array | None:
     return None if valid is None else valid(x)
 
 
-class TokenPredictor(nn.Module):
+class TokenPredictor(Ranged, nn.Module):
     """An encoder and a head on each of its tokens: linear, or a few blocks and then linear.
 
     Attributes:
@@ -62,9 +63,9 @@ class TokenPredictor(nn.Module):
 
     encoder: nn.Module
     out: int | str = "patches"
-    width: int = 0
-    depth: int = 0
-    heads: int = 1
+    width: Natural = 0
+    depth: Natural = 0
+    heads: Count = 1
     dtype: str = "float32"
 
     @nn.compact
@@ -140,7 +141,7 @@ def with_places(tokens: jax.Array, encoder: nn.Module, x: Any) -> jax.Array:
     return tokens + positions
 
 
-class MaskedDecoder(nn.Module):
+class MaskedDecoder(Ranged, nn.Module):
     """A light transformer over visible tokens and mask tokens, each at its place (He et al., 2022).
 
     Attributes:
@@ -150,9 +151,9 @@ class MaskedDecoder(nn.Module):
       dtype: dtype of the computation.
     """
 
-    width: int
-    depth: int
-    heads: int
+    width: Count
+    depth: Count
+    heads: Count
     dtype: str
 
     @nn.compact
@@ -186,7 +187,7 @@ class MaskedDecoder(nn.Module):
         return decoder(tokens, mask=allowed, train=train)[0]
 
 
-class MaskedAutoencoder(nn.Module):
+class MaskedAutoencoder(Ranged, nn.Module):
     """An encoder of the visible patches and a light decoder of all of them (He et al., 2022).
 
     Attributes:
@@ -199,9 +200,9 @@ class MaskedAutoencoder(nn.Module):
     """
 
     encoder: nn.Module
-    width: int
-    depth: int
-    heads: int
+    width: Count
+    depth: Count
+    heads: Count
     dtype: str
     out: int | str = "patches"
 
@@ -222,7 +223,7 @@ class MaskedAutoencoder(nn.Module):
         return features.pooled, Dense(size, dtype=self.dtype, name="decoder_output")(tokens)
 
 
-class ConvDecoder(nn.Module):
+class ConvDecoder(Ranged, nn.Module):
     """Convolutions over the tokens, visible ones and mask tokens, where they lie.
 
     Each layer is a convolution, a layer normalisation without learned parts and GELU, added to what
@@ -240,10 +241,10 @@ class ConvDecoder(nn.Module):
       dtype: dtype of the computation.
     """
 
-    width: int
-    depth: int
-    groups: int = 1
-    kernel: int = 3
+    width: Count
+    depth: Count
+    groups: Count = 1
+    kernel: Count = 3
     dtype: str = "float32"
 
     @nn.compact

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jssl.nn.init import initializer
+from jssl.ranges import Count, Ranged
 
 
 def _dot(a: jax.Array, b: jax.Array, contract_a: int, contract_b: int) -> jax.Array:
@@ -70,7 +71,7 @@ def product(a: jax.Array, b: jax.Array, dtype: str = "float32") -> jax.Array:
     return _mixed(a, b, name)
 
 
-class Dense(nn.Module):
+class Dense(Ranged, nn.Module):
     """Affine map of the last axis, with the leading axes flattened to one.
 
     The flattening matters on a CPU, where a product of two matrices runs about twice as fast as
@@ -88,7 +89,7 @@ class Dense(nn.Module):
       parts: matrices that the kernel holds side by side; only the initialiser looks at it.
     """
 
-    features: int
+    features: Count
     use_bias: bool = True
     dtype: str = "float32"
     kernel_init: str = "xavier"

@@ -13,6 +13,7 @@ from jssl.nn.dense import Dense
 from jssl.nn.init import activation
 from jssl.nn.norm import layer_norm
 from jssl.nn.transformer import dropout
+from jssl.ranges import BelowOne, Count, Ranged
 
 KINDS = ("gcn", "gin", "gat")
 Graph = Mapping[str, jax.Array]
@@ -47,7 +48,7 @@ def degrees(graph: Graph) -> jax.Array:
     return collect(real, graph["edges"][..., 1], graph["nodes"].shape[1])
 
 
-class GraphLayer(nn.Module):
+class GraphLayer(Ranged, nn.Module):
     """One step of message passing: "gcn", "gin" or "gat".
 
     - gcn (Kipf & Welling, 2017, eq. 2): neighbours and the node itself, weighted by 1 / sqrt of
@@ -67,9 +68,9 @@ class GraphLayer(nn.Module):
     """
 
     kind: str
-    features: int
-    heads: int = 4
-    attention_dropout: float = 0.0
+    features: Count
+    heads: Count = 4
+    attention_dropout: BelowOne = 0.0
     dtype: str = "float32"
 
     @nn.compact

@@ -9,9 +9,10 @@ import jax.numpy as jnp
 from jssl.nn.dense import Dense, product
 from jssl.nn.init import activation, initializer
 from jssl.nn.norm import l2_normalize, normalize
+from jssl.ranges import Count, Layers, Ranged
 
 
-class MLPHead(nn.Module):
+class MLPHead(Ranged, nn.Module):
     """A multi-layer perceptron: hidden layers of Dense, norm and activation, then a last Dense.
 
     The heads of the literature, as fields (hidden widths are the papers' for ImageNet):
@@ -43,8 +44,8 @@ class MLPHead(nn.Module):
       dtype: dtype of the computation and of the result; parameters are float32.
     """
 
-    hidden: tuple[int, ...] = (2048,)
-    out: int = 128
+    hidden: Layers = (2048,)
+    out: Count = 128
     norm: str = "batch"
     activation: str = "relu"
     hidden_bias: bool | None = None
@@ -91,7 +92,7 @@ class MLPHead(nn.Module):
         return x
 
 
-class Prototypes(nn.Module):
+class Prototypes(Ranged, nn.Module):
     """Scores of each input against learned directions.
 
     With both normalisations the scores are cosines: SwAV's prototypes (Caron et al., 2020), and
@@ -106,7 +107,7 @@ class Prototypes(nn.Module):
       dtype: dtype in which the operands of the product meet.
     """
 
-    count: int
+    count: Count
     normalize_input: bool = True
     normalize_kernel: bool = True
     kernel_init: str = "trunc_normal"

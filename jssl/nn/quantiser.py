@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.nn.dense import Dense, product
+from jssl.ranges import Count, Ranged
 
 
 class Codes(NamedTuple):
@@ -46,7 +47,7 @@ def straight_through(
     return hard + (soft - jax.lax.stop_gradient(soft))
 
 
-class GumbelQuantiser(nn.Module):
+class GumbelQuantiser(Ranged, nn.Module):
     """G codebooks of V entries each (Baevski et al., "wav2vec 2.0", 2020, section 2, eq. 1).
 
     Attributes:
@@ -57,10 +58,10 @@ class GumbelQuantiser(nn.Module):
       dtype: dtype of the computation; parameters are float32.
     """
 
-    groups: int
-    entries: int
-    width: int
-    out: int
+    groups: Count
+    entries: Count
+    width: Count
+    out: Count
     dtype: str = "float32"
 
     @nn.compact

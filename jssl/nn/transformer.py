@@ -15,6 +15,7 @@ from jssl.nn.attention import Attention
 from jssl.nn.dense import Dense
 from jssl.nn.init import activation, output_scales
 from jssl.nn.norm import layer_norm
+from jssl.ranges import BelowOne, Count, NonNegative, Positive, Ranged
 
 _REMAT: dict[str, Callable | None] = {
     "full": None,
@@ -56,7 +57,7 @@ def dropout(key: jax.Array, x: jax.Array, rate: float) -> jax.Array:
     return jnp.where(kept, x / jnp.asarray(1.0 - rate, x.dtype), jnp.zeros((), x.dtype))
 
 
-class Mlp(nn.Module):
+class Mlp(Ranged, nn.Module):
     """The block's two-layer perceptron, position by position.
 
     Attributes:
@@ -70,7 +71,7 @@ class Mlp(nn.Module):
       dtype: dtype of the computation.
     """
 
-    hidden: int
+    hidden: Count
     activation: str = "gelu"
     gated: bool = False
     token_gate: bool = False
@@ -90,7 +91,7 @@ class Mlp(nn.Module):
         return Dense(x.shape[-1], name="dense1", **options)(hidden, start)
 
 
-class Block(nn.Module):
+class Block(Ranged, nn.Module):
     """One pre-norm transformer block: [self-attention], [cross-attention], MLP, each residual.
 
     Attributes:
@@ -112,11 +113,11 @@ class Block(nn.Module):
         no rng.
     """
 
-    heads: int
-    mlp_ratio: float = 4.0
+    heads: Count
+    mlp_ratio: Positive = 4.0
     self_attention: bool = True
     cross_attention: bool = False
-    layer_scale: float | None = None
+    layer_scale: NonNegative | None = None
     activation: str = "gelu"
     gated: bool = False
     token_gate: bool = False
@@ -125,7 +126,7 @@ class Block(nn.Module):
     implementation: str = "auto"
     kernel_init: str = "xavier"
     dtype: str = "float32"
-    dropout: float = 0.0
+    dropout: BelowOne = 0.0
 
     @nn.compact
     def __call__(
@@ -200,7 +201,7 @@ class Block(nn.Module):
         return residual(x, y, "mlp"), maps
 
 
-class Transformer(nn.Module):
+class Transformer(Ranged, nn.Module):
     """A stack of blocks.
 
     Attributes:
@@ -229,17 +230,17 @@ class Transformer(nn.Module):
       dropout: see :class:`Block`; in training alone.
     """
 
-    depth: int
-    heads: int
-    drop_path: float = 0.0
+    depth: Count
+    heads: Count
+    drop_path: BelowOne = 0.0
     final_norm: bool = True
     scan: bool = False
     remat: str = "none"
     capture: tuple[str, ...] = ()
-    mlp_ratio: float = 4.0
+    mlp_ratio: Positive = 4.0
     self_attention: bool = True
     cross_attention: bool = False
-    layer_scale: float | None = None
+    layer_scale: NonNegative | None = None
     activation: str = "gelu"
     gated: bool = False
     token_gate: bool = False
@@ -247,7 +248,7 @@ class Transformer(nn.Module):
     implementation: str = "auto"
     kernel_init: str = "xavier"
     dtype: str = "float32"
-    dropout: float = 0.0
+    dropout: BelowOne = 0.0
 
     @nn.compact
     def __call__(

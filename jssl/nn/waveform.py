@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jssl.nn.conv import Conv
 from jssl.nn.init import activation
 from jssl.nn.norm import layer_norm
+from jssl.ranges import Count, Ranged, Widths
 
 
 def real_samples(x: jax.Array) -> jax.Array:
@@ -24,7 +25,7 @@ def real_samples(x: jax.Array) -> jax.Array:
     return jnp.arange(x.shape[-1]) < length[..., None]
 
 
-class WaveStack(nn.Module):
+class WaveStack(Ranged, nn.Module):
     """Strided convolutions over time, each followed by a layer normalisation and GELU.
 
     The feature encoder of Baevski et al., "wav2vec 2.0", 2020, section 2, in the form of the
@@ -37,9 +38,9 @@ class WaveStack(nn.Module):
       dtype: dtype of the computation; parameters are float32.
     """
 
-    channels: int
-    kernels: tuple[int, ...]
-    strides: tuple[int, ...]
+    channels: Count
+    kernels: Widths
+    strides: Widths
     dtype: str = "float32"
 
     @nn.compact

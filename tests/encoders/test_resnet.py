@@ -92,7 +92,7 @@ def test_mistakes_are_said():
             encoder.init(key, x, mask=jnp.zeros((2, 4), bool), train=True)
         with pytest.raises(UserError, match=f"{name} has no tokens to keep"):
             encoder.init(key, x, keep=jnp.zeros((2, 4), int), train=True)
-    with pytest.raises(UserError, match="no ResNet of depth 19"):
+    with pytest.raises(UserError, match="depth is 19; it must be one of 10, 18"):
         ResNet(depth=19).init(key, x, train=True)
     with pytest.raises(UserError, match="did you mean 'cifar'"):
         ResNet(stem="cifar10").init(key, x, train=True)
