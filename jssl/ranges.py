@@ -110,16 +110,29 @@ Natural = at_least(0)
 Several = at_least(2)
 Seed = between(0, 2**32 - 1, int)
 
+Turn = between(0, 0.5)
+"""Of the colour circle."""
+Bits = between(1, 8, int)
+Axis = one_of(0, 1, 2)
+
 Widths = _range(tuple[int, ...], "one or more whole numbers of at least 1", 1, 2**31 - 1, least=1)
 Layers = _range(tuple[int, ...], "whole numbers of at least 1, or ()", 1, 2**31 - 1)
 Naturals = _range(tuple[int, ...], "whole numbers of at least 0", 0, 2**31 - 1)
 Grid = _range(tuple[int, int], "two whole numbers of at least 1", 1, 2**31 - 1)
 Side = Count | Grid
+Extent = _range(
+    tuple[int, int],
+    "two whole numbers of at least 1, the smaller first",
+    1,
+    2**31 - 1,
+    ordered=True,
+)
 
 Reals = _range(tuple[float, ...], "one or more finite numbers", least=1)
 Positives = _range(tuple[float, ...], "one or more positive numbers", 0.0, above=True, least=1)
 NonNegatives = _range(tuple[float, ...], "one or more numbers of at least 0", 0.0, least=1)
 Statistics = tuple[Reals, Positives]
+"""A mean and a standard deviation for each channel, or one of each for all."""
 
 Units = _range(tuple[float, float], "two numbers in [0, 1], the smaller first", 0, 1, ordered=True)
 Shares = _range(
@@ -127,6 +140,10 @@ Shares = _range(
 )
 Spread = _range(
     tuple[float, float], "two positive numbers, the smaller first", 0, above=True, ordered=True
+)
+Fractions = _range(tuple[float, float], "two numbers in [0, 1]", 0, 1)
+Strengths = _range(
+    tuple[float, float], "two numbers of at least 0, the smaller first", 0, ordered=True
 )
 Interval = _range(tuple[float, float], "two finite numbers, the smaller first", ordered=True)
 
@@ -198,6 +215,8 @@ def _is(value: Any, base: Any) -> bool:
         if len(parts) == 1 or parts[-1] is ...:
             return all(_of(part, parts[0]) for part in value)
         return len(value) == len(parts) and all(map(_of, value, parts))
+    if isinstance(base, type) and not annotations.plain(base):
+        return isinstance(value, base)
     return not annotations.plain(base) or annotations.fits(value, base)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from jssl.augmentations.compose import Pipeline, pipeline
 from jssl.errors import UserError
 from jssl.nn.waveform import real_samples
+from jssl.ranges import BelowOne, Count, Interval, Natural, NonNegative, Positive, Unit
 
 FIELD = "audio"
 
@@ -53,13 +54,13 @@ def log_mel(
     key: jax.Array | None,
     x: jax.Array,
     *,
-    rate: int = 8000,
-    window: int = 256,
-    hop: int = 80,
-    mels: int = 64,
-    frames: int | None = None,
-    low: float = 50.0,
-    floor: float = 1e-7,
+    rate: Count = 8000,
+    window: Count = 256,
+    hop: Count = 80,
+    mels: Count = 64,
+    frames: Count | None = None,
+    low: NonNegative = 50.0,
+    floor: Positive = 1e-7,
 ) -> jax.Array:
     """The log-mel spectrogram: power of Hann windows through `mel_matrix`, natural logarithm.
 
@@ -112,7 +113,7 @@ def standardise(key: jax.Array | None, x: jax.Array) -> jax.Array:
     return (x - jnp.mean(x)) / (jnp.std(x) + 1e-5)
 
 
-def shift(key: jax.Array, x: jax.Array, *, share: float = 0.2) -> jax.Array:
+def shift(key: jax.Array, x: jax.Array, *, share: Unit = 0.2) -> jax.Array:
     """Moves a sound in time by up to a share of its length, silence coming in; [T] -> [T]."""
     x = as_waveform(None, x)
     reach = max(1, round(share * x.shape[0]))
@@ -120,7 +121,7 @@ def shift(key: jax.Array, x: jax.Array, *, share: float = 0.2) -> jax.Array:
     return jax.lax.dynamic_slice(jnp.pad(x, (reach, reach)), (by,), x.shape)
 
 
-def add_noise(key: jax.Array, x: jax.Array, *, snr: tuple[float, float] = (5.0, 30.0)) -> jax.Array:
+def add_noise(key: jax.Array, x: jax.Array, *, snr: Interval = (5.0, 30.0)) -> jax.Array:
     """White noise at a ratio of the sound's power to its own, drawn in decibels; [T] -> [T]."""
     x = as_waveform(None, x)
     amount, draw = jax.random.split(key)
@@ -130,7 +131,7 @@ def add_noise(key: jax.Array, x: jax.Array, *, snr: tuple[float, float] = (5.0, 
 
 
 def hide_bands(
-    key: jax.Array, x: jax.Array, *, time: float = 0.15, frequency: float = 0.15
+    key: jax.Array, x: jax.Array, *, time: BelowOne = 0.15, frequency: BelowOne = 0.15
 ) -> jax.Array:
     """Sets a random stretch of time and a band of frequencies to the mean (SpecAugment).
 
@@ -155,7 +156,7 @@ def hide_bands(
     return jnp.where(hidden[0][:, None, None] | hidden[1][None, :, None], jnp.mean(x), x)
 
 
-def shift_pitch(key: jax.Array, x: jax.Array, *, bins: int = 4) -> jax.Array:
+def shift_pitch(key: jax.Array, x: jax.Array, *, bins: Natural = 4) -> jax.Array:
     """Moves a log-mel spectrogram along the mel axis by up to so many bins, edges repeated."""
     by = jax.random.randint(key, (), -bins, bins + 1)
     places = jnp.clip(jnp.arange(x.shape[1]) + by, 0, x.shape[1] - 1)

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 
 from jssl.augmentations.spectrum import exchange_style
 from jssl.errors import UserError, nearest
+from jssl.ranges import Count, Grid, Positive, Unit
 
 Dict = dict[str, Any]
 
@@ -29,7 +30,7 @@ def _images(views: Dict, names: Sequence[str]) -> list[jax.Array]:
 
 
 def mixup(
-    key: jax.Array, views: Dict, *, names: Sequence[str] = ("a",), alpha: float = 1.0
+    key: jax.Array, views: Dict, *, names: Sequence[str] = ("a",), alpha: Positive = 1.0
 ) -> Dict:
     """Blends each image with another of the batch (Zhang et al., 2017, equation 1).
 
@@ -54,7 +55,7 @@ def mixup(
 
 
 def cutmix(
-    key: jax.Array, views: Dict, *, names: Sequence[str] = ("a",), alpha: float = 1.0
+    key: jax.Array, views: Dict, *, names: Sequence[str] = ("a",), alpha: Positive = 1.0
 ) -> Dict:
     """Pastes a rectangle of another image of the batch (Yun et al., 2019, equations 1 and 2).
 
@@ -95,7 +96,12 @@ def cutmix(
 
 
 def patch_mix(
-    key: jax.Array, views: Dict, *, names: Sequence[str] = ("a",), patch: int = 16, images: int = 4
+    key: jax.Array,
+    views: Dict,
+    *,
+    names: Sequence[str] = ("a",),
+    patch: Count = 16,
+    images: Count = 4,
 ) -> Dict:
     """Makes each image of the patches of several (MixedAE: Chen et al., 2023, section 3.2).
 
@@ -144,7 +150,7 @@ def patch_mix(
 
 
 def standardise_style(
-    key: jax.Array, views: Dict, *, names: Sequence[str] = ("a", "b"), share: float = 0.05
+    key: jax.Array, views: Dict, *, names: Sequence[str] = ("a", "b"), share: Unit = 0.05
 ) -> Dict:
     """Gives all images of a view the style of one of them (batch styles standardization).
 
@@ -175,11 +181,11 @@ def corrupt_groups(
     key: jax.Array,
     views: Dict,
     *,
-    grid: tuple[int, int],
+    grid: Grid,
     name: str = "image",
     noise: str = "noise",
     alien: str = "alien",
-    alien_p: float = 0.5,
+    alien_p: Unit = 0.5,
 ) -> Dict:
     """Replaces the hidden tokens by noise, or by what another image has there (GMML).
 
@@ -221,7 +227,7 @@ def corrupt_groups(
 
 
 def mix_views(
-    key: jax.Array, views: Dict, *, names: tuple[str, str] = ("a", "b"), alpha: float = 1.0
+    key: jax.Array, views: Dict, *, names: tuple[str, str] = ("a", "b"), alpha: Positive = 1.0
 ) -> Dict:
     """Blends each image's one view with the other view of another image, all by one share.
 

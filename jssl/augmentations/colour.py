@@ -9,8 +9,6 @@ channels) and the operations on colour raise.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -25,6 +23,7 @@ from jssl.augmentations.image import (
     unplanar,
 )
 from jssl.errors import UserError
+from jssl.ranges import NonNegative, Positives, Reals, Turn, Unit
 
 # Channel means and standard deviations of the training images, in [0, 1].
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -137,10 +136,10 @@ def colour_jitter(
     key: jax.Array,
     image: jax.Array,
     *,
-    brightness: float = 0.0,
-    contrast: float = 0.0,
-    saturation: float = 0.0,
-    hue: float = 0.0,
+    brightness: NonNegative = 0.0,
+    contrast: NonNegative = 0.0,
+    saturation: NonNegative = 0.0,
+    hue: Turn = 0.0,
 ) -> jax.Array:
     """Random brightness, contrast, saturation and hue in random order (torchvision's rule).
 
@@ -207,7 +206,7 @@ def grayscale(key: jax.Array | None, image: jax.Array) -> jax.Array:
     return unplanar(jnp.broadcast_to(luma(channels), channels.shape))
 
 
-def solarize(key: jax.Array | None, image: jax.Array, *, threshold: float = 0.5) -> jax.Array:
+def solarize(key: jax.Array | None, image: jax.Array, *, threshold: Unit = 0.5) -> jax.Array:
     """Inverts the values at or above a threshold (BYOL, appendix B, uses 0.5).
 
     Args:
@@ -226,8 +225,8 @@ def normalise(
     key: jax.Array | None,
     image: jax.Array,
     *,
-    mean: Sequence[float] = IMAGENET[0],
-    std: Sequence[float] = IMAGENET[1],
+    mean: Reals = IMAGENET[0],
+    std: Positives = IMAGENET[1],
 ) -> jax.Array:
     """Subtracts a mean and divides by a standard deviation, channel by channel.
 

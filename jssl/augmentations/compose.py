@@ -11,11 +11,13 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
+from jssl import ranges, settings
 from jssl.augmentations.image import as_input
 from jssl.augmentations.mapping import map_draws, map_examples
 from jssl.augmentations.operations import Op, Sometimes, describe, sometimes, with_warp
 from jssl.data.source import entry
 from jssl.errors import UserError, nearest
+from jssl.ranges import Count, Ranged
 
 __all__ = [
     "Field",
@@ -39,6 +41,10 @@ class Pipeline:
 
     ops: tuple[Op, ...]
     field: str = "image"
+
+    def __post_init__(self) -> None:
+        if ranges.checking():
+            settings.check(self.ops)
 
     def __call__(self, key: jax.Array | None, example: Mapping[str, jax.Array]) -> Any:
         """Runs the pipeline.
@@ -111,11 +117,11 @@ def pipeline(*ops: Op | None, field: str = "image") -> Pipeline:
 
 
 @dataclass(frozen=True)
-class Repeat:
+class Repeat(Ranged):
     """Several independent draws of one entry; see `repeat`."""
 
     entry: Op
-    times: int
+    times: Count
 
     def __call__(self, key: jax.Array, example: Mapping[str, jax.Array]) -> Any:
         keys = jax.random.split(key, self.times)
@@ -135,8 +141,6 @@ def repeat(entry: Op, times: int) -> Repeat:
     Returns:
       An entry for Views.
     """
-    if times < 1:
-        raise UserError(f"a view is repeated at least once, not {times} times")
     return Repeat(entry, times)
 
 
@@ -206,6 +210,8 @@ class Views:
             raise UserError("Views needs at least one view, such as Views(a=pipeline(...))")
         object.__setattr__(self, "entries", tuple(entries.items()))
         object.__setattr__(self, "batch", tuple(batch))
+        if ranges.checking():
+            settings.check((self.entries, self.batch))
 
     def __call__(
         self, key: jax.Array, batch: Mapping[str, jax.Array], *, mesh: Mesh | None = None

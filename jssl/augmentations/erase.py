@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from jssl.augmentations.image import as_float
 from jssl.errors import UserError
+from jssl.ranges import Count, Real, Shares, Spread
 
 
 def _rectangle(
@@ -20,12 +21,12 @@ def _rectangle(
 
 def erase_box(
     key: jax.Array,
-    height: int,
-    width: int,
+    height: Count,
+    width: Count,
     *,
-    scale: tuple[float, float] = (0.02, 0.33),
-    ratio: tuple[float, float] = (0.3, 3.3),
-    attempts: int = 10,
+    scale: Shares = (0.02, 0.33),
+    ratio: Spread = (0.3, 3.3),
+    attempts: Count = 10,
 ) -> jax.Array:
     """Draws the rectangle of random erasing (Zhong et al., 2017, algorithm 1; torchvision's rule).
 
@@ -49,9 +50,9 @@ def random_erasing(
     key: jax.Array,
     image: jax.Array,
     *,
-    scale: tuple[float, float] = (0.02, 0.33),
-    ratio: tuple[float, float] = (0.3, 3.3),
-    value: float | str = 0.0,
+    scale: Shares = (0.02, 0.33),
+    ratio: Spread = (0.3, 3.3),
+    value: Real | str = 0.0,
 ) -> jax.Array:
     """Overwrites a random rectangle (Zhong et al., 2017).
 
@@ -78,7 +79,7 @@ def random_erasing(
     return jnp.where(hole, new, image)
 
 
-def cutout(key: jax.Array, image: jax.Array, *, size: int, value: float = 0.0) -> jax.Array:
+def cutout(key: jax.Array, image: jax.Array, *, size: Count, value: Real = 0.0) -> jax.Array:
     """Overwrites a square whose centre is any pixel (DeVries & Taylor, 2017); it may be cut off.
 
     Args:

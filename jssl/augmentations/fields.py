@@ -13,9 +13,10 @@ from jssl.augmentations.colour import shift_hue
 from jssl.augmentations.image import as_float, clip01, luma, planar, require_rgb, unplanar
 from jssl.augmentations.warp import pixel_centres, sample
 from jssl.errors import UserError
+from jssl.ranges import BelowOne, Count, NonNegative, Positive, Real, Turn
 
 
-def gaussian_field(key: jax.Array, height: int, width: int, *, length: float) -> jax.Array:
+def gaussian_field(key: jax.Array, height: Count, width: Count, *, length: Positive) -> jax.Array:
     """A Gaussian random field of unit variance, by filtering white noise in the Fourier domain.
 
     Args:
@@ -50,11 +51,11 @@ def random_field_affine(
     key: jax.Array,
     image: jax.Array,
     *,
-    translate: float = 0.05,
-    degrees: float = 5.0,
-    scale: float = 0.05,
-    length: float = 0.15,
-    fill: float = 0.0,
+    translate: NonNegative = 0.05,
+    degrees: NonNegative = 5.0,
+    scale: BelowOne = 0.05,
+    length: Positive = 0.15,
+    fill: Real = 0.0,
     with_map: bool = False,
 ) -> jax.Array | tuple[jax.Array, jax.Array]:
     """Moves each pixel by its own shift, rotation and scale about the centre.
@@ -97,11 +98,11 @@ def random_field_colour(
     key: jax.Array,
     image: jax.Array,
     *,
-    brightness: float = 0.2,
-    contrast: float = 0.2,
-    saturation: float = 0.2,
-    hue: float = 0.05,
-    length: float = 0.15,
+    brightness: NonNegative = 0.2,
+    contrast: NonNegative = 0.2,
+    saturation: NonNegative = 0.2,
+    hue: Turn = 0.05,
+    length: Positive = 0.15,
 ) -> jax.Array:
     """Changes brightness, contrast, saturation and hue by amounts that vary over the image.
 

@@ -16,6 +16,7 @@ import numpy as np
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.series import FIELD, resize, standardise
 from jssl.errors import UserError
+from jssl.ranges import Count, Positive
 
 
 def fourier(key: jax.Array | None, x: jax.Array) -> jax.Array:
@@ -38,7 +39,12 @@ def fourier(key: jax.Array | None, x: jax.Array) -> jax.Array:
 
 
 def gabor(
-    key: jax.Array | None, x: jax.Array, *, window: int = 32, hop: int = 4, width: float = 6.0
+    key: jax.Array | None,
+    x: jax.Array,
+    *,
+    window: Count = 32,
+    hop: Count = 4,
+    width: Positive = 6.0,
 ) -> jax.Array:
     """Magnitudes of the coefficients in a tight Gabor frame: shifted and modulated Gaussians.
 

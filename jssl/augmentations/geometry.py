@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jssl.augmentations.image import as_float, clip01
 from jssl.augmentations.resample import resample
 from jssl.errors import UserError
+from jssl.ranges import Count, Shares, Side, Spread, Unit
 
 
 def geometric(operation):  # noqa: ANN001, ANN201
@@ -75,12 +76,12 @@ def crop_and_resize(
 
 def sample_box(
     key: jax.Array,
-    height: int,
-    width: int,
+    height: Count,
+    width: Count,
     *,
-    scale: tuple[float, float] = (0.08, 1.0),
-    ratio: tuple[float, float] = (3 / 4, 4 / 3),
-    attempts: int = 10,
+    scale: Shares = (0.08, 1.0),
+    ratio: Spread = (3 / 4, 4 / 3),
+    attempts: Count = 10,
 ) -> jax.Array:
     """Draws the box of a random resized crop (Szegedy et al., 2015, section 6; torchvision's rule).
 
@@ -138,9 +139,9 @@ def random_resized_crop(
     key: jax.Array,
     image: jax.Array,
     *,
-    size: int | Sequence[int],
-    scale: tuple[float, float] = (0.08, 1.0),
-    ratio: tuple[float, float] = (3 / 4, 4 / 3),
+    size: Side,
+    scale: Shares = (0.08, 1.0),
+    ratio: Spread = (3 / 4, 4 / 3),
     method: str = "bilinear",
     with_warp: bool = False,
 ) -> jax.Array | tuple[jax.Array, jax.Array]:
@@ -169,7 +170,7 @@ def centre_crop(
     key: jax.Array | None,
     image: jax.Array,
     *,
-    size: int | Sequence[int],
+    size: Side,
     with_warp: bool = False,
 ) -> jax.Array | tuple[jax.Array, jax.Array]:
     """Cuts the centre, without resizing.
@@ -204,7 +205,7 @@ def resize(
     key: jax.Array | None,
     image: jax.Array,
     *,
-    size: int | Sequence[int],
+    size: Side,
     method: str = "bilinear",
     keep_aspect: bool = False,
     with_warp: bool = False,
@@ -237,7 +238,7 @@ def flip(
     key: jax.Array,
     image: jax.Array,
     *,
-    p: float = 0.5,
+    p: Unit = 0.5,
     axis: str = "horizontal",
     with_warp: bool = False,
 ) -> jax.Array | tuple[jax.Array, jax.Array]:

@@ -11,11 +11,12 @@ import jax.numpy as jnp
 
 from jssl.augmentations.compose import Views, pipeline
 from jssl.data.source import entry
+from jssl.ranges import BelowOne, Count, Inside, Unit
 
 Graph = Mapping[str, jax.Array]
 
 
-def drop_edges(key: jax.Array, graph: Graph, *, rate: float = 0.2) -> dict[str, jax.Array]:
+def drop_edges(key: jax.Array, graph: Graph, *, rate: BelowOne = 0.2) -> dict[str, jax.Array]:
     """Removes edges, each with a probability and both directions together.
 
     Zhu et al., "Deep Graph Contrastive Representation Learning", 2020, section 3.2.2.
@@ -27,7 +28,7 @@ def drop_edges(key: jax.Array, graph: Graph, *, rate: float = 0.2) -> dict[str, 
     return {**graph, "edge_mask": graph["edge_mask"] & kept}
 
 
-def drop_nodes(key: jax.Array, graph: Graph, *, rate: float = 0.2) -> dict[str, jax.Array]:
+def drop_nodes(key: jax.Array, graph: Graph, *, rate: BelowOne = 0.2) -> dict[str, jax.Array]:
     """Removes nodes with their edges, each with a probability, but never all (You et al., 2020)."""
     score = jnp.where(graph["node_mask"], jax.random.uniform(key, graph["node_mask"].shape), -1.0)
     kept = graph["node_mask"] & ((score >= rate) | (score == jnp.max(score)))
@@ -40,7 +41,7 @@ def drop_nodes(key: jax.Array, graph: Graph, *, rate: float = 0.2) -> dict[str, 
     }
 
 
-def hide_columns(key: jax.Array, graph: Graph, *, rate: float = 0.3) -> dict[str, jax.Array]:
+def hide_columns(key: jax.Array, graph: Graph, *, rate: BelowOne = 0.3) -> dict[str, jax.Array]:
     """Sets columns of the features to zero in all nodes, each with a probability (Zhu, 2020)."""
     kept = jax.random.uniform(key, graph["nodes"].shape[-1:]) >= rate
     return {**graph, "nodes": graph["nodes"] * kept}
@@ -50,8 +51,8 @@ def node_mask(
     key: jax.Array,
     example: Mapping[str, Any],
     *,
-    ratio: float = 0.5,
-    replace: float = 0.0,
+    ratio: Inside = 0.5,
+    replace: Unit = 0.0,
     field: str = "graph",
 ) -> dict[str, jax.Array]:
     """Hides a share of the real nodes of a graph, to the nearest number.
@@ -85,8 +86,8 @@ def node_pairs(
     key: jax.Array,
     example: Mapping[str, Any],
     *,
-    sources: int = 64,
-    each: int = 100,
+    sources: Count = 64,
+    each: Count = 100,
     field: str = "graph",
 ) -> dict[str, jax.Array]:
     """Draws pairs of nodes that are 1, 2, 3 and more steps apart, as many of each where there are.

@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from jssl.augmentations.image import as_float, planar
-from jssl.augmentations.view import Statistics, standardise
+from jssl.augmentations.view import standardise
 from jssl.errors import UserError
+from jssl.ranges import Count, Statistics
 
 
 def hog(image: jax.Array, *, bins: int = 9, cell: int = 8, gradient: str = "central") -> jax.Array:
@@ -80,9 +81,9 @@ def with_hog(
     key: jax.Array | None,
     image: jax.Array,
     *,
-    patch: int,
-    cell: int = 8,
-    bins: int = 9,
+    patch: Count,
+    cell: Count = 8,
+    bins: Count = 9,
     gradient: str = "sobel",
     stats: Statistics | None = None,
 ) -> dict[str, jax.Array]:

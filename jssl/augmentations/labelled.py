@@ -19,6 +19,7 @@ from jssl.augmentations.compose import Pipeline, describe
 from jssl.augmentations.image import as_float, require_rgb
 from jssl.augmentations.warp import turn_square
 from jssl.errors import UserError
+from jssl.ranges import Natural, Several
 
 Labelled = dict[str, jax.Array]
 
@@ -137,7 +138,9 @@ def jigsaw_permutations(count: int = 100, tiles: int = 9, seed: int = 0) -> np.n
     return result
 
 
-def jigsaw(key: jax.Array, image: jax.Array, *, grid: int = 3, permutations: int = 100) -> Labelled:
+def jigsaw(
+    key: jax.Array, image: jax.Array, *, grid: Several = 3, permutations: Several = 100
+) -> Labelled:
     """Shuffles the tiles of an image by one of a fixed set of permutations.
 
     (Noroozi & Favaro, 2016.) Tile k of the result is tile permutation[k] of the image, both in
@@ -171,9 +174,9 @@ def jigsaw_tiles(
     key: jax.Array,
     image: jax.Array,
     *,
-    grid: int = 3,
-    permutations: int = 1000,
-    gap: int = 11,
+    grid: Several = 3,
+    permutations: Several = 1000,
+    gap: Natural = 11,
 ) -> Labelled:
     """Shuffled tiles, each cropped at random and normalised by its own pixels.
 

@@ -14,17 +14,16 @@ import jax.numpy as jnp
 
 from jssl.augmentations.masks import Mask, from_scores, hidden_count, random_mask
 from jssl.errors import UserError
-
-Grid = tuple[int, int]
+from jssl.ranges import AboveZero, Count, Extent, Grid, Inside, Spread, Unit
 
 
 def _cover(
     key: jax.Array,
     grid: Grid,
-    count: int,
+    count: Count,
     area: tuple[int, int],
-    ratio: tuple[float, float],
-    attempts: int,
+    ratio: Spread,
+    attempts: Count,
 ) -> jax.Array:
     """Covers exactly `count` tokens with random blocks; float scores [N], the highest are hidden.
 
@@ -70,8 +69,8 @@ def unit_mask(
     example: object = None,
     *,
     grid: Grid,
-    unit: int = 2,
-    ratio: float = 0.6,
+    unit: Count = 2,
+    ratio: Inside = 0.6,
 ) -> Mask:
     """Hides squares of a coarser grid, chosen uniformly (SimMIM: Xie et al., 2022, section 3.2).
 
@@ -102,10 +101,10 @@ def block_mask(
     example: object = None,
     *,
     grid: Grid,
-    ratio: float = 0.4,
-    smallest: int = 16,
-    aspect: float = 0.3,
-    attempts: int = 64,
+    ratio: Inside = 0.4,
+    smallest: Count = 16,
+    aspect: AboveZero = 0.3,
+    attempts: Count = 64,
 ) -> Mask:
     """Hides blocks until the ratio is met (BEiT: Bao et al., 2021, algorithm 1).
 
@@ -134,10 +133,10 @@ def inverse_block_mask(
     example: object = None,
     *,
     grid: Grid,
-    ratio: float = 0.8,
-    smallest: int = 9,
-    aspect: float = 0.5,
-    attempts: int = 64,
+    ratio: Inside = 0.8,
+    smallest: Count = 9,
+    aspect: AboveZero = 0.5,
+    attempts: Count = 64,
 ) -> Mask:
     """Keeps blocks and hides the rest (data2vec 2.0: Baevski et al., 2022, section 3.3).
 
@@ -155,9 +154,9 @@ def group_mask(
     example: object = None,
     *,
     grid: Grid,
-    ratio: float = 0.7,
-    group: tuple[int, int] = (2, 16),
-    attempts: int = 128,
+    ratio: Inside = 0.7,
+    group: Extent = (2, 16),
+    attempts: Count = 128,
 ) -> Mask:
     """Hides many small groups of connected tokens (GMML: Atito et al., 2022, section 3.1).
 
@@ -177,7 +176,12 @@ def group_mask(
 
 
 def span_mask(
-    key: jax.Array, example: object = None, *, tokens: int, ratio: float = 0.5, length: int = 10
+    key: jax.Array,
+    example: object = None,
+    *,
+    tokens: Count,
+    ratio: Inside = 0.5,
+    length: Count = 10,
 ) -> Mask:
     """Hides spans of a sequence (wav2vec 2.0: Baevski et al., 2020, section 3.1), exactly counted.
 
@@ -211,7 +215,7 @@ def span_mask(
 
 
 def tube_mask(
-    key: jax.Array, example: object = None, *, frames: int, tokens: int, ratio: float = 0.9
+    key: jax.Array, example: object = None, *, frames: Count, tokens: Count, ratio: Inside = 0.9
 ) -> Mask:
     """Hides the same tokens in every frame (VideoMAE: Tong et al., 2022, section 3.2).
 
@@ -238,9 +242,9 @@ def attention_mask(
     key: jax.Array,
     scores: jax.Array | Mapping[str, jax.Array],
     *,
-    ratio: float = 0.5,
+    ratio: Inside = 0.5,
     hide: str = "high",
-    shown: float = 0.0,
+    shown: Unit = 0.0,
     field: str = "attention",
 ) -> Mask:
     """Hides tokens by an attention map (AttMask: Kakogeorgiou et al., 2022, section 3.2).

@@ -7,9 +7,10 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jssl.augmentations.mask_blocks import Grid, check_grid
+from jssl.augmentations.mask_blocks import check_grid
 from jssl.augmentations.masks import Mask
 from jssl.errors import UserError
+from jssl.ranges import Count, Grid, Shares, Spread
 
 
 def multi_block_mask(
@@ -17,12 +18,12 @@ def multi_block_mask(
     example: object = None,
     *,
     grid: Grid,
-    targets: int = 4,
-    target_scale: tuple[float, float] = (0.15, 0.2),
-    target_ratio: tuple[float, float] = (0.75, 1.5),
-    context_scale: tuple[float, float] = (0.85, 1.0),
-    context: int | None = None,
-    draws: int = 8,
+    targets: Count = 4,
+    target_scale: Shares = (0.15, 0.2),
+    target_ratio: Spread = (0.75, 1.5),
+    context_scale: Shares = (0.85, 1.0),
+    context: Count | None = None,
+    draws: Count = 8,
 ) -> Mask:
     """Target blocks and a context block without them (I-JEPA: Assran et al., 2023, section 3).
 

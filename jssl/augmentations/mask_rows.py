@@ -5,10 +5,11 @@ from __future__ import annotations
 import jax
 
 from jssl.augmentations.masks import Mask, from_rows, hidden_count
+from jssl.ranges import Count, Inside
 
 
 def row_mask(
-    key: jax.Array, example: object = None, *, rows: int, columns: int, ratio: float
+    key: jax.Array, example: object = None, *, rows: Count, columns: Count, ratio: Inside
 ) -> Mask:
     """Hides an exact number of tokens in each row, other ones in each.
 

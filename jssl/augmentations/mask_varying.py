@@ -5,9 +5,10 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jssl.augmentations.mask_blocks import Grid, _cover, check_grid
+from jssl.augmentations.mask_blocks import _cover, check_grid
 from jssl.augmentations.masks import Mask, hidden_count
 from jssl.errors import UserError
+from jssl.ranges import Count, Grid, Unit, Units
 
 
 def varying_mask(
@@ -15,11 +16,11 @@ def varying_mask(
     example: object = None,
     *,
     grid: Grid,
-    ratio: tuple[float, float] = (0.1, 0.5),
-    p: float = 0.5,
+    ratio: Units = (0.1, 0.5),
+    p: Unit = 0.5,
     blocks: bool = True,
-    smallest: int = 4,
-    attempts: int = 64,
+    smallest: Count = 4,
+    attempts: Count = 64,
 ) -> Mask:
     """Hides blocks or single tokens at a ratio drawn anew, or nothing at all.
 

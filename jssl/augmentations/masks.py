@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.errors import UserError
+from jssl.ranges import Count, Inside
 
 Mask = dict[str, jax.Array]
 
@@ -64,7 +65,7 @@ def from_rows(scores: jax.Array, count: int) -> Mask:
     return {"mask": mask, "keep": keep, "masked": masked}
 
 
-def random_mask(key: jax.Array, example: object = None, *, tokens: int, ratio: float) -> Mask:
+def random_mask(key: jax.Array, example: object = None, *, tokens: Count, ratio: Inside) -> Mask:
     """Hides tokens chosen uniformly, an exact number of them (MAE: He et al., 2021, section 3).
 
     Args:

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from jssl.augmentations.image import as_input
 from jssl.errors import UserError
+from jssl.ranges import Ranged, Unit
 
 Op = Callable[..., Any]
 
@@ -51,11 +52,11 @@ def with_warp(op: Op, key: jax.Array, image: jax.Array) -> tuple[jax.Array, jax.
 
 
 @dataclass(frozen=True)
-class Sometimes:
+class Sometimes(Ranged):
     """An operation applied with a probability; see `sometimes`."""
 
     op: Op
-    p: float
+    p: Unit
 
     def __call__(self, key: jax.Array, image: jax.Array) -> jax.Array:
         coin, inner = jax.random.split(key)
@@ -92,6 +93,5 @@ def sometimes(op: Op, p: float) -> Op:
     Raises:
       UserError: a probability outside [0, 1].
     """
-    if not 0 <= p <= 1:
-        raise UserError(f"a probability lies between 0 and 1, not {p}")
-    return op if p == 1 else Sometimes(op, p)
+    once = Sometimes(op, p)
+    return op if p == 1 else once

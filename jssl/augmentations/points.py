@@ -18,6 +18,7 @@ from jssl.augmentations.compose import Pipeline, Views, pipeline, sometimes
 from jssl.augmentations.masks import Mask, from_scores, hidden_count
 from jssl.data.source import entry
 from jssl.errors import UserError
+from jssl.ranges import Axis, BelowOne, Count, Inside, NonNegative, Spread
 
 FIELD = "points"
 RADII = ("largest", "rms")
@@ -29,7 +30,7 @@ def _moved(cloud: Cloud, xyz: jax.Array, valid: jax.Array | None = None) -> dict
     return {**cloud, "xyz": jnp.where(valid[:, None], xyz, 0.0), "valid": valid}
 
 
-def rotation(key: jax.Array, axis: int | None = None) -> jax.Array:
+def rotation(key: jax.Array, axis: Axis | None = None) -> jax.Array:
     """A random rotation, float32 [3, 3].
 
     Args:
@@ -52,7 +53,7 @@ def rotation(key: jax.Array, axis: int | None = None) -> jax.Array:
     )
 
 
-def rotate(key: jax.Array, cloud: Cloud, *, axis: int | None = None) -> dict[str, jax.Array]:
+def rotate(key: jax.Array, cloud: Cloud, *, axis: Axis | None = None) -> dict[str, jax.Array]:
     """Turns a cloud by a random `rotation`; see there for `axis`."""
     turn = rotation(key, axis)
     return _moved(cloud, jnp.matmul(cloud["xyz"], turn.T, precision=jax.lax.Precision.HIGHEST))
@@ -62,7 +63,7 @@ def rescale(
     key: jax.Array,
     cloud: Cloud,
     *,
-    scale: tuple[float, float] = (2 / 3, 3 / 2),
+    scale: Spread = (2 / 3, 3 / 2),
     each: bool = False,
 ) -> dict[str, jax.Array]:
     """Multiplies a cloud by a factor, or each axis by its own (`each`), drawn evenly from a range.
@@ -80,20 +81,20 @@ def rescale(
     return _moved(cloud, cloud["xyz"] * factor)
 
 
-def translate(key: jax.Array, cloud: Cloud, *, reach: float = 0.2) -> dict[str, jax.Array]:
+def translate(key: jax.Array, cloud: Cloud, *, reach: NonNegative = 0.2) -> dict[str, jax.Array]:
     """Moves a cloud by up to `reach` along each axis, in the cloud's unit of length."""
     return _moved(cloud, cloud["xyz"] + jax.random.uniform(key, (3,), minval=-reach, maxval=reach))
 
 
 def jitter(
-    key: jax.Array, cloud: Cloud, *, sigma: float = 0.01, clip: float = 0.05
+    key: jax.Array, cloud: Cloud, *, sigma: NonNegative = 0.01, clip: NonNegative = 0.05
 ) -> dict[str, jax.Array]:
     """Adds normal noise to each coordinate, cut off at `clip` (Qi et al., "PointNet", 2017)."""
     noise = jnp.clip(sigma * jax.random.normal(key, cloud["xyz"].shape), -clip, clip)
     return _moved(cloud, cloud["xyz"] + noise)
 
 
-def drop_points(key: jax.Array, cloud: Cloud, *, most: float = 0.5) -> dict[str, jax.Array]:
+def drop_points(key: jax.Array, cloud: Cloud, *, most: BelowOne = 0.5) -> dict[str, jax.Array]:
     """Removes each point with a probability drawn from 0 to `most`, but never all.
 
     Qi et al., "PointNet++", 2017, section 3.3 (random input dropout).
@@ -105,7 +106,7 @@ def drop_points(key: jax.Array, cloud: Cloud, *, most: float = 0.5) -> dict[str,
     return _moved(cloud, cloud["xyz"], kept)
 
 
-def occlude(key: jax.Array, cloud: Cloud, *, most: float = 0.4) -> dict[str, jax.Array]:
+def occlude(key: jax.Array, cloud: Cloud, *, most: BelowOne = 0.4) -> dict[str, jax.Array]:
     """Removes what lies farthest along a random direction: a share drawn from 0 to `most`.
 
     Args:
@@ -124,7 +125,7 @@ def occlude(key: jax.Array, cloud: Cloud, *, most: float = 0.4) -> dict[str, jax
     return _moved(cloud, cloud["xyz"], cloud["valid"] & (rank < count))
 
 
-def subsample(key: jax.Array | None, cloud: Cloud, *, count: int) -> dict[str, jax.Array]:
+def subsample(key: jax.Array | None, cloud: Cloud, *, count: Count) -> dict[str, jax.Array]:
     """A random choice of `count` points, without a key the first; padded if there are fewer.
 
     Args:
@@ -177,8 +178,8 @@ def patch_mask(
     key: jax.Array,
     example: Mapping[str, Any],
     *,
-    tokens: int,
-    ratio: float,
+    tokens: Count,
+    ratio: Inside,
     field: str = FIELD,
 ) -> Mask:
     """Hides a share of a cloud's patches, chosen uniformly; where it has few points, of the real.

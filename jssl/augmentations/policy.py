@@ -16,6 +16,7 @@ from jssl.augmentations.image import as_float
 from jssl.augmentations.projective import affine_warp
 from jssl.augmentations.warp import apply_warp
 from jssl.errors import UserError
+from jssl.ranges import Count, Natural, Real
 
 BINS = 31  # strengths are one of 31 steps
 OPERATIONS = (
@@ -109,9 +110,9 @@ def rand_augment(
     key: jax.Array,
     image: jax.Array,
     *,
-    layers: int = 2,
-    magnitude: int = 9,
-    fill: float = 0.0,
+    layers: Count = 2,
+    magnitude: Natural = 9,
+    fill: Real = 0.0,
 ) -> jax.Array:
     """RandAugment: some operations chosen uniformly, at one strength (Cubuk et al., 2019).
 
@@ -151,7 +152,7 @@ def rand_augment(
     return image
 
 
-def trivial_augment(key: jax.Array, image: jax.Array, *, fill: float = 0.0) -> jax.Array:
+def trivial_augment(key: jax.Array, image: jax.Array, *, fill: Real = 0.0) -> jax.Array:
     """TrivialAugment (wide): one operation at a uniform strength (Müller & Hutter, 2021).
 
     Args:

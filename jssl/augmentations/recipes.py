@@ -29,8 +29,9 @@ from jssl.augmentations.recipes_masked import (
     simmim,
 )
 from jssl.augmentations.recipes_shapes import shapes, shapes_multicrop
-from jssl.augmentations.view import Statistics, standardise, view
+from jssl.augmentations.view import standardise, view
 from jssl.errors import UserError, nearest
+from jssl.ranges import Statistics
 
 BYOL_JITTER = (0.4, 0.4, 0.2, 0.1)
 MOCO_JITTER = (0.4, 0.4, 0.4, 0.1)

@@ -13,7 +13,8 @@ from jssl.augmentations.mask_blocks import block_mask, group_mask, unit_mask
 from jssl.augmentations.mask_multiblock import multi_block_mask
 from jssl.augmentations.masks import hidden_count, random_mask
 from jssl.augmentations.spectrum import mask_frequencies
-from jssl.augmentations.view import Statistics, view
+from jssl.augmentations.view import view
+from jssl.ranges import Statistics
 
 
 def mae(

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jssl.augmentations.compose import Pipeline, Views, pipeline, sometimes
 from jssl.augmentations.points import rotation
 from jssl.errors import UserError
+from jssl.ranges import Count, NonNegative, Positive, Shares, Unit
 
 FIELD = "series"
 
@@ -38,15 +39,13 @@ def resample(
     return x[low] * (1.0 - share) + x[high] * share
 
 
-def resize(key: jax.Array | None, x: jax.Array, *, length: int) -> jax.Array:
+def resize(key: jax.Array | None, x: jax.Array, *, length: Count) -> jax.Array:
     """The whole series at `length` points; [T, C] -> [length, C], the same where T is `length`."""
     del key
     return x if x.shape[0] == length else resample(x, length, 0.0, x.shape[0] - 1)
 
 
-def crop(
-    key: jax.Array, x: jax.Array, *, length: int, scale: tuple[float, float] = (0.5, 1.0)
-) -> jax.Array:
+def crop(key: jax.Array, x: jax.Array, *, length: Count, scale: Shares = (0.5, 1.0)) -> jax.Array:
     """A random stretch, brought to `length` points.
 
     Args:
@@ -64,7 +63,7 @@ def crop(
     return resample(x, length, place * (whole - span), span)
 
 
-def jitter(key: jax.Array, x: jax.Array, *, sigma: float = 0.1) -> jax.Array:
+def jitter(key: jax.Array, x: jax.Array, *, sigma: NonNegative = 0.1) -> jax.Array:
     """Adds white noise of a standard deviation in units of each channel's own.
 
     Um et al., "Data Augmentation of Wearable Sensor Data", 2017.
@@ -72,7 +71,7 @@ def jitter(key: jax.Array, x: jax.Array, *, sigma: float = 0.1) -> jax.Array:
     return x + sigma * jnp.std(x, axis=0, keepdims=True) * jax.random.normal(key, x.shape)
 
 
-def rescale(key: jax.Array, x: jax.Array, *, sigma: float = 0.2) -> jax.Array:
+def rescale(key: jax.Array, x: jax.Array, *, sigma: NonNegative = 0.2) -> jax.Array:
     """Multiplies each channel by a factor of mean 1 and a standard deviation (Um et al., 2017)."""
     return x * (1.0 + sigma * jax.random.normal(key, (1, x.shape[1])))
 
@@ -101,7 +100,7 @@ def rotate_sensors(key: jax.Array, x: jax.Array) -> jax.Array:
     return turned.reshape(x.shape)
 
 
-def permute(key: jax.Array, x: jax.Array, *, segments: int = 4) -> jax.Array:
+def permute(key: jax.Array, x: jax.Array, *, segments: Count = 4) -> jax.Array:
     """Cuts a series into equal segments and puts them in another order (Um et al., 2017).
 
     Steps that are left over stay at the end.
@@ -112,7 +111,7 @@ def permute(key: jax.Array, x: jax.Array, *, segments: int = 4) -> jax.Array:
     return jnp.concatenate([mixed, x[size * segments :]])
 
 
-def drop_stretch(key: jax.Array, x: jax.Array, *, share: float = 0.2) -> jax.Array:
+def drop_stretch(key: jax.Array, x: jax.Array, *, share: Unit = 0.2) -> jax.Array:
     """Replaces a random stretch by the mean of each channel (a cut-out in time)."""
     size = max(1, round(share * x.shape[0]))
     start = jax.random.randint(key, (), 0, x.shape[0] - size + 1)
@@ -121,7 +120,7 @@ def drop_stretch(key: jax.Array, x: jax.Array, *, share: float = 0.2) -> jax.Arr
     return jnp.where(hidden[:, None], jnp.mean(x, axis=0, keepdims=True), x)
 
 
-def standardise(key: jax.Array | None, x: jax.Array, *, epsilon: float = 1e-5) -> jax.Array:
+def standardise(key: jax.Array | None, x: jax.Array, *, epsilon: Positive = 1e-5) -> jax.Array:
     """Each channel of the series to mean 0 and variance 1 over time (instance normalisation).
 
     Kim et al., "Reversible Instance Normalization for Accurate Time-Series Forecasting", 2022.
@@ -131,7 +130,7 @@ def standardise(key: jax.Array | None, x: jax.Array, *, epsilon: float = 1e-5) -
     return (x - mean) * jax.lax.rsqrt(variance + epsilon)
 
 
-def extend(key: jax.Array | None, x: jax.Array, *, steps: int) -> jax.Array:
+def extend(key: jax.Array | None, x: jax.Array, *, steps: Count) -> jax.Array:
     """Zeros for steps that are to come, as PatchTST hides patches: [T, C] -> [T + steps, C]."""
     del key
     return jnp.pad(x, ((0, steps), (0, 0)))

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from jssl.augmentations.image import as_float, planar, unplanar
 from jssl.errors import UserError
+from jssl.ranges import Count, Positive, Unit
 
 
 def frequency_radius(height: int, width: int) -> jax.Array:
@@ -35,7 +36,7 @@ def filter_frequencies(image: jax.Array, keep: jax.Array) -> jax.Array:
 
 
 def mask_frequencies(
-    key: jax.Array, image: jax.Array, *, radius: float = 16.0, low_p: float = 0.5
+    key: jax.Array, image: jax.Array, *, radius: Positive = 16.0, low_p: Unit = 0.5
 ) -> dict[str, jax.Array]:
     """Removes the low or the high frequencies (MFM: Xie et al., 2022, section 3.2).
 
@@ -60,7 +61,7 @@ def mask_frequencies(
     return {"image": filter_frequencies(image, keep), "mask": ~keep, "original": image}
 
 
-def low_frequency_crop(key: jax.Array | None, image: jax.Array, *, size: int) -> jax.Array:
+def low_frequency_crop(key: jax.Array | None, image: jax.Array, *, size: Count) -> jax.Array:
     """Shrinks an image by cutting its spectrum (EfficientTrain: Wang et al., 2022, section 4.1).
 
     Unlike a resize it keeps all of the low frequencies and none of the others.

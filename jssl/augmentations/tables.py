@@ -12,10 +12,11 @@ import numpy as np
 
 from jssl.augmentations.masks import Mask
 from jssl.errors import UserError, nearest
+from jssl.ranges import Count, Inside, Unit
 
 
 def corrupt_columns(
-    key: jax.Array, views: dict[str, Any], *, names: Sequence[str] = ("b",), rate: float = 0.6
+    key: jax.Array, views: dict[str, Any], *, names: Sequence[str] = ("b",), rate: Unit = 0.6
 ) -> dict[str, Any]:
     """Replaces columns of each row by those of other rows, each from a row of its own.
 
@@ -48,9 +49,9 @@ def partition_columns(
     key: jax.Array,
     views: dict[str, Any],
     *,
-    columns: int,
+    columns: Count,
     name: str = "views",
-    overlap: float = 0.5,
+    overlap: Unit = 0.5,
     shuffle: bool = False,
 ) -> dict[str, Any]:
     """Leaves in each of several copies of the rows another group of columns, the same for all rows.
@@ -98,10 +99,10 @@ def subset_mask(
     key: jax.Array,
     example: object = None,
     *,
-    tokens: int,
-    context: float = 0.5,
-    target: float = 0.25,
-    targets: int = 4,
+    tokens: Count,
+    context: Inside = 0.5,
+    target: Inside = 0.25,
+    targets: Count = 4,
 ) -> Mask:
     """A random subset of tokens as context, and several of the others as targets.
 

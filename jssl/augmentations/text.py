@@ -9,10 +9,11 @@ import jax
 import jax.numpy as jnp
 
 from jssl.data.source import entry
+from jssl.ranges import BelowOne, Inside, Natural, Several, Shares, Unit, Units
 
 
 def symbol_mask(
-    key: jax.Array, example: Mapping[str, Any], *, ratio: float = 0.15, field: str = "text"
+    key: jax.Array, example: Mapping[str, Any], *, ratio: Inside = 0.15, field: str = "text"
 ) -> dict[str, jax.Array]:
     """Hides a share of the real symbols, to the nearest number but at least one.
 
@@ -35,8 +36,8 @@ def swap_mask(
     key: jax.Array,
     example: Mapping[str, Any],
     *,
-    ratio: float = 0.15,
-    vocabulary: int | None = None,
+    ratio: Inside = 0.15,
+    vocabulary: Several | None = None,
     field: str = "text",
 ) -> dict[str, jax.Array]:
     """Chooses a share of the real symbols and another symbol for each.
@@ -71,16 +72,14 @@ def pick_row(key: jax.Array, x: jax.Array) -> jax.Array:
     return x[jax.random.randint(key, (), 0, count)]
 
 
-def delete_symbols(key: jax.Array, x: jax.Array, *, rate: float = 0.1) -> jax.Array:
+def delete_symbols(key: jax.Array, x: jax.Array, *, rate: BelowOne = 0.1) -> jax.Array:
     """Takes symbols out, each with a probability; the rest moves up, padding fills the end."""
     kept = (x != 0) & (jax.random.uniform(key, x.shape) >= rate)
     order = jnp.argsort(~kept, stable=True)
     return jnp.where(kept[order], x[order], 0)
 
 
-def crop_symbols(
-    key: jax.Array, x: jax.Array, *, share: tuple[float, float] = (0.5, 1.0)
-) -> jax.Array:
+def crop_symbols(key: jax.Array, x: jax.Array, *, share: Shares = (0.5, 1.0)) -> jax.Array:
     """A random stretch of a sequence, moved to the front; padding fills the end."""
     count = jnp.sum(x != 0)
     u = jax.random.uniform(key, (2,))
@@ -92,7 +91,7 @@ def crop_symbols(
 
 
 def replace_symbols(
-    key: jax.Array, x: jax.Array, *, vocabulary: int, rate: float = 0.1
+    key: jax.Array, x: jax.Array, *, vocabulary: Several, rate: Unit = 0.1
 ) -> jax.Array:
     """Draws symbols anew out of 1 to `vocabulary` - 1, each with a probability; never padding."""
     where, what = jax.random.split(key)
@@ -101,7 +100,7 @@ def replace_symbols(
 
 
 def blank_symbols(
-    key: jax.Array, x: jax.Array, *, symbol: int, share: tuple[float, float] = (0.1, 0.3)
+    key: jax.Array, x: jax.Array, *, symbol: Natural, share: Units = (0.1, 0.3)
 ) -> jax.Array:
     """Puts one symbol (the alphabet's "any") in the place of a random stretch of a sequence."""
     count = jnp.sum(x != 0)

@@ -12,6 +12,7 @@ from jax import lax
 
 from jssl.augmentations.image import as_float, clip01, pair, planar, stage, unplanar
 from jssl.errors import UserError
+from jssl.ranges import Bits, NonNegative, Strengths
 
 
 def to_levels(image: jax.Array) -> jax.Array:
@@ -24,7 +25,7 @@ def invert(key: jax.Array | None, image: jax.Array) -> jax.Array:
     return 1.0 - as_float(image)
 
 
-def posterize(key: jax.Array | None, image: jax.Array, *, bits: int | jax.Array = 4) -> jax.Array:
+def posterize(key: jax.Array | None, image: jax.Array, *, bits: Bits | jax.Array = 4) -> jax.Array:
     """Keeps the highest bits of each level.
 
     Args:
@@ -116,7 +117,7 @@ def sharpen(image: jax.Array, factor: jax.Array | float) -> jax.Array:
 
 
 def sharpness(
-    key: jax.Array, image: jax.Array, *, factor: float | tuple[float, float] = (0.0, 2.0)
+    key: jax.Array, image: jax.Array, *, factor: NonNegative | Strengths = (0.0, 2.0)
 ) -> jax.Array:
     """Changes sharpness by a factor (Pillow's ImageEnhance.Sharpness).
 

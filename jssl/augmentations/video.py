@@ -16,6 +16,7 @@ from jssl.augmentations.labelled import After, after
 from jssl.augmentations.motion import motion_statistics
 from jssl.augmentations.operations import Op, describe
 from jssl.errors import UserError
+from jssl.ranges import Count, Several, Widths
 
 FIELD = "video"
 STATISTICS = ((0.5,), (0.25,))
@@ -49,7 +50,7 @@ def each_frame(op: Op) -> EachFrame:
 
 
 def temporal_crop(
-    key: jax.Array, clip: jax.Array, *, length: int, strides: Sequence[int] = (1,)
+    key: jax.Array, clip: jax.Array, *, length: Count, strides: Widths = (1,)
 ) -> jax.Array:
     """A random stretch of a clip, all frames of it or every second, third ...
 
@@ -78,7 +79,9 @@ def temporal_crop(
     return clip[start + step * jnp.arange(length)]
 
 
-def middle(key: jax.Array | None, clip: jax.Array, *, length: int, stride: int = 1) -> jax.Array:
+def middle(
+    key: jax.Array | None, clip: jax.Array, *, length: Count, stride: Count = 1
+) -> jax.Array:
     """The frames in the middle of a clip: [T, ...] -> [length, ...].
 
     Raises:
@@ -95,8 +98,8 @@ def odd_one_out(
     key: jax.Array,
     clip: jax.Array,
     *,
-    parts: int = 6,
-    length: int = 8,
+    parts: Several = 6,
+    length: Count = 8,
     order: str = "shuffled",
 ) -> dict[str, jax.Array]:
     """Stretches of a clip, one of which has its frames in a wrong order (Fernando et al., 2017).

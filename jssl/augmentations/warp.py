@@ -17,6 +17,7 @@ from jssl.augmentations.geometry import both, geometric
 from jssl.augmentations.image import as_float, pair, planar, unplanar
 from jssl.augmentations.projective import affine_warp, invert, quadrilateral_warp, transform
 from jssl.errors import UserError
+from jssl.ranges import Fractions, Interval, Real, Spread, Unit
 
 Result = jax.Array | tuple[jax.Array, jax.Array]
 
@@ -148,9 +149,9 @@ def rotation(
     key: jax.Array,
     image: jax.Array,
     *,
-    degrees: float | tuple[float, float] = (-30.0, 30.0),
+    degrees: Real | Interval = (-30.0, 30.0),
     method: str = "bilinear",
-    fill: float = 0.0,
+    fill: Real = 0.0,
     with_warp: bool = False,
 ) -> Result:
     """Rotates about the centre by a random angle, the shape kept.
@@ -178,12 +179,12 @@ def affine(
     key: jax.Array,
     image: jax.Array,
     *,
-    degrees: tuple[float, float] = (0.0, 0.0),
-    translate: tuple[float, float] = (0.0, 0.0),
-    scale: tuple[float, float] = (1.0, 1.0),
-    shear: tuple[float, float] = (0.0, 0.0),
+    degrees: Interval = (0.0, 0.0),
+    translate: Fractions = (0.0, 0.0),
+    scale: Spread = (1.0, 1.0),
+    shear: Interval = (0.0, 0.0),
     method: str = "bilinear",
-    fill: float = 0.0,
+    fill: Real = 0.0,
     with_warp: bool = False,
 ) -> Result:
     """Rotates, moves, scales and shears by random amounts, each uniform (torchvision's rule).
@@ -229,9 +230,9 @@ def perspective(
     key: jax.Array,
     image: jax.Array,
     *,
-    distortion: float = 0.5,
+    distortion: Unit = 0.5,
     method: str = "bilinear",
-    fill: float = 0.0,
+    fill: Real = 0.0,
     with_warp: bool = False,
 ) -> Result:
     """Moves each corner inwards by a random number of pixels (torchvision's rule).
