@@ -118,6 +118,7 @@ Axis = one_of(0, 1, 2)
 Widths = _range(tuple[int, ...], "one or more whole numbers of at least 1", 1, 2**31 - 1, least=1)
 Layers = _range(tuple[int, ...], "whole numbers of at least 1, or ()", 1, 2**31 - 1)
 Naturals = _range(tuple[int, ...], "whole numbers of at least 0", 0, 2**31 - 1)
+Columns = _range(tuple[int, ...], "one or more whole numbers of at least 0", 0, 2**31 - 1, least=1)
 Grid = _range(tuple[int, int], "two whole numbers of at least 1", 1, 2**31 - 1)
 Side = Count | Grid
 Extent = _range(

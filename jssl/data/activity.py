@@ -19,6 +19,7 @@ from jssl.data.series import Waves
 from jssl.data.source import ArraySource, Splits
 from jssl.data.text_files import read_rows, read_text
 from jssl.errors import UserError
+from jssl.ranges import Count, Positive, Ranged, Seed
 
 CHANNELS = ("x_acc", "y_acc", "z_acc", "x_gyro", "y_gyro", "z_gyro")
 DEVICES = ("sp", "sw")
@@ -43,7 +44,7 @@ class Recording(NamedTuple):
 
 
 @dataclass(frozen=True)
-class PhoneAndWatch:
+class PhoneAndWatch(Ranged):
     """People who stand up, walk, turn and sit down (Matey-Sanz et al., Data in Brief, 2023).
 
     223 recordings of 23 people at about 100 Hz, five activities. They are read at even times and
@@ -65,12 +66,12 @@ class PhoneAndWatch:
 
     path: str
     device: str = "sp"
-    rate: float = 50.0
-    length: int = 64
-    step: int = 32
-    validation: int = 4
-    test: int = 6
-    seed: int = 0
+    rate: Positive = 50.0
+    length: Count = 64
+    step: Count = 32
+    validation: Count = 4
+    test: Count = 6
+    seed: Seed = 0
 
     def smoke(self) -> Waves:
         """A few procedural series in its place, for tests."""

@@ -18,10 +18,11 @@ from jssl.data.source import (
     labels,
 )
 from jssl.errors import UserError
+from jssl.ranges import Inside, Ranged, Seed
 
 
 @dataclass(frozen=True, eq=False)
-class Arrays:
+class Arrays(Ranged):
     """A data set from arrays.
 
     Attributes:
@@ -41,8 +42,8 @@ class Arrays:
     validation: Mapping[str, Any] | None = None
     name: str = "arrays"
     classes: tuple[str, ...] | None = None
-    fraction: float = 0.1
-    seed: int = 0
+    fraction: Inside = 0.1
+    seed: Seed = 0
 
     def load(self) -> Splits:
         """Checks the arrays and carves what is missing.

@@ -17,6 +17,7 @@ from jssl.data.source import ArraySource, Splits
 from jssl.data.text_files import read_rows, read_text
 from jssl.data.wav_files import Mono, read_mono
 from jssl.errors import UserError
+from jssl.ranges import Count, Inside, NonNegative, Positive, Ranged, Seed, between
 
 TONES = ("steady", "rising", "falling", "trill", "chord", "pulses", "knock", "hiss")
 _FOLDS = (1, 2, 3, 4, 5)
@@ -101,7 +102,7 @@ def _as_int16(sound: Mono, rate: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class SpokenDigits:
+class SpokenDigits(Ranged):
     """Free Spoken Digit Dataset: `recordings/{digit}_{speaker}_{take}.wav`, 8 kHz.
 
     The published split: takes 0 to 4 of each digit and speaker are test. Validation is carved.
@@ -114,9 +115,9 @@ class SpokenDigits:
     """
 
     folder: str
-    seconds: float = 1.0
-    fraction: float = 0.1
-    seed: int = 0
+    seconds: Positive = 1.0
+    fraction: Inside = 0.1
+    seed: Seed = 0
 
     rate = 8000
 
@@ -165,7 +166,7 @@ class SpokenDigits:
 
 
 @dataclass(frozen=True)
-class ESC:
+class ESC(Ranged):
     """ESC-50 or its ten-class part: `meta/esc50.csv` and `audio/*.wav` (Piczak, 2015).
 
     Of the five published folds one is test and another one validation.
@@ -180,9 +181,9 @@ class ESC:
 
     folder: str
     ten: bool = True
-    test: int = 5
-    rate: int = 16000
-    seconds: float = 5.0
+    test: between(1, 5, int) = 5
+    rate: Count = 16000
+    seconds: Positive = 5.0
 
     def smoke(self) -> Tones:
         """A few procedural sounds in its place, for tests."""
@@ -247,7 +248,7 @@ class ESC:
 
 
 @dataclass(frozen=True)
-class Tones:
+class Tones(Ranged):
     """Procedural sounds of eight kinds; pitch, loudness, place in time and noise are drawn.
 
     Attributes:
@@ -260,13 +261,13 @@ class Tones:
       seed: of the whole set, unrelated to the run's seed.
     """
 
-    train: int = 1024
-    validation: int = 256
-    test: int = 512
-    seconds: float = 1.0
-    rate: int = 8000
-    noise: float = 0.3
-    seed: int = 0
+    train: Count = 1024
+    validation: Count = 256
+    test: Count = 512
+    seconds: Positive = 1.0
+    rate: Count = 8000
+    noise: NonNegative = 0.3
+    seed: Seed = 0
 
     def smoke(self) -> Tones:
         """A copy with a few sounds, for tests."""

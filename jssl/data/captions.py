@@ -18,13 +18,14 @@ from jssl.data.source import ArraySource, Splits
 from jssl.data.text import to_tokens
 from jssl.data.text_files import count_cut
 from jssl.errors import UserError
+from jssl.ranges import Count, Inside, Ranged, Seed
 
 COLOURS = ("red", "orange", "lime", "green", "cyan", "blue", "violet", "pink")
 _PAINT = {"solid": "plain", "stripes": "striped", "checks": "checked", "dots": "dotted"}
 
 
 @dataclass(frozen=True)
-class COCOCaptions:
+class COCOCaptions(Ranged):
     """Images and captions as COCO publishes them: a folder of images and a JSON file a split.
 
     The file has `images` (each with `id` and `file_name`) and `annotations` (each with `image_id`
@@ -46,11 +47,11 @@ class COCOCaptions:
     annotations: str
     test_folder: str | None = None
     test_annotations: str | None = None
-    size: int = 64
-    captions: int = 5
-    length: int = 64
-    fraction: float = 0.1
-    seed: int = 0
+    size: Count = 64
+    captions: Count = 5
+    length: Count = 64
+    fraction: Inside = 0.1
+    seed: Seed = 0
 
     def smoke(self) -> CaptionedShapes:
         """A few captioned shapes in its place, for tests."""
@@ -103,7 +104,7 @@ class COCOCaptions:
 
 
 @dataclass(frozen=True)
-class CaptionedShapes:
+class CaptionedShapes(Ranged):
     """The images of `jssl.data.Shapes` with captions of what was drawn.
 
     Caption k of an image names the shape and some of colour, texture, background, place and size;
@@ -119,13 +120,13 @@ class CaptionedShapes:
       seed: of the whole set, unrelated to the run's seed.
     """
 
-    train: int = 8192
-    validation: int = 512
-    test: int = 1024
-    size: int = 32
-    captions: int = 5
-    length: int = 64
-    seed: int = 0
+    train: Count = 8192
+    validation: Count = 512
+    test: Count = 1024
+    size: Count = 32
+    captions: Count = 5
+    length: Count = 64
+    seed: Seed = 0
 
     def smoke(self) -> CaptionedShapes:
         """A copy with a few images, for tests."""

@@ -11,6 +11,7 @@ from jssl.data.order import random_words
 from jssl.data.silhouettes import NAMES, distance
 from jssl.data.source import ArraySource, Batch, Splits
 from jssl.errors import UserError
+from jssl.ranges import Count, NonNegative, Ranged, Seed
 
 ACTIONS = (
     *("right", "left", "up", "down", "clockwise", "anticlockwise", "growing", "shrinking"),
@@ -23,7 +24,7 @@ _OFFSETS = {"train": 0, "validation": 1 << 32, "test": 1 << 33}
 
 
 @dataclass(frozen=True)
-class MovingShapes:
+class MovingShapes(Ranged):
     """Silhouettes that drift, turn, grow, shrink or stay, in the spirit of Moving MNIST.
 
     (Srivastava et al., "Unsupervised Learning of Video Representations using LSTMs", 2015, for the
@@ -46,15 +47,15 @@ class MovingShapes:
       seed: of the whole set, unrelated to the run's seed.
     """
 
-    train: int = 2048
-    validation: int = 256
-    test: int = 512
-    frames: int = 12
-    size: int = 32
-    noise: float = 4.0
-    texture: float = 6.0
-    channels: int = 1
-    seed: int = 0
+    train: Count = 2048
+    validation: Count = 256
+    test: Count = 512
+    frames: Count = 12
+    size: Count = 32
+    noise: NonNegative = 4.0
+    texture: NonNegative = 6.0
+    channels: Count = 1
+    seed: Seed = 0
 
     def smoke(self) -> MovingShapes:
         """A copy with a few clips, for tests."""

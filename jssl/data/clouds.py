@@ -18,6 +18,7 @@ from jssl.data.solids import Solids
 from jssl.data.source import ArraySource, Batch, Splits
 from jssl.data.text_files import read_text
 from jssl.errors import UserError
+from jssl.ranges import Count, Inside, Ranged, Seed
 
 
 def pad(clouds: Sequence[np.ndarray], points: int) -> Batch:
@@ -41,7 +42,7 @@ def pad(clouds: Sequence[np.ndarray], points: int) -> Batch:
 
 
 @dataclass(frozen=True)
-class ModelNet:
+class ModelNet(Ranged):
     """ModelNet10 or ModelNet40 (Wu et al., 2015) as published, in either of two forms.
 
     * Meshes: `<class>/train/*.off` and `<class>/test/*.off`; points are spread over their surface.
@@ -58,9 +59,9 @@ class ModelNet:
 
     folder: str
     name: str = "modelnet40"
-    points: int = 1024
-    fraction: float = 0.1
-    seed: int = 0
+    points: Count = 1024
+    fraction: Inside = 0.1
+    seed: Seed = 0
 
     def smoke(self) -> Solids:
         """A few procedural clouds in its place, for tests."""
@@ -146,7 +147,7 @@ class ModelNet:
 
 
 @dataclass(frozen=True)
-class Clouds:
+class Clouds(Ranged):
     """Clouds in one `.npz` file.
 
     It holds `train_points` float [N, P, 3], `train_label` [N] (whole numbers or texts) and,
@@ -160,8 +161,8 @@ class Clouds:
     """
 
     path: str
-    fraction: float = 0.1
-    seed: int = 0
+    fraction: Inside = 0.1
+    seed: Seed = 0
 
     def smoke(self) -> Solids:
         """A few procedural clouds in its place, for tests."""

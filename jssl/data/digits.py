@@ -9,10 +9,11 @@ import numpy as np
 
 from jssl.data.source import ArraySource, Splits, stratified
 from jssl.errors import UserError
+from jssl.ranges import Count, Ranged, Seed
 
 
 @dataclass(frozen=True)
-class Digits:
+class Digits(Ranged):
     """1797 handwritten digits, 8x8 grey, 10 classes (Alpaydin and Kaynak, 1998, UCI).
 
     Pixel counts 0..16 are scaled to 0..255. Every split keeps the class shares.
@@ -23,9 +24,9 @@ class Digits:
       seed: of the split, unrelated to the run's seed.
     """
 
-    validation: int = 300
-    test: int = 300
-    seed: int = 0
+    validation: Count = 300
+    test: Count = 300
+    seed: Seed = 0
 
     def load(self) -> Splits:
         """Splits the images.

@@ -16,6 +16,7 @@ from jssl.data.listing import Kind, existing, list_splits
 from jssl.data.notes import note, shown
 from jssl.data.source import Batch, Splits
 from jssl.errors import UserError
+from jssl.ranges import Count, Inside, Ranged, Seed
 
 _IMAGES = Kind(
     "image",
@@ -95,7 +96,7 @@ class FileSource:
 
 
 @dataclass(frozen=True)
-class ImageFolder:
+class ImageFolder(Ranged):
     """Image files on disk, streamed or held in memory as they fit.
 
     Two layouts: `path/train/<class>/*` with `path/test/<class>/*` (and, if there is one,
@@ -119,11 +120,11 @@ class ImageFolder:
     """
 
     path: str
-    size: int = 224
-    channels: int = 3
+    size: Count = 224
+    channels: Count = 3
     name: str | None = None
-    fraction: float = 0.1
-    seed: int = 0
+    fraction: Inside = 0.1
+    seed: Seed = 0
     check: bool = True
 
     def smoke(self) -> Arrays:

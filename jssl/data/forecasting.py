@@ -13,6 +13,7 @@ from jssl.data.order import random_words
 from jssl.data.series_files import read_columns
 from jssl.data.source import Batch, Splits
 from jssl.errors import UserError
+from jssl.ranges import Count, Ranged, Seed
 
 
 class WindowSource:
@@ -87,7 +88,7 @@ def windows(
 
 
 @dataclass(frozen=True)
-class ETT:
+class ETT(Ranged):
     """Electricity transformer temperature, hourly: 12, 4 and 4 months (Zhou et al., 2021).
 
     Attributes:
@@ -97,8 +98,8 @@ class ETT:
     """
 
     path: str
-    length: int = 336
-    horizon: int = 96
+    length: Count = 336
+    horizon: Count = 96
 
     def smoke(self) -> Seasons:
         """A short procedural series in its place, for tests."""
@@ -123,7 +124,7 @@ class ETT:
 
 
 @dataclass(frozen=True)
-class Seasons:
+class Seasons(Ranged):
     """A procedural long series: days, weeks, a slow drift and noise with memory, in 7 channels.
 
     Attributes:
@@ -133,10 +134,10 @@ class Seasons:
       seed: of the whole set, unrelated to the run's seed.
     """
 
-    hours: tuple[int, int, int] = (4000, 1000, 1000)
-    length: int = 96
-    horizon: int = 24
-    seed: int = 0
+    hours: tuple[Count, Count, Count] = (4000, 1000, 1000)
+    length: Count = 96
+    horizon: Count = 24
+    seed: Seed = 0
 
     def smoke(self) -> Seasons:
         """A copy with a few hundred steps, for tests."""

@@ -16,13 +16,14 @@ from jssl.data.files import DAMAGED_ZIP, check_archive, open_regular
 from jssl.data.notes import note, shown
 from jssl.data.source import Splits
 from jssl.errors import UserError
+from jssl.ranges import Inside, Ranged, Seed
 
 _PARTS = {"train": "train", "test": "test", "validation": "validation", "val": "validation"}
 _FIELDS = {"x": "image", "images": "image", "y": "label", "labels": "label"}
 
 
 @dataclass(frozen=True)
-class Npz:
+class Npz(Ranged):
     """Images and labels in one ``.npz`` file.
 
     These names of arrays are understood, alone or by split:
@@ -46,8 +47,8 @@ class Npz:
 
     path: str
     name: str | None = None
-    fraction: float = 0.1
-    seed: int = 0
+    fraction: Inside = 0.1
+    seed: Seed = 0
 
     def smoke(self) -> Arrays:
         """Random images of 32 pixels in its place, for tests."""

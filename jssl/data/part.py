@@ -9,10 +9,11 @@ import numpy as np
 
 from jssl.data.source import Source, Splits, SubsetSource, labels, stratified
 from jssl.errors import UserError
+from jssl.ranges import Count, Ranged, Seed
 
 
 @dataclass(frozen=True)
-class Part:
+class Part(Ranged):
     """A stratified part of each split of a data set.
 
     Attributes:
@@ -24,10 +25,10 @@ class Part:
     """
 
     data: Any
-    train: int | None = None
-    validation: int | None = None
-    test: int | None = None
-    seed: int = 0
+    train: Count | None = None
+    validation: Count | None = None
+    test: Count | None = None
+    seed: Seed = 0
 
     def smoke(self) -> Any:
         """The smoke copy of the whole, for tests."""

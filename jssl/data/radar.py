@@ -20,6 +20,7 @@ from jssl.data.solids import Solids
 from jssl.data.source import ArraySource, Splits
 from jssl.data.text_files import read_text
 from jssl.errors import UserError
+from jssl.ranges import Count, Inside, Ranged, Seed
 
 
 class Recording(NamedTuple):
@@ -39,7 +40,7 @@ class Recording(NamedTuple):
 
 
 @dataclass(frozen=True)
-class RadHAR:
+class RadHAR(Ranged):
     """RadHAR (Singh et al., 2019), five activities; a cloud is what is seen in a window of time.
 
     Validation is carved by whole recordings, so that no recording is in two splits. The paper's
@@ -58,11 +59,11 @@ class RadHAR:
     """
 
     path: str
-    frames: int = 60
-    step: int = 30
-    points: int = 512
-    fraction: float = 0.15
-    seed: int = 0
+    frames: Count = 60
+    step: Count = 30
+    points: Count = 512
+    fraction: Inside = 0.15
+    seed: Seed = 0
 
     def smoke(self) -> Solids:
         """A few procedural clouds in its place, for tests."""

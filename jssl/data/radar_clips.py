@@ -10,6 +10,7 @@ from jssl.data.clips import MovingShapes
 from jssl.data.radar import RadHAR, Recording
 from jssl.data.source import ArraySource
 from jssl.errors import UserError
+from jssl.ranges import Count, Positive
 
 SIDES = ((0, 2), (0, 1), (1, 2))  # (across, up): from the front, from above, from the side
 
@@ -29,9 +30,9 @@ class RadHARClips(RadHAR):
       points: not used.
     """
 
-    images: int = 12
-    size: int = 32
-    reach: float = 1.25
+    images: Count = 12
+    size: Count = 32
+    reach: Positive = 1.25
 
     def smoke(self) -> MovingShapes:
         """A few procedural clips of three channels in its place, for tests."""

@@ -14,10 +14,11 @@ from jssl.data.source import ArraySource, Splits
 from jssl.data.text import Phrases, Symbols, kept_symbols, to_tokens
 from jssl.data.text_files import read_table
 from jssl.errors import UserError
+from jssl.ranges import Count, Inside, Natural, Ranged, Seed
 
 
 @dataclass(frozen=True)
-class SentencePairs:
+class SentencePairs(Ranged):
     """Files with two sentences and a score in each line, such as the STS benchmark's.
 
     Methods with one input learn from the first sentences. Sentences are read as bytes;
@@ -37,11 +38,11 @@ class SentencePairs:
     train: str
     validation: str | None = None
     test: str | None = None
-    columns: tuple[int, int, int] = (0, 1, 2)
+    columns: tuple[Natural, Natural, Natural] = (0, 1, 2)
     header: bool = False
-    length: int = 96
-    fraction: float = 0.1
-    seed: int = 0
+    length: Count = 96
+    fraction: Inside = 0.1
+    seed: Seed = 0
 
     unit = "bytes"
 
@@ -133,7 +134,7 @@ class _Pairs(NamedTuple):
 
 
 @dataclass(frozen=True)
-class PhrasePairs:
+class PhrasePairs(Ranged):
     """Pairs of procedural phrases; the score is 1 where both are of one topic.
 
     Attributes:
@@ -144,11 +145,11 @@ class PhrasePairs:
       seed: of the whole set, unrelated to the run's seed.
     """
 
-    train: int = 1024
-    validation: int = 256
-    test: int = 256
-    length: int = 48
-    seed: int = 0
+    train: Count = 1024
+    validation: Count = 256
+    test: Count = 256
+    length: Count = 48
+    seed: Seed = 0
 
     def smoke(self) -> PhrasePairs:
         """A copy with a few pairs, for tests."""

@@ -16,6 +16,7 @@ from jssl.data.sequence_files import Entry, column, places, read_entries
 from jssl.data.source import ArraySource, Splits
 from jssl.data.text_files import count_cut, count_empty
 from jssl.errors import UserError
+from jssl.ranges import Count, Inside, NonNegative, Ranged, Seed
 
 _MANY_LETTERS = 100  # from which on a share of unknown ones says something
 _UNKNOWN_SHARE = 0.1
@@ -120,7 +121,7 @@ def to_letters(symbols: np.ndarray, alphabet: str) -> str:
 
 
 @dataclass(frozen=True)
-class Sequences:
+class Sequences(Ranged):
     """Labelled sequences in files; `jssl.data.sequence_files.read_entries` knows the formats.
 
     Attributes:
@@ -142,9 +143,9 @@ class Sequences:
     alphabet: str = DNA
     sequence: str = "sequence"
     label: str = "label"
-    length: int = 64
-    fraction: float = 0.1
-    seed: int = 0
+    length: Count = 64
+    fraction: Inside = 0.1
+    seed: Seed = 0
 
     def smoke(self) -> Planted:
         """A few procedural sequences in its place, for tests."""
@@ -186,7 +187,7 @@ class Sequences:
 
 
 @dataclass(frozen=True)
-class FLIP:
+class FLIP(Ranged):
     """A fitness landscape of FLIP: variants of a protein, a measured number, published splits.
 
     Dallago et al., "FLIP: Benchmark tasks in fitness landscape inference for proteins", 2021.
@@ -200,7 +201,7 @@ class FLIP:
 
     path: str
     split: str = "three_vs_rest"
-    length: int | None = None
+    length: Count | None = None
     alphabet: str = PROTEIN
 
     def smoke(self) -> Planted:
@@ -250,7 +251,7 @@ MOTIFS = ("TATAAA", "CACGTG", "GGGCGG", "TGACTCA")
 
 
 @dataclass(frozen=True)
-class Planted:
+class Planted(Ranged):
     """Procedural DNA: one to three copies of one of four motifs in random letters.
 
     A letter of a copy is redrawn with probability `noise`, so that a motif is a profile rather than
@@ -265,12 +266,12 @@ class Planted:
       seed: of the whole set, unrelated to the run's seed.
     """
 
-    train: int = 2048
-    validation: int = 512
-    test: int = 1024
-    length: int = 60
-    noise: float = 0.1
-    seed: int = 0
+    train: Count = 2048
+    validation: Count = 512
+    test: Count = 1024
+    length: Count = 60
+    noise: NonNegative = 0.1
+    seed: Seed = 0
 
     def smoke(self) -> Planted:
         """A copy with a few sequences, for tests."""

@@ -14,6 +14,7 @@ from jssl.data.order import random_words
 from jssl.data.series_files import equal_lengths, read_series
 from jssl.data.source import ArraySource, Splits
 from jssl.errors import UserError
+from jssl.ranges import Count, Inside, NonNegative, Ranged, Seed
 
 _ENDINGS = (".ts", ".tsv", ".txt", ".ts.gz", ".tsv.gz", ".txt.gz")
 WAVES = ("sine", "square", "sawtooth", "triangle", "chirp", "pulses", "beats", "walk")
@@ -21,7 +22,7 @@ _OFFSETS = {"train": 0, "validation": 1 << 32, "test": 1 << 33}
 
 
 @dataclass(frozen=True)
-class UCR:
+class UCR(Ranged):
     """A data set of the UCR or UEA archive: `NAME_TRAIN` and `NAME_TEST` in a folder.
 
     Dau et al., "The UCR Time Series Archive", 2019; Bagnall et al., 2018. The published test split
@@ -37,8 +38,8 @@ class UCR:
 
     folder: str
     name: str | None = None
-    fraction: float = 0.2
-    seed: int = 0
+    fraction: Inside = 0.2
+    seed: Seed = 0
 
     def smoke(self) -> Waves:
         """A few procedural series in its place, for tests."""
@@ -97,7 +98,7 @@ def _find(folder: Path, name: str, part: str) -> Path:
 
 
 @dataclass(frozen=True)
-class Waves:
+class Waves(Ranged):
     """Procedural series: eight kinds of waves; period, phase, size, drift and noise are drawn.
 
     Attributes:
@@ -110,13 +111,13 @@ class Waves:
       seed: of the whole set, unrelated to the run's seed.
     """
 
-    train: int = 2048
-    validation: int = 512
-    test: int = 1024
-    length: int = 96
-    channels: int = 1
-    noise: float = 0.3
-    seed: int = 0
+    train: Count = 2048
+    validation: Count = 512
+    test: Count = 1024
+    length: Count = 96
+    channels: Count = 1
+    noise: NonNegative = 0.3
+    seed: Seed = 0
 
     def smoke(self) -> Waves:
         """A copy with a few series, for tests."""

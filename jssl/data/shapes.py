@@ -16,6 +16,7 @@ from jssl.data.order import random_words
 from jssl.data.silhouettes import NAMES, distance
 from jssl.data.source import ArraySource, Batch, Splits
 from jssl.errors import UserError, nearest
+from jssl.ranges import Count, Ranged, Seed
 
 TEXTURES = ("solid", "stripes", "checks", "dots")
 HUES = 8
@@ -25,7 +26,7 @@ _OFFSETS = {"train": 0, "validation": 1 << 32, "test": 1 << 33}
 
 
 @dataclass(frozen=True)
-class Shapes:
+class Shapes(Ranged):
     """Ten silhouettes with random colours, textures, places, sizes, rotations and lighting.
 
     Example i of a split is a function of (seed, split, i): a larger set begins with the smaller
@@ -41,11 +42,11 @@ class Shapes:
       textures: names out of `TEXTURES` that figures are painted with, drawn alike.
     """
 
-    train: int = 8192
-    validation: int = 1024
-    test: int = 2048
-    size: int = 32
-    seed: int = 0
+    train: Count = 8192
+    validation: Count = 1024
+    test: Count = 2048
+    size: Count = 32
+    seed: Seed = 0
     textures: tuple[str, ...] = TEXTURES
 
     def smoke(self) -> Shapes:

@@ -15,6 +15,7 @@ from jssl.data.meshes import sample, solids
 from jssl.data.order import random_words
 from jssl.data.source import ArraySource, Batch, Splits
 from jssl.errors import UserError
+from jssl.ranges import BelowOne, Count, NonNegative, Ranged, Seed
 
 NAMES = tuple(solids())
 _WORDS = 16  # random words per example, a multiple of 4 so that an index can be sought
@@ -23,7 +24,7 @@ _OFFSETS = {"train": 0, "validation": 1 << 32, "test": 1 << 33}
 
 
 @dataclass(frozen=True)
-class Solids:
+class Solids(Ranged):
     """Ten solids with random proportions, sizes, rotations, noise, occlusion and density.
 
     Example i of a split is a function of (seed, split, i): a larger set begins with the smaller
@@ -39,13 +40,13 @@ class Solids:
       seed: of the whole set, unrelated to the run's seed.
     """
 
-    train: int = 2048
-    validation: int = 256
-    test: int = 512
-    points: int = 256
-    noise: float = 0.04
-    hidden: float = 0.4
-    seed: int = 0
+    train: Count = 2048
+    validation: Count = 256
+    test: Count = 512
+    points: Count = 256
+    noise: NonNegative = 0.04
+    hidden: BelowOne = 0.4
+    seed: Seed = 0
 
     def smoke(self) -> Solids:
         """A copy with a few clouds of at most 32 points, for tests."""

@@ -15,6 +15,7 @@ from jssl.data.order import random_words
 from jssl.data.source import ArraySource, Splits
 from jssl.data.table_parts import cell, check_header, read_labels, scaled, with_rows
 from jssl.errors import UserError
+from jssl.ranges import Count, Inside, Naturals, NonNegative, Ranged, Seed, Whole
 
 
 class Columns(NamedTuple):
@@ -31,7 +32,7 @@ class Columns(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(Ranged):
     """A table from CSV files; the label is one of its columns.
 
     Columns are separated by a comma, semicolon, tab or `|`, whichever gives all rows the same
@@ -60,11 +61,11 @@ class Table:
 
     train: str
     test: str | None = None
-    label: str | int = -1
+    label: str | Whole = -1
     header: bool = True
-    categories: tuple[int, ...] = ()
-    fraction: float = 0.2
-    seed: int = 0
+    categories: Naturals = ()
+    fraction: Inside = 0.2
+    seed: Seed = 0
     delimiter: str | None = None
     decimal: str | None = None
     missing: tuple[str, ...] = ()
@@ -207,14 +208,14 @@ def _numbered(categories: tuple[int, ...], names: list[str]) -> Columns:
 
 
 @dataclass(frozen=True)
-class RandomRows:
+class RandomRows(Ranged):
     """Rows of noise with given columns: what a table that is not here is tested with.
 
     Attributes:
       categories: for each column 0 if it is numeric, else the number of its categories.
     """
 
-    categories: tuple[int, ...]
+    categories: Naturals
 
     def columns(self) -> Columns:
         """Columns and categories by their numbers."""
@@ -234,7 +235,7 @@ class RandomRows:
 
 
 @dataclass(frozen=True)
-class Factors:
+class Factors(Ranged):
     """Procedural rows: 12 columns of which 9 show three hidden factors and 3 show nothing.
 
     Six numbers bend the factors, three categories follow them by chance; two numbers and a category
@@ -248,11 +249,11 @@ class Factors:
       seed: of the whole set, unrelated to the run's seed.
     """
 
-    train: int = 2048
-    validation: int = 512
-    test: int = 1024
-    noise: float = 0.5
-    seed: int = 0
+    train: Count = 2048
+    validation: Count = 512
+    test: Count = 1024
+    noise: NonNegative = 0.5
+    seed: Seed = 0
 
     CATEGORIES = (0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 5, 5)
     KINDS = (("bent", 6), ("idle", 2), ("turned", 3), ("other", 1))

@@ -16,6 +16,7 @@ from jssl.data.order import random_words
 from jssl.data.source import ArraySource, Splits
 from jssl.data.text_files import count_cut, count_empty, read_table
 from jssl.errors import UserError
+from jssl.ranges import Columns, Count, Inside, Ranged, Seed, Whole
 
 VOCABULARY = 257  # 0 is padding, byte b is b + 1
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
@@ -44,7 +45,7 @@ def to_text(tokens: np.ndarray) -> str:
 
 
 @dataclass(frozen=True)
-class Texts:
+class Texts(Ranged):
     """Files with a text and a label in each line, such as SST-2's `.tsv` or AG News' `.csv`.
 
     Texts are read as bytes; `jssl.data.wordpiece.PiecedTexts` reads them as pieces of words.
@@ -65,13 +66,13 @@ class Texts:
     train: str
     validation: str | None = None
     test: str | None = None
-    text: tuple[int, ...] = (0,)
-    label: int = 1
+    text: Columns = (0,)
+    label: Whole = 1
     delimiter: str = "\t"
     header: bool = False
-    length: int = 128
-    fraction: float = 0.1
-    seed: int = 0
+    length: Count = 128
+    fraction: Inside = 0.1
+    seed: Seed = 0
 
     unit = "bytes"
 
@@ -213,7 +214,7 @@ _SHARED = ("the", "a", "old", "new", "saw", "near", "and", "was", "on", "by", "l
 
 
 @dataclass(frozen=True)
-class Phrases:
+class Phrases(Ranged):
     """Procedural phrases: words of one of four topics among words that all share.
 
     Attributes:
@@ -224,11 +225,11 @@ class Phrases:
       seed: of the whole set, unrelated to the run's seed.
     """
 
-    train: int = 2048
-    validation: int = 256
-    test: int = 512
-    length: int = 48
-    seed: int = 0
+    train: Count = 2048
+    validation: Count = 256
+    test: Count = 512
+    length: Count = 48
+    seed: Seed = 0
 
     def smoke(self) -> Phrases:
         """A copy with a few phrases, for tests."""

@@ -19,6 +19,7 @@ from jssl.data.class_labels import check_class_numbers
 from jssl.data.images import decode
 from jssl.data.source import Batch, Splits
 from jssl.errors import UserError, nearest
+from jssl.ranges import Count, Inside, Ranged, Seed
 
 # Labels lie inside the records, so stratifying reads the whole set once: not for large ones.
 _STRATIFY_UP_TO = 200_000
@@ -123,7 +124,7 @@ class RecordSource:
 
 
 @dataclass(frozen=True)
-class TFDS:
+class TFDS(Ranged):
     """An image classification set of TensorFlow Datasets.
 
     Attributes:
@@ -142,14 +143,14 @@ class TFDS:
 
     name: str
     data_dir: str | None = None
-    size: int | None = None
+    size: Count | None = None
     train: str = "train"
     test: str = "test"
     validation: str | None = None
     image: str = "image"
     label: str | None = "label"
-    fraction: float = 0.1
-    seed: int = 0
+    fraction: Inside = 0.1
+    seed: Seed = 0
 
     def smoke(self) -> Arrays:
         """Random images of the same size in its place, for tests."""

@@ -12,12 +12,13 @@ from jssl.data.clips import MovingShapes
 from jssl.data.npz import read_npz
 from jssl.data.source import Splits
 from jssl.errors import UserError
+from jssl.ranges import Inside, Ranged, Seed
 
 _PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
-class Clips:
+class Clips(Ranged):
     """Clips of one length and size, decoded, in one ``.npz`` file.
 
     It holds ``train_video`` uint8 [N, T, H, W, C] (or [N, T, H, W]), ``train_label`` [N] (whole
@@ -31,8 +32,8 @@ class Clips:
     """
 
     path: str
-    fraction: float = 0.1
-    seed: int = 0
+    fraction: Inside = 0.1
+    seed: Seed = 0
 
     def smoke(self) -> MovingShapes:
         """A few procedural clips in its place, for tests."""

@@ -19,6 +19,7 @@ from jssl.data.source import Batch, Source, Splits, SubsetSource
 from jssl.data.text_files import read_rows, read_text
 from jssl.data.video_files import Cut, library, read_clip, read_packets
 from jssl.errors import UserError
+from jssl.ranges import Count, Inside, Ranged, Seed
 
 _VIDEOS = Kind(
     "video", (*(".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v"), ".mpg", ".mpeg", ".wmv")
@@ -103,7 +104,7 @@ class ClipSource:
 
 
 @dataclass(frozen=True)
-class VideoFolder:
+class VideoFolder(Ranged):
     """Video files on disk, streamed or held in memory as they fit: `pip install jssl[video]`.
 
     Layouts: those of `ImageFolder` (a folder per class, perhaps in `train`, `validation` and
@@ -134,19 +135,19 @@ class VideoFolder:
     """
 
     path: str
-    frames: int = 16
-    stride: int = 2
-    size: int = 112
-    channels: int = 3
-    clips: int = 1
+    frames: Count = 16
+    stride: Count = 2
+    size: Count = 112
+    channels: Count = 3
+    clips: Count = 1
     train: str | None = None
     validation: str | None = None
     test: str | None = None
     delimiter: str = ","
     header: bool = False
     name: str | None = None
-    fraction: float = 0.1
-    seed: int = 0
+    fraction: Inside = 0.1
+    seed: Seed = 0
     check: bool = True
 
     def smoke(self) -> MovingShapes:
