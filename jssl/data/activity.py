@@ -85,17 +85,12 @@ class PhoneAndWatch(Ranged):
           int32.
 
         Raises:
-          UserError: when a file is missing or is not what it should be, a number cannot be right,
-            or people are too few.
+          UserError: when a file is missing or is not what it should be, or
+            people are too few.
         """
         path = Path(self.path).expanduser()
         if self.device not in DEVICES:
             raise UserError(f"no device is called {self.device!r}: there are {', '.join(DEVICES)}")
-        if min(self.rate, self.length, self.step) <= 0:
-            raise UserError(
-                f"rate, length and step must be positive, not {self.rate}, {self.length} and "
-                f"{self.step}"
-            )
         recordings = list(_compact(path) if path.is_file() else _published(path, self.device))
         if not recordings:
             raise UserError(f"{path} has no recordings s*/s*_{self.device}.csv")

@@ -76,9 +76,6 @@ class MovingShapes(Ranged):
             than 16 pixels.
         """
         counts = {"train": self.train, "validation": self.validation, "test": self.test}
-        for part, count in counts.items():
-            if count < 1:
-                raise UserError(f"moving shapes needs at least one {part} clip, not {count}")
         if self.frames < 2 or self.size < 16:
             raise UserError(
                 "moving shapes needs at least 2 frames of at least 16 pixels, not "

@@ -16,7 +16,7 @@ from jssl.data.order import random_words
 from jssl.data.silhouettes import NAMES, distance
 from jssl.data.source import ArraySource, Batch, Splits
 from jssl.errors import UserError, nearest
-from jssl.ranges import Count, Ranged, Seed
+from jssl.ranges import Count, Ranged, Seed, at_least
 
 TEXTURES = ("solid", "stripes", "checks", "dots")
 HUES = 8
@@ -45,7 +45,7 @@ class Shapes(Ranged):
     train: Count = 8192
     validation: Count = 1024
     test: Count = 2048
-    size: Count = 32
+    size: at_least(16) = 32
     seed: Seed = 0
     textures: tuple[str, ...] = TEXTURES
 
@@ -64,15 +64,9 @@ class Shapes(Ranged):
           gradient, 0..1), all float32.
 
         Raises:
-          UserError: when a split is empty, images are smaller than 16 pixels or a texture is
-            unknown.
+          UserError: when a texture is unknown, or none is named.
         """
         counts = {"train": self.train, "validation": self.validation, "test": self.test}
-        for part, count in counts.items():
-            if count < 1:
-                raise UserError(f"shapes needs at least one {part} image, not {count}")
-        if self.size < 16:
-            raise UserError(f"shapes needs images of at least 16 pixels, not {self.size}")
         for name in self.textures:
             if name not in TEXTURES:
                 raise UserError(f"shapes has no texture {name!r}: {nearest(name, TEXTURES)}")

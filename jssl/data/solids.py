@@ -67,9 +67,6 @@ class Solids(Ranged):
           UserError: when a split is empty, there are too few points, or a share is none.
         """
         counts = {"train": self.train, "validation": self.validation, "test": self.test}
-        for part, count in counts.items():
-            if count < 1:
-                raise UserError(f"solids needs at least one {part} cloud, not {count}")
         if self.points < 16:
             raise UserError(f"solids needs at least 16 points in a cloud, not {self.points}")
         if self.noise < 0 or not 0 <= self.hidden < 1:

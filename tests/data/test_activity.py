@@ -84,7 +84,6 @@ def test_activity_says_what_is_wrong(tmp_path):
     for spec, sentence in (
         (PhoneAndWatch(str(folder), device="phone"), "no device is called 'phone'"),
         (PhoneAndWatch(str(folder), device="sw"), "has no recordings"),
-        (PhoneAndWatch(str(folder), step=0), "must be positive, not 50.0, 64 and 0"),
         (
             PhoneAndWatch(str(file), validation=8),
             "11 people: 8 for validation and 6 for the test leave nobody",

@@ -136,9 +136,9 @@ def test_other_sizes_and_speed():
     assert large["image"].shape == (32, 48, 48, 3)
     assert time.perf_counter() - start < 3
     np.testing.assert_array_equal(large["factor/x"], render(0, 0, 32)["factor/x"])
-    for spec, words in ((Shapes(train=0), "not 0"), (Shapes(size=8), "16 pixels, not 8")):
+    for changed, words in (({"train": 0}, "train is 0"), ({"size": 8}, "size is 8.*at least 16")):
         with pytest.raises(UserError, match=words):
-            spec.load()
+            Shapes(**changed)
 
 
 def test_textures_can_be_chosen():

@@ -53,9 +53,9 @@ def test_radar_pictures_count_the_points_of_their_moment(tmp_path):
     )
     spec = RadHARClips(str(path), frames=10, step=1, images=5, size=8, reach=1.0, fraction=0.5)
     with pytest.raises(UserError, match="not a multiple of 4 pictures"):
-        RadHARClips(str(path), frames=10, images=4, fraction=0.0).load()
+        RadHARClips(str(path), frames=10, images=4, fraction=0.01).load()
     with pytest.raises(UserError, match="validation recordings have no window"):
-        RadHARClips(str(path), frames=10, step=1, images=5, fraction=0.0).load()
+        RadHARClips(str(path), frames=10, step=1, images=5, fraction=0.01).load()
     clip = spec._clip(xyz[0].reshape(-1, 3), np.arange(0, 21, 4))
     assert clip.shape == (5, 8, 8, 3)
     assert RadHARClips(str(path)).smoke().load().train[0]["video"].shape == (12, 32, 32, 3)

@@ -198,5 +198,5 @@ def test_the_table_of_esc_is_checked_by_line(tmp_path):
             load([*good, row])
     with pytest.raises(UserError, match="no sounds of the folds"):
         load(good[:4])
-    with pytest.raises(UserError, match="folds 1 to 5"):
+    with pytest.raises(UserError, match=r"test is 6; it must be a whole number in \[1, 5\]"):
         load(good, test=6)
