@@ -20,7 +20,7 @@ from jssl.augmentations.compose import Pipeline, Views
 from jssl.errors import UserError, nearest
 from jssl.methods.base import Method
 from jssl.optim import Optimizer
-from jssl.ranges import Count, Positive, Ranged
+from jssl.ranges import Count, Positive, Ranged, Real
 from jssl.user_code import errors_named, is_file
 from jssl.user_code import load as load_file
 
@@ -52,7 +52,7 @@ class Experiment(Ranged):
     optimizer: Optimizer
     batch_size: Count
     epochs: Positive
-    expected: tuple[tuple[str, float, str], ...] = ()
+    expected: tuple[tuple[str, Real, str], ...] = ()
     name: str = dataclasses.field(default="", metadata={"override": False})
 
     @property

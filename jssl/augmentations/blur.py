@@ -11,6 +11,7 @@ from jax import lax
 from jssl.augmentations.image import as_float, pair, planar, stage, unplanar
 from jssl.augmentations.resample import apply_matrices
 from jssl.errors import UserError, nearest
+from jssl.ranges import Count, Positive, Spread
 
 # Up to here a sum of shifted images beats a product with a matrix that is mostly zeros.
 DIRECT_TAPS = 41
@@ -124,8 +125,8 @@ def gaussian_blur(
     key: jax.Array,
     image: jax.Array,
     *,
-    kernel: int | str | None = None,
-    sigma: float | tuple[float, float] = (0.1, 2.0),
+    kernel: Count | str | None = None,
+    sigma: Positive | Spread = (0.1, 2.0),
 ) -> jax.Array:
     """Blurs with a Gaussian whose width is drawn (SimCLR, appendix A).
 

@@ -14,6 +14,7 @@ from jssl.data.graph_files import check_citations, read_citations, read_tu
 from jssl.data.order import random_words
 from jssl.data.source import ArraySource, Splits
 from jssl.errors import UserError
+from jssl.ranges import Count, Inside, Ranged, Seed
 
 MOTIFS = ("cycle", "clique", "star", "path")
 _LARGEST_DENSE = 2**31  # numbers, 8 GiB in float32
@@ -52,7 +53,7 @@ def pad(
 
 
 @dataclass(frozen=True)
-class TU:
+class TU(Ranged):
     """A set of the TU collection of graphs (Morris et al., 2020): `NAME_A.txt` and its kin.
 
     Nodes show their label, one of a few, and beside it their attributes; where a set has neither,
@@ -70,8 +71,8 @@ class TU:
 
     folder: str
     name: str | None = None
-    fraction: float = 0.1
-    seed: int = 0
+    fraction: Inside = 0.1
+    seed: Seed = 0
     ignore: tuple[str, ...] = ()
 
     def smoke(self) -> Motifs:
@@ -167,7 +168,7 @@ class CitationGraph:
 
 
 @dataclass(frozen=True)
-class Motifs:
+class Motifs(Ranged):
     """Procedural graphs: random trees with a motif hung on, which is the class.
 
     Nodes show their degree, one of eight, wrong at one node in ten.
@@ -179,10 +180,10 @@ class Motifs:
       seed: of the whole set, unrelated to the run's seed.
     """
 
-    train: int = 512
-    validation: int = 128
-    test: int = 256
-    seed: int = 0
+    train: Count = 512
+    validation: Count = 128
+    test: Count = 256
+    seed: Seed = 0
 
     def smoke(self) -> Motifs:
         """A copy with a few graphs, for tests."""

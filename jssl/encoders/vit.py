@@ -89,8 +89,8 @@ class ViT(Ranged, nn.Module):
     implementation: str = "auto"
     kernel_init: str = "xavier"
     interpolation: str = "keys"
-    token_std: float = 0.02
-    mask_std: float = 0.02
+    token_std: NonNegative = 0.02
+    mask_std: NonNegative = 0.02
     dtype: str = "float32"
 
     def conflict(self) -> str | None:

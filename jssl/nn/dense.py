@@ -93,7 +93,7 @@ class Dense(Ranged, nn.Module):
     use_bias: bool = True
     dtype: str = "float32"
     kernel_init: str = "xavier"
-    parts: int = 1
+    parts: Count = 1
 
     @nn.compact
     def __call__(self, x: jax.Array, start: jax.Array | float | None = None) -> jax.Array:

@@ -11,6 +11,7 @@ import numpy as np
 
 from jssl.errors import UserError, nearest
 from jssl.nn.init import initializer
+from jssl.ranges import Grid, Ranged
 
 ORDERS = ("rows", "columns")
 INTERPOLATIONS = ("keys", "torch", "dino", "timm")
@@ -164,7 +165,7 @@ def interpolate(table: jax.Array, grid: Sequence[int], method: str = "keys") -> 
     return jnp.einsum("jc,icd->ijd", columns, product, precision=jax.lax.Precision.HIGHEST)
 
 
-class LearnedPositions(nn.Module):
+class LearnedPositions(Ranged, nn.Module):
     """A learned embedding for each cell of a grid, resampled for inputs on another grid.
 
     Attributes:
@@ -173,7 +174,7 @@ class LearnedPositions(nn.Module):
       interpolation: see :func:`interpolate`.
     """
 
-    grid: tuple[int, int] | None = None
+    grid: Grid | None = None
     interpolation: str = "keys"
 
     @nn.compact

@@ -10,9 +10,10 @@ from jssl.nn import rows
 from jssl.nn.dense import Dense
 from jssl.nn.init import initializer
 from jssl.nn.transformer import Transformer
+from jssl.ranges import Count, NonNegative, Ranged
 
 
-class BlockPredictor(nn.Module):
+class BlockPredictor(Ranged, nn.Module):
     """A narrow transformer that predicts blocks of tokens, each block on its own.
 
     Context tokens are projected and placed; a block is a set of learned mask tokens at its places;
@@ -33,10 +34,10 @@ class BlockPredictor(nn.Module):
       dtype: dtype of the computation.
     """
 
-    width: int = 384
-    depth: int = 12
-    heads: int = 12
-    noise: float = 0.0
+    width: Count = 384
+    depth: Count = 12
+    heads: Count = 12
+    noise: NonNegative = 0.0
     kernel_init: str = "xavier"
     dtype: str = "float32"
 
