@@ -16,12 +16,12 @@ TWO = np.arange(20) % 2
     [
         (np.zeros(20, int), np.zeros(4, int), "all 20 training labels are 0"),
         (TWO, np.array([0, 2]), "class 2 is to be predicted but has no training example"),
-        (np.append(TWO, 2), TWO, "class 2 has 1 training examples, too few for 5 labels a class"),
+        (np.append(TWO, 2), TWO, "class 2 has 1 training examples, too few for 10 labels a class"),
     ],
 )
 def test_labels_that_cannot_be_evaluated_end_a_run_with_the_reason_and_its_page(train, test, words):
     with pytest.raises(UserError, match=words):
-        check_evaluable(train, train, test, most=5)
+        check_evaluable(train, train, test, most=10)
 
     def arrays(label):
         return {"image": np.zeros((len(label), 4, 4), np.uint8), "label": label}
@@ -35,4 +35,4 @@ def test_labels_that_cannot_be_evaluated_end_a_run_with_the_reason_and_its_page(
 
 
 def test_labels_that_can_be_evaluated_are_let_through():
-    check_evaluable(TWO, TWO, np.zeros(3, int), most=5)
+    check_evaluable(TWO, TWO, np.zeros(3, int), most=10)
