@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import re
+import shutil
 import time
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import jax
 import orbax.checkpoint as ocp
@@ -18,8 +22,15 @@ from jssl.state import TrainState
 
 # Orbax reports each save at INFO, each layout detail as a warning, and what it raises once more.
 logging.getLogger("absl").setLevel(logging.CRITICAL)
+# Of the writes that Orbax starts at once it awaits the first that fails; Python reports the others
+# when they are collected, each with a traceback.
+logging.getLogger("asyncio").addFilter(lambda record: "orbax" not in record.getMessage())
 
 Tree = Any
+
+
+class CheckpointUnwritable(UserError):
+    """A checkpoint that could not be written; the message says what is kept."""
 
 
 class Checkpoints:
@@ -96,6 +107,23 @@ class Checkpoints:
             self.finish()
         finally:
             self._manager.close()
+
+    def __enter__(self) -> Self:
+        """Returns itself, to be closed at the end of the block."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Closes; after an error of the block that error is told, not the closing's."""
+        if kind is None:
+            self.close()
+            return
+        with contextlib.suppress(Exception):
+            self.close()
 
     def steps(self) -> list[int]:
         """Steps at which there is a checkpoint, in order, without those found damaged."""
@@ -192,19 +220,39 @@ class Checkpoints:
             "left its newest one: its structure and shapes were checked, its values cannot be"
         ]
 
-    def _unwritable(self, step: int | None, error: Exception) -> UserError:
+    def left(self) -> str:
+        """What is kept where writing failed, and how to go on: a clause for a message."""
         # Orbax counts a step as saved once it has begun; the disk knows better.
         there = [int(p.name) for p in self.folder.glob("*") if p.name.isdigit()]
-        kept = ", ".join(str(s) for s in sorted(there) if s not in self._damaged) or "none"
-        name = "a checkpoint" if step is None else f"checkpoint {step}"
-        return UserError(
-            f"{name} could not be written to {self.folder}: {_reason(error)} "
-            f"(whole checkpoints there: {kept}); free some space or make the folder writable, "
-            "and the same command goes on from the newest"
+        kept = sorted(step for step in there if step not in self._damaged)
+        if not kept:
+            return (
+                f"no whole checkpoint in {self.folder} yet); free some space or make the folder "
+                "writable, and the same command starts again"
+            )
+        steps = ", ".join(str(step) for step in kept)
+        return (
+            f"whole checkpoints in {self.folder}: {steps}); free some space or make the folder "
+            f"writable, and the same command goes on from step {kept[-1]}"
         )
+
+    def _unwritable(self, step: int | None, error: Exception) -> UserError:
+        name = "a checkpoint" if step is None else f"checkpoint {step}"
+        if jax.process_index() == 0:  # what there is of it takes space and is of no use
+            for begun in self.folder.glob(f"{step}.orbax-checkpoint-tmp*"):
+                shutil.rmtree(begun, ignore_errors=True)
+        if not self.folder.is_dir():
+            return UserError(
+                f"{name} could not be written: its folder {self.folder} was removed while the run "
+                "was writing to it; the same command starts again"
+            )
+        return CheckpointUnwritable(f"{name} could not be written: {_reason(error)} ({self.left()}")
 
 
 def _reason(error: Exception) -> str:
+    number = re.search(r"os_error_code='(\d+)'", str(error))  # TensorStore puts it last
+    if number is not None:
+        return os.strerror(int(number[1]))
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 

@@ -234,19 +234,6 @@ def _whole(text: str, least: int, end: int) -> int:
     return value
 
 
-def _join(arguments: argparse.Namespace) -> None:
-    """Connects the processes of a run, before JAX looks for devices."""
-    import jax
-
-    named = (arguments.coordinator, arguments.processes, arguments.process)
-    if any(value is not None for value in named):
-        if None in named:
-            raise UserError("--coordinator, --processes and --process are given together")
-        jax.distributed.initialize(*named)
-    elif arguments.distributed:
-        jax.distributed.initialize()
-
-
 def _list(arguments: argparse.Namespace) -> int:
     from jssl import catalogue
 
@@ -259,7 +246,14 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    _join(arguments)
+    from jssl import processes
+
+    named = (arguments.coordinator, arguments.processes, arguments.process)
+    with processes.joined(*named, detect=arguments.distributed):
+        return _train_here(arguments)
+
+
+def _train_here(arguments: argparse.Namespace) -> int:
     from jssl import handover, session
     from jssl.experiment import load
     from jssl.loop import Options

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 # A cell of a damaged file can be as long as the file, and paths are at most 4096 letters long.
 _LONG_WORD = re.compile(r"(\S{60})\S{4096,}")
@@ -21,6 +22,20 @@ class UserError(Exception):
 
     def __init__(self, message: object = "") -> None:
         super().__init__(_LONG_WORD.sub(r"\1...", str(message)))
+
+
+class Unwritable(UserError):
+    """A file of a run that could not be written.
+
+    Args:
+      path: of the file.
+      reason: what the system said.
+    """
+
+    def __init__(self, path: Path, reason: OSError | str) -> None:
+        if isinstance(reason, OSError):
+            reason = reason.strerror or str(reason)
+        super().__init__(f"cannot write {path}: {reason}")
 
 
 class Collapsed(UserError):

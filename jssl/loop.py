@@ -9,21 +9,18 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from types import FrameType
 from typing import Any
 
 import jax
-import numpy as np
-from jax.experimental import multihost_utils
 
-from jssl import accounting, alarm, handover, identity, sharding
-from jssl.checkpoint import Checkpoints
+from jssl import accounting, alarm, handover, identity, interrupt, lock, processes, sharding
+from jssl.checkpoint import Checkpoints, CheckpointUnwritable
 from jssl.data.source import Splits
 from jssl.diagnosis import first_cause
-from jssl.errors import Collapsed, Interrupted, UserError
+from jssl.errors import Collapsed, Interrupted, Unwritable, UserError
 from jssl.feed import Feed, make_feed
 from jssl.reporting.progress import Progress
-from jssl.reporting.writer import MetricsWriter, read_metrics
+from jssl.reporting.writer import MetricsWriter, put_aside, read_metrics
 from jssl.run import Run, write_json
 from jssl.state import TrainState
 from jssl.train import Program, build
@@ -164,24 +161,51 @@ def fit(
     program = _bind(run, options, splits)
     shapes = program.abstract_state  # refuses what cannot work before anything is written
     given = handover.given(run, program, say=say)
-    run.open(mesh=dict(program.mesh.shape), steps=program.steps, **standing.now)
-    identity.note(run, standing, training=True)
-    handover.keep(run, given)
-    say(_summary(run, program))
+    with contextlib.ExitStack() as stack:
+        guard = processes.first(lambda: stack.enter_context(lock.hold(run.folder, say=say)))
+        run.open(mesh=dict(program.mesh.shape), steps=program.steps, **standing.now)
+        identity.note(run, standing, training=True)
+        handover.keep(run, given)
+        say(_summary(run, program))
+        checkpoints = stack.enter_context(
+            Checkpoints(run.checkpoints, keep_last=options.keep_last, keep_every=options.keep_every)
+        )
+        try:
+            made = (run, options, program, splits, checkpoints, guard)
+            return _train(*made, shapes, given, probe, say)
+        except (Unwritable, CheckpointUnwritable) as error:
+            if guard is not None:
+                guard.check()  # a folder that is gone is not a disk that is full
+            if isinstance(error, CheckpointUnwritable):
+                raise
+            raise UserError(f"{error} ({checkpoints.left()}") from error
+
+
+def _train(
+    run: Run,
+    options: Options,
+    program: Program,
+    splits: Splits,
+    checkpoints: Checkpoints,
+    guard: lock.Lock | None,
+    shapes: TrainState,
+    given: Any,
+    probe: Probe | None,
+    say: Callable[[str], None],
+) -> Finished:
     root = program.root_key(run.seed)
-    checkpoints = Checkpoints(
-        run.checkpoints, keep_last=options.keep_last, keep_every=options.keep_every
-    )
-    feed: Feed | None = None
     ledger = accounting.Ledger()
     with contextlib.ExitStack() as stack:
         stack.callback(ledger.forget)
-        stack.callback(checkpoints.close)
         state, problems = checkpoints.restore(shapes)
         for problem in problems:
             say(f"warning: {problem}")
+        first = jax.process_index() == 0
         if state is None:
             state = program.init(root, given)
+            lost = put_aside(run.folder) if first else None
+            if lost is not None:
+                say(f"warning: {lost}")
         else:
             say(f"resumed at step {int(state.step)} of {program.steps}")
         start = int(state.step)
@@ -196,14 +220,12 @@ def fit(
             chunk=_CHUNK,
         )
         stack.callback(feed.close)
-        first = jax.process_index() == 0
         writer = stack.enter_context(MetricsWriter(run.folder, resume_step=start, enabled=first))
         progress = stack.enter_context(
             Progress(
                 program.steps, views_per_step=program.views_per_step, initial=start, enabled=first
             )
         )
-        watch = _watch(run, program, start)
 
         def before() -> Tree:
             if start:
@@ -215,18 +237,8 @@ def fit(
             return first_cause(program, splits.train, run.seed, root, step, params)
 
         loop = _Loop(
-            run,
-            options,
-            program,
-            splits,
-            feed,
-            checkpoints,
-            writer,
-            progress,
-            probe,
-            watch,
-            ledger,
-            cause,
+            *(run, options, program, splits, feed, checkpoints, writer, progress, probe),
+            *(_watch(run, program, start), ledger, cause, guard),
         )
         state = loop.run(state, start)
         if first:
@@ -249,6 +261,7 @@ class _Loop:
     watch: Watch
     ledger: accounting.Ledger
     cause: Callable[[int], str]
+    guard: lock.Lock | None  # in the process that writes
     collapsed: str | None = None
     signal: int | None = None
     profiling: bool = False
@@ -266,7 +279,7 @@ class _Loop:
             probe_every = max(self.program.steps // 5, 1)
         if self.probe is None:
             probe_every = 0
-        with _signals() as stop:
+        with interrupt.requests() as stop:
             if step == 0 and probe_every:  # where the encoder starts from
                 self.probed.append((0, self.probe(self.program, state, self.splits)))
             count, clock = 1, time.perf_counter()
@@ -282,6 +295,7 @@ class _Loop:
                 while len(self.pending) > 1:
                     self._record()
                 stop.requested |= self.collapsed is not None
+                self._check_folder()
                 if step == end or step == _next(step - 1, save_every):
                     self._drain()
                     self.checkpoints.save(state)
@@ -319,6 +333,11 @@ class _Loop:
         with jax.profiler.trace(str(folder)):
             yield
         self.progress.message(f"profile of the steps from {step}: {folder}")
+
+    def _check_folder(self) -> None:
+        """Ends the run whose folder was removed, or taken by another run, before it writes more."""
+        if self.guard is not None:
+            self.guard.check()
 
     def _drain(self) -> None:
         while self.pending:
@@ -405,40 +424,3 @@ def _summary(run: Run, program: Program) -> str:
         f"{optimizer.peak(experiment.batch_size):.4g} (base {optimizer.learning_rate:g}, scaling "
         f"{optimizer.scaling}), folder {run.folder}"
     )
-
-
-class _Stop:
-    requested = False
-    signal: int | None = None  # the one that asked
-
-    def agreed(self) -> bool:
-        """Whether any process was asked to stop; all of them get the same answer."""
-        if jax.process_count() == 1:
-            return self.requested
-        mine = np.asarray([self.requested, self.signal or 0])
-        asked, number = multihost_utils.process_allgather(mine).max(axis=0)
-        self.signal = int(number) or None
-        return bool(asked)
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[_Stop]:
-    """Turns SIGTERM and the first SIGINT into a request to save and leave."""
-    stop = _Stop()
-
-    def request(number: int, frame: FrameType | None) -> None:
-        del frame
-        if stop.signal is not None:
-            raise KeyboardInterrupt
-        stop.requested, stop.signal = True, number
-
-    try:
-        old = {number: signal.signal(number, request) for number in (signal.SIGTERM, signal.SIGINT)}
-    except ValueError:  # not in the main thread, e.g. inside a notebook's executor
-        yield stop
-        return
-    try:
-        yield stop
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)

@@ -16,7 +16,7 @@ from typing import Any
 import jax
 
 from jssl import __version__
-from jssl.errors import UserError
+from jssl.errors import Unwritable, UserError
 from jssl.experiment import Experiment, load
 from jssl.handover import Start
 from jssl.overrides import describe, fingerprint, override
@@ -279,7 +279,7 @@ def write_json(path: Path, value: Any) -> None:
         temporary.write_text(json.dumps(value, indent=1) + "\n")
         os.replace(temporary, path)
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from error
+        raise Unwritable(path, error) from error
 
 
 def default_folder(

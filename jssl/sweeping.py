@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from scipy import stats
 
-from jssl import alarm, identity, sharding
+from jssl import alarm, identity, interrupt, lock, sharding
 from jssl.checkpoint import Checkpoints
 from jssl.data.device import DeviceData, fits
 from jssl.data.order import batch_indices
@@ -21,10 +21,10 @@ from jssl.data.source import Splits
 from jssl.errors import Interrupted, UserError
 from jssl.evaluation.online import OnlineProbe
 from jssl.experiment import Experiment
-from jssl.loop import _signals, _watch
+from jssl.loop import _watch
 from jssl.overrides import override
 from jssl.reporting.table import Table
-from jssl.reporting.writer import MetricsWriter
+from jssl.reporting.writer import MetricsWriter, put_aside
 from jssl.run import Run, default_folder, write_json
 from jssl.state import TrainState
 from jssl.sweep import How, Member, Together, groups, numbers, part, stack
@@ -148,11 +148,13 @@ def _together(
         f"{program.steps} steps each, global batch {program.experiment.batch_size}"
     )
     data, execution = identity.data_of(splits), identity.execution_of()
-    for run in runs:
-        standing = identity.check(run, data, execution, training=True, say=say)
-        run.open(mesh={"data": 1, "fsdp": 1}, steps=program.steps, **standing.now)
-        identity.note(run, standing, training=True)
-    return _Sweep(together, runs, splits, options, say).run()
+    with contextlib.ExitStack() as locks:
+        for run in runs:
+            standing = identity.check(run, data, execution, training=True, say=say)
+            locks.enter_context(lock.hold(run.folder, say=say))
+            run.open(mesh={"data": 1, "fsdp": 1}, steps=program.steps, **standing.now)
+            identity.note(run, standing, training=True)
+        return _Sweep(together, runs, splits, options, say).run()
 
 
 class _Sweep:
@@ -171,8 +173,12 @@ class _Sweep:
         with contextlib.ExitStack() as stack_:
             self.checkpoints = [Checkpoints(run.checkpoints) for run in self.runs]
             for checkpoints in self.checkpoints:
-                stack_.callback(checkpoints.close)
+                stack_.enter_context(checkpoints)
             states, step = self._restore()
+            for run in self.runs if step == 0 else ():
+                lost = put_aside(run.folder)
+                if lost is not None:
+                    self.say(f"warning: {lost}")
             self.watches = [_watch(run, self.program, step) for run in self.runs]
             self.writers = [
                 stack_.enter_context(MetricsWriter(run.folder, resume_step=step))
@@ -182,7 +188,7 @@ class _Sweep:
             data = self.together.place(arrays)
             length = len(next(iter(arrays.values())))
             pending: tuple[int, int, Any] | None = None
-            stop = stack_.enter_context(_signals())
+            stop = stack_.enter_context(interrupt.requests())
             while step < end and not stop.requested:
                 until = min((step // save_every + 1) * save_every, end)
                 count = min(self.options.chunk, until - step)

@@ -7,6 +7,7 @@ Grain's element is a step, not an example: its random access then makes the batc
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 import weakref
@@ -23,6 +24,7 @@ from jssl.errors import UserError
 
 _GRACE_SECONDS = 30.0
 _ENDLESS = 1 << 40
+_KILLED = re.compile(r"Worker process was terminated unexpectedly with exit code (-?\d+)")
 
 
 class StepSource:
@@ -126,7 +128,13 @@ class Stream:
     def __next__(self) -> Batch:
         if not self._batches:
             raise StopIteration
-        batch = next(self._batches[0])
+        try:
+            batch = next(self._batches[0])
+        except RuntimeError as error:
+            killed = _KILLED.search(str(error))
+            if killed is None:
+                raise
+            raise UserError(_of_a_killed_worker(int(killed[1]))) from error
         if self._shared:  # a copy gives the worker its shared memory back at once
             return {key: np.array(value) for key, value in batch.items()}
         return batch
@@ -140,6 +148,15 @@ class Stream:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _of_a_killed_worker(code: int) -> str:
+    how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
+    return (
+        f"a process that reads data {how} (where the memory runs out, the system kills one with "
+        "signal 9): the run stops; with fewer --workers it takes less memory, and the same command "
+        "goes on from the newest checkpoint"
+    )
 
 
 def _end(batches: list[Any]) -> None:
@@ -176,7 +193,8 @@ def _start_worker(index: int, count: int) -> None:
 
 
 def _exit_after(seconds: float) -> None:
-    timer = threading.Timer(seconds, os._exit, (0,))
+    # Not 0: Grain takes a worker that has ended with 0 for one that is still to come.
+    timer = threading.Timer(seconds, os._exit, (128 + signal.SIGTERM,))
     timer.daemon = True
     timer.start()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import time
@@ -10,7 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from jssl.errors import UserError
+from jssl.errors import Unwritable, UserError
+from jssl.reporting.events import Events, write_all
 
 FILE = "metrics.jsonl"
 EVENTS = "tensorboard"
@@ -38,27 +40,29 @@ class MetricsWriter:
         Args:
           folder: the run's folder; made if missing.
           resume_step: the number of steps in the restored state: records of later steps are
-            dropped, since those steps run again. None keeps all records.
+            dropped, since those steps run again; 0 drops all. None keeps all records.
           tensorboard: whether to write events too, into `folder/tensorboard`.
           enabled: False makes every call do nothing, for all processes but the first.
 
         Raises:
           UserError: a line of metrics.jsonl other than the last is damaged.
+          Unwritable: the folder cannot be written.
         """
         self._file = self._events = None
         if not enabled:
             return
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / FILE
-        if path.exists():
-            _repair(path, resume_step)
-        self._file = path.open("a", encoding="utf-8")
+        self._path = path = folder / FILE
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if path.exists():
+                _repair(path, resume_step)
+            self._file = path.open("ab", buffering=0)
+        except OSError as error:
+            raise Unwritable(path, error) from error
         if tensorboard:
-            from tensorboardX import SummaryWriter
-
-            purge = None if resume_step is None else resume_step + 1
-            self._events = SummaryWriter(str(folder / EVENTS), purge_step=purge, flush_secs=30)
+            purge = None if resume_step is None else resume_step and resume_step + 1
+            self._events = Events(folder / EVENTS, purge_step=purge)
 
     def write(self, step: int, metrics: Mapping[str, Any]) -> None:
         """Writes one record.
@@ -67,17 +71,18 @@ class MetricsWriter:
           step: updates done so far.
           metrics: scalars by name (a device array is fetched here). "step" and "time" (seconds
             since 1970) are added.
+
+        Raises:
+          Unwritable: if the disk is full or cannot be written.
         """
         if self._file is None:
             return
         scalars = {name: _scalar(value) for name, value in metrics.items()}
         record = {"step": int(step), "time": round(time.time(), 3), **scalars}
         line = json.dumps({k: _strict(v) for k, v in record.items()}, allow_nan=False)
-        self._file.write(line + "\n")
-        self._file.flush()
+        write_all(self._file.fileno(), (line + "\n").encode(), self._path)
         if self._events is not None:
-            for name, value in scalars.items():
-                self._events.add_scalar(name, value, int(step))
+            self._events.write(int(step), scalars)
 
     def flush(self) -> None:
         """Brings TensorBoard's events to disk (metrics.jsonl always is)."""
@@ -86,11 +91,12 @@ class MetricsWriter:
 
     def close(self) -> None:
         """Closes both files; a second call does nothing."""
+        events, self._events = self._events, None
         if self._file is not None:
             self._file.close()
-        if self._events is not None:
-            self._events.close()
-        self._file = self._events = None
+            self._file = None
+        if events is not None:
+            events.close()
 
     def __enter__(self) -> Self:
         """Returns itself, to be closed at the end of the block."""
@@ -102,8 +108,12 @@ class MetricsWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Closes both files."""
-        self.close()
+        """Closes both files; after an error of the block that error is told, not the closing's."""
+        if kind is None:
+            self.close()
+            return
+        with contextlib.suppress(Unwritable):
+            self.close()
 
 
 def read_metrics(path: Path) -> list[dict[str, float]]:
@@ -129,13 +139,44 @@ def read_metrics(path: Path) -> list[dict[str, float]]:
     return [record for record, _ in _parse(path)]
 
 
+def put_aside(folder: Path) -> str | None:
+    """Keeps the records of steps for which there is no checkpoint, before they are dropped.
+
+    Args:
+      folder: of a run that starts at step 0.
+
+    Returns:
+      A sentence that says what was found and done; None where no step was recorded.
+
+    Raises:
+      Unwritable: if the file cannot be renamed.
+    """
+    path = Path(folder) / FILE
+    if not path.exists():
+        return None
+    steps = [record["step"] for record, _ in _parse(path)]
+    if not steps or not max(steps):
+        return None
+    taken = len(list(path.parent.glob("metrics.before-*.jsonl")))
+    kept = path.with_name(f"metrics.before-{taken + 1}.jsonl")
+    try:
+        path.rename(kept)
+    except OSError as error:
+        raise Unwritable(kept, error) from error
+    return (
+        f"{path} has records up to step {max(steps)}, but there is no checkpoint in {folder} (it "
+        "was removed, or the run ended before the first one): training starts again at step 0, "
+        f"and those records are kept in {kept.name}"
+    )
+
+
 def _repair(path: Path, resume_step: int | None) -> None:
     """Rewrites the file without its torn last line and without the steps that run again."""
     before = path.read_bytes()
     kept = [
         line
         for record, line in _parse(path)
-        if resume_step is None or record["step"] <= resume_step
+        if resume_step is None or (resume_step and record["step"] <= resume_step)
     ]
     after = b"".join(line + b"\n" for line in kept)
     if after != before:

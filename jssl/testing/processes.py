@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from jssl import experiment as registry
+from jssl import processes
 from jssl.testing.quick import quick_compilation
 from jssl.testing.rig import STEPS
 from jssl.testing.runs import Trajectory, small, trajectory
@@ -77,23 +78,23 @@ def _work(process: int, port: int, folder: str, names: Sequence[str]) -> None:
     import jax
     from jax.experimental import multihost_utils
 
-    jax.distributed.initialize(f"localhost:{port}", 2, process)
-    # The first collective sets up the connections, and waits half a minute only: here the two are
-    # at the same point, after a compilation they may be far apart.
-    multihost_utils.sync_global_devices("start")
-    for name in names:
-        with quick_compilation():
-            found = trajectory(
-                small(registry.load(name), simple_views=True),
-                devices=jax.device_count(),
-                steps=STEPS,
-                data_path="stream",
-                smooth=True,
-            )
-        if process == 0:
-            arrays = {f"state:{k}": v for k, v in found.state.items()}
-            arrays |= {f"metric:{k}": v for k, v in found.metrics.items()}
-            np.savez(_path(folder, name), **arrays)
+    with processes.joined(f"localhost:{port}", 2, process, detect=False):
+        # The first collective sets up the connections, and waits half a minute only: here the two
+        # are at the same point, after a compilation they may be far apart.
+        multihost_utils.sync_global_devices("start")
+        for name in names:
+            with quick_compilation():
+                found = trajectory(
+                    small(registry.load(name), simple_views=True),
+                    devices=jax.device_count(),
+                    steps=STEPS,
+                    data_path="stream",
+                    smooth=True,
+                )
+            if process == 0:
+                arrays = {f"state:{k}": v for k, v in found.state.items()}
+                arrays |= {f"metric:{k}": v for k, v in found.metrics.items()}
+                np.savez(_path(folder, name), **arrays)
 
 
 if __name__ == "__main__":
