@@ -65,7 +65,7 @@ class RecordSource:
         if self._records is None:
             import tensorflow_datasets as tfds
 
-            with _quiet():
+            with _quiet(), self._readable():
                 self._records = tfds.data_source(
                     self.name,
                     split=self.split,
@@ -76,12 +76,34 @@ class RecordSource:
         return self._records
 
     def __len__(self) -> int:
-        return len(self.records)
+        with self._readable():
+            return len(self.records)
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Turns what the libraries raise for damaged records into a sentence.
+
+        Raises:
+          UserError: naming the data set and the split.
+        """
+        try:
+            yield
+        except UserError:
+            raise
+        except Exception as error:  # from C++, protobuf and NumPy
+            reason = str(error).strip().split("\n")[0][:200]
+            raise UserError(
+                f"the records of {self.name} ({self.split}) cannot be read ({reason}); prepare the "
+                f"data set again: {_command(self.name, self.data_dir)}"
+            ) from None
 
     def __getitem__(self, index: Any) -> Batch:
         if np.ndim(index) == 0:
-            return self._example(self.records[int(index)], int(index))
-        raw = self.records.__getitems__([int(i) for i in index])
+            with self._readable():
+                record = self.records[int(index)]
+            return self._example(record, int(index))
+        with self._readable():
+            raw = self.records.__getitems__([int(i) for i in index])
         examples = [self._example(r, int(i)) for r, i in zip(raw, index, strict=True)]
         try:
             return {key: np.stack([e[key] for e in examples]) for key in examples[0]}
@@ -97,7 +119,8 @@ class RecordSource:
             return None
         if self._labels is None:
             chunks = [range(s, min(s + 1024, len(self))) for s in range(0, len(self), 1024)]
-            values = [r[self.label] for c in chunks for r in self.records.__getitems__(list(c))]
+            with self._readable():
+                values = [r[self.label] for c in chunks for r in self.records.__getitems__(list(c))]
             where = f"the labels of {self.name} ({self.split})"
             self._labels = check_class_numbers(np.asarray(values), self.classes, where)
         return self._labels
@@ -233,8 +256,8 @@ class TFDS(Ranged):
                 "it knows are listed by python -c 'import tensorflow_datasets as t; "
                 "print(*t.list_builders())'"
             ) from None
-        except (ValueError, ImportError, OSError, RuntimeError) as error:
-            reason = str(error).strip().split("\n")[0]
+        except Exception as error:  # damaged files raise anything, protobuf's errors included
+            reason = str(error).strip().split("\n")[0][:200]
             raise UserError(f"TFDS cannot open {self.name} ({reason}); {missing}") from None
         if not builder.info.splits:
             raise missing

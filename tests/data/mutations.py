@@ -56,7 +56,7 @@ def mutate(path: Path, raw: bytes, *, named: bool) -> Iterator[Case]:
         yield from _text(raw.decode(), suffix)
     if suffix == ".csv":
         yield from _csv(raw.decode(), named)
-    if suffix == ".json":
+    if suffix == ".json" and all(isinstance(value, list) for value in json.loads(raw).values()):
         yield from _json(json.loads(raw))
     if suffix == ".npz":
         yield from _npz(raw)

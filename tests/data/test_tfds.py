@@ -1,57 +1,22 @@
 """A tiny data set in the layout of TFDS is written here with array_record and read back."""
 
-import io
-import json
 import pickle
 import sys
 
 import numpy as np
 import pytest
-from PIL import Image
+from tfds_files import pixels, write_tiny_set
 
 from jssl.data import TFDS, fingerprint, labels
 from jssl.errors import UserError
 
-tfds = pytest.importorskip("tensorflow_datasets")
-writer = pytest.importorskip("array_record.python.array_record_module")
-
-
-def pixels(split, i):
-    return np.random.default_rng([len(split), i]).integers(0, 256, (10, 12, 3), dtype=np.uint8)
+pytest.importorskip("tensorflow_datasets")
+pytest.importorskip("array_record.python.array_record_module")
 
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
-    from tensorflow_datasets.proto import tf_example_pb2
-
-    root = tmp_path_factory.mktemp("tfds")
-    folder = root / "tiny_set" / "1.0.0"
-    folder.mkdir(parents=True)
-    features = tfds.features.FeaturesDict(
-        {
-            "image": tfds.features.Image(shape=(None, None, 3)),
-            "label": tfds.features.ClassLabel(names=["cat", "dog"]),
-        }
-    )
-    features.save_config(str(folder))
-    splits = []
-    for split, count in (("train", 40), ("test", 6)):
-        name = f"tiny_set-{split}.array_record-00000-of-00001"
-        records = writer.ArrayRecordWriter(str(folder / name), "group_size:1")
-        for i in range(count):
-            png = io.BytesIO()
-            Image.fromarray(pixels(split, i)).save(png, "PNG")
-            example = tf_example_pb2.Example()
-            encoded = png.getvalue() if (split, i) != ("test", 5) else png.getvalue()[:60]
-            example.features.feature["image"].bytes_list.value.append(encoded)
-            example.features.feature["label"].int64_list.value.append(i % 2)
-            records.write(example.SerializeToString())
-        records.close()
-        template = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
-        splits.append({"name": split, "shardLengths": [str(count)], "filepathTemplate": template})
-    info = {"name": "tiny_set", "version": "1.0.0", "fileFormat": "array_record", "splits": splits}
-    (folder / "dataset_info.json").write_text(json.dumps(info))
-    return str(root)
+    return write_tiny_set(tmp_path_factory.mktemp("tfds"), cut=("test", 5))
 
 
 def test_tfds_reads_array_record_without_tensorflow(data_dir):
@@ -90,3 +55,19 @@ def test_tfds_says_what_is_missing_and_how_to_get_it(data_dir, tmp_path):
         UserError, match=r"image 5 of tiny_set \(test\) is not .* again: tfds build"
     ):
         TFDS("tiny_set", data_dir).load().test[np.array([4, 5])]
+
+
+def test_damaged_files_of_tfds_are_named_with_the_command_that_helps(tmp_path):
+    root = write_tiny_set(tmp_path)
+    folder = tmp_path / "tiny_set" / "1.0.0"
+    for name, content, words in (
+        ("dataset_info.json", b"{", r"TFDS cannot open tiny_set \(.*tfds build tiny_set"),
+        ("tiny_set-train.array_record-00000-of-00001", b"x", r"tiny_set \(train\) cannot be read"),
+    ):
+        raw = (folder / name).read_bytes()
+        (folder / name).write_bytes(content)
+        with pytest.raises(UserError, match=words) as caught:
+            TFDS("tiny_set", data_dir=root).load()
+        assert "\n" not in str(caught.value)
+        (folder / name).write_bytes(raw)
+    assert len(TFDS("tiny_set", data_dir=root).load().test) == 6

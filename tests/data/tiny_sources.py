@@ -1,8 +1,7 @@
 """A tiny valid input for every data source, by the name of its class: what the walk mutates.
 
 A source that reads files has one or more `Tiny` in `READERS`; its `make` writes the files into an
-empty folder and returns the spec. A source that draws its examples stands in `PROCEDURAL`, and one
-that cannot be tried here in `ELSEWHERE` with the reason.
+empty folder and returns the spec. A source that draws its examples stands in `PROCEDURAL`.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ import numpy as np
 from PIL import Image
 from scipy.io import wavfile
 from scipy.sparse import csr_matrix
+from tfds_files import write_tiny_set
 
 from jssl import data
 from jssl.data.cells import Described
@@ -349,6 +349,10 @@ def _table(root: Path) -> Any:
     return data.Table(train, test=test, label="label")
 
 
+def _tfds(root: Path) -> Any:
+    return data.TFDS("tiny_set", data_dir=write_tiny_set(root), size=8)
+
+
 def _digits(root: Path) -> Any:
     for digit in range(2):
         for take in range(12):
@@ -426,6 +430,7 @@ READERS = (
     Tiny(data.CitationGraph, _planetoid, form="planetoid"),
     Tiny(data.Table, _table, named=True),
     Tiny(Described, lambda r: Described(_table(r)), named=True),
+    Tiny(data.TFDS, _tfds, needs=("tensorflow_datasets", "array_record")),
     Tiny(data.SpokenDigits, _digits),
     Tiny(data.ESC, _esc, named=True),
 )
@@ -435,7 +440,3 @@ PROCEDURAL = (
     *(data.PhrasePairs, data.Planted, data.Seasons, data.Shapes, data.Solids, data.Tones),
     *(data.Waves, RandomRows),
 )
-
-ELSEWHERE = {
-    data.TFDS: "its files are written and damaged by TensorFlow Datasets in test_tfds.py",
-}
