@@ -10,6 +10,7 @@ import numpy as np
 
 from jssl.data.arrays import finish, labelled_sources
 from jssl.data.checks import finite, measurable, parse_number
+from jssl.data.listing import Kind, files_in, split_folders
 from jssl.data.meshes import read_off, sample
 from jssl.data.notes import note, shown
 from jssl.data.npz import read_npz
@@ -39,6 +40,9 @@ def pad(clouds: Sequence[np.ndarray], points: int) -> Batch:
         count = min(len(cloud), points)
         xyz[row, :count], valid[row, :count] = cloud[:count, :3], True
     return {"points/xyz": xyz, "points/valid": valid}
+
+
+_MESHES = Kind("mesh", (".off",))
 
 
 @dataclass(frozen=True)
@@ -117,10 +121,10 @@ class ModelNet(Ranged):
 
     def _meshes(self, folder: Path) -> tuple[tuple, list[ArraySource]]:
         found: dict[str, list[tuple[str, Path]]] = {"train": [], "test": []}
-        for path in sorted(folder.glob("*/*/*")):
-            part = path.parent.name.lower()
-            if path.suffix.lower() == ".off" and part in found and not path.name.startswith("."):
-                found[part].append((path.parent.parent.name, path))
+        for own in sorted(child for child in folder.glob("[!.]*") if child.is_dir()):
+            for part, inside in split_folders(own).items():
+                if part in found:
+                    found[part] += [(own.name, path) for path in files_in(inside, _MESHES)]
         owners = {part: {own for own, _ in own_paths} for part, own_paths in found.items()}
         for part, names in owners.items():
             if not names:

@@ -13,6 +13,7 @@ import numpy as np
 from jssl.data.array_fields import check_bounds, check_fields, check_range
 from jssl.data.checks import by_axes, finite, parse_number
 from jssl.data.clouds import pad
+from jssl.data.listing import Kind, files_in, split_folders
 from jssl.data.notes import note, shown
 from jssl.data.npz import read_npz
 from jssl.data.order import random_words
@@ -37,6 +38,9 @@ class Recording(NamedTuple):
     test: bool
     xyz: np.ndarray
     frames: np.ndarray
+
+
+_RECORDINGS = Kind("recording", (".txt",))
 
 
 @dataclass(frozen=True)
@@ -150,9 +154,10 @@ def _compact(path: Path) -> Iterator[Recording]:
 
 
 def _published(path: Path) -> Iterator[Recording]:
+    folders = split_folders(path) if path.is_dir() else {}
     for part in ("train", "test"):
-        for file in sorted(path.glob("*/*/*.txt")):
-            if file.parents[1].name.lower() == part:
+        for file in files_in(folders[part], _RECORDINGS) if part in folders else ():
+            if file.parents[1] == folders[part]:
                 yield Recording(file.parent.name, part == "test", *_messages(file))
 
 
