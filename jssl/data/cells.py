@@ -44,7 +44,10 @@ class Described:
           UserError: what the table raises, the names are not one for each column, a column's name
             has no word, or two categories of a column are the same words.
         """
-        splits, columns = self.table.load(), self.table.columns()
+        if isinstance(self.table, Table):
+            splits, columns = self.table.read()
+        else:
+            splits, columns = self.table.load(), self.table.columns()
         if self.names:
             if len(self.names) != len(columns.names):
                 raise UserError(

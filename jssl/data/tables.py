@@ -85,6 +85,10 @@ class Table(Ranged):
             number in a column of numbers; a label is missing or its column is not there; or the
             files' columns differ.
         """
+        return self.read()[0]
+
+    def read(self) -> tuple[Splits, Columns]:
+        """What `load` and `columns` give, of files that are read once."""
         files, tables, place = self._tables()
         columns = self._columns(files, tables, place)
         label, classes = read_labels(files, tables, place)
@@ -107,16 +111,15 @@ class Table(Ranged):
         )
         rows = [np.stack(x, axis=1) for x in zip(*(c.values for c in columns), strict=True)]
         rows = scaled(rows, splits, np.asarray(kinds) == 0, files, place)
-        return with_rows(splits, rows)
+        names = files[0].names or tuple(map(str, range(tables[0].shape[1])))
+        described = Columns(
+            (*names[:place], *names[place + 1 :]), tuple(column.names for column in columns)
+        )
+        return with_rows(splits, rows), described
 
     def columns(self) -> Columns:
         """What the file says of the columns beside the label, in their order."""
-        files, tables, place = self._tables()
-        found = self._columns(files, tables, place)
-        names = files[0].names or tuple(map(str, range(tables[0].shape[1])))
-        return Columns(
-            (*names[:place], *names[place + 1 :]), tuple(column.names for column in found)
-        )
+        return self.read()[1]
 
     def _tables(self) -> tuple[list[Delimited], list[np.ndarray], int]:
         """The files, their cells with the columns in the order of train's, the label's place."""
