@@ -21,6 +21,7 @@ _COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _MAYBE_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}([,.' \u00a0\u202f])\d{3}(\1\d{3})*([.,]\d+)?")
 _UNIT = re.compile(r"[$€£¥]\s?[+-]?[\d.,]+|[+-]?[\d.,]+\s?[%$€£¥]")
+_OTHER_SIGNS = re.compile(r"[\u2212\u2013][\d.,]+|[+-]?\d*\.\d*[dD][+-]?\d+|[+-]?\u221e")
 _CODES = 20  # fewer different numbers that repeat may be names of categories
 
 
@@ -152,11 +153,11 @@ class _Kinds:
 
     def _refuse_almost_numbers(self) -> None:
         """Refuses a column of numbers but for a few texts, which would become its categories."""
-        marked = {t for t in self.odd if _THOUSANDS.fullmatch(t) or _UNIT.fullmatch(t)}
-        if marked and marked == self.odd:
+        forms = (_THOUSANDS, _UNIT, _OTHER_SIGNS)
+        if all(any(form.fullmatch(text) for form in forms) for text in self.odd):
             raise UserError(
-                f"{self.at(marked)} is a number with a sign that is not part of it; write plain "
-                "numbers, without separators of thousands, per cent or currency signs"
+                f"{self.at(self.odd)} is a number written with other signs; write plain numbers "
+                "such as -1234.5e6, without separators of thousands, per cent or currency signs"
             )
         numbers = sum(self.counts[text] for text in self.number)
         odd = sum(self.counts[text] for text in self.odd)
@@ -172,7 +173,8 @@ class _Kinds:
             )
 
     def _header_hint(self) -> str:
-        if self.parts[0][:1] and {self.parts[0][0]} == self.odd and len(self.parts[0]) > 1:
+        first = {self.parts[0][0]} == self.odd and len(self.parts[0]) > 1
+        if first and "line 1," in self.place(0, 0):
             return "; if the first line names the columns, say header=True"
         return ""
 

@@ -189,9 +189,10 @@ def _find_delimiter(text: str, quotes: bool, path: Path) -> str:
                 decimals = any(_DECIMAL.fullmatch(cell.strip()) for row in rows for cell in row)
                 scores[mark] = (same, mark == "\t", mark == ";" and decimals, mark == ",")
     if not scores and text.strip():
+        first = text.strip().splitlines()[0][:60]
         raise UserError(
             f"{path} has one column only: none of {', '.join(SEPARATORS.values())} separates "
-            "columns in its first row"
+            f"columns in its first row, {first!r}"
         )
     return max(scores, key=scores.__getitem__, default=",")
 

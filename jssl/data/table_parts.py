@@ -10,9 +10,11 @@ from jssl.data.checks import parse_number, standardised, train_scale
 from jssl.data.class_labels import encode_labels
 from jssl.data.column_types import Column
 from jssl.data.delimited import MISSING, Delimited
+from jssl.data.notes import note
 from jssl.data.source import ArraySource, Splits, read_all
 from jssl.errors import UserError
 
+_CLASSES = 20  # fewer may be classes or categories, whatever they are called
 _ENOUGH = 8  # rows from which a first line whose values never come again is one of names
 
 
@@ -38,6 +40,7 @@ def read_labels(
                 f"({own[rows[0]]!r}, in {len(rows)} of {len(own)} rows); leave those rows out, or "
                 "give them a class of their own"
             )
+    _refuse_measured(texts[0], cell(files, 0, 0, place))
     if len(texts) > 1 and all(text.endswith(".") for text in texts[1]):
         # The published test file of Adult ends its labels with a full stop.
         plain = [text.rstrip(".") for text in texts[1]]
@@ -47,13 +50,41 @@ def read_labels(
     return encode_labels(parts, str(files[0].path), missing=frozenset())
 
 
+def _refuse_measured(labels: list[str], where: str) -> None:
+    """Refuses labels that are measured numbers, of which most are different."""
+    different = set(labels)
+    if len(different) <= max(_CLASSES, len(labels) // 2) or not all(map(is_number, different)):
+        return
+    if any(float(text) % 1 for text in different):
+        raise UserError(
+            f"{where}: {len(different)} of {len(labels)} labels differ and they are no whole "
+            "numbers; a measured value is no class, so name the label's column with label=..."
+        )
+
+
+def note_unique(file: Delimited, place: int, columns: list[Column]) -> None:
+    """Says once which columns have another category in each row, which tells nothing."""
+    names = file.names or tuple(map(str, range(len(columns) + 1)))
+    own = [*names[:place], *names[place + 1 :]]
+    unique = [
+        repr(name)
+        for name, column in zip(own, columns, strict=True)
+        if column.names is not None and len(column.names) == len(file.rows) > _CLASSES
+    ]
+    if unique:
+        note(
+            f"{file.path}: the column {', '.join(unique)} has another text in each of "
+            f"{len(file.rows)} rows, and is read as as many categories"
+        )
+
+
 def check_header(file: Delimited, table: np.ndarray, place: int, columns: list[Column]) -> None:
     """Refuses a first line of values that was read as names, and one of names read as values."""
     if file.names is None:
         first = table[0]
         if (
             len(table) >= _ENOUGH
-            and not any(_is_number(cell) for cell in first)
+            and not any(is_number(cell) for cell in first)
             and all(np.sum(table[:, k] == cell) == 1 for k, cell in enumerate(first))
         ):
             raise UserError(
@@ -63,14 +94,14 @@ def check_header(file: Delimited, table: np.ndarray, place: int, columns: list[C
         return
     names = [*file.names[:place], *file.names[place + 1 :]]
     numeric = [n for n, column in zip(names, columns, strict=True) if column.names is None]
-    if numeric and all(map(_is_number, numeric)) and file.names[place] in set(table[:, place]):
+    if numeric and all(map(is_number, numeric)) and file.names[place] in set(table[:, place]):
         raise UserError(
             f"{file.path}: the first line ({', '.join(file.names)}) holds values, not names of "
             "columns; say header=False, or add a line of names"
         )
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
     try:
         parse_number(text)
     except ValueError:

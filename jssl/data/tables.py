@@ -13,7 +13,7 @@ from jssl.data.column_types import Column, read_columns
 from jssl.data.delimited import Delimited, place_columns, read_delimited
 from jssl.data.order import random_words
 from jssl.data.source import ArraySource, Splits
-from jssl.data.table_parts import cell, check_header, read_labels, scaled, with_rows
+from jssl.data.table_parts import cell, check_header, note_unique, read_labels, scaled, with_rows
 from jssl.errors import UserError
 from jssl.ranges import Count, Inside, Naturals, NonNegative, Ranged, Seed, Whole
 
@@ -153,6 +153,7 @@ class Table(Ranged):
         missing = frozenset(text.strip().lower() for text in self.missing)
         found = read_columns(features, words, missing=missing, decimal=self.decimal)
         check_header(files[0], tables[0], place, found)
+        note_unique(files[0], place, found)
         return found
 
     def _label(self, names: list[str]) -> int:

@@ -100,6 +100,10 @@ def test_a_further_word_for_missing_is_declared(tmp_path):
         ("a;b;label\n" + "".join(f"{k},{k}00;x;p\n" for k in range(1, 9)), "a decimal or a thous"),
         ("a;b;label\n" + "".join(f"1.{k}00,5;x;p\n" for k in range(1, 9)), "plain numbers"),
         ("a,b,label\n" + "".join(f"{k}%,x,p\n" for k in range(1, 9)), "plain numbers"),
+        ("a,b,label\n" + "".join(f"\u2212{k},x,p\n" for k in range(1, 9)), "plain numbers"),
+        ("a,b,label\n" + "".join(f"{k}.5D3,x,p\n" for k in range(1, 9)), "plain numbers"),
+        ("a,label\n" + "".join(f"{k},{k / 8}\n" for k in range(30)), "30 of 30 labels differ"),
+        ("# a table\n" + PLAIN, "in its first row, '# a table'"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(tmp_path, text, words):
