@@ -14,7 +14,7 @@ def test_fields_are_of_their_kind():
     for change, words in (
         (
             {"x": np.zeros(3)},
-            r"a\.npz: x must hold numbers with 2 axes, not float64 of shape \[3\]",
+            r"a\.npz: x must hold numbers with 2 axes, not float64 of",
         ),
         ({"x": np.zeros((3, 2), complex)}, "not complex128"),
         ({"names": np.zeros(2)}, "names must hold texts with 1 axes"),
