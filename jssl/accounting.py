@@ -12,6 +12,7 @@ from typing import Any
 import jax
 
 from jssl import flops, sharding
+from jssl.errors import MALFORMED
 from jssl.plan.chips import peak_flops
 from jssl.train import Program
 
@@ -121,6 +122,13 @@ def summary(folder: Path, program: Program) -> dict[str, str]:
     except (OSError, ValueError):
         return {}
     operations = step_flops(program)
+    try:
+        return _lines(found, operations)
+    except MALFORMED:
+        return {"accounts": f"{FILE} is damaged and was not read"}
+
+
+def _lines(found: dict[str, Any], operations: float) -> dict[str, str]:
     lines = {
         "operations a step": f"{operations / 1e9:.4g} GFLOP",
         "compilation": f"{found['compile_seconds']:.1f} s of {found['seconds']:.1f} s",

@@ -24,7 +24,7 @@ from jssl.user_code import sentence
 if TYPE_CHECKING:
     from jssl.run import Run
 
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -62,8 +62,8 @@ def _run(argv: Sequence[str] | None) -> int:
         said = sentence(error)
         if said is not None:  # in a file of the user's
             return _fail(said)
-        if isinstance(error, OSError) and error.errno in _DISK:
-            return _fail(f"{error.strerror}: {error.filename or 'the disk'}")
+        if isinstance(error, OSError) and (error.filename or error.errno in _DISK):
+            return _fail(f"{error.filename or 'the disk'}: {error.strerror}")
         raise
 
 

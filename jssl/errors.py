@@ -58,6 +58,11 @@ class Interrupted(UserError):
         self.status = 128 + number
 
 
+# What reading a value of another form than expected raises: a file that is JSON and no record.
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
+_LISTED = 60  # names that fit into a sentence
+
+
 def nearest(name: str, options: Iterable[str]) -> str:
     """Names what was probably meant.
 
@@ -69,6 +74,10 @@ def nearest(name: str, options: Iterable[str]) -> str:
       A clause such as ``did you mean 'temperature'? (there are: momentum, temperature)``.
     """
     known = sorted(options)
+    if len(known) > _LISTED:
+        close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        guess = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
+        return f"{guess}(there are {len(known)}; jssl list shows them)"
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     listing = ", ".join(known) if known else "none"
     guess = f"did you mean {close[0]!r}? " if close else ""

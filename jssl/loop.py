@@ -119,6 +119,7 @@ def prepare(
       UserError: for data, batch or mesh that do not fit, or data or code that are not those on the
         run's record.
     """
+    run.check_folder()
     splits = run.experiment.data.load()
     identity.note(run, identity.check(run, identity.data_of(splits), None, say=say))
     return _bind(run, options, splits), splits
@@ -155,6 +156,7 @@ def fit(
       UserError: on bad input, on a folder of another run, or when a metric stops being finite.
       Collapsed: if `options.on_collapse` is "stop" and the alarm spoke; the state is saved.
     """
+    run.check_folder(metrics=True)
     splits = run.experiment.data.load()
     execution = identity.execution_of(options.accumulate, options.approximate_accumulation)
     standing = identity.check(run, identity.data_of(splits), execution, training=True, say=say)

@@ -238,6 +238,7 @@ def replay(run: Run, step: int, options: Options | None = None) -> Replayed:
     Raises:
       UserError: if the run has no such step.
     """
+    run.check_folder(metrics=True)
     rerun = reopen_for_rerun(run, options)
     if not 1 <= step <= rerun.program.steps:
         raise UserError(f"the run has the steps 1 to {rerun.program.steps}, and no step {step}")

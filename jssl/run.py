@@ -20,6 +20,7 @@ from jssl.errors import Unwritable, UserError
 from jssl.experiment import Experiment, load
 from jssl.handover import Start
 from jssl.overrides import describe, fingerprint, override
+from jssl.reporting.writer import read_metrics
 from jssl.run_record import record_trouble
 from jssl.user_code import files_of, is_file
 
@@ -133,6 +134,24 @@ class Run:
         if jax.process_index() == 0:
             self.copy_code()
             write_json(self.record_path, self._record() | facts)
+
+    def check_folder(self, *, metrics: bool = False) -> None:
+        """Looks at what is in the folder before anything is loaded or compiled.
+
+        Args:
+          metrics: whether the metrics will be read.
+
+        Raises:
+          UserError: a file lies where a folder should, or the metrics are damaged.
+        """
+        for path in (self.checkpoints, self.source):
+            if path.exists() and not path.is_dir():
+                raise UserError(f"{path} is a file where the run's folder of that name should be")
+        for path in (self.metrics, self.results, self.alarms):
+            if path.is_dir():
+                raise UserError(f"{path} is a folder where the run's file of that name should be")
+        if metrics and self.metrics.exists():
+            read_metrics(self.folder)
 
     def copy_code(self, *, keep: bool = False) -> None:
         """Copies the experiment's file and the modules beside it, which may be edited later.

@@ -12,13 +12,14 @@ import numpy as np
 from jssl import sharding
 from jssl.checkpoint import Checkpoints
 from jssl.data.source import Source, Splits, entry, fingerprint, labels
-from jssl.errors import UserError
+from jssl.errors import MALFORMED, UserError
 from jssl.evaluation.arrays import FeatureSplits, Labelled, check_evaluable
 from jssl.evaluation.features import extract, raw_features
 from jssl.evaluation.online import OnlineProbe
 from jssl.evaluation.protocol import Protocol, Result, evaluate_features
 from jssl.heap import give_back_freed_memory
 from jssl.loop import Finished, Options, fit, prepare
+from jssl.reporting.writer import read_metrics
 from jssl.run import Run, command
 from jssl.state import TrainState
 from jssl.train import Program
@@ -87,6 +88,7 @@ def report(run: Run, options: Options | None = None, *, say: Say = print) -> Pat
     Raises:
       UserError: if the run has no checkpoint.
     """
+    read_metrics(run.folder)  # the page shows them; found out before anything is computed
     program, state, splits = restore(run, options or Options(), say=say)
     result = _saved_result(run, say) or _measure(run, program, state, splits, say)
     return _page(run, program, state, splits, result, say)
@@ -96,8 +98,10 @@ def _saved_result(run: Run, say: Say) -> Result | None:
     if not run.results.exists():
         return None
     try:
-        return Result.from_json(run.results.read_text())
-    except (UserError, OSError, UnicodeDecodeError) as error:
+        result = Result.from_json(run.results.read_text())
+        result.table()  # a record may be JSON and lack what is shown
+        return result
+    except (UserError, OSError, *MALFORMED) as error:
         say(f"warning: {run.results} cannot be read ({error}); the run is evaluated again")
         return None
 

@@ -15,6 +15,7 @@ import numpy as np
 from jssl import accounting, identity
 from jssl.augmentations.compose import Pipeline, Views
 from jssl.data.source import Source, Splits, SubsetSource
+from jssl.errors import MALFORMED, UserError
 from jssl.evaluation.knn import neighbours
 from jssl.evaluation.protocol import Result
 from jssl.evaluation.record import Record
@@ -94,15 +95,24 @@ def _alarms(run: Run) -> Sequence[str]:
     try:
         found = json.loads(run.alarms.read_text())
         return [f"{alarm['sentence']}. Last seen at step {alarm['last_step']}." for alarm in found]
-    except (ValueError, KeyError, TypeError):
+    except (OSError, *MALFORMED):
         return [f"{run.alarms.name} is damaged and was not read"]
 
 
 def _protocols(run: Run) -> dict[str, Table]:
     """Tables of the protocols that `jssl evaluate --protocol` has measured in this run."""
     folder = run.folder / "evaluations"
-    found = [(path.stem, Record.load(path)) for path in sorted(folder.glob("*.json"))]
-    return {name: record_table(r) for name, r in found if r.run["fingerprint"] == run.fingerprint}
+    found = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            record = Record.load(path)
+            if record.run["fingerprint"] == run.fingerprint:
+                found[path.stem] = record_table(record)
+        except MALFORMED as error:
+            raise UserError(
+                f"{path} is damaged: remove it, or measure the protocol again"
+            ) from error
+    return found
 
 
 def _config(record: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jssl.errors import UserError
+from jssl.errors import MALFORMED, UserError
 from jssl.evaluation.few_label import mean_interval
 from jssl.evaluation.record import KIND, Record
 from jssl.reporting.table import Table
@@ -181,8 +181,17 @@ def _records_of(path: Path, *, strict: bool) -> list[Record]:
         if strict:
             raise UserError(f"{path} is not JSON: {error}") from error
         return []
+    try:
+        return _records_in(value, path)
+    except MALFORMED as error:
+        raise UserError(
+            f"{path} is damaged: it is no whole evaluation record; remove it, or evaluate again"
+        ) from error
+
+
+def _records_in(value: Any, path: Path) -> list[Record]:
     if isinstance(value, dict) and value.get("kind") == KIND:
-        return [Record(**value)]
+        return [_whole(Record(**value))]
     beside = path.with_name("run.json")
     if (
         isinstance(value, dict)
@@ -193,10 +202,18 @@ def _records_of(path: Path, *, strict: bool) -> list[Record]:
     found = []
     for entry in value if isinstance(value, list) else []:
         if isinstance(entry, dict) and entry.get("kind") == KIND:
-            found.append(Record(**entry))
+            found.append(_whole(Record(**entry)))
         elif isinstance(entry, dict) and "knn" in str(entry.get("result", {})):
             found.append(from_result(entry))
     return found
+
+
+def _whole(record: Record) -> Record:
+    """The record, once all that tables read has been read."""
+    _ = record.protocol["id"], record.protocol["name"], record.data["name"]
+    _ = record.data["splits"]["test"]["fingerprint"]
+    record_table(record)
+    return record
 
 
 def from_result(entry: Mapping[str, Any]) -> Record:

@@ -193,8 +193,10 @@ def _parse(path: Path) -> list[tuple[dict[str, float], bytes]]:
         try:
             record = json.loads(line)
             record = {k: _WORDS[v] if isinstance(v, str) else v for k, v in record.items()}
+            if not all(isinstance(value, int | float) for value in record.values()):
+                raise TypeError("a metric is a number")
             record["step"] = int(record["step"])
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             # A lost power supply can leave a newline after a torn line.
             if number == len(lines):
                 break
