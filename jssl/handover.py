@@ -88,7 +88,7 @@ def given(run: Run, program: Program, *, say: Callable[[str], None] = print) -> 
     path = run.folder / FILE
     if path.exists():
         try:
-            with np.load(path, allow_pickle=False) as kept:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
                 return _nested(dict(kept))
         except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise UserError(
