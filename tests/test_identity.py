@@ -77,6 +77,7 @@ def test_images_added_to_a_folder(begun, capsys) -> None:
         "--accept-changes",
     ):
         assert part in str(caught.value)
+    (begun.folder / "metrics.jsonl").touch()
     folder = str(begun.folder)
     for verb in (["evaluate", folder], ["report", folder], ["replay", folder, "--step", "1"]):
         assert main([*verb, "--trust", "--devices", "1"]) == 2
