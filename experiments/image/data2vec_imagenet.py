@@ -21,7 +21,14 @@ from jssl.optim import Optimizer
 def get_experiment() -> Experiment:
     return Experiment(
         method=Data2Vec(dtype="bfloat16"),
-        encoder=vit("B/16", pool="mean", drop_path=0.2, layer_scale=1e-4, dtype="bfloat16"),
+        encoder=vit(
+            "B/16",
+            pool="mean",
+            drop_path=0.2,
+            layer_scale=1e-4,
+            kernel_init="trunc_normal_beit",
+            dtype="bfloat16",
+        ),
         data=TFDS("imagenet2012", test="validation", size=256),
         views=Views(
             image=view(224, jitter=(0.4, 0.4, 0.4, 0.0), jitter_p=1.0, gray_p=0.0),

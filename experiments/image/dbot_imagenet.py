@@ -18,7 +18,7 @@ from jssl.optim import Optimizer
 def get_experiment() -> Experiment:
     return Experiment(
         method=DBOT(dtype="bfloat16"),
-        encoder=ViT("B", patch_size=16, drop_path=0.2, dtype="bfloat16"),
+        encoder=ViT("B", patch_size=16, drop_path=0.2, positions="sincos_mae", dtype="bfloat16"),
         data=TFDS("imagenet2012", test="validation", size=256),
         views=mae(224, tokens=196, ratio=0.75),
         preprocess=evaluation(size=224, share=224 / 256),

@@ -17,7 +17,7 @@ from jssl.optim import Optimizer
 def get_experiment() -> Experiment:
     return Experiment(
         method=DropPos(dtype="bfloat16"),
-        encoder=ViT("B", patch_size=16, dtype="bfloat16"),
+        encoder=ViT("B", patch_size=16, positions="sincos_mae", dtype="bfloat16"),
         data=TFDS("imagenet2012", test="validation", size=256),
         views=droppos(224),
         preprocess=evaluation(size=224, share=224 / 256),

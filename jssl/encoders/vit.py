@@ -59,7 +59,7 @@ class ViT(Ranged, nn.Module):
       remat: what is kept for the gradient (see :class:`jssl.nn.transformer.Transformer`).
       implementation: attention kernel (see :class:`jssl.nn.attention.Attention`).
       kernel_init: initialiser of the kernels: "xavier" (MAE), "xavier_split" (MoCo v3),
-        "trunc_normal" (DINO), "trunc_normal_depth" (I-JEPA), "trunc_normal_beit" (SimMIM).
+        "trunc_normal" (DINO), "trunc_normal_depth" (I-JEPA), "trunc_normal_beit" (BEiT).
       interpolation: how learned positions get to another grid (`jssl.nn.positions.interpolate`).
       token_std: standard deviation with which class and register tokens start; 1e-6 in MoCo v3 and
         DINOv2.

@@ -96,7 +96,10 @@ def test_imagenet_experiments_start_as_the_authors_nets_do():
     assert encoder("ijepa").positions == encoder("mae").positions == "sincos_mae"
     moco = encoder("moco_v3")
     assert (moco.kernel_init, moco.token_std, moco.positions) == ("xavier_split", 1e-6, "sincos")
-    assert encoder("simmim").kernel_init == encoder("mfm").kernel_init == "trunc_normal_beit"
+    for name in ("dbot", "droppos", "flexpredict"):
+        assert encoder(name).positions == "sincos_mae"
+    for name in ("data2vec", "mfm", "simmim"):
+        assert encoder(name).kernel_init == "trunc_normal_beit"
     for name, token, mask in (("dino", 0.02, 0.02), ("ibot", 0.02, 0.0), ("dinov2", 1e-6, 0.0)):
         net = encoder(name)
         assert (net.kernel_init, net.interpolation) == ("trunc_normal", "dino")

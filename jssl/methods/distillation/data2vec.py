@@ -73,7 +73,8 @@ class Data2Vec(Taught):
     Differs from the authors' code: the error is the mean over dimensions, not the sum over their
     root; the teacher's patch embedding is an average too, not the student's; absolute positions; a
     linear head, which the paper has and their vision code leaves out; targets of the last block
-    come before the final norm, as those of the others.
+    come before the final norm, as those of the others. The encoder starts as theirs with
+    `kernel_init="trunc_normal_beit"`, as in `image/data2vec_imagenet`.
 
     Attributes:
       momentum: of the teacher at the first step.

@@ -43,8 +43,9 @@ class MFM(Method):
     with probability 1/2, set in the views; AdamW at 3e-4 x batch / 512, beta2 0.95, weight decay
     0.05, 300 epochs, 20 of warm-up, gradients clipped at 3).
 
-    Differs from the authors' code: frequencies are removed after normalisation, and what is left
-    is not clipped to the range of pixels. A convolutional encoder without tokens is not supported.
+    Differs from the authors' code: frequencies are removed after normalisation, and what is left is
+    not clipped to the range of pixels. A convolutional encoder without tokens is not supported. The
+    encoder starts as theirs with `kernel_init="trunc_normal_beit"`, as in `image/mfm_imagenet`.
 
     Attributes:
       gamma: exponent of the distance.
