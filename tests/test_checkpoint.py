@@ -5,6 +5,8 @@ import gc
 import json
 import random
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import jax
@@ -222,6 +224,45 @@ def test_any_flipped_bit_is_found(tmp_path: Path) -> None:
         assert checksums.damage(tmp_path / "2") is not None, path
         path.write_bytes(whole)
     assert checksums.damage(tmp_path / "2") is None
+
+
+WRITER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from test_checkpoint import Checkpoints, make, on
+checkpoints = Checkpoints(Path(sys.argv[1]), keep_last=3)
+for step in range(1, 100000):
+    checkpoints.save(on(make(step)))
+    print(step, flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_flipped_bits_right_after_a_kill_are_never_restored(tmp_path: Path) -> None:
+    """Ten processes that write checkpoints are killed; then a bit of the newest one is flipped."""
+    draw = random.Random(0)
+    for attempt in range(10):
+        folder = tmp_path / str(attempt)
+        command = [sys.executable, "-c", WRITER, str(folder), str(Path(__file__).parent)]
+        writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        for _ in range(draw.randrange(4, 12)):
+            writer.stdout.readline()
+        time.sleep(draw.uniform(0, 0.05))
+        writer.kill()
+        writer.wait()
+        writer.stdout.close()
+        newest = max(int(path.name) for path in folder.iterdir() if path.name.isdigit())
+        assert read(folder)[1] == []
+        files = [path for path in (folder / str(newest)).rglob("*") if path.is_file()]
+        hit = draw.choice(sorted(files))
+        content = bytearray(hit.read_bytes())
+        content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+        hit.write_bytes(content)
+        state, problems = read(folder)
+        assert int(state.step) < newest
+        same(make(int(state.step)), state)
+        assert f"checkpoint {newest} in {folder} is damaged" in problems[0]
 
 
 def test_a_checkpoint_has_its_checksums_before_it_has_its_name(tmp_path: Path, monkeypatch) -> None:

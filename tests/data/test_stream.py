@@ -177,3 +177,24 @@ def _alive(pid):
             return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return not os.path.isdir("/proc")
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_a_sentence():
+    with Stream(source(), 0, BATCH, workers=2) as stream:
+        next(stream)
+        workers = [p for p in multiprocessing.active_children() if "grain" in p.name]
+        workers[0].kill()
+        with pytest.raises(UserError, match="reads data was killed by signal 9"):
+            for _ in range(1000):
+                next(stream)
+
+
+def test_only_the_end_of_a_worker_is_taken_for_one(monkeypatch):
+    stream = Stream(source(), 0, BATCH)
+    failing = iter(lambda: (_ for _ in ()).throw(RuntimeError("of the source")), None)
+    stream._batches[0].close()
+    stream._batches[0] = failing
+    with pytest.raises(RuntimeError, match="of the source"):
+        next(stream)
+    stream._batches.clear()

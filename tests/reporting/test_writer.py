@@ -1,14 +1,16 @@
 """Metrics survive kills and resumes: no line twice, none lost, none half."""
 
+import errno
 import json
 import math
+import os
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.errors import UserError
-from jssl.reporting.writer import MetricsWriter, read_metrics
+from jssl.errors import Unwritable, UserError
+from jssl.reporting.writer import MetricsWriter, put_aside, read_metrics
 
 
 def write(folder, steps, **kwargs):
@@ -102,3 +104,39 @@ def test_tensorboard_holds_the_same_scalars(tmp_path):
         found.update({(event.step, v.tag): v.simple_value for v in event.summary.value})
         data = data[16 + length :]
     assert found == {(7, "loss"): 0.5, (7, "knn/top1"): 0.75}
+
+
+def test_a_run_that_starts_again_drops_every_record(tmp_path):
+    write(tmp_path, [0, 10])
+    write(tmp_path, [0], resume_step=0)
+    assert steps(tmp_path) == [0], "the row of step 0 is not written twice"
+    write(tmp_path, [10], resume_step=5)
+    assert steps(tmp_path) == [0, 10]
+
+
+def test_records_without_a_checkpoint_are_put_aside_and_named(tmp_path):
+    assert put_aside(tmp_path) is None
+    write(tmp_path, [0])
+    assert put_aside(tmp_path) is None, "before the first step there is nothing to lose"
+    for number in (1, 2):
+        write(tmp_path, [10, 20])
+        sentence = put_aside(tmp_path)
+        assert "up to step 20, but there is no checkpoint" in sentence
+        assert f"kept in metrics.before-{number}.jsonl" in sentence
+        assert not (tmp_path / "metrics.jsonl").exists()
+        assert len(read_metrics(tmp_path / f"metrics.before-{number}.jsonl")) >= 2
+
+
+@pytest.mark.parametrize("tensorboard", [True, False])
+def test_a_full_disk_is_one_error_and_closing_adds_none(tmp_path, monkeypatch, tensorboard):
+    def full(descriptor, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with (
+        pytest.raises(Unwritable, match=rf"cannot write {tmp_path}/metrics.jsonl: No space left"),
+        MetricsWriter(tmp_path, tensorboard=tensorboard) as writer,
+    ):
+        writer.write(1, {"loss": 1.0})
+        monkeypatch.setattr(os, "write", full)
+        writer.write(2, {"loss": 1.0})
+    assert steps(tmp_path) == [1]
