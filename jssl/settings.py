@@ -39,7 +39,7 @@ class Setting:
     @property
     def numeric(self) -> bool:
         """Whether it is a number, a tuple of numbers, or may be set to one."""
-        return _numeric(self.value) or any(map(_counts, annotations.options(self.hint)))
+        return _numeric(self.value) or any(map(counts, annotations.options(self.hint)))
 
 
 def settings(node: Any, path: str = "") -> Iterator[Setting]:
@@ -136,13 +136,14 @@ def _numeric(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _counts(hint: Any) -> bool:
+def counts(hint: Any) -> bool:
+    """Whether an annotation admits a number, or a tuple that holds one."""
     hint = annotations.bare(hint)
     parts = annotations.options(hint)
     if len(parts) > 1 or parts[0] is not hint:
-        return any(map(_counts, parts))
+        return any(map(counts, parts))
     return hint in (int, float) or (
-        typing.get_origin(hint) in (tuple, Sequence) and any(map(_counts, typing.get_args(hint)))
+        typing.get_origin(hint) in (tuple, Sequence) and any(map(counts, typing.get_args(hint)))
     )
 
 

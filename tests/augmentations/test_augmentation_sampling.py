@@ -132,7 +132,7 @@ def test_blur_width_flip_chance_and_sometimes():
     )
     often = sometimes(colour.solarize, 0.2)
     assert abs(draw(lambda k: often(k, side)[0, 1, 0] == 0).mean() - 0.2) < 0.025
-    with pytest.raises(UserError, match="probability"):
+    with pytest.raises(UserError, match=r"p is 1.2; it must be in \[0, 1\]"):
         sometimes(colour.solarize, 1.2)
 
 
