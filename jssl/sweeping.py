@@ -27,7 +27,7 @@ from jssl.reporting.table import Table
 from jssl.reporting.writer import MetricsWriter, put_aside
 from jssl.run import Run, default_folder, write_json
 from jssl.state import TrainState
-from jssl.sweep import How, Member, Together, groups, numbers, part, stack
+from jssl.sweep import How, Member, Together, experiments, groups, numbers, part, stack
 from jssl.train import Program, build
 
 _CHUNK = 64
@@ -86,6 +86,7 @@ def sweep(
     Raises:
       UserError: for data that does not fit the device, or a folder of another run.
     """
+    experiments(experiment, [Member(point, 0) for point in points])  # refused before any work
     splits = experiment.data.load()
     if not fits(splits.train):
         raise UserError(

@@ -18,7 +18,7 @@ import numpy as np
 import optax
 from jax.sharding import Mesh
 
-from jssl import alarm, sharding
+from jssl import alarm, sharding, sizes
 from jssl.clock import Clock
 from jssl.data.device import gather
 from jssl.data.order import steps_per_epoch
@@ -103,7 +103,13 @@ class Program:
     @functools.cached_property
     def abstract_state(self) -> TrainState:
         """Shapes, dtypes and shardings of the state, without computing it."""
-        shapes = jax.eval_shape(self.initial_state, jax.random.key(0))
+        root = jax.eval_shape(lambda: jax.random.key(0))
+        batch = {
+            name: jax.ShapeDtypeStruct((2, *spec.shape), spec.dtype)
+            for name, spec in self.example.items()
+        }
+        shapes = sizes.initialised(self.experiment, batch, self.initial_state, root)
+        sizes.check_evaluation(self.experiment, batch, self._encode, shapes)
         check_accumulation(self.experiment.method, shapes.stats, self.accumulate, self.approximate)
         where = sharding.state_shardings(shapes, self.mesh, self.rules)
         return jax.tree.map(

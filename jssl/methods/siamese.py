@@ -8,6 +8,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jssl.errors import UserError
+
 
 class Siamese(nn.Module):
     """Encoder, projector and optional predictor on the pooled features.
@@ -37,9 +39,18 @@ def together(*views: Any) -> Any:
     """Views as one batch, so that BatchNorm sees them together: V x [B, ...] -> [B * V, ...].
 
     Views of one example end up side by side, hence on one device. A view may be a pytree.
+
+    Raises:
+      UserError: if the views differ in shape.
     """
 
     def beside(*parts: jax.Array) -> jax.Array:
+        sizes = [list(part.shape[1:]) for part in parts]
+        if any(size != sizes[0] for size in sizes):
+            raise UserError(
+                "views that pass through the net as one batch have the same size and channels, and "
+                f"these have {', '.join(map(str, sizes))}"
+            )
         return jnp.stack(parts, axis=1).reshape(-1, *parts[0].shape[1:])
 
     return jax.tree.map(beside, *views)
