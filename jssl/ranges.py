@@ -114,6 +114,7 @@ Turn = between(0, 0.5)
 """Of the colour circle."""
 Bits = between(1, 8, int)
 Axis = one_of(0, 1, 2)
+Severity = between(1, 5, int)
 
 Widths = _range(tuple[int, ...], "one or more whole numbers of at least 1", 1, 2**31 - 1, least=1)
 Layers = _range(tuple[int, ...], "whole numbers of at least 1, or ()", 1, 2**31 - 1)

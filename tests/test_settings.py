@@ -23,6 +23,8 @@ from jssl.encoders.resnet import ResNet
 from jssl.encoders.vit import ViT
 from jssl.encoders.waveform import WaveformTransformer
 from jssl.errors import UserError
+from jssl.evaluation.protocols import protocol, protocols
+from jssl.evaluation.protocols.neighbours import KNN
 from jssl.methods.contrastive.moco_v2 import MoCoV2
 from jssl.methods.contrastive.simclr import SimCLR
 from jssl.methods.masked.mae import MAE
@@ -239,3 +241,24 @@ def test_every_method_and_encoder_declares_its_numbers() -> None:
         and not settings.ranges.ranges(annotations.hints(owner)[field.name])
     ]
     assert not silent, silent
+
+
+def test_every_number_of_every_protocol_says_its_range() -> None:
+    """And what is out of it is refused, by construction and by `jssl evaluate --set`."""
+    known = sorted(protocols())
+    assert len(known) > 20
+    for name in known:
+        found = [s for s in settings.settings(protocol(name)) if s.numeric]
+        assert all(setting.ranges for setting in found), (name, [s.path for s in found])
+        for setting in found:
+            for value, text in (
+                (-3, "-3"),
+                (1e30, "1e30"),
+                (math.inf, "1e999"),
+                ((-1.0,), "(-1.0,)"),
+            ):
+                if not allowed(value, setting):
+                    with pytest.raises(UserError, match=setting.path.rpartition(".")[2]):
+                        override(protocol(name), f"{setting.path}={text}")
+    with pytest.raises(UserError, match=r"KNN.ks is \(\); it must be one or more whole numbers"):
+        KNN(ks=())

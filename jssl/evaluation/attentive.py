@@ -18,12 +18,13 @@ from jssl.evaluation.arrays import class_indices, finite, moments
 from jssl.evaluation.linear import check_selection
 from jssl.objectives.common import matmul
 from jssl.optim import Optimizer
+from jssl.ranges import Count, NonNegative, Positives, Ranged, Seed
 
 Params = dict[str, jax.Array]
 
 
 @dataclass(frozen=True)
-class Attentive:
+class Attentive(Ranged):
     """How attentive probes are trained; all learning rates at once.
 
     Attributes:
@@ -36,12 +37,12 @@ class Attentive:
       select_on: "validation"; anything else is an error.
     """
 
-    learning_rates: tuple[float, ...] = (3e-4, 1e-3, 3e-3)
-    heads: int = 4
-    weight_decay: float = 0.01
-    batch_size: int = 256
-    epochs: int = 20
-    seed: int = 0
+    learning_rates: Positives = (3e-4, 1e-3, 3e-3)
+    heads: Count = 4
+    weight_decay: NonNegative = 0.01
+    batch_size: Count = 256
+    epochs: Count = 20
+    seed: Seed = 0
     select_on: str = "validation"
 
 

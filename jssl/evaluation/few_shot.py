@@ -16,12 +16,13 @@ from jssl.evaluation.arrays import labelled, moments
 from jssl.evaluation.few_label import mean_interval
 from jssl.evaluation.labelfree import unit
 from jssl.objectives.common import matmul
+from jssl.ranges import Count, NonNegative, Ranged, Seed, Several
 
 METHODS = ("prototype", "laplacian", "clustering")
 
 
 @dataclass(frozen=True)
-class FewShot:
+class FewShot(Ranged):
     """How episodes are drawn and answered.
 
     Attributes:
@@ -38,15 +39,15 @@ class FewShot:
       seed: of the episodes.
     """
 
-    ways: int = 5
-    shots: int = 1
-    queries: int = 15
-    episodes: int = 600
+    ways: Several = 5
+    shots: Count = 1
+    queries: Count = 15
+    episodes: Count = 600
     method: str = "prototype"
-    weight: float = 1.0
-    neighbours: int = 3
-    iterations: int = 20
-    seed: int = 0
+    weight: NonNegative = 1.0
+    neighbours: Count = 3
+    iterations: Count = 20
+    seed: Seed = 0
 
     def check(self) -> None:
         """Raises `UserError` if a value cannot be right."""

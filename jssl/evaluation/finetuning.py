@@ -21,10 +21,21 @@ from jssl.methods.base import Memory, Metrics, Outputs, Tree
 from jssl.methods.semisupervised.finetune import FineTune
 from jssl.objectives.classification import accuracy, soft_cross_entropy
 from jssl.optim import Optimizer
+from jssl.ranges import (
+    AboveZero,
+    BelowOne,
+    Count,
+    Natural,
+    NonNegative,
+    Positive,
+    Ranged,
+    Several,
+    Unit,
+)
 
 
 @dataclass(frozen=True)
-class Tuning:
+class Tuning(Ranged):
     """A fine-tuning recipe; the defaults are MAE's for ViT-B (He et al. 2022, table 9).
 
     Without their RandAugment: the view is the first of the experiment's own.
@@ -46,22 +57,22 @@ class Tuning:
         ("Masking meets Supervision: A Strong Learning Alliance", MaskSub).
     """
 
-    epochs: float = 100
-    learning_rate: float = 5e-4
-    batch_size: int = 1024
-    weight_decay: float = 0.05
-    warmup_epochs: float = 5
-    layer_decay: float = 0.75
-    last_blocks: int | None = None
-    drop_path: float = 0.1
-    smoothing: float = 0.1
-    mixup: float = 0.8
-    cutmix: float = 1.0
-    mask: float = 0.0
+    epochs: Positive = 100
+    learning_rate: NonNegative = 5e-4
+    batch_size: Count = 1024
+    weight_decay: NonNegative = 0.05
+    warmup_epochs: NonNegative = 5
+    layer_decay: AboveZero = 0.75
+    last_blocks: Natural | None = None
+    drop_path: BelowOne = 0.1
+    smoothing: Unit = 0.1
+    mixup: NonNegative = 0.8
+    cutmix: NonNegative = 1.0
+    mask: BelowOne = 0.0
 
 
 @dataclass(frozen=True)
-class SoftLabels:
+class SoftLabels(Ranged):
     """Labels as distributions, mixed with the images: a batch operation of `Views`.
 
     Attributes:
@@ -71,10 +82,10 @@ class SoftLabels:
       cutmix: alpha; 0 for none.
     """
 
-    classes: int
-    smoothing: float = 0.0
-    mixup: float = 0.0
-    cutmix: float = 0.0
+    classes: Several
+    smoothing: Unit = 0.0
+    mixup: NonNegative = 0.0
+    cutmix: NonNegative = 0.0
 
     def __call__(self, key: jax.Array, views: dict[str, jax.Array]) -> dict[str, jax.Array]:
         """Views with `target` float32 [B, classes] added and `image` mixed."""
@@ -106,9 +117,9 @@ class Tuned(FineTune):
       mask: see `Tuning`.
     """
 
-    decay: float = 1.0
-    last_blocks: int | None = None
-    mask: float = 0.0
+    decay: AboveZero = 1.0
+    last_blocks: Natural | None = None
+    mask: BelowOne = 0.0
 
     paper: ClassVar[str] = "Masked Autoencoders Are Scalable Vision Learners"
 

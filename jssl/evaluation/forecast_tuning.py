@@ -22,12 +22,13 @@ from jssl.methods.masked.patchtst import PatchTST
 from jssl.nn.dense import Dense
 from jssl.nn.transformer import dropout
 from jssl.optim import Optimizer
+from jssl.ranges import BelowOne, Count, NonNegative, Positive, Ranged
 
 _EPSILON = 1e-5
 
 
 @dataclass(frozen=True)
-class ForecastRecipe:
+class ForecastRecipe(Ranged):
     """How encoder and head are trained; the form is PatchTST's (Nie et al. 2023, section 4.2).
 
     The head alone first, then everything: there 10 and 20 epochs, and dropout before the head.
@@ -40,11 +41,11 @@ class ForecastRecipe:
       dropout: rate before the head.
     """
 
-    epochs: float = 30
-    head_epochs: float = 10
-    learning_rate: float = 1e-4
-    batch_size: int = 128
-    dropout: float = 0.2
+    epochs: Positive = 30
+    head_epochs: NonNegative = 10
+    learning_rate: NonNegative = 1e-4
+    batch_size: Count = 128
+    dropout: BelowOne = 0.2
 
 
 @dataclass(frozen=True)
@@ -108,10 +109,10 @@ class TunedForecast(Method):
       dropout: see `ForecastRecipe`.
     """
 
-    channels: int = 1
-    horizon: int = 96
-    head_epochs: float = 0.0
-    dropout: float = 0.0
+    channels: Count = 1
+    horizon: Count = 96
+    head_epochs: NonNegative = 0.0
+    dropout: BelowOne = 0.0
 
     paper: ClassVar[str] = PatchTST.paper
     couples_batch: ClassVar[bool] = False

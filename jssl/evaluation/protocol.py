@@ -20,6 +20,7 @@ from jssl.errors import UserError
 from jssl.evaluation import few_label, linear
 from jssl.evaluation.arrays import FeatureSplits, labelled, same_labels
 from jssl.evaluation.knn import knn_accuracy
+from jssl.ranges import Count, Layers, Positive, Positives, Ranged, Widths
 from jssl.reporting.table import Table
 
 UNTRAINED = "untrained"
@@ -28,7 +29,7 @@ PACKAGES = ("jssl", "jax", "jaxlib", "flax", "numpy", "scipy")
 
 
 @dataclass(frozen=True)
-class Protocol:
+class Protocol(Ranged):
     """How features are turned into numbers.
 
     Attributes:
@@ -44,15 +45,15 @@ class Protocol:
       select_on: "validation"; anything else is an error.
     """
 
-    ks: tuple[int, ...] = (20, 1, 5)
-    temperature: float = 0.07
-    strengths: tuple[float, ...] = linear.STRENGTHS
+    ks: Widths = (20, 1, 5)
+    temperature: Positive = 0.07
+    strengths: Positives = linear.STRENGTHS
     refit: str = "train"
-    per_class: tuple[int, ...] = (1, 5, 10)
-    draws: int = 10
-    few_label_strengths: tuple[float, ...] = few_label.STRENGTHS
-    max_iterations: int = 1000
-    tolerance: float = 1e-4
+    per_class: Layers = (1, 5, 10)
+    draws: Count = 10
+    few_label_strengths: Positives = few_label.STRENGTHS
+    max_iterations: Count = 1000
+    tolerance: Positive = 1e-4
     select_on: str = "validation"
 
     @property

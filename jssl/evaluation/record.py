@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from jssl.errors import UserError
 from jssl.evaluation.linear import check_selection
 from jssl.evaluation.subject import Subject
+from jssl.ranges import Ranged, Seed
 from jssl.run import write_json
 
 KIND = "jssl evaluation"
@@ -47,7 +48,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Ranged):
     """One way of telling what features are worth: a frozen dataclass of settings.
 
     A protocol is an instance of a subclass in `jssl/evaluation/protocols/`, found by the name that
@@ -58,7 +59,7 @@ class Evaluation:
       select_on: where it makes choices: "validation"; anything else is an error.
     """
 
-    seed: int = 0
+    seed: Seed = 0
     select_on: str = "validation"
 
     about: ClassVar[str] = ""  # one line for lists

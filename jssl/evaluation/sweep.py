@@ -20,6 +20,7 @@ from jssl.evaluation.linear import check_selection
 from jssl.evaluation.logistic import Scaler
 from jssl.objectives.common import matmul
 from jssl.optim import Optimizer
+from jssl.ranges import Count, NonNegatives, Positives, Ranged, Seed
 
 NORMS = ("none", "standardise", "l2", "batch")
 EPSILON = 1e-6  # added to a variance, as MAE adds it
@@ -27,7 +28,7 @@ STACK_BYTES = 2**31  # features of one size that are trained on together
 
 
 @dataclass(frozen=True)
-class Sweep:
+class Sweep(Ranged):
     """A grid of linear probes, all trained for the same steps on the same batches.
 
     Attributes:
@@ -43,13 +44,13 @@ class Sweep:
       select_on: "validation"; anything else is an error.
     """
 
-    learning_rates: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
-    weight_decays: tuple[float, ...] = (0.0, 1e-5, 1e-4, 1e-3)
+    learning_rates: Positives = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+    weight_decays: NonNegatives = (0.0, 1e-5, 1e-4, 1e-3)
     norms: tuple[str, ...] = ("standardise",)
     optimizer: Optimizer = dataclasses.field(default_factory=Optimizer)
-    batch_size: int = 256
-    epochs: int = 50
-    seed: int = 0
+    batch_size: Count = 256
+    epochs: Count = 50
+    seed: Seed = 0
     select_on: str = "validation"
 
     def check(self) -> None:

@@ -17,6 +17,7 @@ from jssl.evaluation.protocols.dense import Motion, figure_masks, moved
 from jssl.evaluation.protocols.tokens import tokens
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import Subject
+from jssl.ranges import AboveZero, BelowOne, Count, NonNegative
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,13 @@ class Propagation(Evaluation):
       radius: how far away they may be, in places.
     """
 
-    clips: int = 100
-    frames: int = 8
-    degrees: float = 60.0
-    shift: float = 0.15
-    context: int = 7
-    neighbours: int = 5
-    radius: int = 4
+    clips: Count = 100
+    frames: Count = 8
+    degrees: NonNegative = 60.0
+    shift: BelowOne = 0.15
+    context: Count = 7
+    neighbours: Count = 5
+    radius: Count = 4
 
     about: ClassVar[str] = "label propagation: mIoU of a figure followed through clips"
     source: ClassVar[str] = "Jabri et al. 2020; DINO (Caron et al. 2021), on procedural clips"
@@ -90,11 +91,11 @@ class ClipPropagation(Evaluation):
       radius: how far away they may be, in places.
     """
 
-    clips: int = 200
-    share: float = 0.25
-    context: int = 7
-    neighbours: int = 5
-    radius: int = 4
+    clips: Count = 200
+    share: AboveZero = 0.25
+    context: Count = 7
+    neighbours: Count = 5
+    radius: Count = 4
 
     about: ClassVar[str] = "label propagation in labelled clips, by the tokens of a video encoder"
     source: ClassVar[str] = "Jabri et al. 2020; DINO (Caron et al. 2021)"

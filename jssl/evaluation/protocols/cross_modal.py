@@ -16,6 +16,7 @@ from jssl.evaluation.features import extract_arrays
 from jssl.evaluation.protocol import binomial_interval
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import BATCH, Subject
+from jssl.ranges import Count, Widths
 
 
 def embed(subject: Subject, row: str, view: str, source: Source, preprocess: Any) -> np.ndarray:
@@ -57,7 +58,7 @@ class CrossRetrieval(Evaluation):
     """
 
     field: str = "captions"
-    ks: tuple[int, ...] = (1, 5, 10)
+    ks: Widths = (1, 5, 10)
 
     about: ClassVar[str] = "recall@k between two kinds of inputs, in both directions"
     source: ClassVar[str] = "Karpathy & Fei-Fei 2015"
@@ -89,7 +90,7 @@ class ZeroShot(Evaluation):
     """
 
     templates: tuple[str, ...] = ("a {}", "a photo of a {}")
-    length: int = 64
+    length: Count = 64
 
     about: ClassVar[str] = "classification by the nearest name of a class, no label seen"
     source: ClassVar[str] = "Radford et al. 2021"

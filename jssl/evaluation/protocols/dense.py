@@ -18,6 +18,7 @@ from jssl.evaluation.protocols.tokens import tokens
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.ridge import ridge_probe
 from jssl.evaluation.subject import PARTS, Subject
+from jssl.ranges import BelowOne, Count, NonNegative
 
 FACTORS = ("factor/shape", "factor/x", "factor/y", "factor/scale", "factor/rotation")
 
@@ -90,7 +91,7 @@ class Segmentation(Evaluation):
       most: images of each split.
     """
 
-    most: int = 1000
+    most: Count = 1000
 
     about: ClassVar[str] = "tokens: linear, k-means, PCA and prompted segmentation, correspondence"
     source: ClassVar[str] = "Oquab et al. 2024; Wu et al. 2024"
@@ -147,7 +148,7 @@ class Factors(Evaluation):
       most: training examples.
     """
 
-    most: int = 10000
+    most: Count = 10000
 
     about: ClassVar[str] = "known factors: R^2 of those that are numbers, accuracy of the others"
 
@@ -188,9 +189,9 @@ class Equivariance(Evaluation):
       shift: largest translation, share of the side.
     """
 
-    most: int = 2000
-    degrees: float = 60.0
-    shift: float = 0.2
+    most: Count = 2000
+    degrees: NonNegative = 60.0
+    shift: BelowOne = 0.2
 
     about: ClassVar[str] = "R^2 of rotation and translation from the features of two views"
     source: ClassVar[str] = "Garrido et al. 2023, SIE"

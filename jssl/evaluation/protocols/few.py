@@ -12,6 +12,7 @@ from jssl.evaluation.few_label import FewLabelResult, few_label_probe, fraction_
 from jssl.evaluation.few_shot import METHODS, FewShot, choose_weight, few_shot
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import Subject
+from jssl.ranges import AboveZero, Count, Layers, Several, Widths
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,9 @@ class FewLabels(Evaluation):
       draws: subsets for each.
     """
 
-    fractions: tuple[float, ...] = (0.01, 0.1)
-    per_class: tuple[int, ...] = ()
-    draws: int = 5
+    fractions: tuple[AboveZero, ...] = (0.01, 0.1)
+    per_class: Layers = ()
+    draws: Count = 5
 
     about: ClassVar[str] = "logistic probe on a few labels: shares of them, or some of each class"
 
@@ -61,10 +62,10 @@ class Episodes(Evaluation):
       methods: of `jssl.evaluation.few_shot`.
     """
 
-    ways: int = 5
-    shots: tuple[int, ...] = (1, 5)
-    queries: int = 15
-    episodes: int = 600
+    ways: Several = 5
+    shots: Widths = (1, 5)
+    queries: Count = 15
+    episodes: Count = 600
     methods: tuple[str, ...] = METHODS
 
     about: ClassVar[str] = "few-shot episodes: prototypes, Laplacian and clustering"

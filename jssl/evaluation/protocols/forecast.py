@@ -16,6 +16,7 @@ from jssl.evaluation.arrays import moments
 from jssl.evaluation.forecasting import PENALTIES, Windows, forecast_probe
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import Subject
+from jssl.ranges import Count, NonNegatives
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,9 @@ class Forecast(Evaluation):
       penalties: to choose from.
     """
 
-    every: int = 4
-    last: int | None = None
-    penalties: tuple[float, ...] = PENALTIES
+    every: Count = 4
+    last: Count | None = None
+    penalties: NonNegatives = PENALTIES
 
     about: ClassVar[str] = "MSE and MAE of a linear forecast from frozen tokens, channel by channel"
     source: ClassVar[str] = "Nie et al. 2023, linear probing, with ridge regression for SGD"

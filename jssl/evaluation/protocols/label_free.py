@@ -12,6 +12,7 @@ from jssl.evaluation import labelfree
 from jssl.evaluation.collapse import effective_rank
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import Subject, pooled
+from jssl.ranges import Count, Several
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,10 @@ class LabelFree(Evaluation):
     """
 
     part: str = "train"
-    most: int = 2048
-    examples: int = 256
-    draws: int = 10
-    clusters: int = 10
+    most: Count = 2048
+    examples: Count = 256
+    draws: Count = 10
+    clusters: Several = 10
 
     about: ClassVar[str] = "RankMe, alpha-ReQ, LiDAR, CLID, NESum, stable rank, alignment, ..."
 

@@ -14,6 +14,7 @@ from jssl.evaluation.protocol import binomial_interval
 from jssl.evaluation.readouts import layer_means
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import PARTS, Subject
+from jssl.ranges import Positives
 
 
 def all_layers(features: Features) -> dict[str, jax.Array]:
@@ -29,7 +30,7 @@ class LayerWeighted(Evaluation):
       strengths: values of C.
     """
 
-    strengths: tuple[float, ...] = STRENGTHS
+    strengths: Positives = STRENGTHS
 
     about: ClassVar[str] = "linear head on a weighted sum of all layers, the weights learnt with it"
     source: ClassVar[str] = "Yang et al. 2021, SUPERB"

@@ -15,6 +15,7 @@ from jssl.evaluation.linear import linear_probe
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.risk import decompose_risk
 from jssl.evaluation.subject import Subject, pooled
+from jssl.ranges import Count, Inside
 
 
 def foreign_test(experiment: str, subject: Subject) -> Source:
@@ -49,8 +50,8 @@ class Foreign(Evaluation):
     """
 
     data: str = "image/simclr_shapes"
-    k: int = 50
-    most: int = 20000
+    k: Count = 50
+    most: Count = 20000
 
     about: ClassVar[str] = "out-of-distribution AUROC by kNN and Mahalanobis distance"
     source: ClassVar[str] = "Sun et al. 2022; Lee et al. 2018"
@@ -83,8 +84,8 @@ class Groups(Evaluation):
     """
 
     factor: str = "label"
-    bins: int = 5
-    k: int = 20
+    bins: Count = 5
+    k: Count = 20
 
     about: ClassVar[str] = "kNN accuracy by group: worst, best and gap"
 
@@ -116,7 +117,7 @@ class RiskParts(Evaluation):
       held_out: share of each class that the probe does not see.
     """
 
-    held_out: float = 0.1
+    held_out: Inside = 0.1
 
     about: ClassVar[str] = "risk decomposition of the linear probe; add --supervised"
     source: ClassVar[str] = "Dubois et al. 2023"

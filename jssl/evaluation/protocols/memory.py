@@ -15,6 +15,7 @@ from jssl.evaluation.few_label import mean_interval
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.risk import memorisation
 from jssl.evaluation.subject import Row, Subject
+from jssl.ranges import Count
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class Memorisation(Evaluation):
     """
 
     without: str = ""
-    examples: int = 500
-    draws: int = 10
+    examples: Count = 500
+    draws: Count = 10
 
     about: ClassVar[str] = "memorisation score against a run trained without the examples"
     source: ClassVar[str] = "Wang et al. 2024, SSLMem"

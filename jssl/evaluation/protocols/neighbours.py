@@ -11,6 +11,7 @@ from jssl.evaluation.protocol import binomial_interval
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.retrieval import copy_detection, retrieval
 from jssl.evaluation.subject import Subject
+from jssl.ranges import Count, Natural, Positive, Several, Widths
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class KNN(Evaluation):
       temperature: of the weights.
     """
 
-    ks: tuple[int, ...] = (1, 5, 20, 200)
-    temperature: float = 0.07
+    ks: Widths = (1, 5, 20, 200)
+    temperature: Positive = 0.07
 
     about: ClassVar[str] = "weighted k nearest neighbours by cosine"
     source: ClassVar[str] = "Wu et al. 2018, section 3.4"
@@ -54,8 +55,8 @@ class Retrieval(Evaluation):
       most: test examples used.
     """
 
-    ks: tuple[int, ...] = (1, 5, 10)
-    most: int = 10000
+    ks: Widths = (1, 5, 10)
+    most: Count = 10000
 
     about: ClassVar[str] = "recall@k and mean average precision within the test split"
 
@@ -74,8 +75,8 @@ class Copies(Evaluation):
       distractors: training images among the references.
     """
 
-    most: int = 1000
-    distractors: int = 5000
+    most: Count = 1000
+    distractors: Natural = 5000
 
     about: ClassVar[str] = "copy detection: recall@1 and micro-AP of augmented copies"
     source: ClassVar[str] = "Douze et al. 2021, with the run's own augmentation"
@@ -104,10 +105,10 @@ class Clusters(Evaluation):
       tree_most: examples above which hierarchical clustering is left out.
     """
 
-    clusters: int | None = None
-    dimensions: int = 50
-    most: int = 10000
-    tree_most: int = 5000
+    clusters: Several | None = None
+    dimensions: Count = 50
+    most: Count = 10000
+    tree_most: Count = 5000
 
     about: ClassVar[str] = "k-means and Ward clusters: AMI, ARI, Hungarian accuracy, silhouettes"
     source: ClassVar[str] = "Lowe et al. 2024, with PCA for the reduced space"

@@ -15,6 +15,7 @@ from jssl.evaluation.linear import check_selection
 from jssl.evaluation.protocol import binomial_interval
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import Subject
+from jssl.ranges import Positives
 
 STRENGTHS = (0.1, 1.0, 10.0, 100.0, 1000.0)
 Part = tuple[np.ndarray, np.ndarray]
@@ -28,7 +29,7 @@ class Nodes(Evaluation):
       strengths: values of C.
     """
 
-    strengths: tuple[float, ...] = STRENGTHS
+    strengths: Positives = STRENGTHS
 
     about: ClassVar[str] = "logistic regression on the nodes of one graph, with its public split"
     source: ClassVar[str] = "Yang et al. 2016 (the splits)"

@@ -15,6 +15,7 @@ from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import PARTS, Subject
 from jssl.evaluation.sweep import Sweep, sweep_probes
 from jssl.optim import Optimizer
+from jssl.ranges import Count, NonNegatives, Positives, Widths
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Linear(Evaluation):
       refit: "train" or "train+validation".
     """
 
-    strengths: tuple[float, ...] = linear.STRENGTHS
+    strengths: Positives = linear.STRENGTHS
     refit: str = "train"
 
     about: ClassVar[str] = "logistic regression solved to convergence, C chosen on validation"
@@ -49,7 +50,7 @@ class Ridge(Evaluation):
       penalties: to choose from.
     """
 
-    penalties: tuple[float, ...] = ridge.PENALTIES
+    penalties: NonNegatives = ridge.PENALTIES
 
     about: ClassVar[str] = "ridge regression in closed form, penalty chosen on validation"
 
@@ -81,13 +82,13 @@ class ProbeSweep(Evaluation):
     """
 
     readouts: tuple[str, ...] = ("*",)
-    last: tuple[int, ...] = (1, 4)
-    learning_rates: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
-    weight_decays: tuple[float, ...] = (0.0, 1e-5, 1e-4, 1e-3)
+    last: Widths = (1, 4)
+    learning_rates: Positives = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+    weight_decays: NonNegatives = (0.0, 1e-5, 1e-4, 1e-3)
     norms: tuple[str, ...] = ("standardise",)
     optimizer: Optimizer = dataclasses.field(default_factory=Optimizer)
-    batch_size: int = 256
-    epochs: int = 50
+    batch_size: Count = 256
+    epochs: Count = 50
     paper: str = ""
 
     about: ClassVar[str] = "many linear probes at once on cached features, chosen on validation"

@@ -13,6 +13,7 @@ from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.regression import regression_probe
 from jssl.evaluation.ridge import PENALTIES
 from jssl.evaluation.subject import PARTS, Subject, pooled
+from jssl.ranges import NonNegatives
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Regression(Evaluation):
     """
 
     target: str = "target"
-    penalties: tuple[float, ...] = PENALTIES
+    penalties: NonNegatives = PENALTIES
 
     about: ClassVar[str] = "Spearman's correlation of a ridge regression with a number of examples"
     source: ClassVar[str] = "Rao et al. 2019 (TAPE); Dallago et al. 2021 (FLIP)"

@@ -19,6 +19,7 @@ from jssl.evaluation.linear import linear_probe
 from jssl.evaluation.logistic import fit_standardised
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import Subject
+from jssl.ranges import Count, Severity
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,8 @@ class Corrupted(Evaluation):
     """
 
     names: tuple[str, ...] = ()
-    severities: tuple[int, ...] = SEVERITIES
-    most: int = 1000
+    severities: tuple[Severity, ...] = SEVERITIES
+    most: Count = 1000
 
     about: ClassVar[str] = "linear probe under 15 corruptions of 5 strengths"
     source: ClassVar[str] = "Hendrycks and Dietterich 2019"

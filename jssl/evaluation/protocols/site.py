@@ -15,6 +15,7 @@ from jssl.evaluation import linear
 from jssl.evaluation.protocol import binomial_interval
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import PARTS, Subject
+from jssl.ranges import Positives, Whole
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class Site(Evaluation):
       strengths: values of C.
     """
 
-    places: tuple[int, ...] = ()
-    strengths: tuple[float, ...] = linear.STRENGTHS
+    places: tuple[Whole, ...] = ()
+    strengths: Positives = linear.STRENGTHS
 
     about: ClassVar[str] = "logistic regression on the tokens at one site, by default the middle"
 

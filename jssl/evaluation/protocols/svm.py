@@ -10,6 +10,7 @@ from jssl.evaluation import svm
 from jssl.evaluation.protocol import binomial_interval
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import Subject
+from jssl.ranges import Positives
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class SVM(Evaluation):
       strengths: values of C.
     """
 
-    strengths: tuple[float, ...] = svm.STRENGTHS
+    strengths: Positives = svm.STRENGTHS
 
     about: ClassVar[str] = "linear support-vector machine, C chosen on validation"
     source: ClassVar[str] = "Achlioptas et al. 2018 (point clouds)"

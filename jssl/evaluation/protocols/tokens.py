@@ -11,6 +11,7 @@ from jssl.evaluation.attentive import Attentive, attentive_probe
 from jssl.evaluation.protocol import binomial_interval
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import PARTS, Subject
+from jssl.ranges import Count, Positives
 
 
 def tokens(features: Features) -> dict:
@@ -29,10 +30,10 @@ class AttentiveProbe(Evaluation):
       most: examples of each split; tokens need memory.
     """
 
-    learning_rates: tuple[float, ...] = (3e-4, 1e-3, 3e-3)
-    heads: int = 4
-    epochs: int = 20
-    most: int = 10000
+    learning_rates: Positives = (3e-4, 1e-3, 3e-3)
+    heads: Count = 4
+    epochs: Count = 20
+    most: Count = 10000
 
     about: ClassVar[str] = "attentive probe on cached tokens"
     source: ClassVar[str] = "Chen et al. 2023, Context Autoencoder"

@@ -17,6 +17,7 @@ from jssl.evaluation.logistic import fit_standardised
 from jssl.evaluation.protocols.limits import foreign_test
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import Subject
+from jssl.ranges import Count
 
 TURNS = 4
 
@@ -35,7 +36,7 @@ class RotationDetection(Evaluation):
     """
 
     data: str = "image/simclr_shapes"
-    most: int = 2000
+    most: Count = 2000
 
     about: ClassVar[str] = "quarter turns: accuracy of a probe, and AUROC of foreign inputs by it"
     source: ClassVar[str] = "Hendrycks et al. 2019, on frozen features"
