@@ -99,7 +99,7 @@ def test_looking_at_all_queries_together_helps_on_clear_classes():
 def test_impossible_episodes_are_sentences():
     for change, sentence in (
         ({"method": "prototypes"}, "did you mean 'prototype'"),
-        ({"ways": 1}, "needs two ways"),
+        ({"ways": 1}, "ways is 1"),
         ({"ways": 11}, "11-way episodes need as many classes, but there are 10"),
         ({"queries": 200}, "too few for 2 shots and 200 queries"),
         ({"neighbours": 24}, "24 neighbours among 24 queries"),

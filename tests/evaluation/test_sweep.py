@@ -90,9 +90,9 @@ def test_impossible_sweeps_are_sentences():
     for change, sentence in (
         ({"select_on": "test"}, "would choose on the very examples"),
         ({"norms": ("l3",)}, "unknown norm 'l3'"),
-        ({"learning_rates": ()}, "at least one of learning_rates"),
-        ({"learning_rates": (0.0,)}, "positive learning rates"),
-        ({"epochs": 0}, "an epoch at least"),
+        ({"learning_rates": ()}, "learning_rates is"),
+        ({"learning_rates": (0.0,)}, "learning_rates is"),
+        ({"epochs": 0}, "epochs is 0"),
     ):
         with pytest.raises(UserError, match=sentence):
             sweep_probes({"all": SPLITS}, dataclasses.replace(SWEEP, **change))
