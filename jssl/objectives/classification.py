@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.objectives.common import log_softmax, matmul
+from jssl.ranges import Positive, checked
 
 
 def cross_entropy(logits: jax.Array, labels: jax.Array, *, smoothing: float = 0.0) -> jax.Array:
@@ -29,8 +30,9 @@ def cross_entropy(logits: jax.Array, labels: jax.Array, *, smoothing: float = 0.
     return -(1.0 - smoothing) * own - smoothing * jnp.mean(scores, axis=-1)
 
 
+@checked
 def soft_cross_entropy(
-    logits: jax.Array, targets: jax.Array, *, temperature: float | jax.Array = 1.0
+    logits: jax.Array, targets: jax.Array, *, temperature: Positive | jax.Array = 1.0
 ) -> jax.Array:
     """Cross-entropy of a target distribution and `softmax(logits / T)`.
 

@@ -6,12 +6,14 @@ import jax
 import jax.numpy as jnp
 
 from jssl.objectives.common import l2_normalize, log_softmax, matmul
+from jssl.ranges import Positive, checked
 
 
+@checked
 def sinkhorn(
     scores: jax.Array,
     *,
-    temperature: float | jax.Array,
+    temperature: Positive | jax.Array,
     iterations: int = 3,
     weights: jax.Array | None = None,
 ) -> jax.Array:
@@ -63,8 +65,9 @@ def mean_entropy(probabilities: jax.Array) -> jax.Array:
     return -jnp.sum(p * jnp.log(jnp.where(p > 0, p, 1.0)))
 
 
+@checked
 def cluster_loss(
-    embedding: jax.Array, centroids: jax.Array, labels: jax.Array, *, temperature: float
+    embedding: jax.Array, centroids: jax.Array, labels: jax.Array, *, temperature: Positive
 ) -> jax.Array:
     """Cross-entropy of all crops with the cluster of their image.
 

@@ -6,18 +6,20 @@ import jax
 import jax.numpy as jnp
 
 from jssl.objectives.common import l2_normalize, matmul
+from jssl.ranges import Positive, checked
 
 _WHOLE = 2048  # examples up to which all similarities of two views exist at once (64 MiB)
 _SIMILARITIES = 2**22  # that exist at once beyond
 _NEVER = -1e30  # stands for "not a candidate"; finite, so that gradients stay finite
 
 
+@checked
 def info_nce(
     queries: jax.Array,
     keys: jax.Array,
     *,
     positives: jax.Array,
-    temperature: float | jax.Array,
+    temperature: Positive | jax.Array,
     candidates: jax.Array | None = None,
 ) -> jax.Array:
     """Cross-entropy of finding each query's positive keys among its candidates.
@@ -58,8 +60,9 @@ def info_nce(
     return jnp.where(total > 0, log_normalizer, 0.0) - jnp.sum(weights * logits, axis=1)
 
 
+@checked
 def nt_xent(
-    a: jax.Array, b: jax.Array, *, temperature: float | jax.Array, block: int | None = None
+    a: jax.Array, b: jax.Array, *, temperature: Positive | jax.Array, block: int | None = None
 ) -> jax.Array:
     """NT-Xent: each of the 2B embeddings finds its other view among the 2B - 1 others.
 
@@ -119,8 +122,9 @@ def _nt_xent_in_blocks(both: jax.Array, temperature: float | jax.Array, block: i
     return found.swapaxes(0, 1).reshape(count) - positive
 
 
+@checked
 def multiview_nce(
-    views: jax.Array, *, temperature: float | jax.Array, labels: jax.Array | None = None
+    views: jax.Array, *, temperature: Positive | jax.Array, labels: jax.Array | None = None
 ) -> jax.Array:
     """Each of the V views of an example finds all its others among those of the whole batch.
 
@@ -153,8 +157,9 @@ def multiview_nce(
     return jnp.mean(loss.reshape(batch, count), axis=1)
 
 
+@checked
 def queue_nce(
-    queries: jax.Array, keys: jax.Array, negatives: jax.Array, *, temperature: float | jax.Array
+    queries: jax.Array, keys: jax.Array, negatives: jax.Array, *, temperature: Positive | jax.Array
 ) -> jax.Array:
     """InfoNCE of each query with its own key against one set of negatives for all.
 

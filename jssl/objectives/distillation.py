@@ -7,12 +7,14 @@ import jax.numpy as jnp
 
 from jssl.objectives.clustering import sinkhorn
 from jssl.objectives.common import log_softmax, matmul
+from jssl.ranges import Positive, checked
 
 CENTRINGS = ("centre", "sinkhorn")
 
 
+@checked
 def cross_view(
-    scores: jax.Array, targets: jax.Array, *, temperature: float | jax.Array
+    scores: jax.Array, targets: jax.Array, *, temperature: Positive | jax.Array
 ) -> jax.Array:
     """Soft cross-entropy of every view with the targets of every other one.
 
@@ -44,10 +46,11 @@ def cross_view(
     return jnp.sum(jnp.where(other, pairs, 0.0), axis=(1, 2)) / (given * (views - 1))
 
 
+@checked
 def teacher_targets(
     scores: jax.Array,
     *,
-    temperature: float | jax.Array,
+    temperature: Positive | jax.Array,
     centring: str = "centre",
     centre: jax.Array | None = None,
     weights: jax.Array | None = None,

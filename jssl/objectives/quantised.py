@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jssl.objectives.common import l2_normalize, log_softmax, matmul
 from jssl.objectives.masked import masked_mean
+from jssl.ranges import Positive, checked
 
 _NEVER = -1e30  # stands for "not a candidate"; finite, so that gradients stay finite
 
@@ -35,6 +36,7 @@ def other_hidden(draw: jax.Array, mask: jax.Array) -> tuple[jax.Array, jax.Array
     return negatives.astype(jnp.int32), there
 
 
+@checked
 def sequence_nce(
     queries: jax.Array,
     keys: jax.Array,
@@ -42,7 +44,7 @@ def sequence_nce(
     allowed: jax.Array,
     mask: jax.Array,
     *,
-    temperature: float | jax.Array,
+    temperature: Positive | jax.Array,
 ) -> jax.Array:
     """InfoNCE of each hidden step with its own key against drawn keys of the same example.
 
