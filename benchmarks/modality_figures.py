@@ -26,9 +26,7 @@ def reconstruction(program: Program, state: TrainState, splits: Splits, path: Pa
     index = np.linspace(0, len(splits.test) - 1, 3).astype(np.int64)
     batch = {**splits.test[index], "index": index.astype(np.int32)}
     views = experiment.views(jax.random.key(0), batch)
-    found = experiment.method.reconstruct(
-        program.net, state.params, state.stats, state.memory, views
-    )
+    found = experiment.method.reconstruct(program.at(state), views)
     parts = {name: np.asarray(x) for name, x in found.items()}
     if parts["original"].ndim == 3:
         _series(parts, path)
@@ -84,9 +82,7 @@ def clouds(program: Program, state: TrainState, splits: Splits, path: Path) -> N
     index = np.linspace(0, len(splits.test) - 1, 4).astype(np.int64)
     batch = {**splits.test[index], "index": index.astype(np.int32)}
     views = experiment.views(jax.random.key(0), batch)
-    found = experiment.method.reconstruct(
-        program.net, state.params, state.stats, state.memory, views
-    )
+    found = experiment.method.reconstruct(program.at(state), views)
     seen, guess, true = (np.asarray(found[k]) for k in ("input", "reconstruction", "original"))
     figure = Figure(figsize=(9, 7), layout="constrained")
     for row in range(len(index)):

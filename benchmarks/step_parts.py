@@ -40,24 +40,13 @@ def programs(program: Program, clock: Any) -> dict[str, Callable[..., Any]]:
 
     def forward(state: Any, batch: Any, root: jax.Array) -> Any:
         method, keys = experiment.method, jax.random.split(root)
-        shown = views(state, batch, root)
-        outputs, stats = method.forward(
-            program.net, state.params, state.stats, state.memory, shown, rng=keys[0], clock=clock
-        )
-        return method.objective(outputs, state.memory, rng=keys[1], clock=clock), stats
+        step = program.at(state, keys[0]).replace(progress=clock)
+        outputs = method.forward(step, views(state, batch, root))
+        return method.objective(step.replace(params=None, key=keys[1]), outputs), step.batch_stats
 
     def gradients(state: Any, batch: Any, root: jax.Array) -> Any:
-        shown = views(state, batch, root)
-        return loss_and_gradients(
-            experiment.method,
-            program.net,
-            state.params,
-            state.stats,
-            state.memory,
-            shown,
-            rng=root,
-            clock=clock,
-        )[:4]
+        step = program.at(state, root).replace(progress=clock)
+        return loss_and_gradients(experiment.method, step, views(state, batch, root))[:4]
 
     def update(state: Any, batch: Any, root: jax.Array) -> Any:
         loss, found, *others = gradients(state, batch, root)

@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.clock import Clock
 from jssl.errors import UserError
 from jssl.methods.base import Method
+from jssl.methods.step import Step
+from jssl.methods.weighing import PARAMS
 from jssl.nn import rows
 
 Tree = Any
 
 
+class Differentiated(NamedTuple):
+    """What `loss_and_gradients` finds.
+
+    Attributes:
+      loss: float32 scalar.
+      gradients: of the parameters, in their structure.
+      batch_stats: mutable collections of the net after the batch.
+      memory: what `Method.remember` returned.
+      metrics: name -> float32 scalar, the named losses among them.
+      outputs: what `Method.forward` returned for the batch; of the last micro-batch where the
+        objective does not couple examples.
+    """
+
+    loss: jax.Array
+    gradients: Tree
+    batch_stats: Tree
+    memory: Tree
+    metrics: Tree
+    outputs: Tree
+
+
 def loss_and_gradients(
-    method: Method,
-    net: nn.Module,
-    params: Tree,
-    stats: Tree,
-    memory: Tree,
-    views: Tree,
-    *,
-    rng: jax.Array,
-    clock: Clock,
-    accumulate: int = 1,
-) -> tuple[jax.Array, Tree, Tree, Tree, Tree, Tree]:
-    """Differentiates a method's loss with respect to `params`.
+    method: Method, step: Step, views: Tree, *, accumulate: int = 1
+) -> Differentiated:
+    """Differentiates a method's loss with respect to the parameters.
 
     With `accumulate` > 1 the views pass through the networks in that many micro-batches. If the
     objective couples the examples of a batch, this is exact all the same: outputs of all
@@ -37,42 +50,50 @@ def loss_and_gradients(
 
     Args:
       method: the method.
-      net: its Linen module.
-      params: parameters of `net`.
-      stats: mutable collections of `net`.
-      memory: what the method remembers.
+      step: the net, its parameters and collections, the memory, the key and the progress.
       views: pytree of arrays [B, ...].
-      rng: key of the step.
-      clock: progress of the run.
       accumulate: number of micro-batches; divides B.
 
     Returns:
-      (loss, gradients, stats, memory, metrics, outputs); `outputs` is what `forward` returned for
-      the whole batch (of the last micro-batch where the objective does not couple examples).
+      See `Differentiated`.
 
     Source of the two passes: Gao et al., "Scaling Deep Contrastive Learning Batch Size under
     Memory Limited Setup", 2021, section 3.
     """
-    forward_key, objective_key = jax.random.split(rng)
-
+    forward_key, objective_key = jax.random.split(step.key)
+    after = step.replace(params=None, batch_stats={}, key=objective_key)
+    weighing = method.weighing()
     batch = len(jax.tree.leaves(views)[0])
 
     def forward(params: Tree, stats: Tree, views: Tree, index: Any = 0) -> tuple[Tree, Tree]:
+        learned_apart = {k: v for k, v in params.items() if k != PARAMS}
+        now = step.replace(params=learned_apart, batch_stats=stats, key=forward_key)
         with rows.part(index, accumulate, batch // accumulate):
-            return method.forward(net, params, stats, memory, views, rng=forward_key, clock=clock)
+            outputs = method.forward(now, views)
+        return outputs, now.batch_stats
 
-    def objective(outputs: Tree, memory: Tree) -> tuple[jax.Array, tuple[Tree, Tree]]:
-        return method.objective(outputs, memory, rng=objective_key, clock=clock)
+    def named(outputs: Tree) -> tuple[Tree, Tree]:
+        return method.objective(after.replace(), outputs)
+
+    def objective(params: Tree, outputs: Tree) -> tuple[jax.Array, Tree]:
+        losses, metrics = named(outputs)
+        if not isinstance(losses, Mapping):
+            return losses, metrics
+        learned = params.get(PARAMS, {})
+        return weighing.total(losses, learned, step.progress), {**losses, **metrics}
 
     def whole(params: Tree, stats: Tree, views: Tree, index: Any = 0) -> tuple[jax.Array, Tree]:
         outputs, stats = forward(params, stats, views, index)
-        loss, (new_memory, metrics) = objective(outputs, memory)
-        return loss, (stats, new_memory, metrics, outputs)
+        loss, metrics = objective(params, outputs)
+        return loss, (stats, metrics, outputs)
 
     differentiate = jax.value_and_grad(whole, has_aux=True)
-    if accumulate == 1:
-        (loss, aux), gradients = differentiate(params, stats, views)
-        return loss, gradients, *aux
+    if accumulate == 1 and not weighing.balances:
+        (loss, (stats, metrics, outputs)), gradients = differentiate(
+            step.params, step.batch_stats, views
+        )
+        memory = method.remember(after.replace(), outputs)
+        return Differentiated(loss, gradients, stats, memory, metrics, outputs)
 
     # The micro-batch axis goes second, so that each micro-batch is spread over all devices.
     def split(x: jax.Array) -> jax.Array:
@@ -84,48 +105,72 @@ def loss_and_gradients(
 
     # The key is the same for all: what is drawn belongs to the example (`jssl.nn.rows`).
     pieces = (jax.tree.map(split, views), jnp.arange(accumulate))
-    zeros = jax.tree.map(jnp.zeros_like, params)
+    zeros = jax.tree.map(jnp.zeros_like, step.params)
 
-    if not method.couples_batch:
+    if not method.couples_batch and not weighing.balances:
 
         def piece(carry: Tree, inputs: Tree) -> tuple[Tree, Tree]:
             total, stats = carry
-            (loss, (stats, new_memory, metrics, outputs)), gradients = differentiate(
-                params, stats, *inputs
+            (loss, (stats, metrics, outputs)), gradients = differentiate(
+                step.params, stats, *inputs
             )
             total = jax.tree.map(jnp.add, total, gradients)
-            return (total, stats), (loss, new_memory, metrics, outputs)
+            return (total, stats), (loss, metrics, outputs)
 
-        (total, stats), (losses, memories, metrics, outputs) = jax.lax.scan(
-            piece, (zeros, stats), pieces
+        (total, stats), (losses, metrics, outputs) = jax.lax.scan(
+            piece, (zeros, step.batch_stats), pieces
         )
         gradients = jax.tree.map(lambda g: g / accumulate, total)
-        last = jax.tree.map(lambda x: x[-1], (memories, outputs))
+        outputs = jax.tree.map(lambda x: x[-1], outputs)
         metrics = jax.tree.map(lambda x: jnp.mean(x, axis=0), metrics)
-        return jnp.mean(losses), gradients, stats, last[0], metrics, last[1]
+        memory = method.remember(after.replace(), outputs)
+        return Differentiated(jnp.mean(losses), gradients, stats, memory, metrics, outputs)
 
     def embed(stats: Tree, inputs: Tree) -> tuple[Tree, Tree]:
-        outputs, stats = forward(params, stats, *inputs)
+        outputs, stats = forward(step.params, stats, *inputs)
         return stats, outputs
 
-    new_stats, stacked = jax.lax.scan(embed, stats, pieces)
+    stats, stacked = jax.lax.scan(embed, step.batch_stats, pieces)
     outputs = jax.tree.map(merge, stacked)
-    (loss, (new_memory, metrics)), cotangents = jax.value_and_grad(
-        objective, has_aux=True, allow_int=True
-    )(outputs, memory)
-
-    # Integer outputs (labels, masks) carry no gradient; their cotangents cannot go through a scan.
-    def differentiable(outputs: Tree) -> list[jax.Array]:
-        return [x for x in jax.tree.leaves(outputs) if jnp.issubdtype(x.dtype, jnp.inexact)]
+    learned = {k: v for k, v in step.params.items() if k == PARAMS}
+    if weighing.balances:
+        loss, metrics, cotangents = _balanced(named, weighing, outputs, after)
+        own = jax.tree.map(jnp.zeros_like, learned)
+    else:
+        (loss, metrics), (own, cotangents) = jax.value_and_grad(
+            objective, argnums=(0, 1), has_aux=True, allow_int=True
+        )(learned, outputs)
 
     def replay(total: Tree, inputs: Tree) -> tuple[Tree, None]:
         views, index, cotangent = inputs
-        _, pull_back = jax.vjp(lambda p: differentiable(forward(p, stats, views, index)[0]), params)
+        _, pull_back = jax.vjp(
+            lambda p: _differentiable(forward(p, stats_before, views, index)[0]), step.params
+        )
         return jax.tree.map(jnp.add, total, pull_back(cotangent)[0]), None
 
-    cotangents = [split(x) for x in differentiable(cotangents)]
+    stats_before = step.batch_stats
+    cotangents = [split(x) for x in _differentiable(cotangents)]
     gradients, _ = jax.lax.scan(replay, zeros, (*pieces, cotangents))
-    return loss, gradients, new_stats, new_memory, metrics, outputs
+    gradients = {**gradients, **own}
+    memory = method.remember(after.replace(), outputs)
+    return Differentiated(loss, gradients, stats, memory, metrics, outputs)
+
+
+def _balanced(named: Any, weighing: Any, outputs: Tree, after: Step) -> tuple[Any, Tree, Tree]:
+    """(loss, metrics, combined gradient of the outputs) where gradients are balanced."""
+    (losses, metrics), pull_back = jax.vjp(named, outputs)
+    still = jax.tree.map(jnp.zeros_like, metrics)
+    gradients = {
+        name: pull_back(({k: jnp.float32(k == name) for k in losses}, still))[0] for name in losses
+    }
+    floats = {name: _differentiable(g) for name, g in gradients.items()}
+    combined = weighing.combine(floats, jax.random.fold_in(after.key, 1))
+    return weighing.total(losses, {}, after.progress), {**losses, **metrics}, combined
+
+
+def _differentiable(outputs: Tree) -> list[jax.Array]:
+    """Float leaves: integer outputs (labels, masks) carry no gradient."""
+    return [x for x in jax.tree.leaves(outputs) if jnp.issubdtype(x.dtype, jnp.inexact)]
 
 
 def check_accumulation(method: Method, stats: Tree, accumulate: int, approximate: bool) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 
 from jssl.errors import UserError
 from jssl.methods.base import Method, part_at
+from jssl.methods.step import Step
 from jssl.state import TrainState, paths
 
 if TYPE_CHECKING:
@@ -134,7 +135,8 @@ def select(program: Program, method: Method, state: TrainState, folder: str) -> 
       UserError: if a part is missing or has another shape.
     """
     ours, mine = program.abstract_state, program.experiment.method
-    encoder, collections = method.encoder_state(state.params, state.stats, state.memory)
+    step = Step(None, state.params, state.stats, state.memory)
+    encoder, collections = method.encoder_state(step)
     variables = {"params": state.params, **state.stats}
     encoders = {"params": encoder, **collections}
     taken: dict[str, Tree] = {}

@@ -125,29 +125,23 @@ class Rerun:
 
     def _stages(self, state: TrainState, batch: Tree, root: jax.Array) -> dict[str, Tree]:
         program, method = self.program, self.program.experiment.method
-        clock = program.clock(state.step)
         views_key, loss_key = program.step_keys(root, state.step)
         views = program.experiment.views(views_key, batch, mesh=program.mesh)
         views = sharding.constrain_batch(views, program.mesh)
-        loss, gradients, stats, memory, metrics, outputs = loss_and_gradients(
-            method,
-            program.net,
-            state.params,
-            state.stats,
-            state.memory,
-            views,
-            rng=loss_key,
-            clock=clock,
-            accumulate=program.accumulate,
+        found = loss_and_gradients(
+            method, program.at(state, loss_key), views, accumulate=program.accumulate
         )
-        updates, _ = program.tx.update(gradients, state.opt_state, state.params)
-        updates = method.scale_updates(updates, clock=clock)
+        updates, _ = program.tx.update(found.gradients, state.opt_state, state.params)
+        before = program.at(state)
+        updates = method.scale_updates(before, updates)
         params = optax.apply_updates(state.params, updates)
-        memory = method.after_update(params, stats, memory, clock=clock)
-        params = method.next_params(params, memory, clock=clock)
-        stages = {"views": views, "outputs": outputs, "loss": loss, "metrics": metrics}
-        stages |= {"gradients": gradients, "updates": updates, "params": params}
-        return stages | {"stats": stats, "memory": memory}
+        after = before.replace(params=params, batch_stats=found.batch_stats, memory=found.memory)
+        memory = method.after_update(after)
+        params = method.next_params(after.replace(memory=memory))
+        stages = {"views": views, "outputs": found.outputs, "loss": found.loss}
+        stages["metrics"] = found.metrics
+        stages |= {"gradients": found.gradients, "updates": updates, "params": params}
+        return stages | {"stats": found.batch_stats, "memory": memory}
 
 
 def reopen_for_rerun(run: Run, options: Options | None = None) -> Rerun:
@@ -288,13 +282,6 @@ def _first_bad_module(rerun: Rerun, state: TrainState, views: Tree) -> str | Non
         return result
 
     with nn.intercept_methods(look):
-        rerun.program.experiment.method.forward(
-            rerun.program.net,
-            state.params,
-            state.stats,
-            state.memory,
-            views,
-            rng=jax.random.key(0),
-            clock=rerun.program.clock(state.step),
-        )
+        step = rerun.program.at(state, jax.random.key(0))
+        rerun.program.experiment.method.forward(step, views)
     return found[0] if found else None

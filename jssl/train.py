@@ -24,6 +24,9 @@ from jssl.data.device import gather
 from jssl.data.order import steps_per_epoch
 from jssl.experiment import Experiment
 from jssl.gradients import check_accumulation, loss_and_gradients
+from jssl.methods.step import Step
+from jssl.methods.views import made_by
+from jssl.methods.weighing import PARAMS
 from jssl.nn import rows
 from jssl.state import TrainState
 
@@ -71,6 +74,16 @@ class Program:
         rate = self.learning_rate(step) / peak if not known or peak else 1.0
         return Clock(step, self.steps, self.steps_per_epoch, rate)
 
+    def at(self, state: TrainState, key: jax.Array | None = None) -> Step:
+        """What a method's hooks are given at a state.
+
+        Args:
+          state: the state.
+          key: PRNG key of the hook; None where it draws nothing.
+        """
+        progress = self.clock(state.step)
+        return Step(self.net, state.params, state.stats, state.memory, key, progress)
+
     def initial_state(self, root: jax.Array, given: Tree | None = None) -> TrainState:
         """The state before the first step, unsharded; a pure function of its arguments.
 
@@ -90,14 +103,18 @@ class Program:
         views = self.experiment.views(views_key, batch)
         variables = dict(method.init(self.net, params_key, views))
         params = variables.pop("params")
+        learned = method.weighing().init()
+        if learned:
+            params = {**params, PARAMS: learned}
         if given is not None:
             params, variables = _put(params, given["params"]), _put(variables, given["stats"])
+        start = Step(self.net, params, variables, {}, memory_key)
         return TrainState(
             step=jnp.zeros((), jnp.int32),
             params=params,
             opt_state=self.tx.init(params),
             stats=variables,
-            memory=method.init_memory(memory_key, params, variables),
+            memory=method.init_memory(start),
         )
 
     @functools.cached_property
@@ -151,46 +168,44 @@ class Program:
           (state, metrics): metrics name -> float32 scalar.
         """
         method = self.experiment.method
-        clock = self.clock(state.step)
         views_key, loss_key = self.step_keys(root, state.step)
         views = sharding.constrain_batch(
             self.experiment.views(views_key, batch, mesh=self.mesh), self.mesh
         )
         with rows.spread_by(sharding.place_rows(self.mesh)):
-            loss, gradients, stats, memory, metrics, outputs = loss_and_gradients(
-                method,
-                self.net,
-                state.params,
-                state.stats,
-                state.memory,
-                views,
-                rng=loss_key,
-                clock=clock,
-                accumulate=self.accumulate,
+            found = loss_and_gradients(
+                method, self.at(state, loss_key), views, accumulate=self.accumulate
             )
-        updates, opt_state = self.tx.update(gradients, state.opt_state, state.params)
-        updates = method.scale_updates(updates, clock=clock)
+        updates, opt_state = self.tx.update(found.gradients, state.opt_state, state.params)
+        before = self.at(state)
+        updates = method.scale_updates(before, updates)
         params = optax.apply_updates(state.params, updates)
-        memory = method.after_update(params, stats, memory, clock=clock)
-        params = method.next_params(params, memory, clock=clock)
+        after = before.replace(params=params, batch_stats=found.batch_stats, memory=found.memory)
+        memory = method.after_update(after)
+        params = method.next_params(after.replace(memory=memory))
+        momenta = {
+            f"{name}_momentum": teacher.momentum_at(before.progress)
+            for name, teacher in method.teachers().items()
+        }
+        metrics = {**found.metrics, **momenta}
         if self.alarm_every:
-            monitored = method.monitor(outputs, state.params, state.memory)
+            monitored = method.monitor(before, found.outputs)
             parts = {"batch": batch, "views": views, "params": state.params}
             due = self.alarm_due(state.step)
             metrics = {**metrics, **alarm.measure_when(due, monitored, **parts)}
             # Outside the branch, which would keep both trees until it is taken.
-            moved = alarm.motion(updates, gradients, state.params, monitored.frozen)
+            moved = alarm.motion(updates, found.gradients, state.params, monitored.frozen)
             metrics |= {name: jnp.where(due, value, 0.0) for name, value in moved.items()}
         metrics = {
-            "loss": loss,
+            "loss": found.loss,
             **metrics,
-            "gradient_norm": optax.tree.norm(gradients),
+            "gradient_norm": optax.tree.norm(found.gradients),
             # Also what notices an update that overflows, before it is saved.
             "parameter_norm": optax.tree.norm(params),
             "learning_rate": self.learning_rate(state.step),
         }
         metrics = jax.tree.map(lambda value: jnp.asarray(value, jnp.float32), metrics)
-        return TrainState(state.step + 1, params, opt_state, stats, memory), metrics
+        return TrainState(state.step + 1, params, opt_state, found.batch_stats, memory), metrics
 
     def step_keys(self, root: jax.Array, step: jax.Array | int) -> tuple[jax.Array, jax.Array]:
         """The keys of the step that follows `step` steps: (of its views, of its loss)."""
@@ -220,8 +235,7 @@ class Program:
         return jax.jit(self._encode, in_shardings=(self.state_shardings, None))
 
     def _encode(self, state: TrainState, x: jax.Array) -> Any:
-        method = self.experiment.method
-        return method.encode(self.net, state.params, state.stats, state.memory, x)
+        return self.experiment.method.encode(self.at(state), x)
 
     @functools.cached_property
     def step(self) -> Any:
@@ -304,7 +318,7 @@ def build(
       The program; nothing is compiled yet.
 
     Raises:
-      UserError: if the batch does not fit the data or the mesh.
+      UserError: if the batch does not fit the data or the mesh, or the views do not fit the method.
     """
     sharding.check_batch(experiment.batch_size, mesh, accumulate)
     per_epoch = steps_per_epoch(length, experiment.batch_size)
@@ -316,6 +330,8 @@ def build(
         for name, value in example.items()
     }
     specs["index"] = jax.ShapeDtypeStruct((), np.int32)
+    method = experiment.method
+    method.views.check(type(method).__name__, made_by(experiment.views, specs), experiment.encoder)
     return Program(
         experiment=experiment,
         mesh=mesh,

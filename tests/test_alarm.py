@@ -17,6 +17,7 @@ from jssl import experiment as registry
 from jssl.cli import main
 from jssl.methods.classifier import Classifier
 from jssl.methods.pretext.diet import DIET
+from jssl.methods.step import Step
 from jssl.reporting.writer import read_metrics
 from jssl.testing import small, trajectory
 from jssl.testing.faults import cases, watch
@@ -156,7 +157,7 @@ def test_the_noise_of_single_batches_is_no_alarm() -> None:
 
 
 def test_smoothed_targets_have_a_floor() -> None:
-    lowest = Classifier.monitor(DIET(smoothing=0.8), {"logits": jnp.zeros((4, 512))}, {}, {})
+    lowest = Classifier.monitor(DIET(smoothing=0.8), Step(), {"logits": jnp.zeros((4, 512))})
     target = np.full(512, 0.8 / 512)
     target[0] += 0.2
     assert lowest.lowest_loss == pytest.approx(-(target * np.log(target)).sum(), rel=1e-6)

@@ -14,7 +14,7 @@ from jssl.errors import UserError
 from jssl.evaluation import evaluating
 from jssl.loop import Options
 from jssl.methods.base import inputs_of, the_input
-from jssl.methods.siamese import apart, together
+from jssl.methods.siamese import interleave_views, split_views
 from jssl.run import Run
 from jssl.testing.quick import quick_compilation
 
@@ -35,9 +35,9 @@ def test_a_field_may_have_parts():
 
 def test_views_of_trees_are_put_together_and_taken_apart():
     a = {"x": jnp.arange(6.0).reshape(3, 2), "n": jnp.arange(3)}
-    both = together(a, jax.tree.map(lambda x: -x, a))
+    both = interleave_views(a, jax.tree.map(lambda x: -x, a))
     np.testing.assert_array_equal(both["n"], [0, 0, 1, -1, 2, -2])
-    np.testing.assert_array_equal(apart(both["x"], 2)[1], -a["x"])
+    np.testing.assert_array_equal(split_views(both["x"], 2)[1], -a["x"])
 
 
 def test_a_method_of_one_input_takes_it_under_any_name():

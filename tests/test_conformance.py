@@ -57,9 +57,9 @@ local_mean.def_partition(
 class PerDeviceMean(SimCLR):
     """Centres each embedding by the mean of whatever lies on its device."""
 
-    def objective(self, outputs, memory, *, rng, clock):
+    def objective(self, step, outputs):
         a, b = (x - local_mean(jax.lax.stop_gradient(x)) for x in (outputs["a"], outputs["b"]))
-        return super().objective({"a": a, "b": b}, memory, rng=rng, clock=clock)
+        return super().objective(step, {"a": a, "b": b})
 
 
 # --- a queue that holds the batch it is read for ---
@@ -73,14 +73,18 @@ class Queued(SimCLR):
     couples_batch: ClassVar[bool] = False
     symmetric_views: ClassVar[tuple[str, ...]] = ()
 
-    def init_memory(self, rng, params, stats):
-        return {"queue": l2_normalize(jax.random.normal(rng, (64, self.out)))}
+    def init_memory(self, step):
+        return {"queue": l2_normalize(jax.random.normal(step.key, (64, self.out)))}
 
-    def objective(self, outputs, memory, *, rng, clock):
+    def remember(self, step, outputs):
         keys = jax.lax.stop_gradient(l2_normalize(outputs["b"]))
-        old = memory["queue"]
-        new = jnp.concatenate([keys, old])[: old.shape[0]]
-        negatives = new if self.early else old
+        old = step.memory["queue"]
+        return {"queue": jnp.concatenate([keys, old])[: old.shape[0]]}
+
+    def objective(self, step, outputs):
+        keys = jax.lax.stop_gradient(l2_normalize(outputs["b"]))
+        old = step.memory["queue"]
+        negatives = self.remember(step, outputs)["queue"] if self.early else old
         candidates = jnp.concatenate([keys, negatives])
         count = len(keys)
         allowed = jnp.concatenate(
@@ -93,7 +97,7 @@ class Queued(SimCLR):
             temperature=self.temperature,
             candidates=allowed,
         )
-        return jnp.mean(loss), ({"queue": new}, {})
+        return jnp.mean(loss), {}
 
 
 # --- a counter that no checkpoint holds ---
@@ -105,22 +109,22 @@ class UnsavedCounter(SimCLR):
 
     calls: ClassVar[itertools.count] = itertools.count()
 
-    def objective(self, outputs, memory, *, rng, clock):
-        step = io_callback(
+    def objective(self, step, outputs):
+        count = io_callback(
             lambda: np.float32(next(self.calls)), jax.ShapeDtypeStruct((), jnp.float32)
         )
-        loss, rest = super().objective(outputs, memory, rng=rng, clock=clock)
-        return loss * (1.0 + 0.01 * step), rest
+        loss, metrics = super().objective(step, outputs)
+        return loss * (1.0 + 0.01 * count), metrics
 
 
 @dataclasses.dataclass(frozen=True)
 class Leaky(BYOL):
     """Declares its targets stopped, and they are not."""
 
-    def forward(self, net, params, stats, memory, views, **kwargs):
-        outputs, stats = super().forward(net, params, stats, memory, views, **kwargs)
+    def forward(self, step, views):
+        outputs = super().forward(step, views)
         same = {"target_b": outputs["prediction_b"], "target_a": outputs["prediction_a"]}
-        return {**outputs, **same}, stats
+        return {**outputs, **same}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,15 +133,15 @@ class WrongGradient(SimCLR):
 
     scale_invariant: ClassVar[tuple[str, ...]] = ("a",)
 
-    def objective(self, outputs, memory, *, rng, clock):
+    def objective(self, step, outputs):
         @jax.custom_vjp
         def halved(x):
             return x
 
         halved.defvjp(lambda x: (x, None), lambda _, g: (g / 2,))
         a, b = (halved(outputs[name]) for name in ("a", "b"))
-        loss, rest = super().objective({"a": a, "b": b}, memory, rng=rng, clock=clock)
-        return loss + 0.01 * jnp.mean(a**2), rest
+        loss, metrics = super().objective(step, {"a": a, "b": b})
+        return loss + 0.01 * jnp.mean(a**2), metrics
 
 
 @pytest.mark.parametrize(

@@ -35,19 +35,21 @@ class Labelled(SimCLR):
 
     paper: ClassVar[str] = "none"
 
-    def init_memory(self, rng, params, stats):
+    def init_memory(self, step):
         return {"sum": jnp.zeros(8)}
 
-    def forward(self, net, params, stats, memory, views, *, rng, clock):
-        outputs, stats = super().forward(net, params, stats, memory, views, rng=rng, clock=clock)
+    def forward(self, step, views):
+        outputs = super().forward(step, views)
         parity = jnp.asarray(views["a"].sum(axis=(1, 2, 3)) * 255.0, jnp.int32) % 2
-        return {**outputs, "parity": parity, "odd": parity == 1}, stats
+        return {**outputs, "parity": parity, "odd": parity == 1}
 
-    def objective(self, outputs, memory, *, rng, clock):
+    def objective(self, step, outputs):
         same = outputs["parity"][:, None] == outputs["parity"][None]
         loss = info_nce(outputs["a"], outputs["b"], positives=same, temperature=0.5)
-        metrics = {"odd": jnp.mean(outputs["odd"])}
-        return jnp.mean(loss), ({"sum": memory["sum"] + outputs["a"].sum(axis=0)}, metrics)
+        return jnp.mean(loss), {"odd": jnp.mean(outputs["odd"])}
+
+    def remember(self, step, outputs):
+        return {"sum": step.memory["sum"] + outputs["a"].sum(axis=0)}
 
 
 def two_views(method, encoder) -> Experiment:
@@ -101,19 +103,9 @@ def start(program: Program):
 def results(program: Program, state, views, accumulate: int) -> dict[str, np.ndarray]:
     @jax.jit
     def compute(state, views):
-        parts = loss_and_gradients(
-            program.experiment.method,
-            program.net,
-            state.params,
-            state.stats,
-            state.memory,
-            views,
-            rng=jax.random.key(4),
-            clock=Clock(state.step, 10, 2),
-            accumulate=accumulate,
-        )
-        names = ("loss", "gradients", "stats", "memory", "metrics")
-        return dict(zip(names, parts, strict=False))
+        step = program.at(state, jax.random.key(4)).replace(progress=Clock(state.step, 10, 2))
+        found = loss_and_gradients(program.experiment.method, step, views, accumulate=accumulate)
+        return {name: x for name, x in found._asdict().items() if name != "outputs"}
 
     return {name: np.asarray(value) for name, value in paths(compute(state, views)).items()}
 

@@ -26,11 +26,10 @@ from jssl.optim import Optimizer
 
 
 class Mine(SimCLR):
-    def objective(self, outputs, memory, *, rng, clock):
+    def objective(self, step, outputs):
         a, b = outputs["a"], outputs["b"]
         PLANTED
-        loss, rest = super().objective({**outputs, "a": a}, memory, rng=rng, clock=clock)
-        return loss, rest
+        return super().objective(step, {**outputs, "a": a})
 
 
 def get_experiment():
@@ -46,8 +45,8 @@ def get_experiment():
         epochs=1.2,
     )
 """
-BUG = "a = a.at[0, 0].add(jnp.where(clock.step >= 36, 0.5, 0.0))"  # seen in step 37
-POISON = "a = a.at[0, 0].multiply(jnp.where(clock.step == 22, jnp.nan, 1.0))"
+BUG = "a = a.at[0, 0].add(jnp.where(step.progress.step >= 36, 0.5, 0.0))"  # seen in step 37
+POISON = "a = a.at[0, 0].multiply(jnp.where(step.progress.step == 22, jnp.nan, 1.0))"
 QUIET = {"log_every": 10, "probe_every": 0, "devices": 1}
 
 

@@ -23,9 +23,9 @@ class Own(SimCLR):
 
     breaks_at: int = -1
 
-    def objective(self, outputs, memory, *, rng, clock):
-        loss, rest = super().objective(outputs, memory, rng=rng, clock=clock)
-        return jnp.where(clock.step == self.breaks_at, jnp.nan, loss), rest
+    def objective(self, step, outputs):
+        loss, metrics = super().objective(step, outputs)
+        return jnp.where(step.progress.step == self.breaks_at, jnp.nan, loss), metrics
 
 
 def noisy(key, image):

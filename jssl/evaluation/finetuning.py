@@ -6,19 +6,21 @@ import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
 from jssl.augmentations.batchwise import cutmix, mixup
 from jssl.augmentations.compose import Views, field
-from jssl.clock import Clock
 from jssl.errors import UserError
 from jssl.evaluation.subject import first_view
 from jssl.experiment import Experiment
 from jssl.layers import layer_factors
-from jssl.methods.base import Memory, Metrics, Outputs, Tree
-from jssl.methods.semisupervised.finetune import FineTune
+from jssl.methods.base import Metrics, Outputs, Step, Tree
+from jssl.methods.classifier import Classifier
+from jssl.methods.siamese import Siamese
+from jssl.nn.heads import MLPHead
 from jssl.objectives.classification import accuracy, soft_cross_entropy
 from jssl.optim import Optimizer
 from jssl.ranges import (
@@ -108,39 +110,36 @@ class SoftLabels(Ranged):
 
 
 @dataclass(frozen=True)
-class Tuned(FineTune):
+class Tuned(Classifier):
     """Fine-tuning with layer-wise learning rates, frozen layers and a masked branch.
 
     Attributes:
+      classes: number of classes.
       decay: see `Tuning.layer_decay`.
       last_blocks: see `Tuning`.
       mask: see `Tuning`.
     """
 
+    classes: Several = 1000
     decay: AboveZero = 1.0
     last_blocks: Natural | None = None
     mask: BelowOne = 0.0
 
     paper: ClassVar[str] = "Masked Autoencoders Are Scalable Vision Learners"
 
-    def forward(
-        self,
-        net: object,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: dict[str, jax.Array],
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def net(self, encoder: nn.Module) -> nn.Module:
+        """Encoder and a linear classifier."""
+        return Siamese(encoder, MLPHead((), self.classes))
+
+    def forward(self, step: Step, views: dict[str, jax.Array]) -> Outputs:
         """`logits` [B, K], `target` [B, K] and, with a mask, `hidden` [B, K]."""
-        outputs, changed = super().forward(net, params, stats, memory, views, rng=rng, clock=clock)
-        outputs = {"logits": outputs["logits"], "target": views["target"]}
+        before = step.batch_stats
+        logits, _ = step.student(views["image"])
+        outputs = {"logits": logits, "target": views["target"]}
         if self.mask:
-            key, dropout = jax.random.split(jax.random.fold_in(rng, 1))
+            key, dropout = jax.random.split(jax.random.fold_in(step.key, 1))
             image = views["image"]
-            count = net.encoder.num_tokens(image.shape[1:3])
+            count = step.net.encoder.num_tokens(image.shape[1:3])
             kept = max(1, round(count * (1 - self.mask)))
             order = jnp.argsort(jax.random.uniform(key, (len(image), count)), axis=1)
 
@@ -148,18 +147,16 @@ class Tuned(FineTune):
                 features = module.encoder(x, keep=order[:, :kept], train=True)
                 return module.projector(features.pooled, train=True)
 
-            outputs["hidden"], _ = net.apply(
-                {"params": params, **stats},
+            outputs["hidden"], _ = step.net.apply(
+                {"params": step.params, **before},
                 image,
                 method=branch,
                 rngs={"dropout": dropout},
-                mutable=list(stats),
+                mutable=list(before),
             )
-        return outputs, changed
+        return outputs
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """Cross-entropy with soft labels; with a mask, the mean of it and of the branch's."""
         logits, target = outputs["logits"], outputs["target"]
         loss = jnp.mean(soft_cross_entropy(logits, target))
@@ -167,16 +164,16 @@ class Tuned(FineTune):
             taught = jax.nn.softmax(jax.lax.stop_gradient(logits.astype(jnp.float32)))
             loss = (loss + jnp.mean(soft_cross_entropy(outputs["hidden"], taught))) / 2
         right = jnp.mean(accuracy(logits, jnp.argmax(target, axis=1)))
-        return loss, (memory, {"accuracy": right})
+        return loss, {"accuracy": right}
 
-    def scale_updates(self, updates: Tree, *, clock: Clock) -> Tree:
+    def scale_updates(self, step: Step, updates: Tree) -> Tree:
         """Each layer's update times its factor."""
         factors = layer_factors(updates, self.decay, self.last_blocks)
         return jax.tree.map(lambda update, factor: update * factor, updates, factors)
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """As fine-tuning; an encoder of which no block is trained stays still on purpose."""
-        monitored = super().monitor(outputs, params, memory)
+        monitored = super().monitor(step, outputs)
         return monitored._replace(frozen=("encoder",)) if self.last_blocks == 0 else monitored
 
 
@@ -206,7 +203,6 @@ def tuned(experiment: Experiment, classes: int, train: int, settings: Tuning) ->
         encoder=encoder,
         method=Tuned(
             classes=classes,
-            hidden=(),
             decay=settings.layer_decay,
             last_blocks=settings.last_blocks,
             mask=settings.mask,

@@ -13,11 +13,10 @@ import jax.numpy as jnp
 
 from jssl.alarm import Monitored
 from jssl.augmentations.compose import Views
-from jssl.clock import Clock
 from jssl.data.source import entry
 from jssl.errors import UserError
 from jssl.experiment import Experiment
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, apply
+from jssl.methods.base import Method, Metrics, Outputs, Step, Tree
 from jssl.methods.masked.patchtst import PatchTST
 from jssl.nn.dense import Dense
 from jssl.nn.transformer import dropout
@@ -121,40 +120,28 @@ class TunedForecast(Method):
         """Encoder and head."""
         return ForecastNet(encoder, self.channels, self.horizon, self.dropout)
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Mapping[str, Any],
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Mapping[str, Any]) -> Outputs:
         """`prediction` and `right` [B, C, H], normalised, and `spread` [B, C, 1]."""
-        prediction, stats = apply(net, params, stats, views["series"], rng=rng)
+        prediction = step.student(views["series"])
         right = {"right": views["target"]["target"], "spread": views["target"]["spread"]}
-        return {"prediction": prediction, **right}, stats
+        return {"prediction": prediction, **right}
 
     def inputs(self, views: Mapping[str, Any]) -> tuple[Any, ...]:
         """What the net is run on."""
         return (views["series"],)
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """Mean squared error over windows, channels and steps."""
         error = (outputs["prediction"] - outputs["right"]) * outputs["spread"]
-        return jnp.mean(error**2), (memory, {"mae": jnp.mean(jnp.abs(error))})
+        return jnp.mean(error**2), {"mae": jnp.mean(jnp.abs(error))}
 
-    def scale_updates(self, updates: Tree, *, clock: Clock) -> Tree:
+    def scale_updates(self, step: Step, updates: Tree) -> Tree:
         """None for the encoder while the head learns alone."""
-        free = (clock.epoch >= self.head_epochs).astype(jnp.float32)
+        free = (step.progress.epoch >= self.head_epochs).astype(jnp.float32)
         still = jax.tree.map(lambda update: update * free, updates["encoder"])
         return {**updates, "encoder": still}
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """Nothing: a supervised run."""
         return Monitored()
 

@@ -118,7 +118,7 @@ class OnlineProbe:
         def encode(state: TrainState, part: dict[str, jax.Array]) -> Batch:
             def one(x: jax.Array) -> jax.Array:
                 x = jax.vmap(lambda x: pipeline(None, {pipeline.field: x}))(x)
-                found = method.encode(program.net, state.params, state.stats, state.memory, x)
+                found = method.encode(program.at(state), x)
                 return found.pooled.astype(jnp.float32)
 
             features = lax.map(one, part["x"])

@@ -178,10 +178,10 @@ class Subject:
     ) -> Callable[[jax.Array], Mapping[str, jax.Array]]:
         # Selected inside the program, so that XLA drops what nobody asked for.
         def build() -> Any:
-            method, net = program.experiment.method, program.net
+            method = program.experiment.method
 
             def encode(state: TrainState, x: jax.Array) -> dict[str, jax.Array]:
-                return dict(select(method.encode(net, state.params, state.stats, state.memory, x)))
+                return dict(select(method.encode(program.at(state), x)))
 
             return jax.jit(encode, in_shardings=(program.state_shardings, None))
 

@@ -9,8 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree
+from jssl.methods.base import Method, Metrics, Outputs, Step
 from jssl.objectives.classification import accuracy, cross_entropy
 
 
@@ -22,16 +21,14 @@ class Classifier(Method):
 
     couples_batch: ClassVar[bool] = False
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """Cross-entropy averaged over all labels; ln C for a constant feature."""
         logits, label = outputs["logits"], outputs["label"]
         smoothing = getattr(self, "smoothing", 0.0)
         loss = jnp.mean(cross_entropy(logits, label, smoothing=smoothing))
-        return loss, (memory, {"accuracy": jnp.mean(accuracy(logits, label))})
+        return loss, {"accuracy": jnp.mean(accuracy(logits, label))}
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """Features, where there are any, the loss of a constant one, ln C, and the lowest."""
         features = {k: outputs[k] for k in ("embedding",) if k in outputs}
         classes = outputs["logits"].shape[-1]

@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.methods.base import Views
+from jssl.methods.base import Outputs, Step, Views
 
 Crops = tuple[jax.Array, ...]
 
@@ -60,6 +60,44 @@ class MultiCrop(nn.Module):
         return self.head(jnp.concatenate(pooled, axis=1), train=train)
 
 
+class MaskedMultiCrop(nn.Module):
+    """An encoder of crops, masked where asked, with a head for images and one for patches.
+
+    Attributes:
+      encoder: module `x -> Features` with tokens, that takes a mask.
+      head: a `PrototypeHead` of the pooled features.
+      patch_head: one of the tokens; None shares `head`.
+    """
+
+    encoder: nn.Module
+    head: nn.Module
+    patch_head: nn.Module | None = None
+
+    def __call__(
+        self, crops: Crops, places: jax.Array, mask: jax.Array | None = None, *, train: bool
+    ) -> dict[str, jax.Array]:
+        """Encodes.
+
+        Args:
+          crops: ([B, 2, ...], [B, V, ...] or nothing).
+          places: int [B, 2, M], tokens of the large crops that the patch head sees.
+          mask: bool [B, 2, N], tokens hidden from the encoder in the large crops; None for none.
+          train: whether to run in training mode.
+
+        Returns:
+          "pooled" [B, sum V, D], "scores" [B, sum V, K], "patches" [B, 2, M, K].
+        """
+        hidden = {} if mask is None else {"mask": mask}
+        features = [encode_crops(self.encoder, crops[0], train=train, **hidden)]
+        features += [encode_crops(self.encoder, group, train=train) for group in crops[1:]]
+        pooled = jnp.concatenate([found.pooled for found in features], axis=1)
+        _, scores = self.head(pooled, train=train)
+        tokens = jnp.take_along_axis(features[0].tokens, places[..., None], axis=2)
+        head = self.head if self.patch_head is None else self.patch_head
+        _, patches = head(tokens, train=train)
+        return {"pooled": pooled, "scores": scores, "patches": patches}
+
+
 def encode_crops(encoder: nn.Module, crops: Any, **kwargs: Any) -> Any:
     """Features of crops of one size: [B, V, ...] -> `Features` with leading axes [B, V].
 
@@ -79,3 +117,27 @@ def encode_crops(encoder: nn.Module, crops: Any, **kwargs: Any) -> Any:
     options = {name: flat(value) for name, value in kwargs.items()}
     features = encoder(jax.tree.map(flat, crops), **options)
     return jax.tree.map(lambda x: x.reshape(*shape, *x.shape[1:]), features)
+
+
+def distilled_crops(step: Step, views: Views) -> Outputs:
+    """Student and teacher of a `MaskedMultiCrop` on crops, patches of the student's hidden.
+
+    Args:
+      step: whose net and teacher are run.
+      views: `a` and `b`, optionally `local`, and `mask` with "mask" [B, 2, N], "masked" [B, 2, M].
+
+    Returns:
+      Scores "student" [B, V, K] and "teacher" [B, 2, K], those of patches "student_patches" and
+      "teacher_patches" [B, 2, M, K'], "hidden" bool [B, 2, M] and "pooled" [B, 2, D].
+    """
+    mask, places = views["mask"]["mask"], views["mask"]["masked"]
+    student = step.student(all_crops(views), places, mask)
+    teacher = step.teacher((global_crops(views),), places)
+    return {
+        "student": student["scores"],
+        "teacher": teacher["scores"],
+        "student_patches": student["patches"],
+        "teacher_patches": teacher["patches"],
+        "hidden": jnp.take_along_axis(mask, places, axis=2),
+        "pooled": student["pooled"][:, :2],
+    }

@@ -10,8 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree
+from jssl.methods.base import Method, Metrics, Outputs, Step
 from jssl.nn.decoder import real_tokens
 
 
@@ -65,14 +64,12 @@ class HiddenPatches(Method):
     error: ClassVar[Callable[[jax.Array, jax.Array, jax.Array], jax.Array]]
     predicted: ClassVar[str] = "reconstruction"
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """Error of the hidden tokens, averaged over the batch."""
         error = self.error(outputs["prediction"], outputs["target"], outputs["mask"])
-        return jnp.mean(error), (memory, {})
+        return jnp.mean(error), {}
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """The prediction of the hidden tokens."""
         parts = (outputs["prediction"], outputs["target"], outputs["mask"])
         return Monitored(predictions={self.predicted: parts})

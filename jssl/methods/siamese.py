@@ -35,7 +35,7 @@ class Siamese(nn.Module):
         return projection, self.predictor(projection, train=train)
 
 
-def together(*views: Any) -> Any:
+def interleave_views(*views: Any) -> Any:
     """Views as one batch, so that BatchNorm sees them together: V x [B, ...] -> [B * V, ...].
 
     Views of one example end up side by side, hence on one device. A view may be a pytree.
@@ -56,7 +56,7 @@ def together(*views: Any) -> Any:
     return jax.tree.map(beside, *views)
 
 
-def apart(x: jax.Array, count: int) -> tuple[jax.Array, ...]:
-    """Undoes `together`: [B * V, ...] -> V x [B, ...]."""
+def split_views(x: jax.Array, count: int) -> tuple[jax.Array, ...]:
+    """Undoes `interleave_views`: [B * V, ...] -> V x [B, ...]."""
     x = x.reshape(-1, count, *x.shape[1:])
     return tuple(x[:, i] for i in range(count))

@@ -1,58 +1,79 @@
-"""The moving-average teacher, one implementation for every method that has one."""
+"""Teachers that follow the student by a moving average, for every method that has one."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+import dataclasses
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 
 from jssl.clock import Clock, cosine, linear
-from jssl.methods.base import Memory, Method, Tree, apply, encoder_part
+from jssl.methods.step import Step
+
+Tree = Any
 
 
-class Taught(Method):
-    """A method that remembers a moving average of its net, and what that takes.
+@dataclasses.dataclass(frozen=True)
+class MomentumTeacher:
+    """An exponential moving average of the student (Grill et al., 2020, eq. 1).
 
-    A subclass has the fields `momentum` (at the first step) and `momentum_end` (at the last).
+    A method declares it in `Method.teachers`; the base class then keeps it in `memory` under its
+    name and moves it after every update. `Step.teacher` runs it.
 
-    Class attributes:
-      average_of: "net", or "encoder" for a teacher without heads.
-      rise: how the momentum goes from one to the other: "cosine" or "linear".
-      evaluated: "student" or "teacher": whose encoder evaluation sees.
+    Attributes:
+      momentum: share of the old teacher that is kept in the first step.
+      momentum_end: the same in the last step.
+      schedule: how the momentum goes from one to the other, "cosine" or "linear".
+      epochs: over which it does; 0 for the whole run.
+      of: "net", "encoder" for a teacher without heads, or the names of the net's parts that the
+        teacher has.
+      evaluated: whether evaluation sees the teacher's encoder in place of the student's.
     """
 
-    average_of: ClassVar[Literal["net", "encoder"]] = "net"
-    rise: ClassVar[Literal["cosine", "linear"]] = "cosine"
-    evaluated: ClassVar[Literal["student", "teacher"]] = "student"
+    momentum: float
+    momentum_end: float
+    schedule: Literal["cosine", "linear"] = "cosine"
+    epochs: float = 0.0
+    of: Literal["net", "encoder"] | tuple[str, ...] = "net"
+    evaluated: bool = False
 
-    def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
-        """The teacher, equal to the student."""
-        return {"teacher": new_teacher(*self._part(params, stats))}
+    def new(self, step: Step) -> dict[str, Tree]:
+        """A teacher equal to the student: `{"params", "stats"}`."""
+        return new_teacher(*self.source(step))
 
-    def after_update(self, params: Tree, stats: Tree, memory: Memory, *, clock: Clock) -> Memory:
-        """Moves the teacher towards the student."""
-        part, momentum = self._part(params, stats), self.teacher_momentum(clock)
-        return {**memory, "teacher": update_teacher(memory["teacher"], *part, momentum)}
+    def update(self, step: Step, teacher: dict[str, Tree]) -> dict[str, Tree]:
+        """The teacher after an update of the student, whose parameters are `step.params`."""
+        return update_teacher(teacher, *self.source(step), self.momentum_at(step.progress))
 
-    def encoder_state(self, params: Tree, stats: Tree, memory: Memory) -> tuple[Tree, Tree]:
-        """The encoder of the student or of the teacher."""
-        if self.evaluated == "student":
+    def momentum_at(self, progress: Clock) -> jax.Array:
+        """Share of the old teacher that is kept in a step, float32 scalar."""
+        schedule = {"cosine": cosine, "linear": linear}[self.schedule]
+        done = progress.epoch / self.epochs if self.epochs else progress.fraction
+        return schedule(self.momentum, self.momentum_end, done)
+
+    def source(self, step: Step) -> tuple[Tree, Tree]:
+        """The part of the student that the teacher averages: (params, collections)."""
+        params, stats = step.params, step.batch_stats
+        if self.of == "net":
+            return params, stats
+        if self.of == "encoder":
             return encoder_part(params, stats)
-        params, stats = memory["teacher"]["params"], memory["teacher"]["stats"]
-        return encoder_part(params, stats) if self.average_of == "net" else (params, stats)
 
-    def teacher_momentum(self, clock: Clock) -> jax.Array:
-        """Share of the old teacher that is kept in a step, a scalar."""
-        rise = {"cosine": cosine, "linear": linear}[self.rise]
-        return rise(self.momentum, self.momentum_end, clock.fraction)
+        def parts(tree: Tree) -> Tree:
+            return {name: tree[name] for name in self.of if name in tree}
 
-    def distance(self, params: Tree, memory: Memory) -> dict[str, tuple[Tree, Tree]]:
-        """For `Monitored.teachers`: the student's part and the teacher's."""
-        return {"teacher": (self._part(params, {})[0], memory["teacher"]["params"])}
+        return parts(params), {kind: parts(tree) for kind, tree in stats.items()}
 
-    def _part(self, params: Tree, stats: Tree) -> tuple[Tree, Tree]:
-        return (params, stats) if self.average_of == "net" else encoder_part(params, stats)
+    def encoder_state(self, teacher: dict[str, Tree]) -> tuple[Tree, Tree]:
+        """Parameters and collections of the teacher's encoder."""
+        params, stats = teacher["params"], teacher["stats"]
+        return (params, stats) if self.of == "encoder" else encoder_part(params, stats)
+
+
+def encoder_part(params: Tree, stats: Tree) -> tuple[Tree, Tree]:
+    """The encoder's share of a net's parameters and collections."""
+    return params["encoder"], {k: v["encoder"] for k, v in stats.items() if "encoder" in v}
 
 
 def new_teacher(params: Tree, stats: Tree) -> dict[str, Tree]:
@@ -88,33 +109,3 @@ def update_teacher(
         return (momentum * old + (1.0 - momentum) * new).astype(old.dtype)
 
     return jax.tree.map(average, teacher, {"params": params, "stats": stats})
-
-
-def run_teacher(
-    net: Any, teacher: dict[str, Tree], *args: Any, rng: jax.Array, **kwargs: Any
-) -> Any:
-    """The teacher's output in training mode, cut off from gradients.
-
-    Training mode is for BatchNorm; an encoder's stochastic depth and dropout are left out.
-
-    Args:
-      net: the student's Linen module, or its encoder for a teacher without heads.
-      teacher: `{"params", "stats"}`.
-      *args: inputs of the module.
-      rng: key for dropout and stochastic depth.
-      **kwargs: further inputs of the module.
-
-    Returns:
-      The module's output under `stop_gradient`.
-    """
-    encoder = getattr(net, "encoder", net)
-    noise = [
-        name
-        for name in ("drop_path", "dropout", "attention_dropout")
-        if getattr(encoder, name, 0.0)
-    ]
-    if noise:
-        still = encoder.clone(**dict.fromkeys(noise, 0.0))
-        net = still if encoder is net else net.clone(encoder=still)
-    output, _ = apply(net, teacher["params"], teacher["stats"], *args, rng=rng, **kwargs)
-    return jax.lax.stop_gradient(output)

@@ -218,7 +218,7 @@ def _reconstructions(program: Program, state: TrainState, source: Source) -> dic
     def rebuild(state: TrainState, batch: Any) -> Any:
         views = experiment.views(jax.random.key(0), batch)
         method = experiment.method
-        return method.reconstruct(program.net, state.params, state.stats, state.memory, views)
+        return method.reconstruct(program.at(state), views)
 
     parts = jax.jit(rebuild)(state, batch)
     if parts is None:

@@ -78,7 +78,7 @@ def token_figures(program: Program, state: TrainState, source: Source, *, shown:
     net = method.net(encoder.clone(capture=(name,)))
 
     def look(state: TrainState, x: jax.Array) -> Any:
-        found = method.encode(net, state.params, state.stats, state.memory, x)
+        found = method.encode(program.at(state).replace(net=net), x)
         return found.tokens, found.extras.get(name)
 
     tokens, maps = jax.jit(look)(state, jnp.asarray(x))

@@ -13,6 +13,7 @@ import numpy as np
 
 from jssl.experiment import Experiment
 from jssl.gradients import loss_and_gradients
+from jssl.methods.step import Step
 from jssl.state import TrainState
 from jssl.testing.rig import STEPS, Rig
 from jssl.testing.trees import split
@@ -64,9 +65,9 @@ class Bench(Rig):
         """(params, memory, views) -> outputs; traced once for shapes, values and gradients."""
 
         def forward(params: Tree, stats: Tree, memory: Tree, views: Tree) -> Tree:
-            clock = self.program.clock(STEPS)
-            options = {"rng": self.forward_key, "clock": clock}
-            return self.method.forward(self.program.net, params, stats, memory, views, **options)[0]
+            progress = self.program.clock(STEPS)
+            step = Step(self.program.net, params, stats, memory, self.forward_key, progress)
+            return self.method.forward(step, views)
 
         forward = jax.jit(forward)
         return lambda params, memory, views: forward(params, self.state.stats, memory, views)
@@ -114,13 +115,17 @@ class Bench(Rig):
         self, outputs: Tree, memory: Tree | None = None, **temperatures: Any
     ) -> tuple[jax.Array, Tree]:
         """(loss, new memory), with the same key and clock at every call."""
-        loss, (memory, _) = dataclasses.replace(self.method, **temperatures).objective(
-            outputs,
-            self.state.memory if memory is None else memory,
-            rng=self.objective_key,
-            clock=self.program.clock(STEPS),
+        method = dataclasses.replace(self.method, **temperatures)
+        step = Step(
+            self.program.net,
+            memory=self.state.memory if memory is None else memory,
+            key=self.objective_key,
+            progress=self.program.clock(STEPS),
         )
-        return loss, memory
+        loss, _ = method.objective(step, outputs)
+        if isinstance(loss, dict):
+            loss = method.weighing().total(loss, method.weighing().init(), step.progress)
+        return loss, method.remember(step, outputs)
 
     def floats(self, outputs: Tree | None = None) -> dict[str, jax.Array]:
         """The outputs that have a gradient."""
@@ -207,18 +212,9 @@ class Bench(Rig):
         """Gradients of the batch's loss in so many micro-batches, as the train step finds them."""
 
         def compute(state: TrainState, views: Tree) -> Tree:
-            _, found, *_ = loss_and_gradients(
-                self.method,
-                self.program.net,
-                state.params,
-                state.stats,
-                state.memory,
-                views,
-                rng=self.loss_key,
-                clock=self.program.clock(STEPS),
-                accumulate=pieces,
-            )
-            return found
+            progress = self.program.clock(STEPS)
+            step = self.program.at(state, self.loss_key).replace(progress=progress)
+            return loss_and_gradients(self.method, step, views, accumulate=pieces).gradients
 
         return jax.jit(compute)(state, self.views)
 

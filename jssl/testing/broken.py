@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jssl.methods.base import apply
+from jssl.methods.base import Outputs, Step
 from jssl.methods.contrastive.simclr import SimCLR
 from jssl.methods.distillation.byol import BYOL
 from jssl.methods.masked.mae import MAE
@@ -15,20 +15,17 @@ from jssl.methods.siamese import Siamese
 
 Array = jax.Array
 Pair = tuple[jax.Array, jax.Array]
-Result = tuple[dict[str, jax.Array], Any]
 
 
 class NoStopGradient(BYOL):
     """The target comes from the student itself, gradient and all."""
 
-    def forward(
-        self, net: Any, params: Any, stats: Any, memory: Any, views: Any, *, rng: Any, clock: Any
-    ) -> Result:
+    def forward(self, step: Step, views: Any) -> Outputs:
         outputs = {}
         for name in ("a", "b"):
-            (target, _), stats = apply(net, params, stats, views[name], rng=rng)
+            target, _ = step.student(views[name])
             outputs[f"prediction_{name}"] = outputs[f"target_{name}"] = target
-        return outputs, stats
+        return outputs
 
 
 class NoPredictor(BYOL):
@@ -42,10 +39,10 @@ class _Changed(SimCLR):
     def change(self, a: Array, b: Array) -> Pair:
         raise NotImplementedError
 
-    def forward(self, *args: Any, **kwargs: Any) -> Result:
-        outputs, stats = super().forward(*args, **kwargs)
+    def forward(self, step: Step, views: Any) -> Outputs:
+        outputs = super().forward(step, views)
         a, b = self.change(outputs["a"], outputs["b"])
-        return {"a": a, "b": b}, stats
+        return {"a": a, "b": b}
 
 
 class ZeroProjector(_Changed):
@@ -79,6 +76,6 @@ class WrongPairs(_Changed):
 class DeadDecoder(MAE):
     """A decoder that always gives zeros."""
 
-    def forward(self, *args: Any, **kwargs: Any) -> Result:
-        outputs, stats = super().forward(*args, **kwargs)
-        return {**outputs, "prediction": 0.0 * outputs["prediction"]}, stats
+    def forward(self, step: Step, views: Any) -> Outputs:
+        outputs = super().forward(step, views)
+        return {**outputs, "prediction": 0.0 * outputs["prediction"]}

@@ -11,10 +11,9 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, apply, same_tree
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Step
 from jssl.methods.siamese import Siamese
-from jssl.methods.teacher import new_teacher, run_teacher, update_teacher
+from jssl.methods.teacher import MomentumTeacher
 from jssl.nn.heads import MLPHead, Prototypes
 
 
@@ -41,58 +40,47 @@ class Clusters(Method):
         projector = MLPHead((128,), 64)
         return Siamese(encoder, projector, _Scores(self.prototypes))
 
-    def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
-        """Teacher and centre."""
-        return {"teacher": new_teacher(params, stats), "centre": jnp.zeros((self.prototypes,))}
+    def teachers(self) -> dict[str, MomentumTeacher]:
+        """A moving average of the net."""
+        return {"teacher": MomentumTeacher(self.momentum, self.momentum)}
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Any,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def init_memory(self, step: Step) -> Memory:
+        """Teacher and centre."""
+        return {**super().init_memory(step), "centre": jnp.zeros((self.prototypes,))}
+
+    def forward(self, step: Step, views: Any) -> Outputs:
         """Scores of student and teacher, [B, prototypes]."""
         outputs = {}
         for name in ("a", "b"):
-            (_, scores), stats = apply(net, params, stats, views[name], rng=rng)
+            (_, scores) = step.student(views[name])
             outputs[f"student_{name}"] = scores
-            outputs[f"teacher_{name}"] = run_teacher(net, memory["teacher"], views[name], rng=rng)[
-                1
-            ]
-        return outputs, stats
+            outputs[f"teacher_{name}"] = step.teacher(views[name])[1]
+        return outputs
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """Cross-entropy both ways round."""
         loss = 0.0
         for mine, other in (("a", "b"), ("b", "a")):
-            target = self._assign(outputs[f"teacher_{other}"], memory)
+            target = self._assign(outputs[f"teacher_{other}"], step.memory)
             log_q = jax.nn.log_softmax(outputs[f"student_{mine}"] / self.temperature)
             loss -= jnp.mean(jnp.sum(target * log_q, axis=1))
+        return loss / 2, {}
+
+    def remember(self, step: Step, outputs: Outputs) -> Memory:
+        """The centre, moved towards the mean of the teacher's scores."""
         scores = jnp.concatenate([outputs["teacher_a"], outputs["teacher_b"]])
         m = self.centre_momentum
-        centre = m * memory["centre"] + (1 - m) * jnp.mean(scores, axis=0)
-        return loss / 2, ({**memory, "centre": centre}, {})
+        centre = m * step.memory["centre"] + (1 - m) * jnp.mean(scores, axis=0)
+        return {**step.memory, "centre": centre}
 
     def _assign(self, scores: jax.Array, memory: Memory) -> jax.Array:
         return jax.nn.softmax((scores - memory["centre"]) / self.teacher_temperature)
 
-    def after_update(self, params: Tree, stats: Tree, memory: Memory, *, clock: Clock) -> Memory:
-        """Moves the teacher."""
-        teacher = update_teacher(memory["teacher"], params, stats, self.momentum)
-        return {**memory, "teacher": teacher}
-
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """The teacher's assignments; the trivial loss is ln K."""
         return Monitored(
-            assignments={"teacher": self._assign(outputs["teacher_a"], memory)},
-            teachers=same_tree(params, memory),
+            assignments={"teacher": self._assign(outputs["teacher_a"], step.memory)},
+            teachers=self.distances(step),
             trivial_loss=math.log(self.prototypes),
         )
 

@@ -143,7 +143,7 @@ def temperature(bench: Bench) -> Outcome:
             losses.append(float(found))
     # Asked of the copy with the large temperature: in some losses the value grows with it.
     other = dataclasses.replace(bench.method, **{names[-1]: 1e3})
-    trivial = other.monitor(bench.outputs, bench.state.params, bench.state.memory).trivial_loss
+    trivial = other.monitor(bench.program.at(bench.state), bench.outputs).trivial_loss
     used = losses[0] != losses[1]  # else it is one of `forward`, of weights or targets
     if len(names) == 1 and used and trivial is not None and relative(found, trivial) > 1e-2:
         return Outcome(

@@ -46,7 +46,7 @@ def test_pairs_are_measured_in_the_common_space():
     subject = Subject({"row": Row(program, state), "raw": Row(None)}, splits, program)
     found = protocol("cross_retrieval").measure(subject, "row").scores
     batch = splits.test[np.arange(8)]
-    towers = made.method.towers(program.net, state.params, state.stats)
+    towers = made.method.towers(program.at(state))
     a = np.asarray(towers["a"](batch["image"] / np.float32(255)))
     b = np.asarray(towers["b"](batch["captions"].reshape(40, -1)))
     expected = cross_retrieval(a, b, np.repeat(np.arange(8), 5), ks=(1, 5))

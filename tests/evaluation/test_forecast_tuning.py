@@ -15,6 +15,7 @@ from jssl.evaluation.forecast_tuning import ForecastRecipe, Future, TunedForecas
 from jssl.evaluation.protocols.finetune import ForecastFineTuning, forecast_errors
 from jssl.evaluation.record import Record
 from jssl.loop import Options, fit
+from jssl.methods.step import Step
 from jssl.run import Run
 from jssl.state import paths
 
@@ -33,7 +34,7 @@ def test_the_future_is_measured_from_its_past_and_errors_are_on_the_scale_of_the
         "spread": found["spread"][None],
     }
     clock = Clock(0, 10, 5)
-    loss, (_, metrics) = method.objective(outputs, {}, rng=jax.random.key(0), clock=clock)
+    loss, metrics = method.objective(Step(memory={}, progress=clock), outputs)
     error = guess[0].T * spread + mean - future
     np.testing.assert_allclose(loss, np.mean(error**2), rtol=1e-5)
     np.testing.assert_allclose(metrics["mae"], np.mean(np.abs(error)), rtol=1e-5)
@@ -43,7 +44,7 @@ def test_the_head_learns_alone_at_first():
     method = TunedForecast(head_epochs=2.0)
     updates = {"encoder": {"kernel": jnp.ones(3)}, "head": {"kernel": jnp.ones(3)}}
     for step, moves in ((0, 0.0), (9, 0.0), (10, 1.0)):
-        found = method.scale_updates(updates, clock=Clock(jnp.int32(step), 20, 5))
+        found = method.scale_updates(Step(progress=Clock(jnp.int32(step), 20, 5)), updates)
         np.testing.assert_array_equal(found["encoder"]["kernel"], moves)
         np.testing.assert_array_equal(found["head"]["kernel"], 1.0)
 

@@ -9,12 +9,13 @@ import pytest
 
 from jssl.clock import Clock
 from jssl.encoders.features import Features
-from jssl.methods.distillation.data2vec import mean_of_blocks
+from jssl.methods.contextual_targets import mean_of_blocks
 from jssl.methods.distillation.dino import DINO
 from jssl.methods.distillation.dinov2 import DINOv2
 from jssl.methods.distillation.ibot import IBOT
 from jssl.methods.distillation.msn import MSN
 from jssl.methods.distillation.random_teacher import RandomTeacher
+from jssl.methods.step import Step
 from jssl.objectives.distillation import cross_view, teacher_targets
 
 KEY = jax.random.key(0)
@@ -25,7 +26,9 @@ def test_dino_reads_its_centre_before_it_moves() -> None:
     scores = jax.random.normal(KEY, (3, 4, 4))
     memory = {"centre": jnp.array([1.0, 0, 0, 0])}
     outputs = {"student": scores, "teacher": scores[:, :2]}
-    loss, (moved, _) = method.objective(outputs, memory, rng=KEY, clock=Clock(0, 10, 5))
+    at = Step(memory=memory, key=KEY, progress=Clock(0, 10, 5))
+    loss, _ = method.objective(at, outputs)
+    moved = method.remember(at, outputs)
     targets = teacher_targets(scores[:, :2], temperature=0.04, centre=memory["centre"])
     np.testing.assert_allclose(loss, jnp.mean(cross_view(scores, targets, temperature=0.1)))
     mean = jnp.mean(scores[:, :2], axis=(0, 1))
@@ -38,7 +41,7 @@ def test_dino_schedules() -> None:
     np.testing.assert_allclose(found, [0.04, 0.055, 0.07, 0.07], rtol=1e-5)
     updates = {"encoder": jnp.ones(2), "head": {"prototypes": {"kernel": jnp.ones((2, 2))}}}
     for step, held in ((9, True), (10, False)):
-        scaled = method.scale_updates(updates, clock=Clock(step, 40, 10))
+        scaled = method.scale_updates(Step(progress=Clock(step, 40, 10)), updates)
         assert bool(jnp.all(scaled["head"]["prototypes"]["kernel"] == 0)) == held
 
 
@@ -58,13 +61,17 @@ def ibot_outputs() -> dict[str, jax.Array]:
 def test_ibot_patches_that_are_not_hidden_count_for_nothing(centring: str) -> None:
     method = IBOT(prototypes=5, centring=centring)
     memory = {"centre": jnp.zeros(5), "patch_centre": jnp.zeros(5)}
-    clock, outputs = Clock(0, 10, 5), ibot_outputs()
-    found = method.objective(outputs, memory, rng=KEY, clock=clock)
+    at, outputs = Step(memory=memory, key=KEY, progress=Clock(0, 10, 5)), ibot_outputs()
+
+    def both(outputs):
+        return method.objective(at, outputs), method.remember(at, outputs)
+
+    found = both(outputs)
     noise = {
         name: jnp.where(outputs["hidden"][..., None], outputs[name], 7.0)
         for name in ("student_patches", "teacher_patches")
     }
-    other = method.objective({**outputs, **noise}, memory, rng=KEY, clock=clock)
+    other = both({**outputs, **noise})
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), found, other)
 
 
@@ -72,7 +79,7 @@ def test_ibot_counts_crops_without_a_mask_as_zero() -> None:
     method = IBOT(prototypes=5)
     memory = {"centre": jnp.zeros(5), "patch_centre": jnp.zeros(5)}
     outputs = {**ibot_outputs(), "student_patches": jnp.zeros((4, 2, 3, 5))}
-    _, (_, metrics) = method.objective(outputs, memory, rng=KEY, clock=Clock(0, 10, 5))
+    _, metrics = method.objective(Step(memory=memory, key=KEY, progress=Clock(0, 10, 5)), outputs)
     np.testing.assert_allclose(metrics["patch_loss"], math.log(5) / 2, rtol=1e-6)
 
 
@@ -84,14 +91,18 @@ def test_dinov2_adds_koleo_of_each_crop() -> None:
     losses = []
     for weight in (0.0, 0.1):
         method = DINOv2(prototypes=5, patch_prototypes=5, koleo_weight=weight)
-        losses.append(method.objective(outputs, memory, rng=KEY, clock=Clock(0, 10, 5))[0])
+        losses.append(
+            method.objective(Step(memory=memory, key=KEY, progress=Clock(0, 10, 5)), outputs)[0]
+        )
     np.testing.assert_allclose(losses[1] - losses[0], -0.1 * math.log(2), rtol=1e-4)
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
 def test_a_random_teacher_keeps_the_spread_of_its_student(alpha: float) -> None:
     params = {"kernel": jax.random.normal(KEY, (100, 80)), "bias": jnp.ones(80)}
-    teacher = RandomTeacher(alpha=alpha).init_memory(KEY, params, {})["teacher"]["params"]
+    teacher = RandomTeacher(alpha=alpha).init_memory(Step(None, params, {}, key=KEY))["teacher"][
+        "params"
+    ]
     np.testing.assert_array_equal(teacher["bias"], params["bias"])
     np.testing.assert_allclose(jnp.std(teacher["kernel"]), jnp.std(params["kernel"]), rtol=0.03)
     cosine = jnp.sum(teacher["kernel"] * params["kernel"]) / jnp.sum(params["kernel"] ** 2)
@@ -114,8 +125,8 @@ def test_msn_is_least_for_sharp_assignments_that_use_every_prototype() -> None:
     method = MSN(prototypes=4)
     sharp = 10.0 * jnp.eye(4)
     outputs = {"anchors": jnp.repeat(sharp[:, None], 3, axis=1), "target": sharp}
-    options = {"rng": KEY, "clock": Clock(0, 10, 5)}
-    np.testing.assert_allclose(method.objective(outputs, {}, **options)[0], 0.0, atol=1e-5)
+    at = Step(key=KEY, progress=Clock(0, 10, 5))
+    np.testing.assert_allclose(method.objective(at, outputs)[0], 0.0, atol=1e-5)
     same = {"anchors": jnp.zeros((4, 3, 4)).at[..., 0].set(10.0), "target": sharp[:1].repeat(4, 0)}
-    found = MSN(prototypes=4, balance=False).objective(same, {}, **options)[0]
+    found = MSN(prototypes=4, balance=False).objective(at, same)[0]
     np.testing.assert_allclose(found, math.log(4), atol=1e-4)

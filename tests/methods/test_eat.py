@@ -12,8 +12,9 @@ from jssl.clock import Clock
 from jssl.encoders.features import Features
 from jssl.encoders.vit import ViT
 from jssl.errors import UserError
-from jssl.methods.distillation.data2vec import mean_of_blocks
+from jssl.methods.contextual_targets import mean_of_blocks
 from jssl.methods.distillation.eat import EAT, ManyMasks, across_tokens, mean_of_tokens
+from jssl.methods.step import Step
 from jssl.nn.decoder import ConvDecoder
 from jssl.testing.quick import quick_compilation
 
@@ -57,7 +58,7 @@ def test_the_loss_is_that_of_every_hidden_token_and_of_every_class_token() -> No
             utterance += np.sum(error**2) / 5 / 6
     given = {**{k: jnp.asarray(x, jnp.float32) for k, x in outputs.items()}, "mask": mask}
     method = EAT(weight=0.5)
-    loss, (_, terms) = method.objective(given, {}, rng=KEY, clock=Clock(0, 10, 5))
+    loss, terms = method.objective(Step(memory={}, key=KEY, progress=Clock(0, 10, 5)), given)
     np.testing.assert_allclose(terms["frame_loss"], frames, rtol=1e-5)
     np.testing.assert_allclose(terms["utterance_loss"], utterance, rtol=1e-5)
     np.testing.assert_allclose(loss, frames + 0.5 * utterance, rtol=1e-5)

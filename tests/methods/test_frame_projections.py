@@ -9,6 +9,7 @@ from jssl.clock import Clock
 from jssl.encoders.series import TCN
 from jssl.errors import UserError
 from jssl.methods.contrastive.frame_projections import SPACES, FrameProjections
+from jssl.methods.step import Step
 
 KEY, CLOCK = jax.random.key(0), Clock(3, 10, 5)
 SMALL = TCN(width=4, depth=1, norm="none")
@@ -38,7 +39,7 @@ def test_the_loss_is_that_of_three_pairs_and_two_maps() -> None:
             error = abs(outputs["guess"][b, part][d] - outputs["target"][b, part][d])
             wanted += (error - 0.025 if error > 0.05 else error**2 / 0.1) / 12
     outputs = {name: jnp.asarray(x, jnp.float32) for name, x in outputs.items()}
-    loss, (_, metrics) = method.objective(outputs, {}, rng=KEY, clock=CLOCK)
+    loss, metrics = method.objective(Step(memory={}, key=KEY, progress=CLOCK), outputs)
     np.testing.assert_allclose(loss, wanted, rtol=1e-5)
     assert set(metrics) == {"signal_basis", "signal_frame", "basis_frame", "mapping"}
 
@@ -54,9 +55,9 @@ def test_evaluation_sees_the_signal_and_what_the_maps_make_of_it() -> None:
     @jax.jit
     def run() -> tuple:
         params = method.init(net, KEY, views)["params"]
-        outputs, _ = method.forward(net, params, {}, {}, views, rng=KEY, clock=CLOCK)
-        features = method.encode(net, params, {}, {}, views["signal"])
-        towers = {name: f(views[name]) for name, f in method.towers(net, params, {}).items()}
+        outputs = method.forward(Step(net, params, {}, {}, KEY, CLOCK), views)
+        features = method.encode(Step(net, params, {}, {}), views["signal"])
+        towers = {name: f(views[name]) for name, f in method.towers(Step(net, params)).items()}
         alone = net.encoder.apply({"params": params["encoder"]}, views["signal"], train=False)
         return outputs, features, towers, alone
 

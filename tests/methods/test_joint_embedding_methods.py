@@ -17,6 +17,7 @@ from jssl.methods.contrastive.nnclr import NNCLR
 from jssl.methods.contrastive.transtab import TransTab
 from jssl.methods.distillation.simsiam import SimSiam
 from jssl.methods.semisupervised.distill import Distill
+from jssl.methods.step import Step
 from jssl.objectives.contrastive import multiview_nce, queue_nce
 
 KEY = jax.random.key(0)
@@ -28,7 +29,7 @@ def start(method, views):
     net = method.net(MLP(hidden=(8,)))
     variables = dict(method.init(net, KEY, views))
     params = variables.pop("params")
-    return net, params, variables, method.init_memory(KEY, params, variables)
+    return net, params, variables, method.init_memory(Step(None, params, variables, key=KEY))
 
 
 def two_views(count: int = 6) -> dict[str, jax.Array]:
@@ -40,8 +41,10 @@ def two_views(count: int = 6) -> dict[str, jax.Array]:
 def test_moco_v2_reads_the_queue_before_its_keys_enter(symmetric: bool) -> None:
     method = dataclasses.replace(MoCoV2().smoke(), symmetric=symmetric, queue=20)
     net, params, stats, memory = start(method, two_views())
-    outputs, _ = method.forward(net, params, stats, memory, two_views(), rng=KEY, clock=CLOCK)
-    loss, (new, _) = method.objective(outputs, memory, rng=KEY, clock=CLOCK)
+    outputs = method.forward(Step(net, params, stats, memory, KEY, CLOCK), two_views())
+    at = Step(memory=memory, key=KEY, progress=CLOCK)
+    loss, _ = method.objective(at, outputs)
+    new = method.remember(at, outputs)
     before = memory["queue"]["rows"]
     pairs = [("query_a", "key_b"), ("query_b", "key_a")][: 1 + symmetric]
     expected = [queue_nce(outputs[q], outputs[k], before, temperature=0.2) for q, k in pairs]
@@ -59,24 +62,26 @@ def test_transtab_pulls_parts_of_a_class_together_if_asked(supervised: bool) -> 
     parts = {"views": jax.random.normal(KEY, (6, 3, 4, 4, 1))}
     views = {**parts, "label": jnp.asarray([0, 1, 0, 1, 2, 2])}
     net, params, stats, memory = start(method, views)
-    outputs, _ = method.forward(net, params, stats, memory, views, rng=KEY, clock=CLOCK)
-    loss, _ = method.objective(outputs, memory, rng=KEY, clock=CLOCK)
+    outputs = method.forward(Step(net, params, stats, memory, KEY, CLOCK), views)
+    loss, _ = method.objective(Step(memory=memory, key=KEY, progress=CLOCK), outputs)
     labels = views["label"] if supervised else None
     expected = np.mean(multiview_nce(outputs["parts"], temperature=1.0, labels=labels))
     np.testing.assert_allclose(loss, expected, rtol=1e-6)
     if supervised:
         with pytest.raises(UserError, match="needs the label among the views"):
-            method.forward(net, params, stats, memory, parts, rng=KEY, clock=CLOCK)
+            method.forward(Step(net, params, stats, memory, KEY, CLOCK), parts)
 
 
 def test_nnclr_looks_neighbours_up_before_the_batch_enters() -> None:
     method = NNCLR().smoke()
     net, params, stats, memory = start(method, two_views())
-    outputs, _ = method.forward(net, params, stats, memory, two_views(), rng=KEY, clock=CLOCK)
+    outputs = method.forward(Step(net, params, stats, memory, KEY, CLOCK), two_views())
     # A queue of one row alone: every neighbour is that row, although the batch itself is nearer.
     rows = jnp.zeros_like(memory["queue"]["rows"]).at[:, 0].set(1.0)
     memory = {"queue": {**memory["queue"], "rows": rows}}
-    loss, (new, _) = method.objective(outputs, memory, rng=KEY, clock=CLOCK)
+    at = Step(memory=memory, key=KEY, progress=CLOCK)
+    loss, _ = method.objective(at, outputs)
+    new = method.remember(at, outputs)
     expected = []
     for name in ("prediction_a", "prediction_b"):
         p = np.asarray(outputs[name], np.float64)
@@ -84,7 +89,9 @@ def test_nnclr_looks_neighbours_up_before_the_batch_enters() -> None:
         expected.append(np.log(np.sum(np.exp(logits))) - np.mean(logits))
     np.testing.assert_allclose(loss, np.mean(expected), rtol=1e-5)
     assert not np.allclose(new["queue"]["rows"][:6], rows[:6])
-    gradient = jax.grad(lambda o: method.objective(o, memory, rng=KEY, clock=CLOCK)[0])(outputs)
+    gradient = jax.grad(
+        lambda o: method.objective(Step(memory=memory, key=KEY, progress=CLOCK), o)[0]
+    )(outputs)
     assert not np.any(gradient["projection_a"])
     assert np.any(gradient["prediction_a"])
 
@@ -94,17 +101,17 @@ def test_moco_v3_freezes_the_patch_projection_alone() -> None:
         "encoder": {"patch_embedding": {"kernel": jnp.ones(2)}, "transformer": jnp.ones(2)},
         "projector": jnp.ones(2),
     }
-    scaled = MoCoV3().scale_updates(updates, clock=CLOCK)
+    scaled = MoCoV3().scale_updates(Step(progress=CLOCK), updates)
     assert not np.any(scaled["encoder"]["patch_embedding"]["kernel"])
     assert np.all(scaled["encoder"]["transformer"]) and np.all(scaled["projector"])
-    free = dataclasses.replace(MoCoV3(), frozen="").scale_updates(updates, clock=CLOCK)
+    free = dataclasses.replace(MoCoV3(), frozen="").scale_updates(Step(progress=CLOCK), updates)
     assert all(np.all(leaf) for leaf in jax.tree.leaves(free))
 
 
 @pytest.mark.parametrize(("rate", "factor"), [(1.0, 1.0), (0.25, 4.0), (0.0, 0.0)])
 def test_simsiam_keeps_the_predictors_rate_at_the_peak(rate: float, factor: float) -> None:
     updates = {"encoder": jnp.ones(2), "predictor": {"kernel": jnp.ones(2)}}
-    scaled = SimSiam().scale_updates(updates, clock=Clock(3, 10, 5, rate))
+    scaled = SimSiam().scale_updates(Step(progress=Clock(3, 10, 5, rate)), updates)
     np.testing.assert_allclose(scaled["predictor"]["kernel"], factor)
     np.testing.assert_allclose(scaled["encoder"], 1.0)
 
@@ -114,7 +121,7 @@ def test_simsiam_stops_the_gradient_of_its_targets() -> None:
     net, params, stats, memory = start(method, two_views())
 
     def target(params):
-        outputs, _ = method.forward(net, params, stats, memory, two_views(), rng=KEY, clock=CLOCK)
+        outputs = method.forward(Step(net, params, stats, memory, KEY, CLOCK), two_views())
         return jnp.sum(outputs["target_a"])
 
     assert not any(np.any(leaf) for leaf in jax.tree.leaves(jax.grad(target)(params)))
@@ -127,13 +134,13 @@ def test_distillation_leaves_its_teacher_alone() -> None:
     moved = jax.tree.map(lambda leaf: leaf + 0.1, params)
 
     def loss(params, memory):
-        outputs, _ = method.forward(net, params, stats, memory, views, rng=KEY, clock=CLOCK)
-        return method.objective(outputs, memory, rng=KEY, clock=CLOCK)[0]
+        outputs = method.forward(Step(net, params, stats, memory, KEY, CLOCK), views)
+        return method.objective(Step(memory=memory, key=KEY, progress=CLOCK), outputs)[0]
 
     gradients = jax.grad(loss, argnums=(0, 1))(moved, memory)
     assert any(np.any(leaf) for leaf in jax.tree.leaves(gradients[0]))
     assert not any(np.any(leaf) for leaf in jax.tree.leaves(gradients[1]))
-    after = method.after_update(moved, stats, memory, clock=CLOCK)
+    after = method.after_update(Step(None, moved, stats, memory, progress=CLOCK))
     assert jax.tree.all(jax.tree.map(lambda x, y: np.array_equal(x, y), after, memory))
 
 

@@ -18,6 +18,7 @@ from jssl.methods.predictive.ijepa import IJEPA
 from jssl.methods.pretext.droppos import DropPos
 from jssl.methods.pretext.mp3 import MP3
 from jssl.methods.pretext.rotnet import RotNet
+from jssl.methods.step import Step
 
 KEY = jax.random.key(0)
 ENCODER = ViT(width=16, depth=1, heads=2, patch_size=4, pool="mean")
@@ -29,11 +30,11 @@ def start(method, views, encoder=ENCODER):
     net = method.net(encoder)
     variables = dict(jax.jit(lambda: method.init(net, KEY, views))())
     params = variables.pop("params")
-    return net, params, variables, method.init_memory(KEY, params, variables)
+    return net, params, variables, method.init_memory(Step(None, params, variables, key=KEY))
 
 
 def outputs_of(method, views, net, params, stats, memory):
-    run = lambda p, m: method.forward(net, p, stats, m, views, rng=KEY, clock=CLOCK)[0]  # noqa: E731
+    run = lambda p, m: method.forward(Step(net, p, stats, m, KEY, CLOCK), views)  # noqa: E731
     return jax.jit(run)(params, memory)
 
 
@@ -49,17 +50,21 @@ def test_ijepa_predicts_the_teacher() -> None:
     teacher = jax.tree.map(lambda x: x * 1.5 + 0.01, memory["teacher"])
     memory = {"teacher": teacher}
     out = outputs_of(method, views, net, params, stats, memory)
-    seen = jax.jit(lambda m: method.encode(net, params, stats, m, IMAGES))(memory)
+    seen = jax.jit(lambda m: method.encode(Step(net, params, stats, m), IMAGES))(memory)
     tokens = np.asarray(seen.tokens, np.float64)
     for b, m, t in np.ndindex(2, 2, 2):
         token = tokens[b, targets[b, m, t]]
         expected = (token - token.mean()) / (token.var() + 1e-5) ** 0.5
         np.testing.assert_allclose(out["target"][b, m, t], expected, atol=2e-4)
     # Halfway at the first step, and not at all at the last.
-    moved = method.after_update(params, stats, memory, clock=Clock(0, 10, 5))["teacher"]["params"]
+    moved = method.after_update(Step(None, params, stats, memory, progress=Clock(0, 10, 5)))[
+        "teacher"
+    ]["params"]
     average = jax.tree.map(lambda a, b: (a + b) / 2, teacher["params"], params["encoder"])
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), moved, average)
-    kept = method.after_update(params, stats, memory, clock=Clock(10, 10, 5))["teacher"]
+    kept = method.after_update(Step(None, params, stats, memory, progress=Clock(10, 10, 5)))[
+        "teacher"
+    ]
     jax.tree.map(np.testing.assert_array_equal, kept, teacher)
     # Without noise the stochastic positions are the fixed ones.
     fields = {f.name: getattr(method, f.name) for f in dataclasses.fields(method)}
@@ -67,8 +72,8 @@ def test_ijepa_predicts_the_teacher() -> None:
     for noise in (0.0, 0.25):
         other = FlexPredict(**fields, noise=noise)
         parts = outputs_of(other, views, other.net(ENCODER), params, stats, memory)
-        losses.append(other.objective(parts, memory, rng=KEY, clock=CLOCK)[0])
-    loss = method.objective(out, memory, rng=KEY, clock=CLOCK)[0]
+        losses.append(other.objective(Step(memory=memory, key=KEY, progress=CLOCK), parts)[0])
+    loss = method.objective(Step(memory=memory, key=KEY, progress=CLOCK), out)[0]
     np.testing.assert_allclose(losses[0], loss, rtol=1e-6)
     assert abs(losses[1] - loss) > 1e-5
 
@@ -86,19 +91,20 @@ def test_ecg_jepa_predicts_all_hidden_tokens_as_they_are() -> None:
         wanted += (error - 0.005 if error > 0.01 else error**2 / 0.02) / 24
     target = np.take_along_axis(method.regressed(tokens), targets[:, 0, :, None], axis=1)
     outputs = {"prediction": jnp.asarray(prediction), "target": jnp.asarray(target[:, None])}
-    loss, _ = method.objective(outputs, {}, rng=KEY, clock=CLOCK)
+    loss, _ = method.objective(Step(memory={}, key=KEY, progress=CLOCK), outputs)
     np.testing.assert_allclose(loss, wanted, rtol=1e-6)
 
 
 def test_dbot_changes_teacher_and_student_between_stages() -> None:
     method = DBOT(stages=2, warmup_epochs=0.2)
     initial = {"encoder": {"kernel": jnp.ones(3)}, "decoder": jnp.zeros(2)}
-    memory = method.init_memory(KEY, initial, {})
+    memory = method.init_memory(Step(None, initial, {}, key=KEY))
     trained = jax.tree.map(lambda x: x + 4.0, initial)
     for step in range(10):
         clock = Clock(jnp.int32(step), 10, 10)
-        after = method.after_update(trained, {}, memory, clock=clock)
-        params = method.next_params(trained, after, clock=clock)
+        at = Step(None, trained, {}, memory, progress=clock)
+        after = method.after_update(at)
+        params = method.next_params(at.replace(memory=after))
         boundary = step == 4  # the fifth step of ten; the last student is kept
         teacher = trained["encoder"] if boundary else initial["encoder"]
         jax.tree.map(np.testing.assert_array_equal, after["teacher"]["params"], teacher)
@@ -109,7 +115,11 @@ def test_dbot_changes_teacher_and_student_between_stages() -> None:
 def test_dbot_has_a_schedule_in_each_stage() -> None:
     method = DBOT(stages=2, warmup_epochs=0.2)
     rates = [
-        float(method.scale_updates({"x": jnp.ones(())}, clock=Clock(jnp.int32(step), 20, 10))["x"])
+        float(
+            method.scale_updates(
+                Step(progress=Clock(jnp.int32(step), 20, 10)), {"x": jnp.ones(())}
+            )["x"]
+        )
         for step in range(20)
     ]
     np.testing.assert_allclose(rates[:10], rates[10:], rtol=1e-6)

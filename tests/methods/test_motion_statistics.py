@@ -7,6 +7,7 @@ from jssl.augmentations.motion import label_counts
 from jssl.encoders.mlp import MLP
 from jssl.errors import UserError
 from jssl.methods.pretext.motion_statistics import MotionStatistics
+from jssl.methods.step import Step
 
 COUNTS = (16, 8, 16, 8, 4, 8, 4, 8, 8, 8, 8, 8, 4, 4)
 RNG = np.random.default_rng(0)
@@ -15,7 +16,7 @@ LABEL = RNG.integers(0, COUNTS, size=(6, 14))
 
 def loss(method, prediction):
     outputs = {"prediction": prediction.astype(np.float32), "label": LABEL}
-    return method.objective(outputs, {}, rng=None, clock=None)[0], outputs
+    return method.objective(Step(), outputs)[0], outputs
 
 
 def test_both_losses_equal_loops_and_a_constant_costs_what_is_said():
@@ -31,7 +32,9 @@ def test_both_losses_equal_loops_and_a_constant_costs_what_is_said():
     np.testing.assert_allclose(found, np.mean(wanted), rtol=1e-5)
     scaled = 2 * LABEL / (np.array(COUNTS) - 1) - 1
     constant, _ = loss(method, np.tile(scaled.mean(0), (6, 1)))
-    np.testing.assert_allclose(method.monitor(outputs, {}, {}).trivial_loss, constant, rtol=1e-5)
+    np.testing.assert_allclose(
+        method.monitor(Step(memory={}), outputs).trivial_loss, constant, rtol=1e-5
+    )
 
     method = MotionStatistics(values=COUNTS, loss="classification")
     prediction = RNG.normal(size=(6, sum(COUNTS)))
@@ -44,7 +47,9 @@ def test_both_losses_equal_loops_and_a_constant_costs_what_is_said():
     found, outputs = loss(method, prediction)
     np.testing.assert_allclose(found, np.mean(wanted), rtol=1e-5)
     constant, _ = loss(method, np.zeros((6, sum(COUNTS))))
-    np.testing.assert_allclose(method.monitor(outputs, {}, {}).trivial_loss, constant, rtol=1e-5)
+    np.testing.assert_allclose(
+        method.monitor(Step(memory={}), outputs).trivial_loss, constant, rtol=1e-5
+    )
 
 
 def test_an_unknown_loss_is_refused():

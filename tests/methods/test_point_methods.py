@@ -9,6 +9,7 @@ from jssl.clock import Clock
 from jssl.encoders.points import PointTransformer
 from jssl.methods.distillation.point2vec import Point2Vec
 from jssl.methods.masked.point_cmae import PointCMAE
+from jssl.methods.step import Step
 from jssl.nn.points import Patches
 from jssl.testing.quick import quick_compilation
 
@@ -48,10 +49,10 @@ def test_padding_changes_no_loss(method) -> None:
     @jax.jit
     def loss(views: dict) -> tuple:
         params = method.init(net, KEY, views)["params"]
-        memory = method.init_memory(KEY, params, {})
-        outputs, _ = method.forward(net, params, {}, memory, views, rng=KEY, clock=CLOCK)
+        memory = method.init_memory(Step(None, params, {}, key=KEY))
+        outputs = method.forward(Step(net, params, {}, memory, KEY, CLOCK), views)
         masks = jnp.stack([outputs[name] for name in outputs if name.startswith("mask")])
-        return method.objective(outputs, memory, rng=KEY, clock=CLOCK)[0], masks
+        return method.objective(Step(memory=memory, key=KEY, progress=CLOCK), outputs)[0], masks
 
     with quick_compilation():
         (few, hidden), (many, _) = loss(views(12, two)), loss(views(19, two))

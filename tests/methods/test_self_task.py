@@ -8,6 +8,7 @@ from scipy.sparse.csgraph import shortest_path
 from jssl.augmentations.graphs import node_pairs
 from jssl.data.graphs import pad
 from jssl.methods.pretext.self_task import SelfTask
+from jssl.methods.step import Step
 
 RNG = np.random.default_rng(0)
 
@@ -54,7 +55,7 @@ def test_the_loss_equals_loops():
     real = np.array([[1, 1, 0, 1, 1], [0, 1, 1, 0, 0]], bool)
     hidden = np.array([[1, 0, 1], [0, 0, 1]], bool)
     given = {**outputs, "label": label, "real": real, "hidden": hidden}
-    found, (_, metrics) = method.objective(given, {}, rng=None, clock=None)
+    found, metrics = method.objective(Step(), given)
     wanted = {"distance": 0.0, "similarity": 0.0, "attributes": 0.0}
     for b in range(2):
         p, n = np.nonzero(real[b])[0], np.nonzero(hidden[b])[0]

@@ -14,7 +14,8 @@ from jssl.methods.contrastive.clip import CLIP
 from jssl.methods.contrastive.simcse import SimCSE
 from jssl.methods.masked.rts import RTS
 from jssl.methods.masked.slm import SwappedLM
-from jssl.methods.teacher import new_teacher, run_teacher
+from jssl.methods.step import Step
+from jssl.methods.teacher import new_teacher
 
 ENCODER = SymbolTransformer(width=8, depth=1, heads=2, vocabulary=9, kernel_init="lecun")
 KEY = jax.random.key(0)
@@ -35,10 +36,10 @@ def start(method, encoder=ENCODER, shown=None):
 
     @jax.jit
     def forward(shown):
-        return method.forward(net, params, {}, {}, shown, rng=KEY, clock=CLOCK)[0]
+        return method.forward(Step(net, params, {}, {}, KEY, CLOCK), shown)
 
     def loss(outputs):
-        return float(method.objective(outputs, {}, rng=KEY, clock=CLOCK)[0])
+        return float(method.objective(Step(memory={}, key=KEY, progress=CLOCK), outputs)[0])
 
     return net, params, forward, loss
 
@@ -73,7 +74,8 @@ def test_dropout_alone_tells_the_passes_of_simcse_apart():
     other = forward(shown)
     assert np.abs(other["a"] - other["b"]).max(axis=1).min() > 1e-3
     # A teacher has none.
-    teacher = jax.jit(lambda key: run_teacher(net, new_teacher(params, {}), X, rng=key)[0])
+    memory = {"teacher": new_teacher(params, {})}
+    teacher = jax.jit(lambda key: Step(net, memory=memory, key=key).teacher(X)[0])
     np.testing.assert_array_equal(teacher(KEY), teacher(jax.random.key(1)))
 
 
@@ -82,7 +84,7 @@ def test_towers_are_those_that_are_trained_and_the_scale_has_a_limit():
     shown = {"a": np.ones((2, 3), np.float32) * [[1], [2]], "b": X}
     net, params, forward, _ = start(method, MLP(hidden=(5,), norm="none"), shown)
     outputs = forward(shown)
-    towers = method.towers(net, params, {})
+    towers = method.towers(Step(net, params))
     for name in ("a", "b"):
         np.testing.assert_allclose(towers[name](shown[name]), outputs[name], atol=1e-6)
     np.testing.assert_allclose(outputs["scale"], 100.0, rtol=1e-5)

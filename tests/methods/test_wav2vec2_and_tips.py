@@ -12,6 +12,7 @@ from jssl.encoders.waveform import WaveformTransformer
 from jssl.errors import UserError
 from jssl.methods.contrastive.tips import TIPS
 from jssl.methods.contrastive.wav2vec2 import Wav2Vec2
+from jssl.methods.step import Step
 
 KEY = jax.random.key(0)
 PARTNER = SymbolTransformer(width=8, depth=1, heads=2, vocabulary=9, kernel_init="lecun")
@@ -43,7 +44,7 @@ def test_hidden_steps_and_their_negatives_are_real_and_other_ones() -> None:
     def run(x, mask):
         views = {"wave": x, "mask": {"mask": mask}}
         params = method.init(net, KEY, views)["params"]
-        return method.forward(net, params, {}, {}, views, rng=KEY, clock=Clock(0, 10, 5))[0]
+        return method.forward(Step(net, params, {}, {}, KEY, Clock(0, 10, 5)), views)
 
     found = {name: np.asarray(value) for name, value in run(x, mask).items()}
     np.testing.assert_array_equal(found["hidden"], mask & (np.arange(8) < [[5], [8]]))
@@ -61,8 +62,8 @@ def test_the_teacher_of_tips_reads_no_captions_and_one_caption_serves_both_token
 
     def run(views):
         params = method.init(net, KEY, views)["params"]
-        memory = method.init_memory(KEY, params, {})
-        outputs, _ = method.forward(net, params, {}, memory, views, rng=KEY, clock=Clock(0, 10, 5))
+        memory = method.init_memory(Step(None, params, {}, key=KEY))
+        outputs = method.forward(Step(net, params, {}, memory, KEY, Clock(0, 10, 5)), views)
         return outputs, memory
 
     outputs, memory = jax.eval_shape(run, VIEWS)
@@ -90,7 +91,9 @@ def test_tips_adds_up_its_three_losses() -> None:
     hidden = np.array([[[True, False]], [[True, True]], [[False, True]]])
     outputs |= {"scale": np.full(3, 5.0, np.float32), "hidden": hidden}
     memory = {"teacher": {}, "centre": jnp.zeros(6), "patch_centre": jnp.zeros(5)}
-    found, _ = method.objective(outputs, memory, rng=KEY, clock=Clock(10**6, 10**6, 10))
+    found, _ = method.objective(
+        Step(memory=memory, key=KEY, progress=Clock(10**6, 10**6, 10)), outputs
+    )
 
     def log_softmax(x):
         return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))

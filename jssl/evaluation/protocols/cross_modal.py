@@ -26,7 +26,7 @@ def embed(subject: Subject, row: str, view: str, source: Source, preprocess: Any
       UserError: the method has no such space.
     """
     program, state = subject.rows[row].program, subject.rows[row].state
-    towers = program.experiment.method.towers(program.net, state.params, state.stats)
+    towers = program.experiment.method.towers(program.at(state))
     if view not in towers:
         kind = type(program.experiment.method).__name__
         raise UserError(f"{kind} has no common space of two kinds of inputs; CLIP has")

@@ -15,8 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, Tree, Views
 from jssl.methods.multicrop import Crops, all_crops, encode_crops
 from jssl.nn.heads import MLPHead
 from jssl.objectives.clustering import cluster_loss, spherical_kmeans
@@ -90,6 +89,7 @@ class DeepClusterV2(Method):
     norm: str = "batch"
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.multicrop() + Spec.index()
     paper: ClassVar[str] = (
         "Unsupervised Learning of Visual Features by Contrasting Cluster Assignments"
     )
@@ -103,9 +103,9 @@ class DeepClusterV2(Method):
         """What the net is run on."""
         return (all_crops(views),)
 
-    def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
+    def init_memory(self, step: Step) -> Memory:
         """An empty memory, random centroids, and no clusters (-1)."""
-        keys = jax.random.split(rng, len(self.clusters))
+        keys = jax.random.split(step.key, len(self.clusters))
         return {
             "embeddings": jnp.zeros((2, self.examples, self.out)),
             "met": jnp.zeros((self.examples,)),
@@ -116,49 +116,41 @@ class DeepClusterV2(Method):
             "assigned": jnp.full((len(self.clusters), self.examples), -1, jnp.int32),
         }
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """Unit `embedding` [B, V, out] of all crops and the `index` [B]."""
-        projection, stats = apply(net, params, stats, all_crops(views), rng=rng)
-        return {"embedding": l2_normalize(projection), "index": views["index"]}, stats
+        projection = step.student(all_crops(views))
+        return {"embedding": l2_normalize(projection), "index": views["index"]}
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """Cross-entropy in nats; ln of the number of clusters at chance, 0 in the first epoch."""
         embedding, index = outputs["embedding"], outputs["index"]
-        labels = memory["assigned"].at[:, index].get(mode="fill", fill_value=-1)
+        labels = step.memory["assigned"].at[:, index].get(mode="fill", fill_value=-1)
         losses = [
             cluster_loss(embedding, centroids, labels[int(i)], temperature=self.temperature)
-            for i, centroids in memory["centroids"].items()
+            for i, centroids in step.memory["centroids"].items()
         ]
         loss = jnp.mean(jnp.stack(losses))
         loss = jnp.where(jnp.all(index < self.examples), loss, jnp.nan)
+        return loss, {"unassigned": jnp.mean(labels < 0)}
+
+    def remember(self, step: Step, outputs: Outputs) -> Memory:
+        """The embeddings of the batch, and at the end of an epoch the clusters of all of them."""
+        embedding, index = outputs["embedding"], outputs["index"]
         seen = jax.lax.stop_gradient(embedding[:, :2]).swapaxes(0, 1)
         memory = {
-            **memory,
-            "embeddings": memory["embeddings"].at[:, index].set(seen),
-            "met": memory["met"].at[index].set(1.0),
+            **step.memory,
+            "embeddings": step.memory["embeddings"].at[:, index].set(seen),
+            "met": step.memory["met"].at[index].set(1.0),
         }
-        last = (clock.step + 1) % clock.steps_per_epoch == 0
-        memory = jax.lax.cond(last, lambda m: self._cluster(rng, m), lambda m: m, memory)
-        return loss, (memory, {"unassigned": jnp.mean(labels < 0)})
+        last = (step.progress.step + 1) % step.progress.steps_per_epoch == 0
+        return jax.lax.cond(last, lambda m: self._cluster(step.key, m), lambda m: m, memory)
 
-    def _cluster(self, rng: jax.Array, memory: Memory) -> Memory:
+    def _cluster(self, key: jax.Array, memory: Memory) -> Memory:
         met, centroids, assigned = memory["met"], {}, []
-        for i, key in enumerate(jax.random.split(rng, len(self.clusters))):
+        for i, part in enumerate(jax.random.split(key, len(self.clusters))):
             x = memory["embeddings"][i % 2]
             # The K largest of random numbers: K different examples, of those that have been met.
-            draw = jax.random.uniform(key, (self.examples,)) + met
+            draw = jax.random.uniform(part, (self.examples,)) + met
             # More clusters than examples: the rest stay where they were.
             count = min(self.clusters[i], self.examples)
             start = memory["centroids"][str(i)].at[:count].set(x[jax.lax.top_k(draw, count)[1]])
@@ -168,20 +160,20 @@ class DeepClusterV2(Method):
             assigned.append(jnp.where(met > 0, labels, -1))
         return {**memory, "centroids": centroids, "assigned": jnp.stack(assigned)}
 
-    def scale_updates(self, updates: Tree, *, clock: Clock) -> Tree:
-        """Holds everything in the first epoch, which only fills the memory."""
-        factor = jnp.where(clock.epoch >= 1.0, 1.0, 0.0)
+    def scale_updates(self, step: Step, updates: Tree) -> Tree:
+        """Holds everything in the first epoch, which only fills the step.memory."""
+        factor = jnp.where(step.progress.epoch >= 1.0, 1.0, 0.0)
         return jax.tree.map(lambda update: update * factor, updates)
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """Embeddings of the large crops and how the clusters are used."""
         a, b = outputs["embedding"][:, 0], outputs["embedding"][:, 1]
-        scores = matmul(a, memory["centroids"]["0"].T)
+        scores = matmul(a, step.memory["centroids"]["0"].T)
         return Monitored(
             embeddings={"projection": a},
             pairs={"views": (a, b)},
             assignments={"cluster": jnp.exp(log_softmax(scores, temperature=self.temperature))},
-            idle=jnp.all(memory["assigned"] < 0),
+            idle=jnp.all(step.memory["assigned"] < 0),
         )
 
     def smoke(self) -> Method:

@@ -13,8 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, Tree, Views
 from jssl.methods.freeze import hold
 from jssl.methods.multicrop import MultiCrop, PrototypeHead, all_crops
 from jssl.methods.queue import new_queue, push
@@ -79,6 +78,7 @@ class SwAV(Method):
     norm: str = "batch"
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.multicrop()
     paper: ClassVar[str] = (
         "Unsupervised Learning of Visual Features by Contrasting Cluster Assignments"
     )
@@ -93,63 +93,56 @@ class SwAV(Method):
         """What the net is run on."""
         return (all_crops(views),)
 
-    def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
+    def init_memory(self, step: Step) -> Memory:
         """Queues of both views and the prototypes they are scored with; nothing without a queue."""
         if not self.queue:
             return {}
-        a, b = (new_queue(key, self.queue, self.out) for key in jax.random.split(rng))
-        return {"a": a, "b": b, "prototypes": _kernel(params)}
+        a, b = (new_queue(key, self.queue, self.out) for key in jax.random.split(step.key))
+        return {"a": a, "b": b, "prototypes": _kernel(step.params)}
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """`scores` [B, V, K] of all crops and unit `embedding` [B, 2, out] of the large ones."""
-        (embedding, scores), stats = apply(net, params, stats, all_crops(views), rng=rng)
-        return {"scores": scores, "embedding": l2_normalize(embedding[:, :2])}, stats
+        (embedding, scores) = step.student(all_crops(views))
+        return {"scores": scores, "embedding": l2_normalize(embedding[:, :2])}
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """Cross-entropy with the codes of the other crops, in nats; ln K at chance."""
-        scores, embedding = outputs["scores"], outputs["embedding"]
-        names = ("a", "b")
-        codes = [self._codes(scores[:, i], memory, name, clock) for i, name in enumerate(names)]
+        scores = outputs["scores"]
+        codes = [self._codes(step, scores[:, i], name) for i, name in enumerate(("a", "b"))]
         codes = jnp.stack(codes, axis=1)
-        loss = jnp.mean(cross_view(scores, codes, temperature=self.temperature))
-        if self.queue:
-            pushed = {name: push(memory[name], embedding[:, i]) for i, name in enumerate(names)}
-            memory = {**memory, **pushed}
-        return loss, (memory, {})
+        return jnp.mean(cross_view(scores, codes, temperature=self.temperature)), {}
 
-    def _codes(self, scores: jax.Array, memory: Memory, view: str, clock: Clock) -> jax.Array:
+    def remember(self, step: Step, outputs: Outputs) -> Memory:
+        """The queues with the embeddings of the large crops."""
+        if not self.queue:
+            return step.memory
+        pushed = {
+            name: push(step.memory[name], outputs["embedding"][:, i])
+            for i, name in enumerate(("a", "b"))
+        }
+        return {**step.memory, **pushed}
+
+    def _codes(self, step: Step, scores: jax.Array, view: str) -> jax.Array:
         options = {"temperature": self.epsilon, "iterations": self.iterations}
         if not self.queue:
             return sinkhorn(scores, **options)
-        queue = memory[view]
-        ready = (queue["pushed"] >= self.queue) & (clock.epoch >= self.queue_epochs)
-        known = matmul(queue["rows"], l2_normalize(memory["prototypes"], axis=0))
+        queue = step.memory[view]
+        ready = (queue["pushed"] >= self.queue) & (step.progress.epoch >= self.queue_epochs)
+        known = matmul(queue["rows"], l2_normalize(step.memory["prototypes"], axis=0))
         weights = jnp.ones(scores.shape[0] + self.queue).at[scores.shape[0] :].set(ready * 1.0)
         return sinkhorn(jnp.concatenate([scores, known]), weights=weights, **options)[
             : scores.shape[0]
         ]
 
-    def after_update(self, params: Tree, stats: Tree, memory: Memory, *, clock: Clock) -> Memory:
+    def after_update(self, step: Step) -> Memory:
         """Copies the prototypes, with which the next step scores the queues."""
-        return {**memory, "prototypes": _kernel(params)} if self.queue else memory
+        return {**step.memory, "prototypes": _kernel(step.params)} if self.queue else step.memory
 
-    def scale_updates(self, updates: Tree, *, clock: Clock) -> Tree:
+    def scale_updates(self, step: Step, updates: Tree) -> Tree:
         """Holds the prototypes for the first epochs."""
-        return hold(updates, "prototypes", clock.epoch < self.freeze_epochs)
+        return hold(updates, "prototypes", step.progress.epoch < self.freeze_epochs)
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """Embeddings of the large crops and how the prototypes are used."""
         a, b = outputs["embedding"][:, 0], outputs["embedding"][:, 1]
         scores = outputs["scores"][:, 0].astype(jnp.float32)

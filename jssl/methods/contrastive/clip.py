@@ -15,9 +15,8 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock
 from jssl.errors import UserError, nearest
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views
 from jssl.nn.dense import Dense
 from jssl.objectives.contrastive import paired_nce, paired_sigmoid
 from jssl.ranges import Count, Positive, Real
@@ -110,6 +109,7 @@ class CLIP(Method):
     out: Count = 128
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.pair()
     paper: ClassVar[str] = "Learning Transferable Visual Models From Natural Language Supervision"
     scale_invariant: ClassVar[tuple[str, ...]] = ("a", "b")
 
@@ -127,23 +127,11 @@ class CLIP(Method):
         """Both views."""
         return views["a"], views["b"]
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """Embeddings `a` and `b` [B, out]; `scale` and, with the sigmoid loss, `bias` [B]."""
-        return apply(net, params, stats, views["a"], views["b"], rng=rng)
+        return step.student(views["a"], views["b"])
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """The loss of all pairs of the global batch."""
         # Each row carries the same number: the mean is that number, and shares its gradient out.
         scale = jnp.mean(outputs["scale"].astype(jnp.float32))
@@ -152,9 +140,9 @@ class CLIP(Method):
             loss = paired_sigmoid(outputs["a"], outputs["b"], scale=scale, bias=bias)
         else:
             loss = paired_nce(outputs["a"], outputs["b"], scale=scale)
-        return jnp.mean(loss), (memory, {"scale": scale})
+        return jnp.mean(loss), {"scale": scale}
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """Embeddings of both kinds; the trivial loss of the softmax is ln B."""
         a, b = outputs["a"], outputs["b"]
         return Monitored(
@@ -162,14 +150,11 @@ class CLIP(Method):
             trivial_loss=math.log(a.shape[0]) if self.loss == "softmax" else None,
         )
 
-    def towers(
-        self, net: nn.Module, params: Tree, stats: Tree
-    ) -> Mapping[str, Callable[[jax.Array], jax.Array]]:
+    def towers(self, step: Step) -> Mapping[str, Callable[[jax.Array], jax.Array]]:
         """Both encoders with their maps, in evaluation mode."""
-        variables = {"params": params, **stats}
         return {
-            "a": lambda x: net.apply(variables, x, train=False, method=Towers.a),
-            "b": lambda x: net.apply(variables, x, train=False, method=Towers.b),
+            "a": lambda x: step.predict(x, method=Towers.a),
+            "b": lambda x: step.predict(x, method=Towers.b),
         }
 
     def smoke(self) -> Method:

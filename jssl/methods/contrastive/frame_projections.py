@@ -16,10 +16,9 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock
 from jssl.encoders.features import Features
 from jssl.errors import UserError
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views
 from jssl.nn.heads import MLPHead
 from jssl.objectives.contrastive import nt_xent
 from jssl.objectives.regression import smooth_l1
@@ -153,6 +152,7 @@ class FrameProjections(Method):
     beta: Positive = 0.01
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.named("signal", "basis", "frame")
     paper: ClassVar[str] = (
         "Learning Without Augmenting: Unsupervised Time Series Representation Learning via Frame "
         "Projections"
@@ -170,37 +170,25 @@ class FrameProjections(Method):
         """The view of each space."""
         return tuple(views[name] for name in SPACES)
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """Projections `signal`, `basis`, `frame` [B, out]; `guess` and `target` [B, 2 * D]."""
-        return apply(net, params, stats, *self.inputs(views), rng=rng)
+        return step.student(*self.inputs(views))
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """The three pairs of the global batch, and the maps' error."""
         losses = {
             f"{a}_{b}": jnp.mean(nt_xent(outputs[a], outputs[b], temperature=self.temperature))
             for a, b in (SPACES[:2], SPACES[::2], SPACES[1:])
         }
         error = self.mapping_error(outputs)
-        return sum(losses.values()) + error, (memory, {**losses, "mapping": error})
+        return sum(losses.values()) + error, {**losses, "mapping": error}
 
     def mapping_error(self, outputs: Outputs) -> jax.Array:
         """How far off the maps are, both together; float32."""
         error = jnp.mean(smooth_l1(outputs["guess"], outputs["target"], beta=self.beta))
         return 2.0 * error  # the mean over features of both is half of the sum of two means
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """Projections of all spaces; of the trivial loss, three pairs give 3 ln(2B - 1)."""
         projections = {name: outputs[name] for name in SPACES}
         pairs = 3.0 * math.log(2 * len(outputs["signal"]) - 1)
@@ -210,23 +198,18 @@ class FrameProjections(Method):
             trivial_loss=pairs + self.mapping_error(outputs),
         )
 
-    def encode(
-        self, net: nn.Module, params: Tree, stats: Tree, memory: Memory, x: jax.Array
-    ) -> Features:
+    def encode(self, step: Step, x: jax.Array) -> Features:
         """Features of the signal, and of both other spaces as the maps guess them."""
-        features = super().encode(net, params, stats, memory, x)
-        variables = {"params": params, **stats}
-        mapped = net.apply(variables, features.pooled, method=Spaces.mapped)
+        features = super().encode(step, x)
+        variables = {"params": step.params, **step.batch_stats}
+        mapped = step.net.apply(variables, features.pooled, method=Spaces.mapped)
         return features.replace(pooled=jnp.concatenate([features.pooled, mapped], axis=-1))
 
-    def towers(
-        self, net: nn.Module, params: Tree, stats: Tree
-    ) -> Mapping[str, Callable[[jax.Array], jax.Array]]:
+    def towers(self, step: Step) -> Mapping[str, Callable[[jax.Array], jax.Array]]:
         """The three encoders with their projectors, in evaluation mode."""
 
         def tower(name: str) -> Callable[[jax.Array], jax.Array]:
-            variables = {"params": params, **stats}
-            return lambda x: net.apply(variables, name, x, train=False, method=Spaces.project)
+            return lambda x: step.predict(name, x, method=Spaces.project)
 
         return {name: tower(name) for name in SPACES}
 

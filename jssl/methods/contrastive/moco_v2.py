@@ -14,11 +14,10 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, Views
 from jssl.methods.queue import new_queue, push
 from jssl.methods.siamese import Siamese
-from jssl.methods.teacher import Taught, run_teacher
+from jssl.methods.teacher import MomentumTeacher
 from jssl.nn.heads import MLPHead
 from jssl.objectives.common import l2_normalize
 from jssl.objectives.contrastive import queue_nce
@@ -26,7 +25,7 @@ from jssl.ranges import Count, Layers, Positive, Unit
 
 
 @dataclasses.dataclass(frozen=True)
-class MoCoV2(Taught):
+class MoCoV2(Method):
     """InfoNCE with a queue of the teacher's keys (eq. 1 of He et al., 2020).
 
     Equation: L = -log(exp(q.k / T) / (exp(q.k / T) + sum over queue of exp(q.n / T))).
@@ -72,63 +71,57 @@ class MoCoV2(Taught):
     norm: str = "none"
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.pair()
     paper: ClassVar[str] = "Improved Baselines with Momentum Contrastive Learning"
 
     def net(self, encoder: nn.Module) -> nn.Module:
         """Encoder and projector."""
         return Siamese(encoder, MLPHead(self.hidden, self.out, norm=self.norm, dtype=self.dtype))
 
-    def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
+    def init_memory(self, step: Step) -> Memory:
         """The teacher, equal to the student, and a queue of random keys."""
-        queue = new_queue(rng, self.queue, self.out)
-        return {**super().init_memory(rng, params, stats), "queue": queue}
+        return {**super().init_memory(step), "queue": new_queue(step.key, self.queue, self.out)}
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def teachers(self) -> dict[str, MomentumTeacher]:
+        """A moving average of encoder and projector."""
+        return {"teacher": MomentumTeacher(self.momentum, self.momentum_end)}
+
+    def forward(self, step: Step, views: Views) -> Outputs:
         """Queries of the student and keys of the teacher, [B, out] for each direction."""
         outputs = {}
         pairs = (("a", "b"), ("b", "a")) if self.symmetric else (("a", "b"),)
-        for (query, key), part in zip(pairs, jax.random.split(rng, len(pairs)), strict=True):
-            (_, outputs[f"query_{query}"]), stats = apply(
-                net, params, stats, views[query], rng=part
-            )
-            outputs[f"key_{key}"], _ = run_teacher(net, memory["teacher"], views[key], rng=part)
-        return outputs, stats
+        for (query, key), part in zip(pairs, jax.random.split(step.key, len(pairs)), strict=True):
+            (_, outputs[f"query_{query}"]) = step.student(views[query], key=part)
+            outputs[f"key_{key}"], _ = step.teacher(views[key], key=part)
+        return outputs
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
-        """InfoNCE against the queue as it was; then the keys enter it."""
-        negatives = memory["queue"]["rows"]
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
+        """InfoNCE against the queue."""
+        negatives = step.memory["queue"]["rows"]
         loss = queue_nce(
             outputs["query_a"], outputs["key_b"], negatives, temperature=self.temperature
         )
-        keys = outputs["key_b"]
         if self.symmetric:
             back = queue_nce(
                 outputs["query_b"], outputs["key_a"], negatives, temperature=self.temperature
             )
             loss = 0.5 * (loss + back)
-            keys = jnp.concatenate([keys, outputs["key_a"]])
-        memory = {**memory, "queue": push(memory["queue"], l2_normalize(keys))}
-        return jnp.mean(loss), (memory, {"teacher_momentum": self.teacher_momentum(clock)})
+        return jnp.mean(loss), {}
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def remember(self, step: Step, outputs: Outputs) -> Memory:
+        """The queue with the keys of the batch."""
+        keys = outputs["key_b"]
+        if self.symmetric:
+            keys = jnp.concatenate([keys, outputs["key_a"]])
+        return {**step.memory, "queue": push(step.memory["queue"], l2_normalize(keys))}
+
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """Queries and keys, and how far the teacher is; the trivial loss is ln(queue + 1)."""
         query, key = outputs["query_a"], outputs["key_b"]
         return Monitored(
             embeddings={"query": query, "key": key},
             pairs={"views": (query, key)},
-            teachers=self.distance(params, memory),
+            teachers=self.distances(step),
             trivial_loss=math.log(self.queue + 1),
         )
 

@@ -14,18 +14,17 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Tree, Views
 from jssl.methods.freeze import hold
 from jssl.methods.siamese import Siamese
-from jssl.methods.teacher import Taught, run_teacher
+from jssl.methods.teacher import MomentumTeacher
 from jssl.nn.heads import MLPHead
 from jssl.objectives.contrastive import info_nce
 from jssl.ranges import Count, Layers, Positive, Unit
 
 
 @dataclasses.dataclass(frozen=True)
-class MoCoV3(Taught):
+class MoCoV3(Method):
     """Symmetric InfoNCE of predictions with the teacher's keys, times 2 T (algorithm 1).
 
     Equation: L = 2 T (ctr(q_a, k_b) + ctr(q_b, k_a)), ctr(q, k)_i = -log softmax over j of (q_i.k_j
@@ -79,6 +78,7 @@ class MoCoV3(Taught):
     norm: str = "batch"
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.pair()
     paper: ClassVar[str] = "An Empirical Study of Training Self-Supervised Vision Transformers"
 
     def net(self, encoder: nn.Module) -> nn.Module:
@@ -87,27 +87,19 @@ class MoCoV3(Taught):
             encoder, self._head(self.hidden, True), self._head((self.predictor,), self.last_norm)
         )
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def teachers(self) -> dict[str, MomentumTeacher]:
+        """A moving average of encoder, projector and predictor."""
+        return {"teacher": MomentumTeacher(self.momentum, self.momentum_end)}
+
+    def forward(self, step: Step, views: Views) -> Outputs:
         """Predictions of the student and keys of the teacher for both views, [B, out]."""
         outputs = {}
-        for name, key in zip(("a", "b"), jax.random.split(rng), strict=True):
-            (_, outputs[f"query_{name}"]), stats = apply(net, params, stats, views[name], rng=key)
-            outputs[f"key_{name}"], _ = run_teacher(net, memory["teacher"], views[name], rng=key)
-        return outputs, stats
+        for name, key in zip(("a", "b"), jax.random.split(step.key), strict=True):
+            (_, outputs[f"query_{name}"]) = step.student(views[name], key=key)
+            outputs[f"key_{name}"], _ = step.teacher(views[name], key=key)
+        return outputs
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """Sum of the two directions, averaged over the batch."""
         own = jnp.arange(outputs["query_a"].shape[0])
         loss = sum(
@@ -119,20 +111,19 @@ class MoCoV3(Taught):
             )
             for one, other in (("a", "b"), ("b", "a"))
         )
-        metrics = {"teacher_momentum": self.teacher_momentum(clock)}
-        return 2 * self.temperature * jnp.mean(loss), (memory, metrics)
+        return 2 * self.temperature * jnp.mean(loss), {}
 
-    def scale_updates(self, updates: Tree, *, clock: Clock) -> Tree:
+    def scale_updates(self, step: Step, updates: Tree) -> Tree:
         """Zero for the frozen parameters."""
         return hold(updates, self.frozen) if self.frozen else updates
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """Predictions and keys, and how far the teacher is; the trivial loss is 4 T ln B."""
         query, key = outputs["query_a"], outputs["key_b"]
         return Monitored(
             embeddings={"query": query, "key": key},
             pairs={"views": (query, key)},
-            teachers=self.distance(params, memory),
+            teachers=self.distances(step),
             trivial_loss=4 * self.temperature * math.log(query.shape[0]),
         )
 

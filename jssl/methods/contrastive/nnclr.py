@@ -15,10 +15,9 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, Views
 from jssl.methods.queue import new_queue, push
-from jssl.methods.siamese import Siamese, apart, together
+from jssl.methods.siamese import Siamese, interleave_views, split_views
 from jssl.nn.heads import MLPHead
 from jssl.objectives.common import l2_normalize
 from jssl.objectives.contrastive import info_nce, nearest
@@ -64,6 +63,7 @@ class NNCLR(Method):
     norm: str = "batch"
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.pair()
     paper: ClassVar[str] = (
         "With a Little Help from My Friends: Nearest-Neighbor Contrastive Learning of Visual "
         "Representations"
@@ -85,33 +85,21 @@ class NNCLR(Method):
         predictor = MLPHead((self.predictor,), self.out, norm=self.norm, dtype=self.dtype)
         return Siamese(encoder, projector, predictor)
 
-    def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
+    def init_memory(self, step: Step) -> Memory:
         """A queue of random projections."""
-        return {"queue": new_queue(rng, self.queue, self.out)}
+        return {"queue": new_queue(step.key, self.queue, self.out)}
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """Projections and predictions of both views, each [B, out]."""
-        images = together(views["a"], views["b"])
-        (projections, predictions), stats = apply(net, params, stats, images, rng=rng)
-        (za, zb), (pa, pb) = apart(projections, 2), apart(predictions, 2)
+        images = interleave_views(views["a"], views["b"])
+        (projections, predictions) = step.student(images)
+        (za, zb), (pa, pb) = split_views(projections, 2), split_views(predictions, 2)
         outputs = {"projection_a": za, "projection_b": zb, "prediction_a": pa, "prediction_b": pb}
-        return outputs, stats
+        return outputs
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
-        """InfoNCE of neighbours with predictions, both ways round; then the queue moves."""
-        rows = memory["queue"]["rows"]
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
+        """InfoNCE of neighbours with predictions, both ways round."""
+        rows = step.memory["queue"]["rows"]
         own = jnp.arange(outputs["prediction_a"].shape[0])
         losses = []
         for one, other in (("a", "b"), ("b", "a")):
@@ -120,10 +108,13 @@ class NNCLR(Method):
             losses.append(
                 info_nce(neighbours, predictions, positives=own, temperature=self.temperature)
             )
-        memory = {"queue": push(memory["queue"], l2_normalize(outputs["projection_a"]))}
-        return jnp.mean(0.5 * (losses[0] + losses[1])), (memory, {})
+        return jnp.mean(0.5 * (losses[0] + losses[1])), {}
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def remember(self, step: Step, outputs: Outputs) -> Memory:
+        """The queue with the projections of one view."""
+        return {"queue": push(step.memory["queue"], l2_normalize(outputs["projection_a"]))}
+
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """Projections and predictions; the trivial loss is ln B."""
         a, b = outputs["projection_a"], outputs["projection_b"]
         return Monitored(

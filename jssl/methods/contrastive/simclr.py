@@ -14,9 +14,8 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
-from jssl.methods.siamese import Siamese, apart, together
+from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views
+from jssl.methods.siamese import Siamese, interleave_views, split_views
 from jssl.nn.heads import MLPHead
 from jssl.objectives.contrastive import nt_xent
 from jssl.ranges import Count, Layers, Positive
@@ -57,6 +56,7 @@ class SimCLR(Method):
     norm: str = "batch"
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.pair()
     paper: ClassVar[str] = "A Simple Framework for Contrastive Learning of Visual Representations"
     symmetric_views: ClassVar[tuple[str, ...]] = ("a", "b")
     scale_invariant: ClassVar[tuple[str, ...]] = ("a", "b")
@@ -75,31 +75,19 @@ class SimCLR(Method):
         )
         return Siamese(encoder, projector)
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """Projections of both views: `a` and `b`, each [B, out]."""
-        both = together(views["a"], views["b"])
-        (projections, _), stats = apply(net, params, stats, both, rng=rng)
-        a, b = apart(projections, 2)
-        return {"a": a, "b": b}, stats
+        both = interleave_views(views["a"], views["b"])
+        (projections, _) = step.student(both)
+        a, b = split_views(projections, 2)
+        return {"a": a, "b": b}
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """NT-Xent over the global batch."""
         loss = jnp.mean(nt_xent(outputs["a"], outputs["b"], temperature=self.temperature))
-        return loss, (memory, {})
+        return loss, {}
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """Projections of both views; the trivial loss is ln(2B - 1)."""
         a, b = outputs["a"], outputs["b"]
         return Monitored(

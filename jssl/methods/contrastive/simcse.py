@@ -14,9 +14,8 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply, the_input
-from jssl.methods.siamese import Siamese, apart, together
+from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views, the_input
+from jssl.methods.siamese import Siamese, interleave_views, split_views
 from jssl.nn.heads import MLPHead
 from jssl.objectives.contrastive import info_nce
 from jssl.ranges import Count, Positive
@@ -53,6 +52,7 @@ class SimCSE(Method):
     out: Count = 128
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.single()
     paper: ClassVar[str] = "SimCSE: Simple Contrastive Learning of Sentence Embeddings"
     scale_invariant: ClassVar[tuple[str, ...]] = ("a", "b")
 
@@ -60,33 +60,21 @@ class SimCSE(Method):
         """Encoder and a linear layer."""
         return Siamese(encoder, MLPHead((), self.out, norm="none", dtype=self.dtype))
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """Two passes over the input: `a` and `b`, each [B, out]."""
         x = the_input(views)
-        (projections, _), stats = apply(net, params, stats, together(x, x), rng=rng)
-        a, b = apart(jnp.tanh(projections), 2)
-        return {"a": a, "b": b}, stats
+        (projections, _) = step.student(interleave_views(x, x))
+        a, b = split_views(jnp.tanh(projections), 2)
+        return {"a": a, "b": b}
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """InfoNCE of the first passes among the second ones, over the global batch."""
         a, b = outputs["a"], outputs["b"]
         own = jnp.arange(a.shape[0])
         loss = info_nce(a, b, positives=own, temperature=self.temperature)
-        return jnp.mean(loss), (memory, {})
+        return jnp.mean(loss), {}
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """Both passes; the trivial loss is ln B."""
         a, b = outputs["a"], outputs["b"]
         return Monitored(

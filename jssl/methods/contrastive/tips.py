@@ -8,21 +8,20 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock
 from jssl.errors import UserError
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views
 from jssl.methods.contrastive.clip import Towers
-from jssl.methods.distillation.ibot import IBOT
 from jssl.methods.multicrop import encode_crops
-from jssl.methods.siamese import apart, together
-from jssl.methods.teacher import run_teacher
+from jssl.methods.self_distillation import PatchSelfDistillation
+from jssl.methods.siamese import interleave_views, split_views
+from jssl.methods.teacher import MomentumTeacher
 from jssl.nn.dense import Dense
 from jssl.objectives.contrastive import paired_nce
 from jssl.ranges import Count, NonNegative, Positive
@@ -108,7 +107,7 @@ class SpatialTowers(Towers):
         first, second = two_tokens(self.encoder(image, train=train))
         small = encode_crops(self.encoder, local, train=train).pooled
         _, patches = self.patches(image, places, mask, train=train)
-        texts = apart(self.b(together(*captions), train=train), len(captions))
+        texts = split_views(self.b(interleave_views(*captions), train=train), len(captions))
         scale = jnp.exp(jnp.minimum(self.log_scale, math.log(100.0)))
         crops = jnp.concatenate([first[:, None], small], axis=1)
         return {
@@ -123,7 +122,7 @@ class SpatialTowers(Towers):
 
 
 @dataclasses.dataclass(frozen=True)
-class TIPS(IBOT):
+class TIPS(PatchSelfDistillation):
     """CLIP with two captions and two class tokens, DINO from small crops, iBOT at hidden patches.
 
     One image encoder serves all three. Captions of two kinds (short ones from the web, and
@@ -156,10 +155,27 @@ class TIPS(IBOT):
     token.
 
     Attributes:
+      momentum: of the teacher at the first step.
+      momentum_end: of the teacher at the last step.
+      student_temperature: of the student's softmax.
+      temperature: of the teacher's softmax, after the warm-up.
+      temperature_start: of the teacher's softmax at the first step.
+      temperature_warmup: epochs from one to the other.
+      centring: "centre" or "sinkhorn".
+      centre_momentum: share of the old centre kept in a step.
+      freeze_epochs: epochs for which the prototypes stay as they are.
+      hidden: widths of the head's hidden layers.
+      bottleneck: width of what is compared with the prototypes.
+      prototypes: their number.
+      norm: normalisation in the head, "none", "batch" or "layer".
+      kernel_init: initialiser of the projector; the default suits widths of about 2048.
+      dtype: dtype in which the head computes.
       partner: encoder of the captions.
       contrast_temperature: of the contrast at the start; learnt.
       image_weight: alpha.
       patch_weight: beta.
+      shared_head: whether one head serves images and patches.
+      patch_prototypes: number of prototypes of a patch head of its own.
       out: width of the common space.
     """
 
@@ -170,7 +186,7 @@ class TIPS(IBOT):
     shared_head: bool = False
     out: Count = 128
 
-    evaluated: ClassVar[Literal["student", "teacher"]] = "student"
+    views: ClassVar[Spec] = Spec.named("a", "local", "b") + Spec.mask("mask", "masked")
     paper: ClassVar[str] = "TIPS: Text-Image Pretraining with Spatial Awareness"
     partial: ClassVar[str] = (
         "No experiment has two kinds of caption: both class tokens are trained on captions "
@@ -178,10 +194,10 @@ class TIPS(IBOT):
         "paper's first idea, are not exercised."
     )
     scale_invariant: ClassVar[tuple[str, ...]] = ("a", "second", "b", "c")
+    targets: ClassVar[tuple[str, ...]] = ("teacher", "teacher_patches")
 
     def net(self, encoder: nn.Module) -> nn.Module:
         """Both encoders, their maps, and the heads."""
-        own = dataclasses.replace(self, prototypes=self.patch_prototypes)
         return SpatialTowers(
             encoder,
             self.partner,
@@ -190,7 +206,7 @@ class TIPS(IBOT):
             None,
             dtype=self.dtype,
             head=self.head(),
-            patch_head=None if self.shared_head else own.head(),
+            patch_head=self.patch_head(),
         )
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
@@ -198,69 +214,52 @@ class TIPS(IBOT):
         captions = tuple(views[name] for name in ("b", "c") if name in views)
         return views["a"], views["local"], captions, views["mask"]["masked"], views["mask"]["mask"]
 
-    def _part(self, params: Tree, stats: Tree) -> tuple[Tree, Tree]:
-        def taught(tree: Tree) -> Tree:
-            return {name: tree[name] for name in _TAUGHT if name in tree}
+    def teachers(self) -> dict[str, MomentumTeacher]:
+        """A moving average of image encoder and heads; evaluation sees the student."""
+        return {"teacher": MomentumTeacher(self.momentum, self.momentum_end, of=_TAUGHT)}
 
-        return taught(params), {kind: taught(tree) for kind, tree in stats.items()}
-
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """What the student gives (see `SpatialTowers`), and the teacher for the whole image."""
         image, _, _, places, mask = self.inputs(views)
-        outputs, stats = apply(net, params, stats, *self.inputs(views), rng=rng)
-        teacher, patches = run_teacher(
-            net, memory["teacher"], image, places, rng=rng, method=SpatialTowers.patches
-        )
+        outputs = step.student(*self.inputs(views))
+        teacher, patches = step.teacher(image, places, method=SpatialTowers.patches)
         hidden = jnp.take_along_axis(mask, places, axis=1)
         rest = {"teacher": teacher[:, None], "teacher_patches": patches[:, None]}
-        return {**outputs, **rest, "hidden": hidden[:, None]}, stats
+        return {**outputs, **rest, "hidden": hidden[:, None]}
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """The weighted sum of the three."""
-        _, (memory, metrics) = super().objective(outputs, memory, rng=rng, clock=clock)
+        crops, patches = self.crops_loss(step, outputs), self.patches_loss(step, outputs)
+        metrics = {"teacher_temperature": self.teacher_temperature(step.progress)}
+        metrics |= {"image_loss": crops, "patch_loss": patches}
         scale = jnp.mean(outputs["scale"].astype(jnp.float32))
         pairs = paired_nce(outputs["a"], outputs["b"], scale=scale)
         pairs = pairs + paired_nce(outputs["second"], outputs["c"], scale=scale)
         contrast = 0.5 * jnp.mean(pairs)
-        spatial = self.image_weight * metrics["image_loss"]
-        spatial = spatial + self.patch_weight * metrics["patch_loss"]
-        return contrast + spatial, (memory, {**metrics, "contrast": contrast, "scale": scale})
+        spatial = self.image_weight * crops
+        spatial = spatial + self.patch_weight * patches
+        return contrast + spatial, {**metrics, "contrast": contrast, "scale": scale}
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """Embeddings of images and captions, the teacher's assignments and its distance."""
         teacher = outputs["teacher"][:, 0].astype(jnp.float32)
         trivial = math.log(teacher.shape[0]) + self.image_weight * math.log(teacher.shape[1])
         return Monitored(
             embeddings={name: outputs[name] for name in ("a", "second", "b", "c")},
             assignments={"teacher": jax.nn.softmax(teacher / self.temperature)},
-            teachers=self.distance(params, memory),
+            teachers=self.distances(step),
             trivial_loss=trivial + self.trivial_patches(outputs),
         )
 
-    def towers(
-        self, net: nn.Module, params: Tree, stats: Tree
-    ) -> Mapping[str, Callable[[jax.Array], jax.Array]]:
+    def towers(self, step: Step) -> Mapping[str, Callable[[jax.Array], jax.Array]]:
         """Images by their first class token, captions, and images by their second."""
-        variables = {"params": params, **stats}
 
         def tower(method: Callable[..., jax.Array]) -> Callable[[jax.Array], jax.Array]:
-            return lambda x: net.apply(variables, x, train=False, method=method)
+            return lambda x: step.predict(x, method=method)
 
         kinds = {"a": SpatialTowers.a, "b": SpatialTowers.b, "second": SpatialTowers.second}
         return {name: tower(method) for name, method in kinds.items()}
 
     def smoke(self) -> Method:
-        """iBOT's, with a small partner and a space of width 16."""
+        """Small heads, with a small partner and a space of width 16."""
         return dataclasses.replace(super().smoke(), partner=self.partner.smoke(), out=16)

@@ -14,9 +14,8 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock
 from jssl.errors import UserError
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views
 from jssl.methods.multicrop import MultiCrop
 from jssl.nn.heads import MLPHead
 from jssl.objectives.contrastive import multiview_nce
@@ -67,6 +66,7 @@ class TransTab(Method):
     supervised: bool = False
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.named("views")
     paper: ClassVar[str] = "TransTab: Learning Transferable Tabular Transformers Across Tables"
     partial: ClassVar[str] = (
         "Experiments train and test on single tables; transfer across tables, feature- "
@@ -83,31 +83,19 @@ class TransTab(Method):
         """What the net is run on."""
         return ((views["views"],),)
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """`parts` [B, V, out], and `label` [B] where it is needed."""
         if self.supervised and "label" not in views:
             raise UserError("supervised=True needs the label among the views: label=field('label')")
-        parts, stats = apply(net, params, stats, (views["views"],), rng=rng)
-        return {"parts": parts, **({"label": views["label"]} if self.supervised else {})}, stats
+        parts = step.student((views["views"],))
+        return {"parts": parts, **({"label": views["label"]} if self.supervised else {})}
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """Mean over the global batch."""
         options = {"temperature": self.temperature, "labels": outputs.get("label")}
-        return jnp.mean(multiview_nce(outputs["parts"], **options)), (memory, {})
+        return jnp.mean(multiview_nce(outputs["parts"], **options)), {}
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """The first two parts; the trivial loss is ln(B V - 1)."""
         parts = outputs["parts"]
         a, b = parts[:, 0], parts[:, 1]

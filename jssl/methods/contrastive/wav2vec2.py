@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from jssl.alarm import Monitored
 from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply, the_input
+from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views, the_input
 from jssl.nn import rows
 from jssl.nn.decoder import real_tokens
 from jssl.nn.dense import Dense
@@ -134,6 +134,7 @@ class Wav2Vec2(Method):
     out: Count = 256
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.single() + Spec.mask()
     paper: ClassVar[str] = (
         "wav2vec 2.0: A Framework for Self-Supervised Learning of Speech Representations"
     )
@@ -148,36 +149,24 @@ class Wav2Vec2(Method):
         """What the net is run on."""
         return the_input(views), views["mask"]["mask"]
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """What `QuantisedTargets` gives but the codes; `negatives` and `allowed` [B, N, K]."""
         x, mask = self.inputs(views)
         batch, steps = mask.shape
-        noise_key, draw_key, rng = jax.random.split(rng, 3)
+        noise_key, draw_key, key = jax.random.split(step.key, 3)
         shape = (steps, self.groups, self.entries)
         noise = rows.draw(noise_key, batch, lambda key: jax.random.gumbel(key, shape))
-        temperature = self.gumbel_temperature(clock)
-        outputs, stats = apply(net, params, stats, x, mask, noise, temperature, rng=rng)
+        temperature = self.gumbel_temperature(step.progress)
+        outputs = step.student(x, mask, noise, temperature, key=key)
         shape = (steps, self.negatives)
         draw = rows.draw(draw_key, batch, lambda key: jax.random.uniform(key, shape))
         negatives, there = other_hidden(draw, outputs["hidden"])
         code = outputs.pop("code")
         same = jnp.all(code[:, :, None] == code[:, None], axis=-1)
         allowed = there & ~jnp.take_along_axis(same, negatives, axis=2)
-        return {**outputs, "negatives": negatives, "allowed": allowed}, stats
+        return {**outputs, "negatives": negatives, "allowed": allowed}
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """Both terms; the second is of the global batch."""
         names = ("context", "target", "negatives", "allowed", "hidden")
         contrast = jnp.mean(
@@ -187,11 +176,11 @@ class Wav2Vec2(Method):
         metrics = {
             "contrast": contrast,
             "unused_codes": idle,
-            "gumbel_temperature": self.gumbel_temperature(clock),
+            "gumbel_temperature": self.gumbel_temperature(step.progress),
         }
-        return contrast + self.diversity_weight * idle, (memory, metrics)
+        return contrast + self.diversity_weight * idle, metrics
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """Features, the first codebook's choices at each example's first hidden step, the loss."""
         hidden, logits = outputs["hidden"], outputs["logits"].astype(jnp.float32)
         first = jnp.argmax(hidden, axis=1)[:, None, None, None]

@@ -13,17 +13,16 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views
 from jssl.methods.siamese import Siamese
-from jssl.methods.teacher import Taught, run_teacher
+from jssl.methods.teacher import MomentumTeacher
 from jssl.nn.heads import MLPHead
 from jssl.objectives.regression import cosine_regression
 from jssl.ranges import Count, Unit
 
 
 @dataclasses.dataclass(frozen=True)
-class BYOL(Taught):
+class BYOL(Method):
     """Regression of the teacher's normalised projection, both ways round (eq. 2 and section 3.1).
 
     Equation: L = (2 - 2 cos(p_a, t_b)) + (2 - 2 cos(p_b, t_a)), p the student's predictions, t the
@@ -59,6 +58,7 @@ class BYOL(Taught):
     norm: str = "batch"
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.pair()
     paper: ClassVar[str] = "Bootstrap Your Own Latent: A New Approach to Self-Supervised Learning"
     couples_batch: ClassVar[bool] = False
     symmetric_views: ClassVar[tuple[str, ...]] = ("a", "b")
@@ -79,41 +79,33 @@ class BYOL(Taught):
         )
         return Siamese(encoder, head, head.clone())
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def teachers(self) -> dict[str, MomentumTeacher]:
+        """A moving average of encoder, projector and predictor."""
+        return {"teacher": MomentumTeacher(self.momentum, self.momentum_end)}
+
+    def forward(self, step: Step, views: Views) -> Outputs:
         """Predictions of the student and projections of the teacher for both views, [B, out]."""
         outputs = {}
-        for name, key in zip(("a", "b"), jax.random.split(rng), strict=True):
-            (_, prediction), stats = apply(net, params, stats, views[name], rng=key)
-            target, _ = run_teacher(net, memory["teacher"], views[name], rng=key)
+        for name, key in zip(("a", "b"), jax.random.split(step.key), strict=True):
+            (_, prediction) = step.student(views[name], key=key)
+            target, _ = step.teacher(views[name], key=key)
             outputs[f"prediction_{name}"] = prediction
             outputs[f"target_{name}"] = target
-        return outputs, stats
+        return outputs
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """Sum of the two directions, averaged over the batch; between 0 and 8."""
         forth = cosine_regression(outputs["prediction_a"], outputs["target_b"])
         back = cosine_regression(outputs["prediction_b"], outputs["target_a"])
-        return jnp.mean(forth + back), (memory, {"teacher_momentum": self.teacher_momentum(clock)})
+        return jnp.mean(forth + back), {}
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """Predictions, the teacher's projections, and how far the teacher is from the student."""
         prediction, target = outputs["prediction_a"], outputs["target_b"]
         return Monitored(
             embeddings={"prediction": prediction, "target": target},
             pairs={"views": (prediction, target)},
-            teachers=self.distance(params, memory),
+            teachers=self.distances(step),
         )
 
     def smoke(self) -> Method:

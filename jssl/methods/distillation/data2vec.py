@@ -7,24 +7,16 @@ Language", 2022.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
-from jssl.alarm import Monitored
-from jssl.clock import Clock, linear
 from jssl.encoders.features import Features
-from jssl.methods.base import Memory, Metrics, Outputs, Tree, Views, apply, the_input
+from jssl.methods.base import Outputs, Spec, Step, Views, the_input
+from jssl.methods.contextual_targets import ContextualTargets, mean_of_blocks
 from jssl.methods.reconstruction import counted
-from jssl.methods.teacher import Taught, run_teacher
 from jssl.nn.dense import Dense
-from jssl.objectives.common import standardize
-from jssl.objectives.masked import masked_mean
-from jssl.objectives.regression import smooth_l1
-from jssl.ranges import Count, NonNegative, Positive, Unit
 
 
 class Data2VecNet(nn.Module):
@@ -49,7 +41,7 @@ class Data2VecNet(nn.Module):
 
 
 @dataclasses.dataclass(frozen=True)
-class Data2Vec(Taught):
+class Data2Vec(ContextualTargets):
     """Smooth L1 error of the hidden tokens' contextual targets (eqs. 2 and 3).
 
     Equation: L = mean over hidden tokens of smoothL1(f(h), y), y the mean over the top K blocks of
@@ -85,19 +77,10 @@ class Data2Vec(Taught):
       dtype: dtype in which the head computes.
     """
 
-    momentum: Unit = 0.9998
-    momentum_end: Unit = 0.9998
-    momentum_epochs: NonNegative = 0.0
-    top: Count = 6
-    beta: Positive = 2.0
-    dtype: str = "float32"
-
-    average_of: ClassVar[str] = "encoder"
+    views: ClassVar[Spec] = Spec.single() + Spec.mask()
     paper: ClassVar[str] = (
         "data2vec: A General Framework for Self-supervised Learning in Speech, Vision and Language"
     )
-    couples_batch: ClassVar[bool] = False
-    targets: ClassVar[tuple[str, ...]] = ("target",)
 
     def net(self, encoder: nn.Module) -> nn.Module:
         """Encoder and linear head."""
@@ -107,64 +90,12 @@ class Data2Vec(Taught):
         """What the net is run on."""
         return the_input(views), views["mask"]["mask"]
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """`prediction` and `target` [B, N, D], `mask` [B, N] and the pooled `embedding`."""
         image, mask = the_input(views), views["mask"]["mask"]
-        (features, prediction), stats = apply(net, params, stats, image, mask, rng=rng)
-        whole = run_teacher(net.encoder, memory["teacher"], image, rng=rng)
+        (features, prediction) = step.student(image, mask)
+        whole = step.teacher(image, net=step.net.encoder)
         target = mean_of_blocks(whole, self.top)
-        hidden = counted(net.encoder, image, mask)
+        hidden = counted(step.net.encoder, image, mask)
         outputs = {"prediction": prediction, "target": target, "mask": hidden}
-        return {**outputs, "embedding": features.pooled}, stats
-
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
-        """Error of the hidden tokens, averaged over each example and over the batch."""
-        error = smooth_l1(outputs["prediction"], outputs["target"], beta=self.beta)
-        loss = jnp.mean(masked_mean(error, outputs["mask"]))
-        spread = jnp.mean(jnp.std(outputs["target"].astype(jnp.float32), axis=(0, 1)))
-        metrics = {"teacher_momentum": self.teacher_momentum(clock), "target_spread": spread}
-        return loss, (memory, metrics)
-
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
-        """The prediction of the hidden tokens, and how far the teacher is."""
-        parts = (outputs["prediction"], outputs["target"], outputs["mask"])
-        return Monitored(
-            features={"embedding": outputs["embedding"]},
-            predictions={"prediction": parts},
-            teachers=self.distance(params, memory),
-        )
-
-    def teacher_momentum(self, clock: Clock) -> jax.Array:
-        """Rises by a line over `momentum_epochs`, scalar."""
-        done = clock.epoch / self.momentum_epochs if self.momentum_epochs else clock.fraction
-        return linear(self.momentum, self.momentum_end, done)
-
-
-def mean_of_blocks(
-    features: Features,
-    top: int,
-    normalize: Callable[[jax.Array], jax.Array] = standardize,
-) -> jax.Array:
-    """Mean of the last blocks' outputs at the tokens, each normalised: float32 [B, N, D].
-
-    Args:
-      features: with extras "block0", "block1", ... [B, P + N, D], P prefix tokens first.
-      top: number of blocks, at most all of them.
-      normalize: what is done with a block's [B, N, D]; by default each token is normalised.
-    """
-    depth = sum(1 for name in features.extras if name.removeprefix("block").isdigit())
-    prefix = features.extras["block0"].shape[1] - features.tokens.shape[1]
-    blocks = [features.extras[f"block{i}"][:, prefix:] for i in range(max(depth - top, 0), depth)]
-    return sum(normalize(block) for block in blocks) / len(blocks)
+        return {**outputs, "embedding": features.pooled}

@@ -14,12 +14,11 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock
 from jssl.errors import UserError
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply, the_input
-from jssl.methods.distillation.data2vec import Data2Vec, mean_of_blocks
+from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views, the_input
+from jssl.methods.contextual_targets import encoder_teacher, mean_of_blocks
 from jssl.methods.reconstruction import counted
-from jssl.methods.teacher import Taught, run_teacher
+from jssl.methods.teacher import MomentumTeacher
 from jssl.nn.decoder import ConvDecoder, in_order, real_tokens
 from jssl.objectives.common import standardize
 from jssl.objectives.masked import masked_mean, masked_mse
@@ -80,7 +79,7 @@ class ManyMasks(nn.Module):
 
 
 @dataclasses.dataclass(frozen=True)
-class EAT(Taught):
+class EAT(Method):
     """Squared error of the hidden tokens' targets, and of their mean by the class token (UFO).
 
     One run of the teacher serves all masks of an input, and the student sees a fifth of it each
@@ -134,12 +133,10 @@ class EAT(Taught):
     decoder_groups: Count = 16
     dtype: str = "float32"
 
-    average_of: ClassVar[str] = "encoder"
+    views: ClassVar[Spec] = Spec.single() + Spec.mask("keep", "masked", "mask")
     paper: ClassVar[str] = "EAT: Self-Supervised Pre-Training with Efficient Audio Transformer"
     couples_batch: ClassVar[bool] = False
     targets: ClassVar[tuple[str, ...]] = ("target", "utterance_target")
-
-    teacher_momentum = Data2Vec.teacher_momentum
 
     def net(self, encoder: nn.Module) -> nn.Module:
         """Encoder and decoder."""
@@ -150,31 +147,25 @@ class EAT(Taught):
         """What the net is run on."""
         return the_input(views), views["mask"]["keep"], views["mask"]["masked"]
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def teachers(self) -> dict[str, MomentumTeacher]:
+        """A moving average of the encoder."""
+        return {"teacher": encoder_teacher(self.momentum, self.momentum_end, self.momentum_epochs)}
+
+    def forward(self, step: Step, views: Views) -> Outputs:
         """Predictions of `frames` [B, M, N, D] and `utterance` [B, M, D] and the targets of both.
 
         These are `target` [B, N, D] and `utterance_target` [B, D]; `mask` [B, M, N] says what is
         hidden, `embedding` is the pooled output for the first mask.
         """
         x, keep, masked = self.inputs(views)
-        found, stats = apply(net, params, stats, x, keep, masked, rng=rng)
+        found = step.student(x, keep, masked)
         pooled, utterance, frames = found
-        whole = run_teacher(net.encoder, memory["teacher"], x, rng=rng)
-        real = real_tokens(net.encoder, x)
+        whole = step.teacher(x, net=step.net.encoder)
+        real = real_tokens(step.net.encoder, x)
         real = jnp.ones(whole.tokens.shape[:2], bool) if real is None else real
         blocks = mean_of_blocks(whole, self.top, partial(across_tokens, real=real))
         target = standardize(blocks)
-        hidden = jax.vmap(partial(counted, net.encoder, x), in_axes=1, out_axes=1)
+        hidden = jax.vmap(partial(counted, step.net.encoder, x), in_axes=1, out_axes=1)
         outputs = {
             "frames": frames,
             "utterance": utterance,
@@ -182,11 +173,9 @@ class EAT(Taught):
             "utterance_target": mean_of_tokens(target, real),
             "mask": hidden(views["mask"]["mask"]),
         }
-        return {**outputs, "embedding": pooled[:, 0]}, stats
+        return {**outputs, "embedding": pooled[:, 0]}
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """The weighted sum, and its two terms as metrics."""
         utterance = outputs["utterance"].astype(jnp.float32)
         whole = outputs["utterance_target"].astype(jnp.float32)[:, None]
@@ -195,16 +184,16 @@ class EAT(Taught):
             "utterance_loss": jnp.mean(jnp.square(utterance - whole)),
         }
         loss = terms["frame_loss"] + self.weight * terms["utterance_loss"]
-        return loss, (memory, {**terms, "teacher_momentum": self.teacher_momentum(clock)})
+        return loss, terms
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """Both predictions, the pooled features, and how far the teacher is."""
         utterance, whole = outputs["utterance"], outputs["utterance_target"][:, None]
         parts = (utterance, jnp.broadcast_to(whole, utterance.shape), jnp.ones(utterance.shape[:2]))
         return Monitored(
             features={"embedding": outputs["embedding"]},
             predictions={"frames": self._copies(outputs), "utterance": parts},
-            teachers=self.distance(params, memory),
+            teachers=self.distances(step),
         )
 
     def _copies(self, outputs: Outputs) -> tuple[jax.Array, jax.Array, jax.Array]:

@@ -13,18 +13,9 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock
-from jssl.methods.base import (
-    Memory,
-    Method,
-    Metrics,
-    Outputs,
-    Tree,
-    Views,
-    apply,
-)
+from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views
 from jssl.methods.multicrop import PrototypeHead
-from jssl.methods.teacher import Taught, run_teacher
+from jssl.methods.teacher import MomentumTeacher
 from jssl.nn.heads import MLPHead, Prototypes
 from jssl.objectives.classification import soft_cross_entropy
 from jssl.objectives.clustering import mean_entropy, sinkhorn
@@ -64,7 +55,7 @@ class MSNNet(nn.Module):
 
 
 @dataclasses.dataclass(frozen=True)
-class MSN(Taught):
+class MSN(Method):
     """Cross-entropy of anchors with the sharpened target, less the entropy of the mean (eq. 1).
 
     Equation: L = mean over anchors of -sum_k p_t[k] log p_a[k] - w H(mean p_a), p_t sharpened and
@@ -118,8 +109,7 @@ class MSN(Taught):
     kernel_init: str = "trunc_normal"
     dtype: str = "float32"
 
-    rise: ClassVar[str] = "linear"
-    evaluated: ClassVar[str] = "teacher"
+    views: ClassVar[Spec] = Spec.named("anchor", "target") + Spec.mask("keep")
     paper: ClassVar[str] = "Masked Siamese Networks for Label-Efficient Learning"
     targets: ClassVar[tuple[str, ...]] = ("target",)
 
@@ -140,30 +130,27 @@ class MSN(Taught):
         """What the net is run on."""
         return views["anchor"], views["mask"]["keep"], views.get("local")
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def teachers(self) -> dict[str, MomentumTeacher]:
+        """A moving average that rises by a line; evaluation sees it."""
+        return {
+            "teacher": MomentumTeacher(
+                self.momentum, self.momentum_end, schedule="linear", evaluated=True
+            )
+        }
+
+    def forward(self, step: Step, views: Views) -> Outputs:
         """Scores of the `anchors` [B, 1 + V, K] and of the `target` [B, K]."""
         anchors = (views["anchor"], views["mask"]["keep"], views.get("local"))
-        (_, scores), stats = apply(net, params, stats, *anchors, rng=rng)
+        (_, scores) = step.student(*anchors)
         # The teacher's encoder and projector, the student's prototypes.
-        teacher = memory["teacher"]
-        head = {**teacher["params"]["head"], "prototypes": params["head"]["prototypes"]}
+        teacher = step.memory["teacher"]
+        head = {**teacher["params"]["head"], "prototypes": step.params["head"]["prototypes"]}
         teacher = {**teacher, "params": {**teacher["params"], "head": head}}
-        _, target = run_teacher(net, teacher, views["target"], rng=rng)
-        return {"anchors": scores, "target": target[:, 0]}, stats
+        taught = step.replace(memory={"teacher": teacher})
+        _, target = taught.teacher(views["target"])
+        return {"anchors": scores, "target": target[:, 0]}
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """Cross-entropy, plus the weight times (ln K less the entropy of the mean)."""
         anchors, sharp = outputs["anchors"], self.temperature * self.sharpening
         log_p = log_softmax(outputs["target"], temperature=sharp)
@@ -172,16 +159,16 @@ class MSN(Taught):
         error = jnp.mean(soft_cross_entropy(anchors, targets, temperature=self.temperature))
         entropy = mean_entropy(jnp.exp(log_softmax(anchors, temperature=self.temperature)))
         loss = error + self.entropy_weight * (jnp.log(float(self.prototypes)) - entropy)
-        return loss, (memory, {"cross_entropy": error, "mean_entropy": entropy})
+        return loss, {"cross_entropy": error, "mean_entropy": entropy}
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """Scores of anchors, the target's assignments, and how far the teacher is."""
         anchor, target = outputs["anchors"][:, 0], outputs["target"]
         return Monitored(
             embeddings={"anchor": anchor},
             pairs={"views": (anchor, target)},
             assignments={"target": jnp.exp(log_softmax(target, temperature=self.temperature))},
-            teachers=self.distance(params, memory),
+            teachers=self.distances(step),
             trivial_loss=jnp.log(jnp.float32(self.prototypes)),
         )
 

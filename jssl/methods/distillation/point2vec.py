@@ -9,20 +9,17 @@ import dataclasses
 from typing import Any, ClassVar
 
 import flax.linen as nn
-import jax
 
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Outputs, Tree, Views, apply, the_input
-from jssl.methods.distillation.data2vec import Data2Vec, mean_of_blocks
+from jssl.methods.base import Method, Outputs, Spec, Step, Views, the_input
+from jssl.methods.contextual_targets import ContextualTargets, mean_of_blocks
 from jssl.methods.reconstruction import counted
-from jssl.methods.teacher import run_teacher
 from jssl.nn.decoder import MaskedAutoencoder
 from jssl.objectives.common import standardize
 from jssl.ranges import Count, NonNegative, Unit
 
 
 @dataclasses.dataclass(frozen=True)
-class Point2Vec(Data2Vec):
+class Point2Vec(ContextualTargets):
     """data2vec with the student on visible tokens alone and a shallow decoder (section 3.2).
 
     Where a token lies is most of what there is to say of a cloud. A student with mask tokens would
@@ -68,6 +65,7 @@ class Point2Vec(Data2Vec):
     decoder_depth: Count = 4
     decoder_heads: Count = 6
 
+    views: ClassVar[Spec] = Spec.single() + Spec.mask("keep", "masked", "mask")
     paper: ClassVar[str] = "Point2Vec for Self-Supervised Representation Learning on Point Clouds"
 
     def net(self, encoder: nn.Module) -> nn.Module:
@@ -80,27 +78,17 @@ class Point2Vec(Data2Vec):
         mask = views["mask"]
         return the_input(views), mask["keep"], mask["masked"]
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """`prediction` and `target` [B, N, D], `mask` [B, N] and the pooled `embedding`."""
         x, keep, masked = self.inputs(views)
-        (pooled, prediction), stats = apply(net, params, stats, x, keep, masked, rng=rng)
-        whole = run_teacher(net.encoder, memory["teacher"], x, rng=rng)
+        (pooled, prediction) = step.student(x, keep, masked)
+        whole = step.teacher(x, net=step.net.encoder)
         outputs = {
             "prediction": prediction,
             "target": standardize(mean_of_blocks(whole, self.top)),
-            "mask": counted(net.encoder, x, views["mask"]["mask"]),
+            "mask": counted(step.net.encoder, x, views["mask"]["mask"]),
         }
-        return {**outputs, "embedding": pooled}, stats
+        return {**outputs, "embedding": pooled}
 
     def smoke(self) -> Method:
         """A one-block decoder of width 16."""

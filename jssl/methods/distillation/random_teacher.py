@@ -13,22 +13,11 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock
 from jssl.layers import matrices, stacked
-from jssl.methods.base import (
-    Memory,
-    Method,
-    Metrics,
-    Outputs,
-    Tree,
-    Views,
-    apply,
-    same_tree,
-    the_input,
-)
-from jssl.methods.distillation.dino import DINO
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, Views, the_input
 from jssl.methods.multicrop import MultiCrop
-from jssl.methods.teacher import new_teacher, run_teacher
+from jssl.methods.self_distillation import SelfDistillation
+from jssl.methods.teacher import new_teacher
 from jssl.objectives.classification import soft_cross_entropy
 from jssl.objectives.common import log_softmax
 from jssl.ranges import Count, Layers, Positive, Several, Unit
@@ -83,6 +72,7 @@ class RandomTeacher(Method):
     kernel_init: str = "trunc_normal"
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.single()
     paper: ClassVar[str] = "Random Teachers are Good Teachers"
     partial: ClassVar[str] = (
         "Of the paper's three claims one is here, that the student learns features; its "
@@ -94,17 +84,17 @@ class RandomTeacher(Method):
 
     def net(self, encoder: nn.Module) -> nn.Module:
         """Encoder and head, as in DINO."""
-        names = ("hidden", "bottleneck", "prototypes", "norm", "kernel_init", "dtype")
-        return MultiCrop(encoder, DINO(**{name: getattr(self, name) for name in names}).head())
+        return MultiCrop(encoder, SelfDistillation.head(self))
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
         """What the net is run on."""
         return ((the_input(views)[:, None],),)
 
-    def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
+    def init_memory(self, step: Step) -> Memory:
         """A random teacher, `alpha` of it the student."""
-        leaves, structure = jax.tree.flatten(params)
-        drawn = zip(leaves, *map(jax.tree.leaves, (matrices(params), stacked(params))), strict=True)
+        leaves, structure = jax.tree.flatten(step.params)
+        kinds = map(jax.tree.leaves, (matrices(step.params), stacked(step.params)))
+        drawn = zip(leaves, *kinds, strict=True)
         scale = (self.alpha**2 + (1 - self.alpha) ** 2) ** -0.5
 
         def mixed(key: jax.Array, x: jax.Array, matrix: bool, many: bool) -> jax.Array:
@@ -118,40 +108,27 @@ class RandomTeacher(Method):
             fresh = fresh.reshape(x.shape)
             return scale * (self.alpha * x + (1 - self.alpha) * fresh)
 
-        keys = jax.random.split(rng, len(leaves))
+        keys = jax.random.split(step.key, len(leaves))
         random = [mixed(key, *part) for key, part in zip(keys, drawn, strict=True)]
-        return {"teacher": new_teacher(structure.unflatten(random), stats)}
+        return {"teacher": new_teacher(structure.unflatten(random), step.batch_stats)}
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """Scores of the `student` and the `teacher`, [B, K]."""
         crops = (the_input(views)[:, None],)
-        (_, student), stats = apply(net, params, stats, crops, rng=rng)
-        _, teacher = run_teacher(net, memory["teacher"], crops, rng=rng)
-        return {"student": student[:, 0], "teacher": teacher[:, 0]}, stats
+        (_, student) = step.student(crops)
+        _, teacher = step.teacher(crops)
+        return {"student": student[:, 0], "teacher": teacher[:, 0]}
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """Cross-entropy in nats, averaged over the batch; at least the teacher's own entropy."""
         targets = jnp.exp(log_softmax(outputs["teacher"], temperature=self.temperature))
         loss = soft_cross_entropy(outputs["student"], targets, temperature=self.student_temperature)
-        return jnp.mean(loss), (memory, {})
+        return jnp.mean(loss), {}
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """The student's scores, and how far it is from its teacher."""
-        return Monitored(
-            embeddings={"student": outputs["student"]}, teachers=same_tree(params, memory)
-        )
+        teacher = {"teacher": (step.params, step.memory["teacher"]["params"])}
+        return Monitored(embeddings={"student": outputs["student"]}, teachers=teacher)
 
     def smoke(self) -> Method:
         """64 prototypes and a head of width 32."""

@@ -12,8 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Tree, Views
 from jssl.methods.siamese import Siamese
 from jssl.nn.heads import MLPHead
 from jssl.objectives.regression import cosine_regression
@@ -58,6 +57,7 @@ class SimSiam(Method):
     norm: str = "batch"
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.pair()
     paper: ClassVar[str] = "Exploring Simple Siamese Representation Learning"
     couples_batch: ClassVar[bool] = False
 
@@ -77,39 +77,29 @@ class SimSiam(Method):
         predictor = MLPHead((self.bottleneck,), self.out, norm=self.norm, dtype=self.dtype)
         return Siamese(encoder, projector, predictor)
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """Predictions and projections of both views, each [B, out]."""
         outputs = {}
-        for name, key in zip(("a", "b"), jax.random.split(rng), strict=True):
-            (projection, prediction), stats = apply(net, params, stats, views[name], rng=key)
+        for name, key in zip(("a", "b"), jax.random.split(step.key), strict=True):
+            (projection, prediction) = step.student(views[name], key=key)
             outputs[f"prediction_{name}"] = prediction
             outputs[f"target_{name}"] = jax.lax.stop_gradient(projection)
-        return outputs, stats
+        return outputs
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """Mean of the two directions, averaged over the batch; between -1 and 1."""
         forth = cosine_regression(outputs["prediction_a"], outputs["target_b"])
         back = cosine_regression(outputs["prediction_b"], outputs["target_a"])
         # 2 - 2 cos in each direction: a quarter of the sum less one is the mean of -cos.
-        return jnp.mean(forth + back) / 4 - 1, (memory, {})
+        return jnp.mean(forth + back) / 4 - 1, {}
 
-    def scale_updates(self, updates: Tree, *, clock: Clock) -> Tree:
+    def scale_updates(self, step: Step, updates: Tree) -> Tree:
         """Undoes the schedule for the predictor, where `fixed_rate` is set."""
         if not self.fixed_rate:
             return updates
-        factor = jnp.where(clock.rate > 0, 1.0 / jnp.maximum(clock.rate, 1e-30), 0.0)
+        factor = jnp.where(
+            step.progress.rate > 0, 1.0 / jnp.maximum(step.progress.rate, 1e-30), 0.0
+        )
         return {**updates, "predictor": jax.tree.map(lambda u: u * factor, updates["predictor"])}
 
     def smoke(self) -> Method:

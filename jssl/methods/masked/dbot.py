@@ -13,19 +13,9 @@ import jax
 import jax.numpy as jnp
 
 from jssl.clock import Clock, cosine
-from jssl.methods.base import (
-    Memory,
-    Method,
-    Metrics,
-    Outputs,
-    Tree,
-    Views,
-    apply,
-    encoder_part,
-    the_input,
-)
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, Tree, Views, the_input
 from jssl.methods.reconstruction import HiddenPatches
-from jssl.methods.teacher import new_teacher, run_teacher
+from jssl.methods.teacher import encoder_part, new_teacher
 from jssl.nn.decoder import MaskedAutoencoder
 from jssl.objectives.masked import masked_mean, normalize_patches
 from jssl.objectives.regression import smooth_l1
@@ -83,6 +73,7 @@ class DBOT(HiddenPatches):
     decoder_heads: Count = 16
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.single() + Spec.mask("keep", "masked", "mask")
     paper: ClassVar[str] = "Exploring Target Representations for Masked Autoencoders"
     partial: ClassVar[str] = (
         "Teachers of another form than the student are missing, and each stage starts from "
@@ -100,57 +91,45 @@ class DBOT(HiddenPatches):
         mask = views["mask"]
         return the_input(views), mask["keep"], mask["masked"]
 
-    def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
+    def init_memory(self, step: Step) -> Memory:
         """The teacher, an untrained encoder, and what every student starts from."""
-        teacher = new_teacher(*encoder_part(params, stats))
-        return {"teacher": teacher, "initial": jax.tree.map(jnp.copy, params)}
+        teacher = new_teacher(*encoder_part(step.params, step.batch_stats))
+        return {"teacher": teacher, "initial": jax.tree.map(jnp.copy, step.params)}
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """`prediction` and `target` [B, N, D], `mask` [B, N] and the pooled `embedding`."""
         image, mask = the_input(views), views["mask"]
-        (pooled, prediction), stats = apply(
-            net, params, stats, image, mask["keep"], mask["masked"], rng=rng
-        )
-        tokens = run_teacher(net.encoder, memory["teacher"], image, rng=rng).tokens
+        (pooled, prediction) = step.student(image, mask["keep"], mask["masked"])
+        tokens = step.teacher(image, net=step.net.encoder).tokens
         outputs = {"prediction": prediction, "target": normalize_patches(tokens)}
-        return {**outputs, "mask": mask["mask"], "embedding": pooled}, stats
+        return {**outputs, "mask": mask["mask"], "embedding": pooled}
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """Error of the hidden patches' features, averaged over the batch."""
         error = smooth_l1(outputs["prediction"], outputs["target"], beta=self.beta)
-        metrics = {"stage": (jnp.asarray(clock.step, jnp.float32) // self._length(clock))}
-        return jnp.mean(masked_mean(error, outputs["mask"])), (memory, metrics)
+        stage = jnp.asarray(step.progress.step, jnp.float32) // self._length(step.progress)
+        metrics = {"stage": stage}
+        return jnp.mean(masked_mean(error, outputs["mask"])), metrics
 
-    def scale_updates(self, updates: Tree, *, clock: Clock) -> Tree:
+    def scale_updates(self, step: Step, updates: Tree) -> Tree:
         """The stage's own schedule, as a factor between 0 and 1."""
-        length = self._length(clock)
-        warmup = min(round(self.warmup_epochs * clock.steps_per_epoch), length // 2)
-        step = jnp.asarray(clock.step % length, jnp.float32)
-        decay = cosine(1.0, 0.0, (step - warmup) / (length - warmup))
-        factor = jnp.where(step < warmup, (step + 1.0) / max(warmup, 1), decay)
+        length = self._length(step.progress)
+        warmup = min(round(self.warmup_epochs * step.progress.steps_per_epoch), length // 2)
+        done = jnp.asarray(step.progress.step % length, jnp.float32)
+        decay = cosine(1.0, 0.0, (done - warmup) / (length - warmup))
+        factor = jnp.where(done < warmup, (done + 1.0) / max(warmup, 1), decay)
         return jax.tree.map(lambda update: update * factor.astype(update.dtype), updates)
 
-    def after_update(self, params: Tree, stats: Tree, memory: Memory, *, clock: Clock) -> Memory:
+    def after_update(self, step: Step) -> Memory:
         """At the end of a stage the student's encoder becomes the teacher."""
-        encoder, collections = encoder_part(params, stats)
+        encoder, collections = encoder_part(step.params, step.batch_stats)
         student = {"params": encoder, "stats": collections}
-        return {**memory, "teacher": self._at_boundary(clock, student, memory["teacher"])}
+        teacher = self._at_boundary(step.progress, student, step.memory["teacher"])
+        return {**step.memory, "teacher": teacher}
 
-    def next_params(self, params: Tree, memory: Memory, *, clock: Clock) -> Tree:
+    def next_params(self, step: Step) -> Tree:
         """At the end of a stage, but for the last, the student starts anew."""
-        return self._at_boundary(clock, memory["initial"], params)
+        return self._at_boundary(step.progress, step.memory["initial"], step.params)
 
     def smoke(self) -> Method:
         """A one-block decoder of width 32, no warm-up."""

@@ -12,8 +12,7 @@ from typing import ClassVar
 import flax.linen as nn
 import jax
 
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Outputs, Tree, Views, apply, the_input
+from jssl.methods.base import Outputs, Spec, Step, Views, the_input
 from jssl.methods.reconstruction import HiddenPatches, picture
 from jssl.nn.decoder import TokenPredictor
 from jssl.objectives.masked import masked_l1
@@ -50,6 +49,7 @@ class GMML(HiddenPatches):
 
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.single() + Spec.named("original", "mask")
     paper: ClassVar[str] = "GMML is All you Need"
     error = staticmethod(masked_l1)
 
@@ -57,27 +57,15 @@ class GMML(HiddenPatches):
         """Encoder and linear head."""
         return TokenPredictor(encoder, "patches", dtype=self.dtype)
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """`prediction` and `target` [B, N, P], `mask` [B, N] and the pooled `embedding`."""
-        (pooled, prediction), stats = apply(net, params, stats, the_input(views), rng=rng)
-        target = net.encoder.patches(views["original"])
+        (pooled, prediction) = step.student(the_input(views))
+        target = step.net.encoder.patches(views["original"])
         outputs = {"prediction": prediction, "target": target, "mask": views["mask"]}
-        return {**outputs, "embedding": pooled}, stats
+        return {**outputs, "embedding": pooled}
 
-    def reconstruct(
-        self, net: nn.Module, params: Tree, stats: Tree, memory: Memory, views: Views
-    ) -> Mapping[str, jax.Array]:
+    def reconstruct(self, step: Step, views: Views) -> Mapping[str, jax.Array]:
         """What went in, what came out and what was there."""
-        _, prediction = net.apply({"params": params, **stats}, the_input(views), train=False)
-        parts = picture(net.encoder, views["original"], prediction, views["mask"])
+        _, prediction = step.predict(the_input(views))
+        parts = picture(step.net.encoder, views["original"], prediction, views["mask"])
         return {**parts, "input": the_input(views)}

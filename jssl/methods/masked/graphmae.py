@@ -13,15 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock
-from jssl.methods.base import (
-    Memory,
-    Outputs,
-    Tree,
-    Views,
-    apply,
-    the_input,
-)
+from jssl.methods.base import Outputs, Spec, Step, Views, the_input
 from jssl.methods.reconstruction import HiddenPatches
 from jssl.nn.dense import Dense
 from jssl.nn.graph import GraphLayer, look_up
@@ -110,6 +102,7 @@ class GraphMAE(HiddenPatches):
     attention_dropout: BelowOne = 0.0
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.single() + Spec.mask("mask", "shown")
     paper: ClassVar[str] = "GraphMAE: Self-Supervised Masked Graph Autoencoders"
     scale_invariant: ClassVar[tuple[str, ...]] = ("prediction",)
     # Only hidden nodes have a loss, and what "gin" and "gat" have of the node itself is zero there.
@@ -125,27 +118,17 @@ class GraphMAE(HiddenPatches):
         """What the net is run on."""
         return the_input(views), views["mask"]["mask"], views["mask"]["shown"]
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """`prediction` and `target` [B, N, F], `mask` [B, N] and the pooled `embedding`."""
         x, mask, shown = self.inputs(views)
-        (pooled, prediction), stats = apply(net, params, stats, x, mask, shown, rng=rng)
-        outputs = {"prediction": prediction, "target": net.encoder.patches(x), "mask": mask}
-        return {**outputs, "embedding": pooled}, stats
+        (pooled, prediction) = step.student(x, mask, shown)
+        outputs = {"prediction": prediction, "target": step.net.encoder.patches(x), "mask": mask}
+        return {**outputs, "embedding": pooled}
 
     def error(self, prediction: jax.Array, target: jax.Array, mask: jax.Array) -> jax.Array:
         """Scaled cosine error of each graph's hidden nodes: [B]."""
         return masked_scaled_cosine(prediction, target, mask, gamma=self.gamma)
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """The graphs' features; a cosine leaves the reconstruction's size open."""
         return Monitored(embeddings={"embedding": outputs["embedding"]})

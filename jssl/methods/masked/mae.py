@@ -13,8 +13,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Outputs, Tree, Views, apply, the_input
+from jssl.methods.base import Method, Outputs, Spec, Step, Views, the_input
 from jssl.methods.reconstruction import HiddenPatches, counted, picture
 from jssl.nn.decoder import MaskedAutoencoder
 from jssl.objectives.masked import masked_mse, normalize_patches
@@ -60,6 +59,7 @@ class MAE(HiddenPatches):
     normalize_target: bool = True
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.single() + Spec.mask("keep", "masked", "mask")
     paper: ClassVar[str] = "Masked Autoencoders Are Scalable Vision Learners"
     error = staticmethod(masked_mse)
 
@@ -73,42 +73,26 @@ class MAE(HiddenPatches):
         mask = views["mask"]
         return the_input(views), mask["keep"], mask["masked"]
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """`prediction` and `target` [B, N, P], `mask` [B, N] and the pooled `embedding`."""
         x, mask = the_input(views), views["mask"]
-        (pooled, prediction), stats = apply(
-            net, params, stats, x, mask["keep"], mask["masked"], rng=rng
-        )
-        target = net.encoder.patches(x)
+        (pooled, prediction) = step.student(x, mask["keep"], mask["masked"])
+        target = step.net.encoder.patches(x)
         if self.normalize_target:
             target = normalize_patches(target)
-        hidden = counted(net.encoder, x, mask["mask"])
+        hidden = counted(step.net.encoder, x, mask["mask"])
         outputs = {"prediction": prediction, "target": target, "mask": hidden}
-        return {**outputs, "embedding": pooled}, stats
+        return {**outputs, "embedding": pooled}
 
-    def reconstruct(
-        self, net: nn.Module, params: Tree, stats: Tree, memory: Memory, views: Views
-    ) -> Mapping[str, jax.Array]:
+    def reconstruct(self, step: Step, views: Views) -> Mapping[str, jax.Array]:
         """What went in, what came out and what was there; visible patches are copied over."""
         x, mask = the_input(views), views["mask"]
-        _, prediction = net.apply(
-            {"params": params, **stats}, x, mask["keep"], mask["masked"], train=False
-        )
+        _, prediction = step.predict(x, mask["keep"], mask["masked"])
         if self.normalize_target:  # each patch gets back its own mean and spread
-            patches = net.encoder.patches(x)
+            patches = step.net.encoder.patches(x)
             mean = jnp.mean(patches, axis=-1, keepdims=True)
             prediction = prediction * jnp.std(patches, axis=-1, keepdims=True, ddof=1) + mean
-        return picture(net.encoder, x, prediction, mask["mask"])
+        return picture(step.net.encoder, x, prediction, mask["mask"])
 
     def smoke(self) -> Method:
         """A one-block decoder of width 32."""

@@ -11,8 +11,7 @@ from typing import ClassVar
 import flax.linen as nn
 import jax
 
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Outputs, Tree, Views, apply
+from jssl.methods.base import Outputs, Spec, Step, Tree, Views
 from jssl.methods.reconstruction import HiddenPatches
 from jssl.nn.decoder import TokenPredictor
 from jssl.objectives.masked import masked_mse
@@ -48,6 +47,7 @@ class MaskFeat(HiddenPatches):
 
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.named("image", parts=("image", "target")) + Spec.mask()
     paper: ClassVar[str] = "Masked Feature Prediction for Self-Supervised Visual Pre-Training"
     partial: ClassVar[str] = (
         "The paper's main part, video (MViT encoders, cubes of hidden patches), is missing; "
@@ -60,26 +60,17 @@ class MaskFeat(HiddenPatches):
         """Encoder; the size of the linear head is known with the views."""
         return TokenPredictor(encoder, dtype=self.dtype)
 
-    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
+    def init(self, net: nn.Module, key: jax.Array, views: Views) -> Tree:
         """Variables of the net, the mask token among them."""
-        keys = {"params": rng, "dropout": rng}
+        keys = {"params": key, "dropout": key}
         net = net.clone(out=views["image"]["target"].shape[-1])
         return net.init(keys, views["image"]["image"], mask=views["mask"]["mask"], train=True)
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """`prediction` and `target` [B, N, P], `mask` [B, N] and the pooled `embedding`."""
         image, mask = views["image"], views["mask"]["mask"]
-        net = net.clone(out=image["target"].shape[-1])
-        (pooled, prediction), stats = apply(net, params, stats, image["image"], mask=mask, rng=rng)
+        wide = step.replace(net=step.net.clone(out=image["target"].shape[-1]))
+        pooled, prediction = wide.student(image["image"], mask=mask)
+        step.batch_stats = wide.batch_stats
         outputs = {"prediction": prediction, "target": image["target"], "mask": mask}
-        return {**outputs, "embedding": pooled}, stats
+        return {**outputs, "embedding": pooled}

@@ -14,8 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views
 from jssl.nn.decoder import TokenPredictor
 from jssl.objectives.spectrum import spectrum_distance
 from jssl.ranges import Positive
@@ -55,6 +54,7 @@ class MFM(Method):
     gamma: Positive = 1.0
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.named("image", parts=("image", "original", "mask"))
     paper: ClassVar[str] = "Masked Frequency Modeling for Self-Supervised Visual Pre-Training"
     partial: ClassVar[str] = "The paper's second half, convolutional encoders, is missing."
     couples_batch: ClassVar[bool] = False
@@ -68,41 +68,27 @@ class MFM(Method):
         """What the net is run on."""
         return (views["image"]["image"],)
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """`prediction` and `target` [B, *S, C], `mask` [B, *S] and the pooled `embedding`."""
         view = views["image"]
-        (pooled, patches), stats = apply(net, params, stats, view["image"], rng=rng)
-        prediction = net.encoder.assemble(patches, view["image"].shape)
+        (pooled, patches) = step.student(view["image"])
+        prediction = step.net.encoder.assemble(patches, view["image"].shape)
         outputs = {"prediction": prediction, "target": view["original"], "mask": view["mask"]}
-        return {**outputs, "embedding": pooled}, stats
+        return {**outputs, "embedding": pooled}
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """Distance of the removed frequencies, averaged over the batch."""
         parts = (outputs["prediction"], outputs["target"], outputs["mask"])
-        return jnp.mean(spectrum_distance(*parts, gamma=self.gamma)), (memory, {})
+        return jnp.mean(spectrum_distance(*parts, gamma=self.gamma)), {}
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """The pooled features."""
         return Monitored(features={"embedding": outputs["embedding"]})
 
-    def reconstruct(
-        self, net: nn.Module, params: Tree, stats: Tree, memory: Memory, views: Views
-    ) -> Mapping[str, jax.Array]:
+    def reconstruct(self, step: Step, views: Views) -> Mapping[str, jax.Array]:
         """What was left of the image, the whole prediction, and the image."""
         view = views["image"]
-        _, patches = net.apply({"params": params, **stats}, view["image"], train=False)
-        prediction = net.encoder.assemble(patches, view["image"].shape)
+        _, patches = step.predict(view["image"])
+        prediction = step.net.encoder.assemble(patches, view["image"].shape)
         parts = {"input": view["image"], "reconstruction": prediction}
         return {**parts, "original": view["original"]}

@@ -11,26 +11,13 @@ from typing import ClassVar
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
-from jssl.clock import Clock
-from jssl.methods.base import (
-    Memory,
-    Method,
-    Metrics,
-    Outputs,
-    Tree,
-    Views,
-    apply,
-    the_input,
-)
-from jssl.nn.decoder import TokenPredictor
-from jssl.objectives.classification import cross_entropy
-from jssl.objectives.masked import masked_mean
+from jssl.methods.base import Outputs, Spec, Step, Tree, Views, the_input
+from jssl.methods.hidden_symbols import HiddenSymbols
 
 
 @dataclasses.dataclass(frozen=True)
-class MaskedLM(Method):
+class MaskedLM(HiddenSymbols):
     """Cross-entropy of the hidden symbols (section 3.1, task 1).
 
     The encoder sees all places, with a learned vector at the hidden ones; a linear layer scores
@@ -54,41 +41,18 @@ class MaskedLM(Method):
       dtype: dtype in which the head computes.
     """
 
-    dtype: str = "float32"
-
+    views: ClassVar[Spec] = Spec.single() + Spec.mask()
     paper: ClassVar[str] = (
         "BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding"
     )
-    couples_batch: ClassVar[bool] = False
 
-    def net(self, encoder: nn.Module) -> nn.Module:
-        """Encoder and linear head."""
-        return TokenPredictor(encoder, encoder.vocabulary, dtype=self.dtype)
-
-    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
+    def init(self, net: nn.Module, key: jax.Array, views: Views) -> Tree:
         """Variables of the net, the mask token among them."""
-        keys = {"params": rng, "dropout": rng}
+        keys = {"params": key, "dropout": key}
         return net.init(keys, the_input(views), mask=views["mask"]["mask"], train=True)
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """`logits` [B, N, V], `symbol` int [B, N], `mask` [B, N] and the pooled `embedding`."""
         x, mask = the_input(views), views["mask"]["mask"]
-        (pooled, logits), stats = apply(net, params, stats, x, mask=mask, rng=rng)
-        return {"logits": logits, "symbol": x, "mask": mask, "embedding": pooled}, stats
-
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
-        """Cross-entropy of the hidden symbols, averaged over the batch."""
-        error = cross_entropy(outputs["logits"], outputs["symbol"])
-        return jnp.mean(masked_mean(error, outputs["mask"])), (memory, {})
+        (pooled, logits) = step.student(x, mask=mask)
+        return {"logits": logits, "symbol": x, "mask": mask, "embedding": pooled}

@@ -13,8 +13,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Outputs, Tree, Views, apply, the_input
+from jssl.methods.base import Outputs, Spec, Step, Views, the_input
 from jssl.methods.reconstruction import HiddenPatches, picture
 from jssl.nn.decoder import TokenPredictor
 from jssl.objectives.masked import masked_mse
@@ -50,6 +49,7 @@ class PatchTST(HiddenPatches):
 
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.single() + Spec.mask()
     paper: ClassVar[str] = (
         "A Time Series is Worth 64 Words: Long-term Forecasting with Transformers"
     )
@@ -59,32 +59,20 @@ class PatchTST(HiddenPatches):
         """Encoder and linear head."""
         return TokenPredictor(encoder, "patches", dtype=self.dtype)
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """`prediction` and `target` [B, N, P], `mask` [B, N] and the pooled `embedding`."""
         x, mask = the_input(views), views["mask"]["mask"]
-        seen, target = hide(net.encoder, x, mask)
-        (pooled, prediction), stats = apply(net, params, stats, seen, rng=rng)
+        seen, target = hide(step.net.encoder, x, mask)
+        (pooled, prediction) = step.student(seen)
         outputs = {"prediction": prediction, "target": target, "mask": mask, "embedding": pooled}
-        return outputs, stats
+        return outputs
 
-    def reconstruct(
-        self, net: nn.Module, params: Tree, stats: Tree, memory: Memory, views: Views
-    ) -> Mapping[str, jax.Array]:
+    def reconstruct(self, step: Step, views: Views) -> Mapping[str, jax.Array]:
         """What went in, what came out and what was there."""
         x, mask = the_input(views), views["mask"]["mask"]
-        seen, _ = hide(net.encoder, x, mask)
-        _, prediction = net.apply({"params": params, **stats}, seen, train=False)
-        return {**picture(net.encoder, x, prediction, mask), "input": seen}
+        seen, _ = hide(step.net.encoder, x, mask)
+        _, prediction = step.predict(seen)
+        return {**picture(step.net.encoder, x, prediction, mask), "input": seen}
 
 
 def hide(encoder: nn.Module, x: Any, mask: jax.Array) -> tuple[Any, jax.Array]:

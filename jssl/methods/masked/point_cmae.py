@@ -15,8 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply, the_input
+from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views, the_input
 from jssl.methods.reconstruction import counted
 from jssl.nn.decoder import MaskedDecoder
 from jssl.nn.dense import Dense
@@ -109,6 +108,7 @@ class PointCMAE(Method):
     decoder_heads: Count = 6
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.single() + Spec.mask("keep", "masked", "mask")
     paper: ClassVar[str] = (
         "Bringing Masked Autoencoders Explicit Contrastive Properties for Point Cloud "
         "Self-Supervised Learning"
@@ -130,30 +130,18 @@ class PointCMAE(Method):
         }
         return the_input(views), masks
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """For each mask `feature_...`, `prediction_...` [B, N, D or P] and `mask_...` [B, N]."""
         x, masks = self.inputs(views)
-        (pooled, features, predictions), stats = apply(net, params, stats, x, masks, rng=rng)
-        outputs = {"embedding": pooled, "target": net.encoder.patches(x)}
+        (pooled, features, predictions) = step.student(x, masks)
+        outputs = {"embedding": pooled, "target": step.net.encoder.patches(x)}
         for i, name in enumerate(MASKS):
             outputs[f"feature_{name}"] = features[name]
             outputs[f"prediction_{name}"] = predictions[name]
-            outputs[f"mask_{name}"] = counted(net.encoder, x, views["mask"]["mask"][:, i])
-        return outputs, stats
+            outputs[f"mask_{name}"] = counted(step.net.encoder, x, views["mask"]["mask"][:, i])
+        return outputs
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """The weighted sum, and its terms as metrics."""
         target = outputs["target"]
         errors = [
@@ -166,26 +154,24 @@ class PointCMAE(Method):
             "reconstruction": jnp.mean(errors[0] + errors[1]),
             "disagreement": jnp.mean(disagreement),
         }
-        return terms["reconstruction"] + self.weight * terms["disagreement"], (memory, terms)
+        return terms["reconstruction"] + self.weight * terms["disagreement"], terms
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """The features of what the first mask leaves; a set of points has no order to compare."""
         return Monitored(features={"embedding": outputs["embedding"]})
 
-    def reconstruct(
-        self, net: nn.Module, params: Tree, stats: Tree, memory: Memory, views: Views
-    ) -> Mapping[str, jax.Array]:
+    def reconstruct(self, step: Step, views: Views) -> Mapping[str, jax.Array]:
         """Points of all patches, [B, N * K, 3]: of the visible alone (the hidden at their centres),
         with the first decoder's guess of the hidden, and the true ones."""
         x, masks = self.inputs(views)
-        _, _, predictions = net.apply({"params": params, **stats}, x, masks, train=False)
-        true, hidden = net.encoder.patches(x), views["mask"]["mask"][:, 0, :, None]
+        _, _, predictions = step.predict(x, masks)
+        true, hidden = step.net.encoder.patches(x), views["mask"]["mask"][:, 0, :, None]
         parts = {
             "input": jnp.where(hidden, 0.0, true),
             "reconstruction": jnp.where(hidden, predictions["first"], true),
             "original": true,
         }
-        return {name: net.encoder.assemble(part, x) for name, part in parts.items()}
+        return {name: step.net.encoder.assemble(part, x) for name, part in parts.items()}
 
     def smoke(self) -> Method:
         """One-block decoders of width 16."""

@@ -13,8 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply, the_input
+from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views, the_input
 from jssl.nn.decoder import TokenPredictor
 from jssl.objectives.classification import binary_cross_entropy
 from jssl.objectives.masked import masked_mean
@@ -47,6 +46,7 @@ class RTS(Method):
 
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.single() + Spec.mask("mask", "symbols")
     paper: ClassVar[str] = "Structural Self-Supervised Objectives for Transformers"
     partial: ClassVar[str] = (
         "C-RTS, which draws substitutes by clusters of embeddings, and the thesis' second "
@@ -58,34 +58,22 @@ class RTS(Method):
         """Encoder and linear head."""
         return TokenPredictor(encoder, 1, dtype=self.dtype)
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """`logits` [B, N], `exchanged` and `real` [B, N] and the pooled `embedding` [B, D]."""
         x, mask = the_input(views), views["mask"]["mask"]
         mixed = jnp.where(mask, views["mask"]["symbols"], x)
-        (pooled, logits), stats = apply(net, params, stats, mixed, rng=rng)
+        (pooled, logits) = step.student(mixed)
         outputs = {"logits": logits[..., 0], "exchanged": mask, "real": x != 0}
-        return {**outputs, "embedding": pooled}, stats
+        return {**outputs, "embedding": pooled}
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """Binary cross-entropy of the real tokens, averaged over the batch."""
         logits, exchanged = outputs["logits"], outputs["exchanged"]
         error = binary_cross_entropy(logits, exchanged)
         right = masked_mean((logits > 0) == exchanged, outputs["real"])
         loss = jnp.mean(masked_mean(error, outputs["real"]))
-        return loss, (memory, {"accuracy": jnp.mean(right)})
+        return loss, {"accuracy": jnp.mean(right)}
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """The pooled features, judged by their spread alone."""
         return Monitored(features={"embedding": outputs["embedding"]})

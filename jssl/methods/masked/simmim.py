@@ -12,8 +12,7 @@ from typing import ClassVar
 import flax.linen as nn
 import jax
 
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Outputs, Tree, Views, apply, the_input
+from jssl.methods.base import Outputs, Spec, Step, Tree, Views, the_input
 from jssl.methods.reconstruction import HiddenPatches, picture
 from jssl.nn.decoder import TokenPredictor
 from jssl.objectives.masked import masked_l1
@@ -50,6 +49,7 @@ class SimMIM(HiddenPatches):
 
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.single() + Spec.mask()
     paper: ClassVar[str] = "SimMIM: A Simple Framework for Masked Image Modeling"
     error = staticmethod(masked_l1)
 
@@ -57,33 +57,21 @@ class SimMIM(HiddenPatches):
         """Encoder and linear head."""
         return TokenPredictor(encoder, "patches", dtype=self.dtype)
 
-    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
+    def init(self, net: nn.Module, key: jax.Array, views: Views) -> Tree:
         """Variables of the net, the mask token among them."""
-        keys = {"params": rng, "dropout": rng}
+        keys = {"params": key, "dropout": key}
         return net.init(keys, the_input(views), mask=views["mask"]["mask"], train=True)
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """`prediction` and `target` [B, N, P], `mask` [B, N] and the pooled `embedding`."""
         x, mask = the_input(views), views["mask"]["mask"]
-        (pooled, prediction), stats = apply(net, params, stats, x, mask=mask, rng=rng)
-        target = net.encoder.patches(x)
+        (pooled, prediction) = step.student(x, mask=mask)
+        target = step.net.encoder.patches(x)
         outputs = {"prediction": prediction, "target": target, "mask": mask, "embedding": pooled}
-        return outputs, stats
+        return outputs
 
-    def reconstruct(
-        self, net: nn.Module, params: Tree, stats: Tree, memory: Memory, views: Views
-    ) -> Mapping[str, jax.Array]:
+    def reconstruct(self, step: Step, views: Views) -> Mapping[str, jax.Array]:
         """What went in, what came out and what was there."""
         x, mask = the_input(views), views["mask"]["mask"]
-        _, prediction = net.apply({"params": params, **stats}, x, mask=mask, train=False)
-        return picture(net.encoder, x, prediction, mask)
+        _, prediction = step.predict(x, mask=mask)
+        return picture(step.net.encoder, x, prediction, mask)

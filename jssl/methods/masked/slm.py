@@ -8,17 +8,14 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-import flax.linen as nn
-import jax
 import jax.numpy as jnp
 
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Outputs, Tree, Views, apply, the_input
-from jssl.methods.masked.mlm import MaskedLM
+from jssl.methods.base import Outputs, Spec, Step, Views, the_input
+from jssl.methods.hidden_symbols import HiddenSymbols
 
 
 @dataclasses.dataclass(frozen=True)
-class SwappedLM(MaskedLM):
+class SwappedLM(HiddenSymbols):
     """Masked language modelling without a mask token: hidden symbols are exchanged for others.
 
     What is learnt from is then what evaluation shows: sequences of symbols alone.
@@ -40,28 +37,15 @@ class SwappedLM(MaskedLM):
       dtype: dtype in which the head computes.
     """
 
+    views: ClassVar[Spec] = Spec.single() + Spec.mask("mask", "symbols")
     paper: ClassVar[str] = "Structural Self-Supervised Objectives for Transformers"
     partial: ClassVar[str] = (
         "The thesis' second part, tasks about spans of a paragraph or document, is missing."
     )
 
-    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
-        """Variables of the net; there is no mask token."""
-        return Method.init(self, net, rng, views)
-
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """`logits` [B, N, V], `symbol` int [B, N], `mask` [B, N] and the pooled `embedding`."""
         x, mask = the_input(views), views["mask"]["mask"]
         mixed = jnp.where(mask, views["mask"]["symbols"], x)
-        (pooled, logits), stats = apply(net, params, stats, mixed, rng=rng)
-        return {"logits": logits, "symbol": x, "mask": mask, "embedding": pooled}, stats
+        (pooled, logits) = step.student(mixed)
+        return {"logits": logits, "symbol": x, "mask": mask, "embedding": pooled}

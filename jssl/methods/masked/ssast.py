@@ -13,16 +13,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.clock import Clock
-from jssl.methods.base import (
-    Memory,
-    Metrics,
-    Outputs,
-    Tree,
-    Views,
-    apply,
-    the_input,
-)
+from jssl.methods.base import Metrics, Outputs, Spec, Step, Views, the_input
 from jssl.methods.reconstruction import HiddenPatches, picture
 from jssl.nn.heads import MLPHead
 from jssl.objectives.common import matmul
@@ -89,6 +80,7 @@ class SSAST(HiddenPatches):
     hidden: Count = 256
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.single() + Spec.mask()
     paper: ClassVar[str] = "SSAST: Self-Supervised Audio Spectrogram Transformer"
 
     def net(self, encoder: nn.Module) -> nn.Module:
@@ -99,26 +91,18 @@ class SSAST(HiddenPatches):
         """What the net is run on."""
         return the_input(views), views["mask"]["mask"]
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """`answer`, `prediction` and `target` [B, N, P], `mask` [B, N], the pooled `embedding`."""
         x, mask = self.inputs(views)
-        (pooled, answer, prediction), stats = apply(net, params, stats, x, mask, rng=rng)
-        outputs = {"answer": answer, "prediction": prediction, "target": net.encoder.patches(x)}
-        return {**outputs, "mask": mask, "embedding": pooled}, stats
+        (pooled, answer, prediction) = step.student(x, mask)
+        outputs = {
+            "answer": answer,
+            "prediction": prediction,
+            "target": step.net.encoder.patches(x),
+        }
+        return {**outputs, "mask": mask, "embedding": pooled}
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """The weighted sum, and its two terms as metrics."""
         target, mask = outputs["target"], outputs["mask"]
         scores = matmul(outputs["answer"], target.swapaxes(1, 2))
@@ -126,15 +110,13 @@ class SSAST(HiddenPatches):
             "matching": jnp.mean(masked_matching(scores, mask)),
             "reconstruction": jnp.mean(masked_mse(outputs["prediction"], target, mask)),
         }
-        return terms["matching"] + self.weight * terms["reconstruction"], (memory, terms)
+        return terms["matching"] + self.weight * terms["reconstruction"], terms
 
-    def reconstruct(
-        self, net: nn.Module, params: Tree, stats: Tree, memory: Memory, views: Views
-    ) -> Mapping[str, jax.Array]:
+    def reconstruct(self, step: Step, views: Views) -> Mapping[str, jax.Array]:
         """What went in, what came out and what was there."""
         x, mask = self.inputs(views)
-        _, _, prediction = net.apply({"params": params, **stats}, x, mask, train=False)
-        return picture(net.encoder, x, prediction, mask)
+        _, _, prediction = step.predict(x, mask)
+        return picture(step.net.encoder, x, prediction, mask)
 
     def smoke(self) -> SSAST:
         """Heads of width 16."""

@@ -12,15 +12,14 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Metrics, Outputs, Views, the_input
-from jssl.methods.predictive.ijepa import IJEPA
+from jssl.methods.base import Metrics, Outputs, Spec, Step, Views, the_input
+from jssl.methods.token_prediction import TokenPrediction
 from jssl.objectives.regression import smooth_l1
 from jssl.ranges import Count, Positive, Unit
 
 
 @dataclasses.dataclass(frozen=True)
-class ECGJEPA(IJEPA):
+class ECGJEPA(TokenPrediction):
     """I-JEPA with all hidden tokens as one block, and the absolute error of the teacher's own.
 
     Any sampler of masks will do; the paper hides spans of time, and a token holds all leads
@@ -74,6 +73,7 @@ class ECGJEPA(IJEPA):
     kernel_init: str = "xavier"
     beta: Positive = 0.01
 
+    views: ClassVar[Spec] = Spec.single() + Spec.mask("keep", "masked")
     paper: ClassVar[str] = (
         "Self-Supervised Pre-Training with Joint-Embedding Predictive Architecture Boosts ECG "
         "Classification Performance"
@@ -88,9 +88,7 @@ class ECGJEPA(IJEPA):
         """The teacher's tokens as they are."""
         return tokens
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """Error averaged over tokens and the batch."""
         error = smooth_l1(outputs["prediction"], outputs["target"], beta=self.beta)
-        return jnp.mean(error), (memory, {"teacher_momentum": self.teacher_momentum(clock)})
+        return jnp.mean(error), {}

@@ -9,13 +9,18 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-from jssl.methods.predictive.ijepa import IJEPA
+import jax
+import jax.numpy as jnp
+
+from jssl.methods.base import Metrics, Outputs, Spec, Step
+from jssl.methods.token_prediction import TokenPrediction
 from jssl.nn.predictor import BlockPredictor
+from jssl.objectives.regression import smooth_l1
 from jssl.ranges import Count, NonNegative
 
 
 @dataclasses.dataclass(frozen=True)
-class FlexPredict(IJEPA):
+class FlexPredict(TokenPrediction):
     """I-JEPA's loss; the position of a mask token is drawn from N(psi, noise^2 A A^T) (eq. 3-6).
 
     A is the matrix that projects the context into the predictor, so it cannot shrink to make the
@@ -39,16 +44,28 @@ class FlexPredict(IJEPA):
     out; the bias of the projection is added to the noise as well, as in the code.
 
     Attributes:
-      predictor_depth: number of blocks of the predictor.
+      momentum: of the teacher at the first step; it rises linearly to `momentum_end`.
+      momentum_end: of the teacher at the last step.
+      predictor_width: size of the predictor's tokens.
+      predictor_depth: number of its blocks.
+      predictor_heads: its attention heads.
+      dtype: dtype in which the predictor computes.
       noise: standard deviation of the noise before A.
     """
 
     predictor_depth: Count = 6
     noise: NonNegative = 0.25
 
+    views: ClassVar[Spec] = Spec.single() + Spec.mask("keep", "targets")
     paper: ClassVar[str] = (
         "Predicting masked tokens in stochastic locations improves masked image modeling"
     )
 
-    def _predictor(self) -> BlockPredictor:
-        return super()._predictor().clone(noise=self.noise)
+    def predictor(self) -> BlockPredictor:
+        """I-JEPA's, with noise on the mask tokens' positions."""
+        return super().predictor().clone(noise=self.noise)
+
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
+        """Error averaged over tokens, blocks and the batch."""
+        error = smooth_l1(outputs["prediction"], outputs["target"])
+        return jnp.mean(error), {}

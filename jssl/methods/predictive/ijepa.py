@@ -7,24 +7,18 @@ Architecture", 2023.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply, the_input
-from jssl.methods.teacher import Taught, run_teacher
-from jssl.nn.predictor import BlockPredictor, PredictiveNet
-from jssl.objectives.common import standardize
+from jssl.methods.base import Metrics, Outputs, Spec, Step
+from jssl.methods.token_prediction import TokenPrediction
 from jssl.objectives.regression import smooth_l1
-from jssl.ranges import Count, Unit
 
 
 @dataclasses.dataclass(frozen=True)
-class IJEPA(Taught):
+class IJEPA(TokenPrediction):
     """Smooth L1 error of the predicted tokens, the teacher's being normalised (section 3).
 
     Equation: L = mean over blocks and their tokens of smoothL1(g(f(context), places),
@@ -63,85 +57,12 @@ class IJEPA(Taught):
       dtype: dtype in which the predictor computes.
     """
 
-    momentum: Unit = 0.996
-    momentum_end: Unit = 1.0
-    predictor_width: Count = 384
-    predictor_depth: Count = 12
-    predictor_heads: Count = 12
-    kernel_init: str = "trunc_normal_depth"
-    dtype: str = "float32"
-
-    average_of: ClassVar[str] = "encoder"
-    rise: ClassVar[str] = "linear"
-    evaluated: ClassVar[str] = "teacher"
+    views: ClassVar[Spec] = Spec.single() + Spec.mask("keep", "targets")
     paper: ClassVar[str] = (
         "Self-Supervised Learning from Images with a Joint-Embedding Predictive Architecture"
     )
-    couples_batch: ClassVar[bool] = False
-    targets: ClassVar[tuple[str, ...]] = ("target",)
 
-    def net(self, encoder: nn.Module) -> nn.Module:
-        """Encoder and predictor."""
-        return PredictiveNet(encoder, self._predictor())
-
-    def _predictor(self) -> BlockPredictor:
-        return BlockPredictor(
-            self.predictor_width,
-            self.predictor_depth,
-            self.predictor_heads,
-            kernel_init=self.kernel_init,
-            dtype=self.dtype,
-        )
-
-    def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What the net is run on."""
-        mask = views["mask"]
-        return the_input(views), mask["keep"], mask["targets"]
-
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
-        """`prediction` and `target` [B, M, T, D], and the context's pooled `embedding`."""
-        x, keep, targets = self.inputs(views)
-        (pooled, prediction), stats = apply(net, params, stats, x, keep, targets, rng=rng)
-        tokens = run_teacher(net.encoder, memory["teacher"], x, rng=rng).tokens
-        places = targets.reshape(targets.shape[0], -1, 1)
-        target = jnp.take_along_axis(self.regressed(tokens), places, axis=1)
-        outputs = {"prediction": prediction, "target": target.reshape(prediction.shape)}
-        return {**outputs, "embedding": pooled}, stats
-
-    def regressed(self, tokens: jax.Array) -> jax.Array:
-        """What is predicted of the teacher's tokens [B, N, D]: each normalised."""
-        return standardize(tokens)
-
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """Error averaged over tokens, blocks and the batch."""
         error = smooth_l1(outputs["prediction"], outputs["target"])
-        return jnp.mean(error), (memory, {"teacher_momentum": self.teacher_momentum(clock)})
-
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
-        """Predicted blocks, the context's features, and how far teacher and student are apart."""
-        names = ("prediction", "target")
-        x, y = (
-            outputs[name].reshape(len(outputs[name]), -1, outputs[name].shape[-1]) for name in names
-        )
-        return Monitored(
-            features={"embedding": outputs["embedding"]},
-            predictions={"blocks": (x, y, jnp.ones(x.shape[:2]))},
-            teachers=self.distance(params, memory),
-        )
-
-    def smoke(self) -> Method:
-        """A one-block predictor of width 16."""
-        small = {"predictor_width": 16, "predictor_depth": 1, "predictor_heads": 2}
-        return dataclasses.replace(self, **small, kernel_init="xavier")
+        return jnp.mean(error), {}

@@ -11,14 +11,13 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Metrics, Outputs
-from jssl.methods.predictive.ijepa import IJEPA
+from jssl.methods.base import Metrics, Outputs, Spec, Step
+from jssl.methods.token_prediction import TokenPrediction
 from jssl.ranges import Count
 
 
 @dataclasses.dataclass(frozen=True)
-class TJEPA(IJEPA):
+class TJEPA(TokenPrediction):
     """I-JEPA with subsets for blocks, the squared distance, and a regularisation token.
 
     Equation: L = mean over subsets and their tokens of |g(f(context), places) -
@@ -55,11 +54,10 @@ class TJEPA(IJEPA):
     predictor_heads: Count = 4
     kernel_init: str = "xavier"
 
+    views: ClassVar[Spec] = Spec.single() + Spec.mask("keep", "targets")
     paper: ClassVar[str] = "T-JEPA: Augmentation-Free Self-Supervised Learning for Tabular Data"
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """Squared error averaged over tokens, subsets and the batch."""
         error = outputs["prediction"].astype(jnp.float32) - outputs["target"].astype(jnp.float32)
-        return jnp.mean(error**2), (memory, {"teacher_momentum": self.teacher_momentum(clock)})
+        return jnp.mean(error**2), {}

@@ -10,10 +10,8 @@ import dataclasses
 from typing import ClassVar
 
 import flax.linen as nn
-import jax
 
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Outputs, Tree, Views, apply, the_input
+from jssl.methods.base import Method, Outputs, Spec, Step, Views, the_input
 from jssl.methods.classifier import Classifier
 from jssl.methods.siamese import Siamese
 from jssl.nn.heads import MLPHead
@@ -49,6 +47,7 @@ class DIET(Classifier):
     smoothing: Unit = 0.8
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.single() + Spec.index()
     paper: ClassVar[str] = (
         "Occam's Razor for Self Supervised Learning: What is Sufficient to Learn Good "
         "Representations?"
@@ -59,20 +58,10 @@ class DIET(Classifier):
         head = MLPHead((), self.examples, norm="none", last_bias=False, dtype=self.dtype)
         return Siamese(encoder, head)
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """`logits` [B, N], and the index as `label` [B]."""
-        (logits, _), stats = apply(net, params, stats, the_input(views), rng=rng)
-        return {"logits": logits, "label": views["index"]}, stats
+        (logits, _) = step.student(the_input(views))
+        return {"logits": logits, "label": views["index"]}
 
     def smoke(self) -> Method:
         """A head for the few examples of a smoke data set."""

@@ -14,19 +14,9 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock, linear
+from jssl.clock import linear
 from jssl.errors import UserError
-from jssl.methods.base import (
-    Memory,
-    Method,
-    Metrics,
-    Outputs,
-    Tree,
-    Views,
-    apply,
-    run_encoder,
-    the_input,
-)
+from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Tree, Views, the_input
 from jssl.nn.decoder import TokenPredictor
 from jssl.objectives.classification import accuracy, smoothed_places, soft_cross_entropy
 from jssl.objectives.common import l2_normalize
@@ -77,6 +67,9 @@ class DropPos(Method):
     decoder_heads: Count = 16
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = (
+        Spec.single() + Spec.mask("keep") + Spec.named("dropped", parts=("mask",))
+    )
     paper: ClassVar[str] = (
         "DropPos: Pre-Training Vision Transformers by Reconstructing Dropped Positions"
     )
@@ -90,47 +83,37 @@ class DropPos(Method):
         decoder = (self.decoder_width, self.decoder_depth, self.decoder_heads)
         return TokenPredictor(encoder, "positions", *decoder, dtype=self.dtype)
 
-    def init(self, net: nn.Module, rng: jax.Array, views: Views) -> Tree:
+    def init(self, net: nn.Module, key: jax.Array, views: Views) -> Tree:
         """Variables of the net, the position token among them."""
-        keys = {"params": rng, "dropout": rng}
+        keys = {"params": key, "dropout": key}
         return net.init(keys, the_input(views), train=True, **self._options(net, views))
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """`logits` and `target` [B, K, N], `place` and `weight` [B, K], the pooled `embedding`."""
         image, place = the_input(views), views["mask"]["keep"]
-        options = self._options(net, views)
-        (pooled, logits), stats = apply(net, params, stats, image, rng=rng, **options)
-        coordinates = net.encoder.token_coordinates(image.shape)
-        target = smoothed_places(coordinates, linear(self.sigma, 0.0, clock.fraction))[place]
+        options = self._options(step.net, views)
+        (pooled, logits) = step.student(image, **options)
+        coordinates = step.net.encoder.token_coordinates(image.shape)
+        target = smoothed_places(coordinates, linear(self.sigma, 0.0, step.progress.fraction))[
+            place
+        ]
         weight = views["dropped"]["mask"].astype(jnp.float32)
         if self.temperature:
-            whole = jax.lax.stop_gradient(run_encoder(net, params, stats, image))
+            whole = jax.lax.stop_gradient(step.encoder(image))
             tokens, pool = l2_normalize(whole.tokens), l2_normalize(whole.pooled)[:, None]
             affinity = jax.nn.softmax(jnp.sum(tokens * pool, axis=-1) / self.temperature, axis=-1)
             weight = weight * jnp.take_along_axis(affinity, place, axis=1)
         outputs = {"logits": logits, "target": target, "place": place, "weight": weight}
-        return {**outputs, "embedding": pooled}, stats
+        return {**outputs, "embedding": pooled}
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """Weighted cross-entropy of the dropped places, averaged over the batch."""
         logits, weight = outputs["logits"], outputs["weight"]
         loss = masked_mean(soft_cross_entropy(logits, outputs["target"]), weight)
         right = masked_mean(accuracy(logits, outputs["place"]), weight > 0)
-        return jnp.mean(loss), (memory, {"accuracy": jnp.mean(right)})
+        return jnp.mean(loss), {"accuracy": jnp.mean(right)}
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """Features, and the loss of a constant one, ln N."""
         features = {"embedding": outputs["embedding"]}
         return Monitored(features=features, trivial_loss=math.log(outputs["logits"].shape[-1]))

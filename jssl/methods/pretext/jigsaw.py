@@ -11,8 +11,7 @@ from typing import Any, ClassVar
 import flax.linen as nn
 import jax
 
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Outputs, Tree, Views, apply
+from jssl.methods.base import Method, Outputs, Spec, Step, Views
 from jssl.methods.classifier import Classifier
 from jssl.nn.heads import MLPHead
 from jssl.nn.init import activation
@@ -77,6 +76,7 @@ class Jigsaw(Classifier):
     hidden: Count = 4096
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.named("image", parts=("image", "label"))
     paper: ClassVar[str] = (
         "Unsupervised Learning of Visual Representations by Solving Jigsaw Puzzles"
     )
@@ -91,20 +91,10 @@ class Jigsaw(Classifier):
         """What the net is run on."""
         return (views["image"]["image"],)
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """`logits` [B, permutations] and `label` [B]."""
-        logits, stats = apply(net, params, stats, views["image"]["image"], rng=rng)
-        return {"logits": logits, "label": views["image"]["label"]}, stats
+        logits = step.student(views["image"]["image"])
+        return {"logits": logits, "label": views["image"]["label"]}
 
     def smoke(self) -> Method:
         """Narrow heads."""

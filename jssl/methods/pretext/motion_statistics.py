@@ -15,9 +15,8 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock
 from jssl.errors import UserError, nearest
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply, the_input
+from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views, the_input
 from jssl.methods.siamese import Siamese
 from jssl.nn.heads import MLPHead
 from jssl.objectives.classification import accuracy, cross_entropy
@@ -70,6 +69,7 @@ class MotionStatistics(Method):
     hidden: Layers = ()
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.single("video", "label")
     paper: ClassVar[str] = (
         "Self-supervised Spatio-temporal Representation Learning for Videos by Predicting Motion "
         "and Appearance Statistics"
@@ -95,17 +95,7 @@ class MotionStatistics(Method):
         """What the net is run on."""
         return (the_input(views)["video"],)
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """`prediction` [B, 14], or of all values of all labels, and `label` [B, 14]."""
         view = the_input(views)
         if view["label"].shape[1] != len(self.values):
@@ -113,23 +103,21 @@ class MotionStatistics(Method):
                 f"the views have {view['label'].shape[1]} labels, and method.values is for "
                 f"{len(self.values)}"
             )
-        (prediction, _), stats = apply(net, params, stats, view["video"], rng=rng)
-        return {"prediction": prediction, "label": view["label"]}, stats
+        (prediction, _) = step.student(view["video"])
+        return {"prediction": prediction, "label": view["label"]}
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """Mean over labels and examples."""
         prediction, label = outputs["prediction"].astype(jnp.float32), outputs["label"]
         if self.loss == "regression":
             error = jnp.square(prediction - self._scaled(label))
-            return jnp.mean(error), (memory, {})
+            return jnp.mean(error), {}
         ends = [sum(self.values[:k]) for k in range(1, len(self.values))]
         parts = list(zip(jnp.split(prediction, ends, axis=-1), label.T, strict=True))
         loss = jnp.mean(jnp.stack([cross_entropy(*part) for part in parts]))
-        return loss, (memory, {"accuracy": jnp.mean(jnp.stack([accuracy(*p) for p in parts]))})
+        return loss, {"accuracy": jnp.mean(jnp.stack([accuracy(*p) for p in parts]))}
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """The loss of a constant feature: the labels' variance, or the mean of ln n."""
         if self.loss == "regression":
             spread = jnp.mean(jnp.var(self._scaled(outputs["label"]), axis=0))

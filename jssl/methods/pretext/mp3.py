@@ -9,12 +9,10 @@ import dataclasses
 from typing import ClassVar
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 
-from jssl.clock import Clock
 from jssl.errors import UserError
-from jssl.methods.base import Memory, Outputs, Tree, Views, apply, the_input
+from jssl.methods.base import Outputs, Spec, Step, Views, the_input
 from jssl.methods.classifier import Classifier
 from jssl.nn.decoder import TokenPredictor
 
@@ -47,6 +45,7 @@ class MP3(Classifier):
 
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.single() + Spec.mask()
     paper: ClassVar[str] = "Position Prediction as an Effective Pretraining Strategy"
 
     def net(self, encoder: nn.Module) -> nn.Module:
@@ -58,21 +57,9 @@ class MP3(Classifier):
             )
         return TokenPredictor(encoder, "positions", dtype=self.dtype)
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """`logits` [B, N, N], the places as `label` [B, N] and the pooled `embedding`."""
         context = ~views["mask"]["mask"]
-        (pooled, logits), stats = apply(
-            net, params, stats, the_input(views), context=context, rng=rng
-        )
+        (pooled, logits) = step.student(the_input(views), context=context)
         places = jnp.broadcast_to(jnp.arange(logits.shape[1]), logits.shape[:2])
-        return {"logits": logits, "label": places, "embedding": pooled}, stats
+        return {"logits": logits, "label": places, "embedding": pooled}

@@ -12,9 +12,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.clock import Clock
 from jssl.errors import UserError, nearest
-from jssl.methods.base import Memory, Method, Outputs, Tree, Views, apply, the_input
+from jssl.methods.base import Method, Outputs, Spec, Step, Views, the_input
 from jssl.methods.classifier import Classifier
 from jssl.nn.heads import MLPHead
 from jssl.nn.init import activation
@@ -106,6 +105,7 @@ class O3N(Classifier):
     hidden: Count = 512
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.single("parts", "label")
     paper: ClassVar[str] = "Self-Supervised Video Representation Learning With Odd-One-Out Networks"
 
     def net(self, encoder: nn.Module) -> nn.Module:
@@ -124,21 +124,11 @@ class O3N(Classifier):
         """What the net is run on."""
         return (the_input(views)["parts"],)
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """`logits` [B, S] and `label` [B]."""
         view = the_input(views)
-        logits, stats = apply(net, params, stats, view["parts"], rng=rng)
-        return {"logits": logits, "label": view["label"]}, stats
+        logits = step.student(view["parts"])
+        return {"logits": logits, "label": view["label"]}
 
     def smoke(self) -> Method:
         """Narrow heads."""

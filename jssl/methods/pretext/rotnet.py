@@ -11,8 +11,7 @@ from typing import Any, ClassVar
 import flax.linen as nn
 import jax
 
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Outputs, Tree, Views, apply
+from jssl.methods.base import Outputs, Spec, Step, Views
 from jssl.methods.classifier import Classifier
 from jssl.methods.siamese import Siamese
 from jssl.nn.heads import MLPHead
@@ -49,6 +48,7 @@ class RotNet(Classifier):
     classes: Several = 4
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.named("image", parts=("image", "label"))
     paper: ClassVar[str] = "Unsupervised Representation Learning by Predicting Image Rotations"
 
     def net(self, encoder: nn.Module) -> nn.Module:
@@ -59,21 +59,11 @@ class RotNet(Classifier):
         """What the net is run on."""
         return (self._flat(views)[0],)
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """`logits` [B, R, classes] and `label` [B, R]."""
         images, labels = self._flat(views)
-        (logits, _), stats = apply(net, params, stats, images, rng=rng)
-        return {"logits": logits.reshape(*labels.shape, -1), "label": labels}, stats
+        (logits, _) = step.student(images)
+        return {"logits": logits.reshape(*labels.shape, -1), "label": labels}
 
     @staticmethod
     def _flat(views: Views) -> tuple[jax.Array, jax.Array]:

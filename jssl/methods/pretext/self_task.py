@@ -14,8 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply, the_input
+from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views, the_input
 from jssl.nn.dense import Dense
 from jssl.nn.graph import look_up
 from jssl.objectives.classification import cross_entropy
@@ -103,6 +102,9 @@ class SelfTask(Method):
     attributes: NonNegative = 1.0
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = (
+        Spec.single() + Spec.mask() + Spec.named("target", parts=("pair", "label", "mask"))
+    )
     paper: ClassVar[str] = "Self-supervised Learning on Graphs: Deep Insights and New Direction"
     partial: ClassVar[str] = (
         "The paper's own tasks, made of labels (Distance2Label, ContextLabel, EnsembleLabel, "
@@ -120,32 +122,20 @@ class SelfTask(Method):
         """What the net is run on."""
         return the_input(views), views["mask"]["mask"], views["target"]["pair"]
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """What `SelfTaskNet` predicts, and what is right.
 
         `label`, `real` and `alike` [B, P] of the pairs, `target` [B, N, F] and `hidden` [B, N].
         """
         x, hidden, pair = self.inputs(views)
-        outputs, stats = apply(net, params, stats, x, hidden, pair, rng=rng)
-        target = net.encoder.patches(x)
+        outputs = step.student(x, hidden, pair)
+        target = step.net.encoder.patches(x)
         unit = l2_normalize(target)
         alike = jnp.sum(look_up(unit, pair[..., 0]) * look_up(unit, pair[..., 1]), axis=-1)
         right = {"label": views["target"]["label"], "real": views["target"]["mask"]}
-        return {**outputs, **right, "alike": alike, "target": target, "hidden": hidden}, stats
+        return {**outputs, **right, "alike": alike, "target": target, "hidden": hidden}
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """The weighted sum, averaged over graphs."""
         real, label, hidden = outputs["real"], outputs["label"], outputs["hidden"]
         steps = masked_mean(cross_entropy(outputs["steps"], label), real)
@@ -155,9 +145,9 @@ class SelfTask(Method):
         parts = {"distance": steps, "similarity": likeness, "attributes": shown}
         loss = sum(getattr(self, name) * jnp.mean(part) for name, part in parts.items())
         # No accuracy: of nodes that look alike from everywhere, rounding would choose the class.
-        return loss, (memory, {name: jnp.mean(part) for name, part in parts.items()})
+        return loss, {name: jnp.mean(part) for name, part in parts.items()}
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """The graphs' features, and the loss of predictions of nothing: ln 4, 1 and 1."""
         nothing = self.distance * math.log(STEPS) + self.similarity + self.attributes
         return Monitored(features={"embedding": outputs["embedding"]}, trivial_loss=nothing)

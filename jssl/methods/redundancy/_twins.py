@@ -9,8 +9,7 @@ import flax.linen as nn
 import jax
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Outputs, Tree, Views, apply
+from jssl.methods.base import Method, Outputs, Step, Views
 from jssl.methods.siamese import Siamese
 from jssl.nn.heads import MLPHead
 from jssl.ranges import Count, Layers
@@ -37,24 +36,14 @@ class Twins(Method):
         head = MLPHead(self.hidden, self.out, norm=self.norm, last_bias=False, dtype=self.dtype)
         return Siamese(encoder, head)
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """Embeddings of both views: `a` and `b`, each [B, out]."""
         outputs = {}
-        for name, key in zip(("a", "b"), jax.random.split(rng), strict=True):
-            (outputs[name], _), stats = apply(net, params, stats, views[name], rng=key)
-        return outputs, stats
+        for name, key in zip(("a", "b"), jax.random.split(step.key), strict=True):
+            (outputs[name], _) = step.student(views[name], key=key)
+        return outputs
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """Embeddings of both views."""
         pair = (outputs["a"], outputs["b"])
         return Monitored(embeddings={"embedding": pair[0]}, pairs={"views": pair})

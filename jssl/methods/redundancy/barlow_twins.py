@@ -10,8 +10,7 @@ from typing import ClassVar
 
 import jax
 
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Metrics, Outputs
+from jssl.methods.base import Metrics, Outputs, Spec, Step
 from jssl.methods.redundancy._twins import Twins
 from jssl.objectives.redundancy import barlow_twins
 from jssl.ranges import NonNegative, Positive
@@ -50,11 +49,10 @@ class BarlowTwins(Twins):
     off_diagonal: NonNegative = 5e-3
     scale: Positive = 1.0
 
+    views: ClassVar[Spec] = Spec.pair()
     paper: ClassVar[str] = "Barlow Twins: Self-Supervised Learning via Redundancy Reduction"
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """Distance of the cross-correlation matrix from the identity."""
         loss = barlow_twins(outputs["a"], outputs["b"], off_diagonal=self.off_diagonal)
-        return self.scale * loss, (memory, {})
+        return self.scale * loss, {}

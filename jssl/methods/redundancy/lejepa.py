@@ -13,8 +13,7 @@ import flax.linen as nn
 import jax
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views
 from jssl.methods.multicrop import MultiCrop, all_crops
 from jssl.nn.heads import MLPHead
 from jssl.objectives.gaussian import lejepa, random_slices
@@ -66,6 +65,7 @@ class LeJEPA(Method):
     norm: str = "batch"
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.multicrop()
     paper: ClassVar[str] = (
         "LeJEPA: Provable and Scalable Self-Supervised Learning Without the Heuristics"
     )
@@ -78,27 +78,15 @@ class LeJEPA(Method):
         """What the net is run on."""
         return (all_crops(views),)
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """`embeddings` of all views, the two global ones first: [B, V, out]."""
-        embeddings, stats = apply(net, params, stats, all_crops(views), rng=rng)
-        return {"embeddings": embeddings}, stats
+        embeddings = step.student(all_crops(views))
+        return {"embeddings": embeddings}
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """The paper's loss, and its two terms as metrics."""
         embeddings = outputs["embeddings"]
-        directions = random_slices(rng, self.out, self.slices)
+        directions = random_slices(step.key, self.out, self.slices)
         loss, prediction, regularizer = lejepa(
             embeddings[:, :2],
             embeddings,
@@ -107,9 +95,9 @@ class LeJEPA(Method):
             points=self.points,
             limit=self.limit,
         )
-        return loss, (memory, {"prediction": prediction, "sigreg": regularizer})
+        return loss, {"prediction": prediction, "sigreg": regularizer}
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """Embeddings of the global views."""
         a, b = outputs["embeddings"][:, 0], outputs["embeddings"][:, 1]
         return Monitored(embeddings={"embedding": a}, pairs={"views": (a, b)})

@@ -8,18 +8,16 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-import flax.linen as nn
 import jax
 
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Metrics, Outputs, Tree, Views, apply
-from jssl.methods.redundancy.barlow_twins import BarlowTwins
-from jssl.objectives.redundancy import mixed_correlation
-from jssl.ranges import Count, Layers, NonNegative
+from jssl.methods.base import Metrics, Outputs, Spec, Step, Views
+from jssl.methods.redundancy._twins import Twins
+from jssl.objectives.redundancy import barlow_twins, mixed_correlation
+from jssl.ranges import Count, Layers, NonNegative, Positive
 
 
 @dataclasses.dataclass(frozen=True)
-class MixedBarlowTwins(BarlowTwins):
+class MixedBarlowTwins(Twins):
     """Barlow Twins and a penalty on how mixed inputs correlate with unmixed ones (section 3).
 
     Equation: L = L_BT(a, b) + w / 2 (|C(m, a) - lambda C(a, a) - (1 - lambda) C(b*, a)|^2 + the
@@ -42,47 +40,43 @@ class MixedBarlowTwins(BarlowTwins):
     Their code for ImageNet has a target of `b` without `a`; here and in their code for CIFAR-10
     both targets are mixtures of `a` and `b`.
 
-    The other fields are those of `BarlowTwins`.
-
     Attributes:
+      hidden: widths of the projector's hidden layers.
+      out: width of the embedding.
+      norm: normalisation in the projector, "batch", "layer" or "none".
+      dtype: dtype in which the projector computes.
+      off_diagonal: weight of the redundancy term.
+      scale: factor on the whole loss.
       penalty: weight of the penalty, relative to `off_diagonal`.
     """
 
     off_diagonal: NonNegative = 1 / 128
+    scale: Positive = 1.0
     penalty: NonNegative = 4.0
     hidden: Layers = (512,)
     out: Count = 1024
 
     # Partners are drawn by position, so another order mixes other pairs.
     permutable: ClassVar[bool] = False
+    views: ClassVar[Spec] = Spec.pair() + Spec.named("mixed", parts=("image", "partner", "share"))
     paper: ClassVar[str] = "Guarding Barlow Twins Against Overfitting with Mixed Samples"
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """Embeddings of `a`, `b` and `mixed`, each [B, out], with partners and shares, [B]."""
-        first, second = jax.random.split(rng)
-        outputs, stats = super().forward(net, params, stats, memory, views, rng=first, clock=clock)
+        first, second = jax.random.split(step.key)
+        pair = step.replace(key=first)
+        outputs = super().forward(pair, views)
+        step.batch_stats = pair.batch_stats
         mixed = views["mixed"]
-        (embedding, _), stats = apply(net, params, stats, mixed["image"], rng=second)
+        (embedding, _) = step.student(mixed["image"], key=second)
         outputs |= {"mixed": embedding, "partner": mixed["partner"], "share": mixed["share"]}
-        return outputs, stats
+        return outputs
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """The loss of Barlow Twins and the penalty, which is also a metric."""
-        loss, (memory, metrics) = super().objective(outputs, memory, rng=rng, clock=clock)
+        twins = barlow_twins(outputs["a"], outputs["b"], off_diagonal=self.off_diagonal)
         penalty = mixed_correlation(
             *(outputs[name] for name in ("mixed", "a", "b", "partner", "share"))
         )
-        loss = loss + self.scale * self.off_diagonal * self.penalty * penalty
-        return loss, (memory, {**metrics, "mixed": penalty})
+        loss = self.scale * twins + self.scale * self.off_diagonal * self.penalty * penalty
+        return loss, {"mixed": penalty}

@@ -11,8 +11,7 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Metrics, Outputs
+from jssl.methods.base import Metrics, Outputs, Spec, Step
 from jssl.methods.redundancy._twins import Twins
 from jssl.objectives.redundancy import squared_distance
 from jssl.objectives.spanning import sphere_distance, tree_length
@@ -50,13 +49,12 @@ class TREGS(Twins):
     length: NonNegative = 1.0
     sphere: NonNegative = 10.0
 
+    views: ClassVar[Spec] = Spec.pair()
     paper: ClassVar[str] = (
         "T-REGS: Minimum Spanning Tree Regularization for Self-Supervised Learning"
     )
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """The weighted sum, and its three terms as metrics."""
         a, b = outputs["a"], outputs["b"]
         terms = {
@@ -65,4 +63,4 @@ class TREGS(Twins):
             "sphere": 0.5 * jnp.mean(sphere_distance(a) + sphere_distance(b)),
         }
         loss = self.invariance * terms["invariance"] + self.sphere * terms["sphere"]
-        return loss - self.length * terms["length"], (memory, terms)
+        return loss - self.length * terms["length"], terms

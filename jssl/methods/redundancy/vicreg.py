@@ -12,8 +12,7 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Metrics, Outputs
+from jssl.methods.base import Metrics, Outputs, Spec, Step
 from jssl.methods.redundancy._twins import Twins
 from jssl.objectives.redundancy import mean_squared, vicreg_covariance, vicreg_variance
 from jssl.ranges import NonNegative
@@ -54,13 +53,12 @@ class VICReg(Twins):
     variance: NonNegative = 25.0
     covariance: NonNegative = 1.0
 
+    views: ClassVar[Spec] = Spec.pair()
     paper: ClassVar[str] = (
         "VICReg: Variance-Invariance-Covariance Regularization for Self-Supervised Learning"
     )
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """The weighted sum, and its three terms as metrics."""
         a, b = outputs["a"], outputs["b"]
         terms = {
@@ -69,4 +67,4 @@ class VICReg(Twins):
             "covariance": vicreg_covariance(a) + vicreg_covariance(b),
         }
         loss = sum(getattr(self, name) * term for name, term in terms.items())
-        return loss, (memory, terms)
+        return loss, terms

@@ -13,9 +13,8 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock
 from jssl.errors import UserError
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Tree, Views, apply
+from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views
 from jssl.methods.multicrop import MultiCrop
 from jssl.nn.heads import MLPHead
 from jssl.objectives.redundancy import w_mse
@@ -67,6 +66,7 @@ class WMSE(Method):
 
     # It divides by the least spread of a batch, and then by the length of each whitened embedding.
     amplifies: ClassVar[float] = 3.0
+    views: ClassVar[Spec] = Spec.named("views")
     paper: ClassVar[str] = "Whitening for Self-Supervised Representation Learning"
 
     def net(self, encoder: nn.Module) -> nn.Module:
@@ -79,24 +79,12 @@ class WMSE(Method):
         """What the net is run on."""
         return ((views["views"],),)
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """`embeddings` of all views: [B, V, out]."""
-        embeddings, stats = apply(net, params, stats, (views["views"],), rng=rng)
-        return {"embeddings": embeddings}, stats
+        embeddings = step.student((views["views"],))
+        return {"embeddings": embeddings}
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """Mean over groupings and examples; between 0 and 4."""
         embeddings = outputs["embeddings"]
         batch = embeddings.shape[0]
@@ -104,12 +92,12 @@ class WMSE(Method):
         if batch % size:
             raise UserError(f"groups of {size} do not divide a batch of {batch}")
         losses = []
-        for key in jax.random.split(rng, self.groupings):
+        for key in jax.random.split(step.key, self.groupings):
             groups = jax.random.permutation(key, batch).reshape(-1, size)
             losses.append(w_mse(embeddings, groups=groups, epsilon=self.epsilon))
-        return jnp.mean(jnp.stack(losses)), (memory, {})
+        return jnp.mean(jnp.stack(losses)), {}
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """Embeddings of the first two views, before whitening."""
         a, b = outputs["embeddings"][:, 0], outputs["embeddings"][:, 1]
         return Monitored(embeddings={"embedding": a}, pairs={"views": (a, b)})

@@ -13,17 +13,17 @@ import jax
 import jax.numpy as jnp
 
 from jssl.alarm import Monitored
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Metrics, Outputs, Tree, Views, apply, the_input
-from jssl.methods.semisupervised.finetune import FineTune
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, Views, the_input
+from jssl.methods.siamese import Siamese
 from jssl.methods.teacher import new_teacher
+from jssl.nn.heads import MLPHead
 from jssl.objectives.classification import soft_cross_entropy
 from jssl.objectives.common import log_softmax
-from jssl.ranges import Positive
+from jssl.ranges import Layers, Positive, Several
 
 
 @dataclasses.dataclass(frozen=True)
-class Distill(FineTune):
+class Distill(Method):
     """Cross-entropy of the teacher's probabilities and the student's (eq. 2), the third stage.
 
     Teacher and student both start as the net of a fine-tuned run, given with `--init-from RUN`;
@@ -46,54 +46,61 @@ class Distill(FineTune):
     net of its own for the teacher.
 
     Attributes:
+      classes: number of classes.
+      hidden: widths of the projector's layers that are kept, each with norm and ReLU.
+      norm: normalisation in the kept layers, "batch", "layer" or "none".
+      dtype: dtype in which the head computes.
       temperature: of both distributions.
     """
 
+    classes: Several = 1000
+    hidden: Layers = (2048,)
+    norm: str = "batch"
+    dtype: str = "float32"
     temperature: Positive = 0.1
 
+    couples_batch: ClassVar[bool] = False
+    views: ClassVar[Spec] = Spec.single()
     paper: ClassVar[str] = "Big Self-Supervised Models are Strong Semi-Supervised Learners"
     partial: ClassVar[str] = (
         "A student of another size than the teacher is missing; the experiment stands on "
         "procedural shapes alone."
     )
 
+    def net(self, encoder: nn.Module) -> nn.Module:
+        """Encoder and classifier."""
+        head = MLPHead(self.hidden, self.classes, norm=self.norm, dtype=self.dtype)
+        return Siamese(encoder, head)
+
     def inherited(self) -> tuple[str, ...]:
         """All of the fine-tuned net."""
         return ("encoder", "projector")
 
-    def init_memory(self, rng: jax.Array, params: Tree, stats: Tree) -> Memory:
+    def init_memory(self, step: Step) -> Memory:
         """A teacher equal to the student."""
-        return {"teacher": new_teacher(params, stats)}
+        return {"teacher": new_teacher(step.params, step.batch_stats)}
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """`logits` of the student and of the `teacher`, each [B, classes]."""
-        (logits, _), stats = apply(net, params, stats, the_input(views), rng=rng)
-        teacher = memory["teacher"]
-        variables = {"params": teacher["params"], **teacher["stats"]}
-        target, _ = net.apply(variables, the_input(views), train=False)
-        return {"logits": logits, "teacher": jax.lax.stop_gradient(target)}, stats
+        (logits, _) = step.student(the_input(views))
+        teacher = step.memory["teacher"]
+        taught = step.replace(params=teacher["params"], batch_stats=teacher["stats"])
+        target, _ = taught.predict(the_input(views))
+        return {"logits": logits, "teacher": jax.lax.stop_gradient(target)}
 
-    def objective(
-        self, outputs: Outputs, memory: Memory, *, rng: jax.Array, clock: Clock
-    ) -> tuple[jax.Array, tuple[Memory, Metrics]]:
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """Cross-entropy averaged over the batch; at least the teacher's entropy."""
         logits, teacher = outputs["logits"], outputs["teacher"]
         target = jnp.exp(log_softmax(teacher, temperature=self.temperature))
         loss = soft_cross_entropy(logits, target, temperature=self.temperature)
         agreement = jnp.argmax(logits, axis=-1) == jnp.argmax(teacher, axis=-1)
-        return jnp.mean(loss), (memory, {"agreement": jnp.mean(agreement.astype(jnp.float32))})
+        return jnp.mean(loss), {"agreement": jnp.mean(agreement.astype(jnp.float32))}
 
-    def monitor(self, outputs: Outputs, params: Tree, memory: Memory) -> Monitored:
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """The teacher's probabilities."""
         target = jnp.exp(log_softmax(outputs["teacher"], temperature=self.temperature))
         return Monitored(assignments={"teacher": target})
+
+    def smoke(self) -> Method:
+        """Kept layers of width 16."""
+        return dataclasses.replace(self, hidden=(16,) * len(self.hidden))

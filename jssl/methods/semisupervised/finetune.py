@@ -9,10 +9,8 @@ import dataclasses
 from typing import ClassVar
 
 import flax.linen as nn
-import jax
 
-from jssl.clock import Clock
-from jssl.methods.base import Memory, Method, Outputs, Tree, Views, apply, the_input
+from jssl.methods.base import Method, Outputs, Spec, Step, Views, the_input
 from jssl.methods.classifier import Classifier
 from jssl.methods.siamese import Siamese
 from jssl.nn.heads import MLPHead
@@ -60,6 +58,7 @@ class FineTune(Classifier):
     norm: str = "batch"
     dtype: str = "float32"
 
+    views: ClassVar[Spec] = Spec.single() + Spec.labelled()
     paper: ClassVar[str] = "Big Self-Supervised Models are Strong Semi-Supervised Learners"
     partial: ClassVar[str] = (
         "A student of another size than the teacher and selective kernels are missing; "
@@ -77,20 +76,10 @@ class FineTune(Classifier):
         parts = [f"projector/{kind}{i}" for i in range(len(self.hidden)) for kind in _LAYER]
         return ("encoder", *parts)
 
-    def forward(
-        self,
-        net: nn.Module,
-        params: Tree,
-        stats: Tree,
-        memory: Memory,
-        views: Views,
-        *,
-        rng: jax.Array,
-        clock: Clock,
-    ) -> tuple[Outputs, Tree]:
+    def forward(self, step: Step, views: Views) -> Outputs:
         """`logits` [B, classes] and `label` [B]."""
-        (logits, _), stats = apply(net, params, stats, the_input(views), rng=rng)
-        return {"logits": logits, "label": views["label"]}, stats
+        (logits, _) = step.student(the_input(views))
+        return {"logits": logits, "label": views["label"]}
 
     def smoke(self) -> Method:
         """Kept layers of width 16."""

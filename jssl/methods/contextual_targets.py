@@ -1,0 +1,91 @@
+"""Contextual targets: what data2vec, point2vec and EAT share.
+
+A target is the mean of the outputs of a teacher's top blocks at a token of the whole input.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from jssl.alarm import Monitored
+from jssl.encoders.features import Features
+from jssl.methods.base import Method, Metrics, Outputs, Step
+from jssl.methods.teacher import MomentumTeacher
+from jssl.objectives.common import standardize
+from jssl.objectives.masked import masked_mean
+from jssl.objectives.regression import smooth_l1
+from jssl.ranges import Count, NonNegative, Positive, Unit
+
+
+@dataclasses.dataclass(frozen=True)
+class ContextualTargets(Method):
+    """Smooth L1 error of the hidden tokens' contextual targets.
+
+    `forward` returns `prediction` and `target` [B, N, D], `mask` [B, N] and the pooled `embedding`.
+
+    Attributes:
+      momentum: of the teacher at the first step.
+      momentum_end: of the teacher at the end of `momentum_epochs`.
+      momentum_epochs: epochs over which the momentum rises linearly; 0 for the whole run.
+      top: number of blocks averaged.
+      beta: where the error turns from square to absolute.
+      dtype: dtype in which the head computes.
+    """
+
+    momentum: Unit = 0.9998
+    momentum_end: Unit = 0.9998
+    momentum_epochs: NonNegative = 0.0
+    top: Count = 6
+    beta: Positive = 2.0
+    dtype: str = "float32"
+
+    couples_batch: ClassVar[bool] = False
+    targets: ClassVar[tuple[str, ...]] = ("target",)
+
+    def teachers(self) -> dict[str, MomentumTeacher]:
+        """A moving average of the encoder."""
+        return {"teacher": encoder_teacher(self.momentum, self.momentum_end, self.momentum_epochs)}
+
+    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
+        """Error of the hidden tokens, averaged over each example and over the batch."""
+        error = smooth_l1(outputs["prediction"], outputs["target"], beta=self.beta)
+        loss = jnp.mean(masked_mean(error, outputs["mask"]))
+        spread = jnp.mean(jnp.std(outputs["target"].astype(jnp.float32), axis=(0, 1)))
+        return loss, {"target_spread": spread}
+
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
+        """The prediction of the hidden tokens, and how far the teacher is."""
+        parts = (outputs["prediction"], outputs["target"], outputs["mask"])
+        return Monitored(
+            features={"embedding": outputs["embedding"]},
+            predictions={"prediction": parts},
+            teachers=self.distances(step),
+        )
+
+
+def encoder_teacher(momentum: float, momentum_end: float, epochs: float) -> MomentumTeacher:
+    """A teacher without heads whose momentum rises linearly over some epochs; 0 for all."""
+    return MomentumTeacher(momentum, momentum_end, schedule="linear", epochs=epochs, of="encoder")
+
+
+def mean_of_blocks(
+    features: Features,
+    top: int,
+    normalize: Callable[[jax.Array], jax.Array] = standardize,
+) -> jax.Array:
+    """Mean of the last blocks' outputs at the tokens, each normalised: float32 [B, N, D].
+
+    Args:
+      features: with extras "block0", "block1", ... [B, P + N, D], P prefix tokens first.
+      top: number of blocks, at most all of them.
+      normalize: what is done with a block's [B, N, D]; by default each token is normalised.
+    """
+    depth = sum(1 for name in features.extras if name.removeprefix("block").isdigit())
+    prefix = features.extras["block0"].shape[1] - features.tokens.shape[1]
+    blocks = [features.extras[f"block{i}"][:, prefix:] for i in range(max(depth - top, 0), depth)]
+    return sum(normalize(block) for block in blocks) / len(blocks)

@@ -1,0 +1,200 @@
+"""Self-distillation with prototypes: what DINO, iBOT, DINOv2 and TIPS have in common."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+
+from jssl.alarm import Monitored
+from jssl.clock import Clock, linear
+from jssl.methods.base import Memory, Method, Outputs, Step, Tree
+from jssl.methods.freeze import hold
+from jssl.methods.multicrop import PrototypeHead
+from jssl.methods.teacher import MomentumTeacher
+from jssl.nn.heads import MLPHead, Prototypes
+from jssl.objectives.classification import soft_cross_entropy
+from jssl.objectives.distillation import cross_view, teacher_targets, update_centre
+from jssl.objectives.masked import masked_mean
+from jssl.ranges import Count, Layers, NonNegative, Positive, Several, Unit
+
+
+@dataclasses.dataclass(frozen=True)
+class SelfDistillation(Method):
+    """A student predicts the teacher's assignment to prototypes, which is kept from collapsing.
+
+    `forward` returns scores `student` [B, V, K] of all crops and `teacher` [B, G, K] of the first
+    G. Where patches are hidden it also returns `student_patches` and `teacher_patches`
+    [B, G, M, K'] and `hidden` bool [B, G, M].
+
+    Attributes:
+      momentum: of the teacher at the first step.
+      momentum_end: of the teacher at the last step.
+      student_temperature: of the student's softmax.
+      temperature: of the teacher's softmax, after the warm-up.
+      temperature_start: of the teacher's softmax at the first step.
+      temperature_warmup: epochs from one to the other.
+      centring: "centre" or "sinkhorn".
+      centre_momentum: share of the old centre kept in a step.
+      freeze_epochs: epochs for which the prototypes stay as they are.
+      hidden: widths of the head's hidden layers.
+      bottleneck: width of what is compared with the prototypes.
+      prototypes: their number.
+      norm: normalisation in the head, "none", "batch" or "layer".
+      kernel_init: initialiser of the projector; the default suits widths of about 2048.
+      dtype: dtype in which the head computes.
+    """
+
+    momentum: Unit = 0.996
+    momentum_end: Unit = 1.0
+    student_temperature: Positive = 0.1
+    temperature: Positive = 0.04
+    temperature_start: Positive = 0.04
+    temperature_warmup: NonNegative = 0.0
+    centring: Literal["centre", "sinkhorn"] = "centre"
+    centre_momentum: Unit = 0.9
+    freeze_epochs: NonNegative = 1.0
+    hidden: Layers = (2048, 2048)
+    bottleneck: Count = 256
+    prototypes: Several = 65536
+    norm: str = "none"
+    kernel_init: str = "trunc_normal"
+    dtype: str = "float32"
+
+    def teachers(self) -> dict[str, MomentumTeacher]:
+        """A moving average of encoder and heads, which evaluation sees."""
+        return {"teacher": MomentumTeacher(self.momentum, self.momentum_end, evaluated=True)}
+
+    def head(self, prototypes: int | None = None) -> PrototypeHead:
+        """Projector with a bottleneck, and prototypes that are compared by cosine.
+
+        Args:
+          prototypes: their number; None for that of the field.
+        """
+        projector = MLPHead(
+            self.hidden,
+            self.bottleneck,
+            norm=self.norm,
+            activation="gelu",
+            kernel_init=self.kernel_init,
+            dtype=self.dtype,
+        )
+        count = prototypes or self.prototypes
+        # Only directions count, but the length says how far a step turns one: it is PyTorch's.
+        last = Prototypes(count, kernel_init="uniform_fan_in", dtype=self.dtype)
+        return PrototypeHead(projector, last)
+
+    def init_memory(self, step: Step) -> Memory:
+        """The teacher, equal to the student, and a centre of zeros."""
+        return {**super().init_memory(step), "centre": jnp.zeros((self.prototypes,))}
+
+    def teacher_temperature(self, progress: Clock) -> jax.Array:
+        """The teacher's temperature, float32 scalar; linear in the warm-up and then constant."""
+        if not self.temperature_warmup:
+            return jnp.float32(self.temperature)
+        done = progress.epoch / self.temperature_warmup
+        return linear(self.temperature_start, self.temperature, done)
+
+    def crops_loss(self, step: Step, outputs: Outputs) -> jax.Array:
+        """Cross-entropy between all pairs of different crops, in nats: float32 scalar."""
+        targets = self._targets(step, outputs["teacher"], "centre")
+        scores = outputs["student"]
+        return jnp.mean(cross_view(scores, targets, temperature=self.student_temperature))
+
+    def patches_loss(self, step: Step, outputs: Outputs) -> jax.Array:
+        """Cross-entropy at hidden patches, the mean over crops of their means: float32 scalar."""
+        masked, scores = outputs["hidden"], outputs["student_patches"]
+        targets = self._targets(step, outputs["teacher_patches"], "patch_centre", masked)
+        error = soft_cross_entropy(scores, targets, temperature=self.student_temperature)
+        tokens = masked.shape[-1]
+        return jnp.mean(masked_mean(error.reshape(-1, tokens), masked.reshape(-1, tokens)))
+
+    def _targets(
+        self, step: Step, scores: jax.Array, centre: str, weights: jax.Array | None = None
+    ) -> jax.Array:
+        temperature = self.teacher_temperature(step.progress)
+        options = {"centring": self.centring, "centre": step.memory[centre], "weights": weights}
+        return teacher_targets(scores, temperature=temperature, **options)
+
+    def remember(self, step: Step, outputs: Outputs) -> Memory:
+        """The centres, moved towards the teacher's scores of the batch."""
+        memory, momentum = dict(step.memory), self.centre_momentum
+        memory["centre"] = update_centre(memory["centre"], outputs["teacher"], momentum=momentum)
+        if "patch_centre" in memory:
+            scores, weights = outputs["teacher_patches"], outputs["hidden"]
+            moved = update_centre(
+                memory["patch_centre"], scores, momentum=momentum, weights=weights
+            )
+            memory["patch_centre"] = moved
+        return memory
+
+    def scale_updates(self, step: Step, updates: Tree) -> Tree:
+        """Holds the prototypes for the first epochs."""
+        return hold(updates, "prototypes", step.progress.epoch < self.freeze_epochs)
+
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
+        """Scores of two crops, the teacher's assignments, the distance of the teacher."""
+        student, teacher = outputs["student"], outputs["teacher"]
+        assignments = jax.nn.softmax(teacher[:, 0].astype(jnp.float32) / self.temperature)
+        return Monitored(
+            embeddings={"student": student[:, 0], "teacher": teacher[:, 1]},
+            pairs={"views": (student[:, 0], teacher[:, 1])},
+            assignments={"teacher": assignments},
+            teachers=self.distances(step),
+            trivial_loss=jnp.log(jnp.float32(self.prototypes)),
+        )
+
+    def smoke(self) -> Method:
+        """64 prototypes and a head of width 32."""
+        small = {"hidden": (32, 32), "bottleneck": 16, "prototypes": 64, "kernel_init": "lecun"}
+        return dataclasses.replace(self, **small)
+
+
+@dataclasses.dataclass(frozen=True)
+class PatchSelfDistillation(SelfDistillation):
+    """Self-distillation of crops and of patches that are hidden from the student.
+
+    The fields are those of `SelfDistillation`, and:
+
+    Attributes:
+      patch_weight: of the loss at the patches.
+      shared_head: whether one head serves images and patches.
+      patch_prototypes: number of prototypes of a patch head of its own.
+    """
+
+    temperature: Positive = 0.07
+    temperature_warmup: NonNegative = 30.0
+    prototypes: Several = 8192
+    patch_weight: NonNegative = 1.0
+    shared_head: bool = True
+    patch_prototypes: Several = 8192
+
+    def patch_head(self) -> PrototypeHead | None:
+        """The head of the patches; None where one head serves both."""
+        return None if self.shared_head else self.head(self.patch_prototypes)
+
+    def init_memory(self, step: Step) -> Memory:
+        """The teacher and two centres of zeros."""
+        size = self.prototypes if self.shared_head else self.patch_prototypes
+        return {**super().init_memory(step), "patch_centre": jnp.zeros((size,))}
+
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
+        """As without patches; the trivial loss has the patches' share."""
+        found = super().monitor(step, outputs)
+        return found._replace(trivial_loss=found.trivial_loss + self.trivial_patches(outputs))
+
+    def trivial_patches(self, outputs: Outputs) -> jax.Array:
+        """What the patches add to the trivial loss: float32, for the share of crops that hide any.
+
+        Args:
+          outputs: `hidden` bool [B, G, M] and `teacher_patches` [B, G, M, K] of `forward`.
+        """
+        share = jnp.mean(jnp.any(outputs["hidden"], axis=-1).astype(jnp.float32))
+        prototypes = jnp.float32(outputs["teacher_patches"].shape[-1])
+        return self.patch_weight * share * jnp.log(prototypes)
+
+    def smoke(self) -> Method:
+        """64 prototypes and heads of width 32."""
+        return dataclasses.replace(super().smoke(), patch_prototypes=48)

@@ -1,0 +1,102 @@
+"""Prediction of a teacher's tokens: what I-JEPA, FlexPredict, T-JEPA and ECG-JEPA share."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jssl.alarm import Monitored
+from jssl.methods.base import Method, Outputs, Step, Views, the_input
+from jssl.methods.teacher import MomentumTeacher
+from jssl.nn.predictor import BlockPredictor, PredictiveNet
+from jssl.objectives.common import standardize
+from jssl.ranges import Count, Unit
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenPrediction(Method):
+    """From the tokens of a context, predict a teacher's tokens at other places.
+
+    Views: one input [B, ...] and `mask` {"keep" int [B, K], the context; "targets" int [B, M, T],
+    M blocks of places}. The student sees the context alone, the teacher everything.
+
+    Attributes:
+      momentum: of the teacher at the first step; it rises linearly to `momentum_end`.
+      momentum_end: of the teacher at the last step.
+      predictor_width: size of the predictor's tokens.
+      predictor_depth: number of its blocks.
+      predictor_heads: its attention heads.
+      kernel_init: initialiser of its kernels; the default is the authors', who start the encoder in
+        the same way, and suits widths from about 200 up.
+      dtype: dtype in which the predictor computes.
+    """
+
+    momentum: Unit = 0.996
+    momentum_end: Unit = 1.0
+    predictor_width: Count = 384
+    predictor_depth: Count = 12
+    predictor_heads: Count = 12
+    kernel_init: str = "trunc_normal_depth"
+    dtype: str = "float32"
+
+    couples_batch: ClassVar[bool] = False
+    targets: ClassVar[tuple[str, ...]] = ("target",)
+
+    def net(self, encoder: nn.Module) -> nn.Module:
+        """Encoder and predictor."""
+        return PredictiveNet(encoder, self.predictor())
+
+    def predictor(self) -> BlockPredictor:
+        """The predictor of the places' tokens."""
+        return BlockPredictor(
+            self.predictor_width,
+            self.predictor_depth,
+            self.predictor_heads,
+            kernel_init=self.kernel_init,
+            dtype=self.dtype,
+        )
+
+    def inputs(self, views: Views) -> tuple[Any, ...]:
+        """What the net is run on."""
+        mask = views["mask"]
+        return the_input(views), mask["keep"], mask["targets"]
+
+    def teachers(self) -> dict[str, MomentumTeacher]:
+        """A moving average of the encoder, which evaluation sees."""
+        rule = {"schedule": "linear", "of": "encoder", "evaluated": True}
+        return {"teacher": MomentumTeacher(self.momentum, self.momentum_end, **rule)}
+
+    def forward(self, step: Step, views: Views) -> Outputs:
+        """`prediction` and `target` [B, M, T, D], and the context's pooled `embedding`."""
+        x, keep, targets = self.inputs(views)
+        (pooled, prediction) = step.student(x, keep, targets)
+        tokens = step.teacher(x, net=step.net.encoder).tokens
+        places = targets.reshape(targets.shape[0], -1, 1)
+        target = jnp.take_along_axis(self.regressed(tokens), places, axis=1)
+        outputs = {"prediction": prediction, "target": target.reshape(prediction.shape)}
+        return {**outputs, "embedding": pooled}
+
+    def regressed(self, tokens: jax.Array) -> jax.Array:
+        """What is predicted of the teacher's tokens [B, N, D]: each normalised."""
+        return standardize(tokens)
+
+    def monitor(self, step: Step, outputs: Outputs) -> Monitored:
+        """Predicted blocks, the context's features, and how far teacher and student are apart."""
+        names = ("prediction", "target")
+        x, y = (
+            outputs[name].reshape(len(outputs[name]), -1, outputs[name].shape[-1]) for name in names
+        )
+        return Monitored(
+            features={"embedding": outputs["embedding"]},
+            predictions={"blocks": (x, y, jnp.ones(x.shape[:2]))},
+            teachers=self.distances(step),
+        )
+
+    def smoke(self) -> Method:
+        """A one-block predictor of width 16."""
+        small = {"predictor_width": 16, "predictor_depth": 1, "predictor_heads": 2}
+        return dataclasses.replace(self, **small, kernel_init="xavier")
