@@ -220,7 +220,7 @@ def _figure(value: list[float | None], percent: bool) -> str:
 
 
 def _about(key: str) -> str:
-    return inspect.getdoc(experiment.load_module(key)).split("\n", 1)[0]
+    return experiment.about(key).split("\n", 1)[0]
 
 
 def _inherited(method: type[Method], field: str) -> str:

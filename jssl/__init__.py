@@ -6,3 +6,11 @@ remember, one train step compiles and shards it, and evaluation says what the fe
 """
 
 __version__ = "0.1.0"
+
+import os as _os
+
+# In a checkout the experiments lie beside this folder; in a wheel they lie in it. Either way they
+# are the package `jssl.experiments`, which no folder of a user's can be taken for.
+_ROOT = _os.path.dirname(_os.path.dirname(_os.path.abspath(__file__)))
+if not _os.path.isdir(_os.path.join(__path__[0], "experiments")):
+    __path__.append(_ROOT)

@@ -9,7 +9,6 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,19 +71,6 @@ def _fail(message: str, status: int = 2) -> int:
     return status
 
 
-def run_module(spec: ModuleSpec | None) -> None:
-    """Lets `python -m experiments.image.simclr_digits` mean `jssl train image/simclr_digits`.
-
-    Args:
-      spec: the module's `__spec__`; None in a file that was run by its path.
-    """
-    keep_freed_memory()
-    name = sys.argv[0]
-    if spec is not None:
-        name = spec.name.removeprefix("experiments.").replace(".", "/")
-    sys.exit(main(["train", name, *sys.argv[1:]]))
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="jssl", description="Self-supervised learning in JAX: train, evaluate, report."
@@ -93,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     listing = commands.add_parser("list", help="experiments and methods, with paper and family")
+    listing.add_argument("pattern", nargs="?", default="", help="only those that contain this")
     listing.add_argument("--json", action="store_true", help="for machines")
     listing.set_defaults(run=_list)
 
@@ -235,13 +222,14 @@ def _whole(text: str, least: int, end: int) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from jssl import catalogue
-
-    entries = catalogue.entries()
     if arguments.json:
-        print(json.dumps(entries, indent=1))
+        from jssl import catalogue
+
+        print(json.dumps(catalogue.entries(arguments.pattern), indent=1))
     else:
-        print(catalogue.table(entries))
+        from jssl import registry
+
+        print(registry.text(arguments.pattern))
     return 0
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import importlib.machinery
-import importlib.util
+import inspect
 import pkgutil
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +13,7 @@ from typing import Any
 
 import flax.linen as nn
 
-from jssl import settings
+from jssl import registry, settings
 from jssl.augmentations.compose import Pipeline, Views
 from jssl.errors import UserError, nearest
 from jssl.methods.base import Method
@@ -23,8 +21,6 @@ from jssl.optim import Optimizer
 from jssl.ranges import Count, Positive, Ranged, Real
 from jssl.user_code import errors_named, is_file
 from jssl.user_code import load as load_file
-
-_ROOT = Path(__file__).resolve().parent.parent  # `experiments` lies beside `jssl`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,22 +94,7 @@ class Experiment(Ranged):
 
 def names() -> list[str]:
     """Names of all experiments that ship with the project, sorted."""
-    found = pkgutil.walk_packages(shipped().__path__, "experiments.")
-    return sorted(
-        module.name.removeprefix("experiments.").replace(".", "/")
-        for module in found
-        if not module.ispkg and not module.name.startswith("experiments.tables.")
-    )
-
-
-def shipped() -> ModuleType:
-    """The package `experiments` that ships with jssl, whatever the current folder holds."""
-    if "experiments" not in sys.modules:
-        spec = importlib.machinery.PathFinder.find_spec("experiments", [str(_ROOT)])
-        module = importlib.util.module_from_spec(spec)
-        sys.modules["experiments"] = module
-        spec.loader.exec_module(module)
-    return sys.modules["experiments"]
+    return list(registry.experiments())
 
 
 def load(name: str) -> Experiment:
@@ -129,14 +110,15 @@ def load(name: str) -> Experiment:
       UserError: if there is no such experiment, or the file defines none.
     """
     module = load_module(name)
-    factory: Callable[[], Experiment] | None = getattr(module, "get_experiment", None)
+    function = "get_experiment" if is_file(name) else registry.experiments()[name].function
+    factory: Callable[[], Experiment] | None = getattr(module, function, None)
     if factory is None:
         raise UserError(f"{name} defines no get_experiment()")
     with errors_named():
         experiment = factory()
     if not isinstance(experiment, Experiment):
         raise UserError(
-            f"get_experiment() of {name} returned {type(experiment).__name__}, not Experiment"
+            f"{function}() of {name} returned {type(experiment).__name__}, not Experiment"
         )
     # A file is named by its full path, so that its runs find it again from any folder.
     name = str(Path(name).resolve()) if is_file(name) else name
@@ -152,7 +134,18 @@ def load_module(name: str) -> ModuleType:
     known = names()
     if name not in known:
         raise UserError(f"unknown experiment {name!r}: {nearest(name, known)}")
-    return importlib.import_module("experiments." + name.replace("/", "."))
+    return importlib.import_module(registry.experiments()[name].module)
+
+
+def about(name: str) -> str:
+    """What an experiment that ships with the project is, the docstring of its module or function.
+
+    Raises:
+      UserError: if there is none of that name.
+    """
+    module, entry = load_module(name), registry.experiments()[name]
+    single = entry.function == "get_experiment"
+    return inspect.getdoc(module if single else getattr(module, entry.function)) or ""
 
 
 def method_modules() -> dict[str, ModuleType]:

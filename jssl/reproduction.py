@@ -13,7 +13,7 @@ from typing import Any
 from jssl.errors import Interrupted, UserError, nearest
 from jssl.evaluation.few_label import mean_interval
 from jssl.evaluation.record import Evaluation, Record, identity
-from jssl.experiment import Experiment, load, shipped
+from jssl.experiment import Experiment, load
 from jssl.overrides import override
 from jssl.reporting.table import Table
 from jssl.run import Run
@@ -86,8 +86,7 @@ class PaperTable:
 
 def names() -> list[str]:
     """Names of all tables that ship with the project, sorted."""
-    shipped()
-    package = importlib.import_module("experiments.tables")
+    package = importlib.import_module("jssl.experiments.tables")
     return sorted(module.name for module in pkgutil.iter_modules(package.__path__))
 
 
@@ -100,7 +99,7 @@ def load_table(name: str) -> PaperTable:
     known = names()
     if name not in known:
         raise UserError(f"unknown table {name!r}: {nearest(name, known)}")
-    return importlib.import_module(f"experiments.tables.{name}").get_table()
+    return importlib.import_module(f"jssl.experiments.tables.{name}").get_table()
 
 
 def experiment_of(

@@ -26,7 +26,7 @@ from typing import Any
 from jssl.errors import UserError
 
 _PREFIX = "_jssl_file_"
-_PACKAGES = ("jssl", "experiments", "jax", "jaxlib", "flax", "optax", "orbax", "grain", "numpy")
+_PACKAGES = ("jssl", "jax", "jaxlib", "flax", "optax", "orbax", "grain", "numpy")
 _RESERVED = sys.stdlib_module_names | {*_PACKAGES, "scipy", "sklearn", "PIL", "tensorboardX"}
 _LONGEST = 500  # characters of an error's own message that are shown
 

@@ -29,10 +29,9 @@ def test_the_experiments_are_there() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_documented_and_written_down(name: str) -> None:
-    module = registry.load_module(name)
-    first = (inspect.getdoc(module) or "").splitlines()[0]
-    assert len(first) > 20
-    assert f"jssl train {name}" in inspect.getdoc(module)
+    module, text = registry.load_module(name), registry.about(name)
+    assert len(text.splitlines()[0]) > 20
+    assert f"jssl train {name}" in text
     loaded = registry.load(name)
     assert loaded.name == name
     assert len(loaded.paper) > 10

@@ -9,7 +9,6 @@ from functools import partial
 from jssl.augmentations.audio import audio_evaluation
 from jssl.augmentations.compose import Views, repeat
 from jssl.augmentations.mask_blocks import inverse_block_mask
-from jssl.cli import run_module
 from jssl.data.audio import SpokenDigits
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
@@ -39,7 +38,3 @@ def get_experiment() -> Experiment:
         batch_size=64,
         epochs=40,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -6,7 +6,6 @@ for this encoder.
 
 from jssl.augmentations.audio import audio_evaluation, audio_view
 from jssl.augmentations.compose import Views
-from jssl.cli import run_module
 from jssl.data.audio import ESC
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
@@ -28,7 +27,3 @@ def get_experiment() -> Experiment:
         batch_size=32,
         epochs=60,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

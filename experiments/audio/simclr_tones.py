@@ -5,7 +5,6 @@ Command: jssl train audio/simclr_tones. No published figure.
 
 from jssl.augmentations.audio import audio_evaluation, audio_view
 from jssl.augmentations.compose import Views
-from jssl.cli import run_module
 from jssl.data.audio import Tones
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
@@ -26,7 +25,3 @@ def get_experiment() -> Experiment:
         batch_size=64,
         epochs=10,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -8,7 +8,6 @@ from functools import partial
 from jssl.augmentations.audio import audio_evaluation
 from jssl.augmentations.compose import Views
 from jssl.augmentations.mask_blocks import group_mask
-from jssl.cli import run_module
 from jssl.data.audio import Tones
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
@@ -32,7 +31,3 @@ def get_experiment() -> Experiment:
         batch_size=64,
         epochs=20,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -9,7 +9,6 @@ from functools import partial
 from jssl.augmentations.audio import wave_evaluation
 from jssl.augmentations.compose import Views
 from jssl.augmentations.mask_blocks import span_mask
-from jssl.cli import run_module
 from jssl.data.audio import SpokenDigits
 from jssl.encoders.waveform import small_waveform
 from jssl.experiment import Experiment
@@ -33,7 +32,3 @@ def get_experiment() -> Experiment:
         batch_size=32,
         epochs=20,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

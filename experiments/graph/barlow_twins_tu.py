@@ -5,7 +5,6 @@ Command: jssl train graph/barlow_twins_tu --set data.folder=DIR/PROTEINS. No pub
 
 from jssl.augmentations.compose import pipeline
 from jssl.augmentations.graphs import graph_views
-from jssl.cli import run_module
 from jssl.data.graphs import TU
 from jssl.encoders.graph import GNN
 from jssl.experiment import Experiment
@@ -26,7 +25,3 @@ def get_experiment() -> Experiment:
         batch_size=64,
         epochs=20,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -14,7 +14,6 @@ from functools import partial
 
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.graphs import node_mask
-from jssl.cli import run_module
 from jssl.data.graphs import CitationGraph
 from jssl.encoders.graph import GNN
 from jssl.experiment import Experiment
@@ -47,7 +46,3 @@ def get_experiment() -> Experiment:
         epochs=1500,
         expected=(("linear, nodes", 0.842, "Hou et al. 2022, table 1"),),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -13,7 +13,6 @@ from functools import partial
 
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.graphs import node_mask
-from jssl.cli import run_module
 from jssl.data.graphs import TU
 from jssl.encoders.graph import GNN
 from jssl.experiment import Experiment
@@ -34,7 +33,3 @@ def get_experiment() -> Experiment:
         batch_size=32,
         epochs=20,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -14,7 +14,6 @@ from functools import partial
 
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.graphs import node_mask, node_pairs
-from jssl.cli import run_module
 from jssl.data.graphs import CitationGraph
 from jssl.encoders.graph import GNN
 from jssl.experiment import Experiment
@@ -39,7 +38,3 @@ def get_experiment() -> Experiment:
         batch_size=1,
         epochs=100,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

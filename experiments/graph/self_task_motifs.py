@@ -7,7 +7,6 @@ from functools import partial
 
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.graphs import node_mask, node_pairs
-from jssl.cli import run_module
 from jssl.data.graphs import Motifs
 from jssl.encoders.graph import GNN
 from jssl.experiment import Experiment
@@ -32,7 +31,3 @@ def get_experiment() -> Experiment:
         batch_size=64,
         epochs=20,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -6,7 +6,6 @@ reports 74.4 on PROTEINS (table 4), by a support-vector machine and ten folds.
 
 from jssl.augmentations.compose import pipeline
 from jssl.augmentations.graphs import graph_views
-from jssl.cli import run_module
 from jssl.data.graphs import TU
 from jssl.encoders.graph import GNN
 from jssl.experiment import Experiment
@@ -27,7 +26,3 @@ def get_experiment() -> Experiment:
         batch_size=64,
         epochs=20,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

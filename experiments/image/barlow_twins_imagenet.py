@@ -6,7 +6,6 @@ Command: jssl train image/barlow_twins_imagenet --set data.data_dir=DIR --data-p
 """
 
 from jssl.augmentations.recipes import barlow, evaluation
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -31,7 +30,3 @@ def get_experiment() -> Experiment:
             ("linear", 0.7180, "mmselfsup, ResNet-50, 300 epochs"),
         ),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -8,7 +8,6 @@ of the projection after a few hundred steps is one dimension, as the collapse al
 """
 
 from jssl.augmentations.recipes_shapes import shapes, shapes_evaluation
-from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -34,7 +33,3 @@ def get_experiment() -> Experiment:
         batch_size=128,
         epochs=94,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

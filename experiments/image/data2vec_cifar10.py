@@ -9,7 +9,6 @@ from functools import partial
 from jssl.augmentations.compose import Views
 from jssl.augmentations.mask_blocks import block_mask
 from jssl.augmentations.recipes import CIFAR10, evaluation, view
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
@@ -31,7 +30,3 @@ def get_experiment() -> Experiment:
         batch_size=256,
         epochs=800,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

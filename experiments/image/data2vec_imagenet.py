@@ -10,7 +10,6 @@ from functools import partial
 from jssl.augmentations.compose import Views
 from jssl.augmentations.mask_blocks import block_mask
 from jssl.augmentations.recipes import evaluation, view
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.vit import vit
 from jssl.experiment import Experiment
@@ -42,7 +41,3 @@ def get_experiment() -> Experiment:
         epochs=800,
         expected=(("fine-tuned", 0.842, "Baevski et al., 2022, ViT-B, 800 epochs"),),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

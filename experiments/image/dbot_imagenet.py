@@ -7,7 +7,6 @@ Command: jssl train image/dbot_imagenet --set data.data_dir=DIR --data-path stre
 """
 
 from jssl.augmentations.recipes import evaluation, mae
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
@@ -27,7 +26,3 @@ def get_experiment() -> Experiment:
         epochs=1600,
         expected=(("fine-tuned", 0.845, "liuxingbin/dbot, ViT-B/16"),),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -7,7 +7,6 @@ Command: jssl train image/deepcluster_v2_cifar10 --set data.data_dir=DIR
 
 from jssl.augmentations.compose import Views, field
 from jssl.augmentations.recipes import CIFAR10, evaluation, symmetric_cifar
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -34,7 +33,3 @@ def get_experiment() -> Experiment:
         epochs=1000,
         expected=(("linear", 0.8885, "solo-learn, online linear probe, 1000 epochs"),),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

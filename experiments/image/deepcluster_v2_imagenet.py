@@ -6,7 +6,6 @@ Command: jssl train image/deepcluster_v2_imagenet --set data.data_dir=DIR --data
 
 from jssl.augmentations.compose import Views, field
 from jssl.augmentations.recipes import evaluation, swav_multicrop
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -34,7 +33,3 @@ def get_experiment() -> Experiment:
         epochs=800,
         expected=(("linear", 0.752, "facebookresearch/swav, DeepCluster-v2, 800 epochs"),),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

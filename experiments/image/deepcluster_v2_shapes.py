@@ -5,7 +5,6 @@ Command: jssl train image/deepcluster_v2_shapes. No published figure.
 
 from jssl.augmentations.compose import Views, field
 from jssl.augmentations.recipes_shapes import shapes_evaluation, shapes_multicrop
-from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -26,7 +25,3 @@ def get_experiment() -> Experiment:
         batch_size=256,
         epochs=14,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -8,7 +8,6 @@ Command: jssl train image/diet_cifar10 --set data.data_dir=DIR
 from jssl.augmentations.compose import Views, field
 from jssl.augmentations.recipes import CIFAR10, evaluation
 from jssl.augmentations.view import view
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -30,7 +29,3 @@ def get_experiment() -> Experiment:
         batch_size=256,
         epochs=1000,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -7,7 +7,6 @@ Command: jssl train image/dino_imagenet --set data.data_dir=DIR --data-path stre
 """
 
 from jssl.augmentations.recipes import dino_multicrop, evaluation
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.vit import vit
 from jssl.experiment import Experiment
@@ -44,7 +43,3 @@ def get_experiment() -> Experiment:
             ("knn", 0.745, "facebookresearch/dino, ViT-S/16, 800 epochs"),
         ),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -12,7 +12,6 @@ from functools import partial
 from jssl.augmentations.compose import Views, repeat
 from jssl.augmentations.mask_varying import varying_mask
 from jssl.augmentations.recipes import dino_multicrop, evaluation
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.vit import vit
 from jssl.experiment import Experiment
@@ -58,7 +57,3 @@ def get_experiment() -> Experiment:
             ("knn", 0.816, "facebookresearch/dinov2, ViT-L/16, short run"),
         ),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -13,7 +13,6 @@ from functools import partial
 from jssl.augmentations.compose import Views, repeat
 from jssl.augmentations.mask_varying import varying_mask
 from jssl.augmentations.recipes import dino_multicrop, evaluation
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.vit import vit
 from jssl.experiment import Experiment
@@ -57,7 +56,3 @@ def get_experiment() -> Experiment:
         batch_size=3072,
         epochs=100,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

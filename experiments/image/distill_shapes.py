@@ -7,7 +7,6 @@ No published figure.
 
 from jssl.augmentations.compose import Views
 from jssl.augmentations.recipes_shapes import shapes_alone, shapes_evaluation
-from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -28,7 +27,3 @@ def get_experiment() -> Experiment:
         batch_size=256,
         epochs=12,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

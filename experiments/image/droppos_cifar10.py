@@ -6,7 +6,6 @@ Command: jssl train image/droppos_cifar10 --set data.data_dir=DIR
 """
 
 from jssl.augmentations.recipes import CIFAR10, droppos, evaluation
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
@@ -32,7 +31,3 @@ def get_experiment() -> Experiment:
         batch_size=512,
         epochs=800,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -6,7 +6,6 @@ Command: jssl train image/droppos_imagenet --set data.data_dir=DIR --data-path s
 """
 
 from jssl.augmentations.recipes import droppos, evaluation
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
@@ -28,7 +27,3 @@ def get_experiment() -> Experiment:
         epochs=800,
         expected=(("fine-tuned", 0.842, "Haochen-Wang409/DropPos, ViT-B/16, 800 epochs"),),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

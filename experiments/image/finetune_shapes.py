@@ -7,7 +7,6 @@ Without --init-from it is supervised training from a random start. No published 
 
 from jssl.augmentations.compose import Views, field
 from jssl.augmentations.recipes_shapes import shapes_alone, shapes_evaluation
-from jssl.cli import run_module
 from jssl.data import Part, Shapes
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -28,7 +27,3 @@ def get_experiment() -> Experiment:
         batch_size=256,
         epochs=40,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -6,7 +6,6 @@ Command: jssl train image/flexpredict_imagenet --set data.data_dir=DIR --data-pa
 """
 
 from jssl.augmentations.recipes import evaluation, ijepa
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
@@ -35,7 +34,3 @@ def get_experiment() -> Experiment:
         epochs=600,
         expected=(("linear", 0.726, "Bar et al., 2024, ViT-B/16, last layer"),),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -6,7 +6,6 @@ Command: jssl train image/gmml_cifar10 --set data.data_dir=DIR
 """
 
 from jssl.augmentations.recipes import CIFAR10, evaluation, gmml
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
@@ -27,7 +26,3 @@ def get_experiment() -> Experiment:
         batch_size=256,
         epochs=800,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -6,7 +6,6 @@ Command: jssl train image/gmml_imagenet --set data.data_dir=DIR --data-path stre
 """
 
 from jssl.augmentations.recipes import evaluation, gmml
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
@@ -32,7 +31,3 @@ def get_experiment() -> Experiment:
         batch_size=1024,
         epochs=800,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -9,7 +9,6 @@ from functools import partial
 from jssl.augmentations.compose import Views, repeat
 from jssl.augmentations.mask_varying import varying_mask
 from jssl.augmentations.recipes import CIFAR10, dino_multicrop, evaluation
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
@@ -32,7 +31,3 @@ def get_experiment() -> Experiment:
         batch_size=256,
         epochs=400,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

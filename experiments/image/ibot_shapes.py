@@ -8,7 +8,6 @@ from functools import partial
 from jssl.augmentations.compose import Views, repeat
 from jssl.augmentations.mask_varying import varying_mask
 from jssl.augmentations.recipes_shapes import shapes_evaluation, shapes_multicrop
-from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
@@ -42,7 +41,3 @@ def get_experiment() -> Experiment:
         batch_size=256,
         epochs=20,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -6,7 +6,6 @@ Command: jssl train image/ijepa_imagenet --set data.data_dir=DIR --data-path str
 """
 
 from jssl.augmentations.recipes import evaluation, ijepa
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
@@ -40,7 +39,3 @@ def get_experiment() -> Experiment:
         epochs=600,
         expected=(("linear", 0.729, "Assran et al., 2023, ViT-B/16, last four layers"),),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

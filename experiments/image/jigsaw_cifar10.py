@@ -11,7 +11,6 @@ from jssl.augmentations.compose import Views
 from jssl.augmentations.labelled import after, jigsaw_tiles
 from jssl.augmentations.recipes import CIFAR10, evaluation
 from jssl.augmentations.view import view
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -32,7 +31,3 @@ def get_experiment() -> Experiment:
         batch_size=256,
         epochs=200,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -8,7 +8,6 @@ from functools import partial
 from jssl.augmentations.compose import Views
 from jssl.augmentations.labelled import after, jigsaw_tiles
 from jssl.augmentations.recipes_shapes import shapes_alone, shapes_evaluation
-from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -30,7 +29,3 @@ def get_experiment() -> Experiment:
         batch_size=256,
         epochs=20,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

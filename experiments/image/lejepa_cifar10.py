@@ -6,7 +6,6 @@ Command: jssl train image/lejepa_cifar10 --set data.data_dir=DIR
 """
 
 from jssl.augmentations.recipes import CIFAR10, evaluation, vicreg_cifar
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -28,7 +27,3 @@ def get_experiment() -> Experiment:
         epochs=300,
         expected=(("linear", 0.9102, "eb_jepa, SIGReg, ResNet-18, 300 epochs"),),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

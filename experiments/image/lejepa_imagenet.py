@@ -6,7 +6,6 @@ Command: jssl train image/lejepa_imagenet --set data.data_dir=DIR --data-path st
 """
 
 from jssl.augmentations.recipes import dino_multicrop, evaluation
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
@@ -26,7 +25,3 @@ def get_experiment() -> Experiment:
         epochs=100,
         expected=(("linear", 0.79, "Balestriero & LeCun, 2025, ViT-H/14"),),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

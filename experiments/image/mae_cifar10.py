@@ -6,7 +6,6 @@ Command: jssl train image/mae_cifar10 --set data.data_dir=DIR
 """
 
 from jssl.augmentations.recipes import CIFAR10, evaluation, mae
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
@@ -28,7 +27,3 @@ def get_experiment() -> Experiment:
         epochs=2000,
         expected=(("fine-tuned", 0.8977, "IcarusWizard/MAE, 2000 epochs"),),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

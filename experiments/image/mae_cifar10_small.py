@@ -5,7 +5,6 @@ About five minutes. No published figure.
 """
 
 from jssl.augmentations.recipes import CIFAR10, evaluation, mae
-from jssl.cli import run_module
 from jssl.data import Npz, Part
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
@@ -31,7 +30,3 @@ def get_experiment() -> Experiment:
         batch_size=256,
         epochs=12,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

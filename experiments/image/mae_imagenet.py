@@ -6,7 +6,6 @@ Command: jssl train image/mae_imagenet --set data.data_dir=DIR --data-path strea
 """
 
 from jssl.augmentations.recipes import evaluation, mae
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
@@ -31,7 +30,3 @@ def get_experiment() -> Experiment:
             ("fine-tuned", 0.836, "He et al., 2022, ViT-B/16, 1600 epochs"),
         ),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

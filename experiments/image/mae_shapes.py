@@ -11,7 +11,6 @@ from functools import partial
 from jssl.augmentations.compose import Views
 from jssl.augmentations.masks import random_mask
 from jssl.augmentations.recipes_shapes import shapes_alone, shapes_evaluation
-from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
@@ -37,7 +36,3 @@ def get_experiment() -> Experiment:
         batch_size=64,
         epochs=28,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -6,7 +6,6 @@ Command: jssl train image/maskfeat_imagenet --set data.data_dir=DIR --data-path 
 """
 
 from jssl.augmentations.recipes import evaluation, maskfeat
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
@@ -28,7 +27,3 @@ def get_experiment() -> Experiment:
         epochs=1600,
         expected=(("fine-tuned", 0.84, "facebookresearch/SlowFast, ViT-B/16, 1600 epochs"),),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

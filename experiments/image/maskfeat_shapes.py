@@ -10,7 +10,6 @@ from jssl.augmentations.hog import with_hog
 from jssl.augmentations.labelled import after
 from jssl.augmentations.mask_blocks import block_mask
 from jssl.augmentations.recipes_shapes import shapes_alone, shapes_evaluation
-from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
@@ -34,7 +33,3 @@ def get_experiment() -> Experiment:
         batch_size=256,
         epochs=40,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -6,7 +6,6 @@ Command: jssl train image/mfm_imagenet --set data.data_dir=DIR --data-path strea
 """
 
 from jssl.augmentations.recipes import evaluation, mfm
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
@@ -34,7 +33,3 @@ def get_experiment() -> Experiment:
         epochs=300,
         expected=(("fine-tuned", 0.831, "Xie et al., 2023, ViT-B/16, 300 epochs"),),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -9,7 +9,6 @@ from jssl.augmentations.compose import Views
 from jssl.augmentations.labelled import after
 from jssl.augmentations.recipes_shapes import shapes_alone, shapes_evaluation
 from jssl.augmentations.spectrum import mask_frequencies
-from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
@@ -30,7 +29,3 @@ def get_experiment() -> Experiment:
         batch_size=256,
         epochs=40,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -8,7 +8,6 @@ Command: jssl train image/mixed_barlow_twins_cifar10 --set data.data_dir=DIR
 from jssl.augmentations.batchwise import mix_views
 from jssl.augmentations.compose import Views
 from jssl.augmentations.recipes import BYOL_JITTER, CIFAR10, evaluation, view
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -34,7 +33,3 @@ def get_experiment() -> Experiment:
             ("knn", 0.9052, "wgcban/mix-bt, ResNet-18"),
         ),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -8,7 +8,6 @@ Command: jssl train image/mixed_barlow_twins_imagenet --set data.data_dir=DIR --
 from jssl.augmentations.batchwise import mix_views
 from jssl.augmentations.compose import Views
 from jssl.augmentations.recipes import barlow, evaluation
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -36,7 +35,3 @@ def get_experiment() -> Experiment:
         batch_size=1024,
         epochs=300,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

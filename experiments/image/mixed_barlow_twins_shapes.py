@@ -6,7 +6,6 @@ Command: jssl train image/mixed_barlow_twins_shapes. No published figure.
 from jssl.augmentations.batchwise import mix_views
 from jssl.augmentations.compose import Views
 from jssl.augmentations.recipes_shapes import shapes, shapes_evaluation
-from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -27,7 +26,3 @@ def get_experiment() -> Experiment:
         batch_size=256,
         epochs=12,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -6,7 +6,6 @@ Command: jssl train image/moco_v2_imagenet --set data.data_dir=DIR --data-path s
 """
 
 from jssl.augmentations.recipes import evaluation, moco_v2
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -26,7 +25,3 @@ def get_experiment() -> Experiment:
         epochs=200,
         expected=(("linear", 0.675, "facebookresearch/moco, ResNet-50, 200 epochs"),),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

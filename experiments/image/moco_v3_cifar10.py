@@ -6,7 +6,6 @@ Command: jssl train image/moco_v3_cifar10 --set data.data_dir=DIR
 """
 
 from jssl.augmentations.recipes import CIFAR10, asymmetric_cifar, evaluation
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -28,7 +27,3 @@ def get_experiment() -> Experiment:
         epochs=1000,
         expected=(("linear", 0.9310, "solo-learn, online linear probe, 1000 epochs"),),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -6,7 +6,6 @@ Command: jssl train image/moco_v3_imagenet --set data.data_dir=DIR --data-path s
 """
 
 from jssl.augmentations.recipes import evaluation, moco_v3
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
@@ -33,7 +32,3 @@ def get_experiment() -> Experiment:
         epochs=300,
         expected=(("linear", 0.732, "facebookresearch/moco-v3, ViT-S/16, 300 epochs"),),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -4,7 +4,6 @@ Command: jssl train image/moco_v3_shapes. No published figure.
 """
 
 from jssl.augmentations.recipes_shapes import shapes, shapes_evaluation
-from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
@@ -25,7 +24,3 @@ def get_experiment() -> Experiment:
         batch_size=256,
         epochs=20,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

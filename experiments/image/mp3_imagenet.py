@@ -11,7 +11,6 @@ from jssl.augmentations.compose import Views
 from jssl.augmentations.masks import random_mask
 from jssl.augmentations.recipes import evaluation
 from jssl.augmentations.view import view
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
@@ -33,7 +32,3 @@ def get_experiment() -> Experiment:
         batch_size=4096,
         epochs=150,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -10,7 +10,6 @@ from functools import partial
 from jssl.augmentations.compose import Views, repeat
 from jssl.augmentations.masks import random_mask
 from jssl.augmentations.recipes import evaluation, view
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.vit import vit
 from jssl.experiment import Experiment
@@ -46,7 +45,3 @@ def get_experiment() -> Experiment:
         epochs=800,
         expected=(("linear", 0.769, "Assran et al., 2022, ViT-S/16, 800 epochs"),),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -6,7 +6,6 @@ Command: jssl train image/nnclr_cifar10 --set data.data_dir=DIR
 """
 
 from jssl.augmentations.recipes import CIFAR10, asymmetric_cifar, evaluation
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -31,7 +30,3 @@ def get_experiment() -> Experiment:
             ("knn", 0.8150, "lightly, batch 512, 200 epochs, best epoch on test"),
         ),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -6,7 +6,6 @@ Command: jssl train image/nnclr_imagenet --set data.data_dir=DIR --data-path str
 """
 
 from jssl.augmentations.recipes import evaluation, simclr
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -26,7 +25,3 @@ def get_experiment() -> Experiment:
         epochs=1000,
         expected=(("linear", 0.754, "Dwibedi et al., 2021, ResNet-50, 1000 epochs (unverified)"),),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

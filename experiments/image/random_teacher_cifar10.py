@@ -7,7 +7,6 @@ Command: jssl train image/random_teacher_cifar10 --set data.data_dir=DIR
 
 from jssl.augmentations.compose import Views
 from jssl.augmentations.recipes import CIFAR10, evaluation
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -26,7 +25,3 @@ def get_experiment() -> Experiment:
         batch_size=256,
         epochs=100,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -5,7 +5,6 @@ Command: jssl train image/random_teacher_shapes. No published figure.
 
 from jssl.augmentations.compose import Views
 from jssl.augmentations.recipes_shapes import shapes_evaluation
-from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -24,7 +23,3 @@ def get_experiment() -> Experiment:
         batch_size=256,
         epochs=20,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

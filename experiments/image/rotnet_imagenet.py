@@ -6,7 +6,6 @@ Command: jssl train image/rotnet_imagenet --set data.data_dir=DIR --data-path st
 """
 
 from jssl.augmentations.recipes import evaluation, rotnet
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -26,7 +25,3 @@ def get_experiment() -> Experiment:
         epochs=90,
         expected=(("linear", 0.4700, "mmselfsup, ResNet-50, 70 epochs"),),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -6,7 +6,6 @@ Command: jssl train image/rotnet_shapes. No published figure.
 from jssl.augmentations.compose import Views
 from jssl.augmentations.labelled import after, rotate_all
 from jssl.augmentations.recipes_shapes import shapes_alone, shapes_evaluation
-from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -27,7 +26,3 @@ def get_experiment() -> Experiment:
         batch_size=256,
         epochs=12,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -10,7 +10,6 @@ Command: jssl train image/seer_imagenet --fsdp 64 --set encoder.variant=10B_1024
 """
 
 from jssl.augmentations.recipes import evaluation, swav_multicrop
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.regnet import RegNet
 from jssl.experiment import Experiment
@@ -50,7 +49,3 @@ def get_experiment() -> Experiment:
             ("fine-tuned of 10B", 0.858, "vissl, projects/SEER: RG-10B, ImageNet-1k at 384 pixels"),
         ),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -9,7 +9,6 @@ from jssl.augmentations.colour import colour_jitter
 from jssl.augmentations.compose import Views, pipeline, sometimes
 from jssl.augmentations.geometry import random_resized_crop
 from jssl.augmentations.recipes import evaluation
-from jssl.cli import run_module
 from jssl.data import Digits
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -35,7 +34,3 @@ def get_experiment() -> Experiment:
         batch_size=256,
         epochs=100,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -6,7 +6,6 @@ Command: jssl train image/simmim_imagenet --set data.data_dir=DIR --data-path st
 """
 
 from jssl.augmentations.recipes import evaluation, simmim
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
@@ -30,7 +29,3 @@ def get_experiment() -> Experiment:
         epochs=800,
         expected=(("fine-tuned", 0.838, "Xie et al., 2022, ViT-B/16, 800 epochs"),),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

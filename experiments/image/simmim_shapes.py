@@ -8,7 +8,6 @@ from functools import partial
 from jssl.augmentations.compose import Views
 from jssl.augmentations.mask_blocks import unit_mask
 from jssl.augmentations.recipes_shapes import shapes_alone, shapes_evaluation
-from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.vit import ViT
 from jssl.experiment import Experiment
@@ -29,7 +28,3 @@ def get_experiment() -> Experiment:
         batch_size=256,
         epochs=40,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -5,7 +5,6 @@ Command: jssl train image/simsiam_imagenet --set data.data_dir=DIR --data-path s
 """
 
 from jssl.augmentations.recipes import evaluation, simsiam
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -28,7 +27,3 @@ def get_experiment() -> Experiment:
             ("linear", 0.6830, "mmselfsup, ResNet-50, 100 epochs"),
         ),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

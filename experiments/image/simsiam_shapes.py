@@ -4,7 +4,6 @@ Command: jssl train image/simsiam_shapes. No published figure.
 """
 
 from jssl.augmentations.recipes_shapes import shapes, shapes_evaluation
-from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -30,7 +29,3 @@ def get_experiment() -> Experiment:
         batch_size=128,
         epochs=94,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

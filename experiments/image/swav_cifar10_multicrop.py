@@ -7,7 +7,6 @@ Command: jssl train image/swav_cifar10_multicrop --set data.data_dir=DIR
 """
 
 from jssl.augmentations.recipes import CIFAR10, evaluation, swav_multicrop_cifar
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -28,7 +27,3 @@ def get_experiment() -> Experiment:
         batch_size=256,
         epochs=1000,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -6,7 +6,6 @@ Command: jssl train image/swav_imagenet --set data.data_dir=DIR --data-path stre
 """
 
 from jssl.augmentations.recipes import evaluation, swav_multicrop
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -25,7 +24,3 @@ def get_experiment() -> Experiment:
         batch_size=256,
         epochs=200,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

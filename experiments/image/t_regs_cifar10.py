@@ -6,7 +6,6 @@ Command: jssl train image/t_regs_cifar10 --set data.data_dir=DIR
 """
 
 from jssl.augmentations.recipes import CIFAR10, evaluation, vicreg_cifar
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -27,7 +26,3 @@ def get_experiment() -> Experiment:
         batch_size=256,
         epochs=1000,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -6,7 +6,6 @@ Command: jssl train image/w_mse_cifar10 --set data.data_dir=DIR
 """
 
 from jssl.augmentations.recipes import CIFAR10, evaluation, wmse
-from jssl.cli import run_module
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -32,7 +31,3 @@ def get_experiment() -> Experiment:
             ("linear", 0.8867, "solo-learn, online linear probe, 1000 epochs"),
         ),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

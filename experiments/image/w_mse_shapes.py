@@ -5,7 +5,6 @@ Command: jssl train image/w_mse_shapes. No published figure.
 
 from jssl.augmentations.compose import Views, repeat
 from jssl.augmentations.recipes_shapes import shapes, shapes_evaluation
-from jssl.cli import run_module
 from jssl.data import Shapes
 from jssl.encoders.resnet import ResNet
 from jssl.experiment import Experiment
@@ -26,7 +25,3 @@ def get_experiment() -> Experiment:
         batch_size=256,
         epochs=12,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

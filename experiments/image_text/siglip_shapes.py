@@ -8,7 +8,6 @@ from functools import partial
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.geometry import random_resized_crop
 from jssl.augmentations.text import pick_row
-from jssl.cli import run_module
 from jssl.data.captions import CaptionedShapes
 from jssl.encoders.resnet import ResNet
 from jssl.encoders.text import SymbolTransformer
@@ -35,7 +34,3 @@ def get_experiment() -> Experiment:
         batch_size=128,
         epochs=10,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

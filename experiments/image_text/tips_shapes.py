@@ -9,7 +9,6 @@ from jssl.augmentations.compose import Views, pipeline, repeat
 from jssl.augmentations.geometry import random_resized_crop
 from jssl.augmentations.mask_varying import varying_mask
 from jssl.augmentations.text import pick_row
-from jssl.cli import run_module
 from jssl.data.captions import CaptionedShapes
 from jssl.encoders.text import SymbolTransformer
 from jssl.encoders.vit import ViT
@@ -56,7 +55,3 @@ def get_experiment() -> Experiment:
         batch_size=64,
         epochs=10,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -15,7 +15,6 @@ from jssl.augmentations.points import (
     rotate,
     subsample,
 )
-from jssl.cli import run_module
 from jssl.data.clouds import ModelNet
 from jssl.encoders.points import PointTransformer
 from jssl.experiment import Experiment
@@ -47,7 +46,3 @@ def get_experiment() -> Experiment:
         batch_size=128,
         epochs=300,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

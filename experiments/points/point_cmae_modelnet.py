@@ -8,7 +8,6 @@ from functools import partial
 
 from jssl.augmentations.compose import Views, pipeline, repeat
 from jssl.augmentations.points import normalise, patch_mask, points_evaluation, rotate, subsample
-from jssl.cli import run_module
 from jssl.data.clouds import ModelNet
 from jssl.encoders.points import PointTransformer
 from jssl.experiment import Experiment
@@ -39,7 +38,3 @@ def get_experiment() -> Experiment:
         batch_size=128,
         epochs=300,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

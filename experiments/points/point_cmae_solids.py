@@ -7,7 +7,6 @@ from functools import partial
 
 from jssl.augmentations.compose import Views, pipeline, repeat
 from jssl.augmentations.points import normalise, patch_mask, points_evaluation, rotate, subsample
-from jssl.cli import run_module
 from jssl.data.solids import Solids
 from jssl.encoders.points import PointTransformer
 from jssl.experiment import Experiment
@@ -38,7 +37,3 @@ def get_experiment() -> Experiment:
         batch_size=64,
         epochs=20,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

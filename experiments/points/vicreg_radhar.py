@@ -5,7 +5,6 @@ for this method; a supervised net of the data set's authors, given the order in 
 """
 
 from jssl.augmentations.points import points_evaluation, points_views
-from jssl.cli import run_module
 from jssl.data.radar import RadHAR
 from jssl.encoders.points import PointNet
 from jssl.experiment import Experiment
@@ -26,7 +25,3 @@ def get_experiment() -> Experiment:
         batch_size=64,
         epochs=20,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

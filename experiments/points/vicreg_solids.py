@@ -4,7 +4,6 @@ Command: jssl train points/vicreg_solids. No published figure.
 """
 
 from jssl.augmentations.points import points_evaluation, points_views
-from jssl.cli import run_module
 from jssl.data.solids import Solids
 from jssl.encoders.points import PointNet
 from jssl.experiment import Experiment
@@ -25,7 +24,3 @@ def get_experiment() -> Experiment:
         batch_size=64,
         epochs=20,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -8,7 +8,6 @@ from functools import partial
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.mask_blocks import span_mask
 from jssl.augmentations.series import crop, series_evaluation, standardise
-from jssl.cli import run_module
 from jssl.data.series import Waves
 from jssl.encoders.series import JointSeriesTransformer
 from jssl.experiment import Experiment
@@ -32,7 +31,3 @@ def get_experiment() -> Experiment:
         batch_size=128,
         epochs=40,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

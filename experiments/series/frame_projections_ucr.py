@@ -6,7 +6,6 @@ figure.
 
 from jssl.augmentations.frames import frame_views
 from jssl.augmentations.series import series_evaluation
-from jssl.cli import run_module
 from jssl.data.series import UCR
 from jssl.encoders.series import TCN
 from jssl.experiment import Experiment
@@ -28,7 +27,3 @@ def get_experiment() -> Experiment:
         batch_size=32,
         epochs=100,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -5,7 +5,6 @@ Command: jssl train series/frame_projections_waves. No published figure.
 
 from jssl.augmentations.frames import frame_views
 from jssl.augmentations.series import series_evaluation
-from jssl.cli import run_module
 from jssl.data.series import Waves
 from jssl.encoders.series import TCN
 from jssl.experiment import Experiment
@@ -27,7 +26,3 @@ def get_experiment() -> Experiment:
         batch_size=128,
         epochs=20,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

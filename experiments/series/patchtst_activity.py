@@ -12,7 +12,6 @@ from functools import partial
 from jssl.augmentations.compose import Views, pipeline, sometimes
 from jssl.augmentations.mask_rows import row_mask
 from jssl.augmentations.series import crop, resize, rotate_sensors
-from jssl.cli import run_module
 from jssl.data.activity import PhoneAndWatch
 from jssl.encoders.series import SeriesTransformer
 from jssl.experiment import Experiment
@@ -38,7 +37,3 @@ def get_experiment() -> Experiment:
         batch_size=64,
         epochs=40,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -20,7 +20,6 @@ from functools import partial
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.mask_rows import row_mask
 from jssl.augmentations.series import extend, standardise, whole_window
-from jssl.cli import run_module
 from jssl.data.forecasting import ETT
 from jssl.encoders.series import SeriesTransformer
 from jssl.experiment import Experiment
@@ -45,7 +44,3 @@ def get_experiment() -> Experiment:
         epochs=8,
         expected=(("MSE, horizon 96", 0.366, "Nie et al. 2023, table 4, fine-tuned, past 512"),),
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -13,7 +13,6 @@ from functools import partial
 
 from jssl.augmentations.compose import Views, pipeline, sometimes
 from jssl.augmentations.series import crop, jitter, rescale, resize, rotate_sensors
-from jssl.cli import run_module
 from jssl.data.activity import PhoneAndWatch
 from jssl.encoders.series import TCN
 from jssl.experiment import Experiment
@@ -41,7 +40,3 @@ def get_experiment() -> Experiment:
         batch_size=64,
         epochs=20,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

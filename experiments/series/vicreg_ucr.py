@@ -4,7 +4,6 @@ Command: jssl train series/vicreg_ucr --set data.folder=DIR/GunPoint. No publish
 """
 
 from jssl.augmentations.series import series_evaluation, series_views
-from jssl.cli import run_module
 from jssl.data.series import UCR
 from jssl.encoders.series import TCN
 from jssl.experiment import Experiment
@@ -25,7 +24,3 @@ def get_experiment() -> Experiment:
         batch_size=32,
         epochs=100,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -9,7 +9,6 @@ from functools import partial
 
 from jssl.augmentations.compose import Views, pipeline, repeat
 from jssl.augmentations.tables import partition_columns
-from jssl.cli import run_module
 from jssl.data.cells import Described
 from jssl.data.tables import Table
 from jssl.encoders.cells import CellTransformer
@@ -43,7 +42,3 @@ def get_experiment() -> Experiment:
         batch_size=256,
         epochs=3,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

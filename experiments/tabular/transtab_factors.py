@@ -7,7 +7,6 @@ from functools import partial
 
 from jssl.augmentations.compose import Views, pipeline, repeat
 from jssl.augmentations.tables import partition_columns
-from jssl.cli import run_module
 from jssl.data.cells import Described
 from jssl.data.tables import Factors
 from jssl.encoders.cells import CellTransformer
@@ -32,7 +31,3 @@ def get_experiment() -> Experiment:
         batch_size=128,
         epochs=20,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -8,7 +8,6 @@ from functools import partial
 
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.tables import corrupt_columns
-from jssl.cli import run_module
 from jssl.data.tables import Table
 from jssl.encoders.table import TableTransformer
 from jssl.experiment import Experiment
@@ -35,7 +34,3 @@ def get_experiment() -> Experiment:
         batch_size=256,
         epochs=6,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -7,7 +7,6 @@ from functools import partial
 
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.tables import corrupt_columns
-from jssl.cli import run_module
 from jssl.data.tables import Factors
 from jssl.encoders.table import TableTransformer
 from jssl.experiment import Experiment
@@ -32,7 +31,3 @@ def get_experiment() -> Experiment:
         batch_size=128,
         epochs=20,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -7,7 +7,6 @@ from functools import partial
 
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.text import symbol_mask
-from jssl.cli import run_module
 from jssl.data.text import Phrases
 from jssl.encoders.text import SymbolTransformer
 from jssl.experiment import Experiment
@@ -28,7 +27,3 @@ def get_experiment() -> Experiment:
         batch_size=64,
         epochs=10,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

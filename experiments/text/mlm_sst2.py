@@ -8,7 +8,6 @@ from functools import partial
 
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.text import symbol_mask
-from jssl.cli import run_module
 from jssl.data.text import Texts
 from jssl.encoders.text import SymbolTransformer
 from jssl.experiment import Experiment
@@ -29,7 +28,3 @@ def get_experiment() -> Experiment:
         batch_size=64,
         epochs=5,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -13,7 +13,6 @@ vectors was chosen, among 1, 8, 16 and 32: without it those of rare pieces hardl
 
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.text import crop_symbols, delete_symbols
-from jssl.cli import run_module
 from jssl.data.wordpiece import PiecedTexts, WordPiece
 from jssl.encoders.text import SymbolTransformer
 from jssl.experiment import Experiment
@@ -45,7 +44,3 @@ def get_experiment() -> Experiment:
         batch_size=64,
         epochs=5,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

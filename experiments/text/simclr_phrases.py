@@ -5,7 +5,6 @@ Command: jssl train text/simclr_phrases. No published figure.
 
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.text import crop_symbols, delete_symbols
-from jssl.cli import run_module
 from jssl.data.text import Phrases
 from jssl.encoders.text import SymbolTransformer
 from jssl.experiment import Experiment
@@ -27,7 +26,3 @@ def get_experiment() -> Experiment:
         batch_size=64,
         epochs=5,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -6,7 +6,6 @@ data.validation=DIR/dev.tsv data.test=DIR/test.tsv. No published figure.
 
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.text import crop_symbols, delete_symbols
-from jssl.cli import run_module
 from jssl.data.text import Texts
 from jssl.encoders.text import SymbolTransformer
 from jssl.experiment import Experiment
@@ -28,7 +27,3 @@ def get_experiment() -> Experiment:
         batch_size=64,
         epochs=5,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

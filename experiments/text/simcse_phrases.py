@@ -4,7 +4,6 @@ Command: jssl train text/simcse_phrases. No published figure.
 """
 
 from jssl.augmentations.compose import Views, pipeline
-from jssl.cli import run_module
 from jssl.data.text import Phrases
 from jssl.encoders.text import SymbolTransformer
 from jssl.experiment import Experiment
@@ -25,7 +24,3 @@ def get_experiment() -> Experiment:
         batch_size=64,
         epochs=10,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -5,7 +5,6 @@ data.validation=DIR/dev.tsv data.test=DIR/test.tsv. No published figure.
 """
 
 from jssl.augmentations.compose import Views, pipeline
-from jssl.cli import run_module
 from jssl.data.text import Texts
 from jssl.encoders.text import SymbolTransformer
 from jssl.experiment import Experiment
@@ -26,7 +25,3 @@ def get_experiment() -> Experiment:
         batch_size=64,
         epochs=5,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

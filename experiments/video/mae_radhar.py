@@ -8,7 +8,6 @@ from functools import partial
 from jssl.augmentations.compose import Views
 from jssl.augmentations.mask_blocks import tube_mask
 from jssl.augmentations.video import clip_alone, clip_evaluation
-from jssl.cli import run_module
 from jssl.data.radar_clips import RadHARClips
 from jssl.encoders.video import VideoTransformer
 from jssl.experiment import Experiment
@@ -37,7 +36,3 @@ def get_experiment() -> Experiment:
         batch_size=64,
         epochs=8,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -6,7 +6,6 @@ Command: jssl train video/motion_statistics_radhar --set data.path=FILE. No publ
 from jssl.augmentations.compose import Views
 from jssl.augmentations.motion import label_counts
 from jssl.augmentations.video import clip_evaluation, motion_view
-from jssl.cli import run_module
 from jssl.data.radar_clips import RadHARClips
 from jssl.encoders.video import VideoTransformer
 from jssl.experiment import Experiment
@@ -27,7 +26,3 @@ def get_experiment() -> Experiment:
         batch_size=64,
         epochs=30,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -10,7 +10,6 @@ tubelets of two frames was at its trivial loss after 192. Hence the longer run.
 from jssl.augmentations.compose import Views
 from jssl.augmentations.motion import label_counts
 from jssl.augmentations.video import clip_evaluation, motion_view
-from jssl.cli import run_module
 from jssl.data.clips import MovingShapes
 from jssl.encoders.video import VideoTransformer
 from jssl.experiment import Experiment
@@ -31,7 +30,3 @@ def get_experiment() -> Experiment:
         batch_size=64,
         epochs=30,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

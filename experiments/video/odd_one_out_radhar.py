@@ -5,7 +5,6 @@ Command: jssl train video/odd_one_out_radhar --set data.path=FILE. No published 
 
 from jssl.augmentations.compose import Views
 from jssl.augmentations.video import clip_evaluation, odd_view
-from jssl.cli import run_module
 from jssl.data.radar_clips import RadHARClips
 from jssl.encoders.video import VideoTransformer
 from jssl.experiment import Experiment
@@ -26,7 +25,3 @@ def get_experiment() -> Experiment:
         batch_size=64,
         epochs=8,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

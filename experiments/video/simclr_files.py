@@ -5,7 +5,6 @@ in the views, since a mirror image is another action in some data sets.
 """
 
 from jssl.augmentations.video import clip_evaluation, clip_views
-from jssl.cli import run_module
 from jssl.data.video_folder import VideoFolder
 from jssl.encoders.video import VideoTransformer
 from jssl.experiment import Experiment
@@ -24,7 +23,3 @@ def get_experiment() -> Experiment:
         batch_size=64,
         epochs=100,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)

@@ -4,7 +4,6 @@ Command: jssl train video/simclr_shapes. No published figure.
 """
 
 from jssl.augmentations.video import clip_evaluation, clip_views
-from jssl.cli import run_module
 from jssl.data.clips import MovingShapes
 from jssl.encoders.video import VideoTransformer
 from jssl.experiment import Experiment
@@ -25,7 +24,3 @@ def get_experiment() -> Experiment:
         batch_size=64,
         epochs=10,
     )
-
-
-if __name__ == "__main__":
-    run_module(__spec__)
