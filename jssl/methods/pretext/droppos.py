@@ -21,7 +21,7 @@ from jssl.nn.decoder import TokenPredictor
 from jssl.objectives.classification import accuracy, smoothed_places, soft_cross_entropy
 from jssl.objectives.common import l2_normalize
 from jssl.objectives.masked import masked_mean
-from jssl.ranges import Count, NonNegative, Positive
+from jssl.ranges import Count, NonNegative
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +61,7 @@ class DropPos(Method):
     """
 
     sigma: NonNegative = 1.0
-    temperature: Positive = 0.1
+    temperature: NonNegative = 0.1
     decoder_width: Count = 512
     decoder_depth: Count = 2
     decoder_heads: Count = 16
