@@ -21,7 +21,7 @@ from jssl.data.source import Splits
 from jssl.errors import Interrupted, UserError
 from jssl.evaluation.online import OnlineProbe
 from jssl.experiment import Experiment
-from jssl.loop import _watch
+from jssl.host_loop import watch_of
 from jssl.overrides import override
 from jssl.reporting.table import Table
 from jssl.reporting.writer import MetricsWriter, put_aside
@@ -180,7 +180,7 @@ class _Sweep:
                 lost = put_aside(run.folder)
                 if lost is not None:
                     self.say(f"warning: {lost}")
-            self.watches = [_watch(run, self.program, step) for run in self.runs]
+            self.watches = [watch_of(run, self.program, step) for run in self.runs]
             self.writers = [
                 stack_.enter_context(MetricsWriter(run.folder, resume_step=step))
                 for run in self.runs

@@ -10,10 +10,10 @@ import jax.numpy as jnp
 
 from jssl.encoders.features import Features, refuse_masks
 from jssl.errors import UserError, nearest
+from jssl.nn.drop import dropout
 from jssl.nn.graph import GraphLayer
 from jssl.nn.init import activation
 from jssl.nn.norm import layer_norm
-from jssl.nn.transformer import dropout
 from jssl.ranges import BelowOne, Count, Ranged
 
 POOLS = ("mean", "sum")

@@ -19,7 +19,7 @@ from jssl.experiment import Experiment
 from jssl.methods.base import Method, Metrics, Outputs, Step, Tree
 from jssl.methods.masked.patchtst import PatchTST
 from jssl.nn.dense import Dense
-from jssl.nn.transformer import dropout
+from jssl.nn.drop import dropout
 from jssl.optim import Optimizer
 from jssl.ranges import BelowOne, Count, NonNegative, Positive, Ranged
 

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 
 from jssl.errors import UserError, nearest
 from jssl.nn.dense import Dense
+from jssl.nn.drop import dropout
 from jssl.nn.init import activation
 from jssl.nn.norm import layer_norm
-from jssl.nn.transformer import dropout
 from jssl.ranges import BelowOne, Count, Ranged
 
 KINDS = ("gcn", "gin", "gat")

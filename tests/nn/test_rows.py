@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jssl.nn import rows
-from jssl.nn.transformer import drop_path
+from jssl.nn.drop import drop_path
 
 
 def test_micro_batches_draw_what_the_whole_batch_draws() -> None:

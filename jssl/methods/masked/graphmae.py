@@ -16,8 +16,8 @@ from jssl.alarm import Monitored
 from jssl.methods.base import Outputs, Spec, Step, Views, the_input
 from jssl.methods.reconstruction import HiddenPatches
 from jssl.nn.dense import Dense
+from jssl.nn.drop import dropout
 from jssl.nn.graph import GraphLayer, look_up
-from jssl.nn.transformer import dropout
 from jssl.objectives.masked import masked_scaled_cosine
 from jssl.ranges import AtLeastOne, BelowOne
 
