@@ -1,9 +1,9 @@
-"""What features are worth: evaluators on plain arrays, and the protocols that report them.
+"""Evaluation of representations: evaluators on plain arrays, and protocols that report them.
 
-Every evaluator takes features [N, D] and labels [N]; none knows the network they came from:
-`knn`, `linear`, `ridge`, `sweep`, `attentive`, `few_label`, `few_shot`, `clustering`, `retrieval`,
-`detection`, `labelfree`, `dense`, `risk`; `collapse` has what also runs inside the train step.
-
-`subject` encodes what is evaluated, `protocols/` has the protocols by name, `record` what they
-write down, `evaluating` runs them on a run. `protocol` is the table of a run's page.
+Evaluators take features [N, D] and labels [N] and are independent of the network: `knn`, `linear`,
+`ridge`, `sweep`, `attentive`, `few_label`, `few_shot`, `clustering`, `retrieval`, `detection`,
+`labelfree`, `dense`, `risk`. `collapse` holds the statistics that are also computed inside the
+train step. `subject` encodes the data, `protocols/` defines the named protocols, `record` defines
+the record they write, and `evaluating` applies them to a run. `protocol` produces the table of a
+run's page.
 """

@@ -1,4 +1,4 @@
-"""What every evaluator asks of its arrays, checked once and said in one sentence."""
+"""Validation of the arrays that evaluators take; each error is reported in one sentence."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Labelled(NamedTuple):
 
 
 class FeatureSplits(NamedTuple):
-    """One representation of a data set: every split seen through the same encoder."""
+    """One representation of a data set: the features of every split under the same encoder."""
 
     train: Labelled
     validation: Labelled
@@ -26,12 +26,12 @@ class FeatureSplits(NamedTuple):
 
 
 def labelled(features: np.ndarray, labels: np.ndarray, name: str) -> Labelled:
-    """Checks a pair of arrays and gives them their canonical types.
+    """Validates features and labels and converts them to their canonical dtypes.
 
     Args:
       features: real numbers [N, D].
       labels: integers [N].
-      name: what the error sentence calls the pair, such as "the test split".
+      name: name of the pair in error messages, such as "the test split".
 
     Returns:
       The pair as float32 [N, D] and int64 [N].
@@ -57,12 +57,12 @@ def labelled(features: np.ndarray, labels: np.ndarray, name: str) -> Labelled:
 def moments(x: np.ndarray, axis: int | tuple[int, ...] = 0) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation, accumulated in float64.
 
-    NumPy adds float32 rows one after the other in float32, so that 50 000 rows far from zero lose
-    the digits in which they differ.
+    NumPy accumulates float32 rows sequentially in float32, which cancels the significant digits of
+    50 000 rows whose mean is far from zero.
 
     Args:
       x: float array of any shape.
-      axis: the axes to reduce.
+      axis: axes to reduce.
 
     Returns:
       (mean, population standard deviation), rounded to the dtype of `x` (float64 for integers).
@@ -73,15 +73,15 @@ def moments(x: np.ndarray, axis: int | tuple[int, ...] = 0) -> tuple[np.ndarray,
 
 
 def finite(features: Any, name: str, *, least: int = 1) -> np.ndarray:
-    """Checks a feature matrix that has no labels.
+    """Validates a feature matrix without labels.
 
     Args:
       features: real numbers [N, D].
-      name: what the error sentence calls it.
-      least: examples that are needed.
+      name: name of the array in error messages.
+      least: smallest number of examples allowed.
 
     Returns:
-      The array, in its own float type (other types become float32).
+      The array; float dtypes are kept, others become float32.
 
     Raises:
       UserError: a wrong shape, too few examples, or a value that is not finite.
@@ -103,17 +103,17 @@ def finite(features: Any, name: str, *, least: int = 1) -> np.ndarray:
 
 
 def class_indices(train: np.ndarray, *others: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Numbers the classes 0..C-1 in the order of their labels.
+    """Maps labels to class indices 0..C-1, in ascending order of the labels.
 
     Args:
-      train: labels [N]; they define the classes.
-      *others: label arrays of other splits, which may hold no class of their own.
+      train: labels [N], which define the classes.
+      *others: label arrays of other splits; their classes must occur in train.
 
     Returns:
-      The C sorted labels, then every array as int32 class numbers (train first).
+      The C sorted labels, then the int32 class indices of every array (train first).
 
     Raises:
-      UserError: train holds one class only, or another array a class that train lacks.
+      UserError: train has a single class, or another array has a class that train lacks.
     """
     classes = np.unique(train)
     if len(classes) < 2:
@@ -133,17 +133,17 @@ def class_indices(train: np.ndarray, *others: np.ndarray) -> tuple[np.ndarray, .
 def check_evaluable(
     train: np.ndarray, validation: np.ndarray, test: np.ndarray, *, most: int
 ) -> None:
-    """Refuses labels that no classifier can be fitted to and tested on.
+    """Rejects labels on which no classifier can be fitted and tested.
 
     Args:
       train: labels [N].
       validation: labels [M].
       test: labels [L].
-      most: the labels a class that an evaluation draws from train.
+      most: number of labels per class that an evaluation draws from train.
 
     Raises:
-      UserError: there is one class only, a class without a training example, or one with fewer than
-        are drawn.
+      UserError: there is a single class, a class without a training example, or a class with fewer
+        examples than are drawn.
     """
     classes, numbers, _, _ = class_indices(train, validation, test)
     counts = np.bincount(numbers)
@@ -155,19 +155,19 @@ def check_evaluable(
 
 
 def class_splits(train: Any, validation: Any, test: Any, *, who: str = "") -> FeatureSplits:
-    """Checks three splits and numbers their classes 0..C-1.
+    """Validates three splits and maps their labels to class indices 0..C-1.
 
     Args:
       train: features float [N, D] and labels int [N]; its labels define the classes.
       validation: the same.
       test: the same.
-      who: a name for the error sentence, such as the representation's.
+      who: name in error messages, such as that of the representation.
 
     Returns:
-      The splits with class numbers for labels.
+      The splits with class indices as labels.
 
     Raises:
-      UserError: unfit arrays, features of different sizes, one class only, or a class that train
+      UserError: invalid arrays, features of different sizes, a single class, or a class that train
         lacks.
     """
     of = f" of {who!r}" if who else ""
@@ -191,13 +191,13 @@ def class_splits(train: Any, validation: Any, test: Any, *, who: str = "") -> Fe
 
 
 def same_labels(splits: Mapping[str, FeatureSplits]) -> None:
-    """Makes sure that all representations show the same examples.
+    """Checks that all representations have the same labels.
 
     Args:
-      splits: checked splits by name; at least one.
+      splits: validated splits by name; at least one.
 
     Raises:
-      UserError: there is none, or labels differ.
+      UserError: there are no splits, or the labels differ.
     """
     if not splits:
         raise UserError("there is no representation to evaluate")

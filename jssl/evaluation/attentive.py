@@ -1,4 +1,4 @@
-"""The attentive probe: a learned query pools the tokens of a frozen encoder."""
+"""Attentive probe: attention pooling of frozen tokens by a learned query."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ Params = dict[str, jax.Array]
 
 @dataclass(frozen=True)
 class Attentive(Ranged):
-    """How attentive probes are trained; all learning rates at once.
+    """Settings of the attentive probe; all learning rates are trained at once.
 
     Attributes:
-      learning_rates: of AdamW, unscaled.
-      heads: of the attention; must divide the width of a token.
-      weight_decay: of matrices.
-      batch_size: examples in a step; all of train if it holds fewer.
-      epochs: passes over train.
-      seed: of initial weights and of the order.
-      select_on: "validation"; anything else is an error.
+      learning_rates: learning rates of AdamW, not scaled with the batch size.
+      heads: number of attention heads; must divide the token width.
+      weight_decay: weight decay, applied to matrices only.
+      batch_size: batch size, at most the size of the training split.
+      epochs: passes over the training split.
+      seed: seed of the initial weights and of the order of the examples.
+      select_on: "validation"; any other value is an error.
     """
 
     learning_rates: Positives = (3e-4, 1e-3, 3e-3)
@@ -47,7 +47,7 @@ class Attentive(Ranged):
 
 
 class AttentiveResult(NamedTuple):
-    """Accuracies in [0, 1], the chosen learning rate, and (rate, validation accuracy) pairs."""
+    """Accuracies in [0, 1], the selected learning rate, and (rate, validation accuracy) pairs."""
 
     top1: float
     validation_top1: float
@@ -61,23 +61,23 @@ def attentive_probe(
     test: tuple[np.ndarray, np.ndarray],
     settings: Attentive | None = None,
 ) -> AttentiveResult:
-    """Trains the probe on cached tokens; the best learning rate on validation is tested.
+    """Trains the probe on cached tokens; the learning rate is selected on validation.
 
-    A query that is learned attends to the tokens with several heads; the result is normalised and
-    read by a linear layer. Chen et al. 2023, "Context Autoencoder for Self-Supervised
-    Representation Learning", section 4 (attentive probing).
+    A learned query attends to the tokens with several heads; the result is normalised and passed to
+    a linear layer. Chen et al. 2023, "Context Autoencoder for Self-Supervised Representation
+    Learning", section 4 (attentive probing).
 
     Args:
       train: tokens float [N, T, D] and labels int [N].
       validation: the same.
-      test: the same, seen once.
+      test: the same; used once, with the selected learning rate.
       settings: None for the defaults.
 
     Returns:
       The result.
 
     Raises:
-      UserError: unfit arrays or settings.
+      UserError: invalid arrays or settings.
     """
     settings = settings or Attentive()
     check_selection(settings.select_on)
@@ -99,7 +99,7 @@ def attentive_probe(
     if not settings.learning_rates or min(settings.learning_rates) <= 0:
         raise UserError("an attentive probe needs positive learning rates")
     classes, *labels = class_indices(train[1], validation[1], test[1])
-    # One scale for all tokens: the size of an encoder's output says nothing of its worth.
+    # One scale for all tokens, so that the result does not depend on the scale of the features.
     mean, scale = moments(parts[0], (0, 1))
     parts = [(tokens - mean) / (scale + 1e-6) for tokens in parts]
     plan = dataclasses.replace(

@@ -1,4 +1,4 @@
-"""Clusters of features, and how well they agree with classes."""
+"""Clustering of features, and agreement of clusters with classes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jssl.objectives.common import matmul
 
 
 class KMeans(NamedTuple):
-    """A clustering: labels int64 [N], centres float32 [K, D], sum of squared distances."""
+    """Cluster indices int64 [N], centres float32 [K, D], inertia (sum of squared distances)."""
 
     labels: np.ndarray
     centres: np.ndarray
@@ -30,20 +30,20 @@ def kmeans(
     iterations: int = 100,
     seed: int = 0,
 ) -> KMeans:
-    """Lloyd's algorithm from k-means++ seeds, on the device; the best of all restarts.
+    """Lloyd's algorithm with k-means++ initialisation, on the device; the best of all restarts.
 
-    Restarts run side by side. An empty cluster keeps its centre. Features are centred first, which
-    changes no distance and keeps float32 exact.
+    Restarts run in parallel. An empty cluster keeps its centre. Features are centred first, which
+    leaves distances unchanged and reduces float32 rounding.
 
     Args:
       features: [N, D].
       clusters: K.
-      restarts: independent seeds.
-      iterations: of Lloyd's algorithm; it stops earlier where nothing moves.
-      seed: of the restarts.
+      restarts: number of independent initialisations.
+      iterations: largest number of Lloyd iterations; it stops earlier at a fixed point.
+      seed: seed of the initialisations.
 
     Returns:
-      The clustering with the least inertia.
+      The clustering with the lowest inertia.
 
     Raises:
       UserError: fewer examples than clusters, or a value that is not finite.
@@ -79,7 +79,7 @@ def _kmeans(
         def add(carry: tuple[jax.Array, jax.Array], key: jax.Array) -> tuple[tuple, jax.Array]:
             near, centre = carry
             near = jnp.minimum(near, jnp.sum((x - centre) ** 2, axis=1))
-            # Where every example sits on a centre, any of them will do.
+            # If every example coincides with a centre, any of them may be chosen.
             weight = jnp.where(jnp.sum(near) > 0, near, 1.0)
             chosen = x[jax.random.categorical(key, jnp.log(weight))]
             return (near, chosen), chosen
@@ -111,14 +111,14 @@ def _kmeans(
 
 
 def agglomerative(features: np.ndarray, clusters: int) -> np.ndarray:
-    """Ward's hierarchical clustering (scikit-learn); memory grows with N^2.
+    """Ward's hierarchical clustering (scikit-learn), with memory O(N^2).
 
     Args:
       features: [N, D].
-      clusters: where the tree is cut.
+      clusters: number of clusters at which the tree is cut.
 
     Returns:
-      Cluster numbers int64 [N].
+      Cluster indices int64 [N].
 
     Raises:
       UserError: fewer examples than clusters, or a value that is not finite.
@@ -134,9 +134,9 @@ def agglomerative(features: np.ndarray, clusters: int) -> np.ndarray:
 
 
 def hungarian_accuracy(clusters: np.ndarray, labels: np.ndarray) -> float:
-    """Accuracy under the best one-to-one match of clusters to classes (Kuhn's algorithm).
+    """Accuracy under the best one-to-one matching of clusters to classes (Hungarian algorithm).
 
-    Clusters or classes left without a partner count as errors.
+    Examples of unmatched clusters or classes count as errors.
 
     Args:
       clusters: int [N].
@@ -153,7 +153,7 @@ def hungarian_accuracy(clusters: np.ndarray, labels: np.ndarray) -> float:
 
 
 def contingency(clusters: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """How many examples are in cluster i and class j: int64 [clusters, classes]."""
+    """Number of examples in cluster i and class j: int64 [clusters, classes]."""
     _, rows = np.unique(clusters, return_inverse=True)
     _, columns = np.unique(labels, return_inverse=True)
     table = np.zeros((rows.max() + 1, columns.max() + 1), np.int64)
@@ -162,7 +162,7 @@ def contingency(clusters: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def agreement(clusters: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Three measures of agreement.
+    """Three measures of agreement between clusters and classes.
 
     Args:
       clusters: int [N].
@@ -173,7 +173,7 @@ def agreement(clusters: np.ndarray, labels: np.ndarray) -> dict[str, float]:
       equal partitions (scikit-learn), and "hungarian" (see `hungarian_accuracy`).
 
     Raises:
-      UserError: the two differ in length, or are empty.
+      UserError: the arrays differ in length, or are empty.
     """
     from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
@@ -198,7 +198,7 @@ def reduce(features: np.ndarray, dimensions: int) -> np.ndarray:
 
 
 def silhouette(features: np.ndarray, labels: np.ndarray, *, most: int = 5000) -> float:
-    """Mean silhouette (scikit-learn), of the first `most` examples; in [-1, 1]."""
+    """Mean silhouette coefficient (scikit-learn) of the first `most` examples, in [-1, 1]."""
     from sklearn.metrics import silhouette_score
 
     features, labels = labelled(features[:most], labels[:most], "the clustered split")
@@ -211,7 +211,7 @@ def silhouette(features: np.ndarray, labels: np.ndarray, *, most: int = 5000) ->
 
 
 class ClusteringResult(NamedTuple):
-    """Agreement of clusters with classes, and silhouettes of clusters and of classes."""
+    """Agreement of clusters with classes, and silhouette coefficients of clusters and classes."""
 
     clusters: int
     kmeans: dict[str, float]
@@ -229,22 +229,23 @@ def cluster_features(
     agglomerative_most: int = 5000,
     seed: int = 0,
 ) -> ClusteringResult:
-    """Clusters features in their first principal components and compares with the classes.
+    """Clusters features in their leading principal components and compares them with the classes.
 
     Args:
       features: [N, D].
-      labels: int [N]; used for the comparison alone.
-      clusters: their number; None for the number of classes.
-      dimensions: principal components kept (Lowe et al. 2024, "An Empirical Study into Clustering
-        of Unseen Datasets with Self-Supervised Encoders", also cluster in a reduced space).
-      agglomerative_most: examples above which hierarchical clustering is left out.
-      seed: of k-means.
+      labels: int [N]; used for the comparison only.
+      clusters: number of clusters; None for the number of classes.
+      dimensions: number of principal components kept (Lowe et al. 2024, "An Empirical Study into
+        Clustering of Unseen Datasets with Self-Supervised Encoders", also cluster in a reduced
+        space).
+      agglomerative_most: number of examples above which hierarchical clustering is skipped.
+      seed: seed of k-means.
 
     Returns:
       The result.
 
     Raises:
-      UserError: unfit arrays, or fewer examples than clusters.
+      UserError: invalid arrays, or fewer examples than clusters.
     """
     features, labels = labelled(features, labels, "the clustered split")
     count = len(np.unique(labels)) if clusters is None else clusters

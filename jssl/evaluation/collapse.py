@@ -1,6 +1,6 @@
-"""Statistics that show a collapse of the features, cheap enough to run inside the train step.
+"""Statistics that detect feature collapse, cheap enough for the train step.
 
-Pure functions of a batch of features [N, D]; all in float32, none is differentiated through.
+Pure functions of a batch of features [N, D], computed in float32 without gradients.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from jax import lax
 
 
 def feature_std(features: jax.Array) -> jax.Array:
-    """Standard deviation of every dimension of the l2-normalised features.
+    """Standard deviation of each dimension of the l2-normalised features.
 
-    Zero everywhere means that all examples have the same feature (complete collapse); features
-    spread evenly over the sphere have 1 / sqrt(D) in each dimension.
+    Zero in every dimension means that all examples share one feature vector (complete collapse);
+    features spread evenly over the sphere have 1 / sqrt(D) in each dimension.
     Chen & He 2021, "Exploring Simple Siamese Representation Learning", section 4.1 and figure 2.
 
     Args:
@@ -42,13 +42,13 @@ def effective_rank(features: jax.Array, *, eps: float = 1e-7) -> jax.Array:
     """
     x = lax.stop_gradient(features).astype(jnp.float32)
     singular = jnp.linalg.svd(x, compute_uv=False)
-    # All-zero features have no direction; the floor makes them rank ~1 instead of NaN.
+    # The floor gives all-zero features a rank of about 1 instead of NaN.
     p = singular / jnp.maximum(singular.sum(), jnp.finfo(jnp.float32).tiny) + eps
     return jnp.exp(-jnp.sum(p * jnp.log(p)))
 
 
 def mean_cosine(features: jax.Array) -> jax.Array:
-    """Mean cosine similarity of two different examples: 1 when all point the same way.
+    """Mean cosine similarity of two different examples: 1 if all features are parallel.
 
     Args:
       features: [N, D] with N >= 2, any float type.
@@ -58,7 +58,7 @@ def mean_cosine(features: jax.Array) -> jax.Array:
     """
     z = _unit(features)
     n = z.shape[0]
-    # |sum z|^2 holds every ordered pair and each example with itself: O(N D), no N x N matrix.
+    # |sum z|^2 sums over all ordered pairs, self-pairs included: O(N D), without an N x N matrix.
     return (jnp.sum(z.sum(axis=0) ** 2) - jnp.sum(z**2)) / (n * (n - 1))
 
 
@@ -69,8 +69,8 @@ def collapse_statistics(features: jax.Array) -> dict[str, jax.Array]:
       features: [N, D] with N >= 2, any float type.
 
     Returns:
-      "feature_std": mean of `feature_std` times sqrt(D), so that 1 is evenly spread and 0 is
-      collapsed at any D; "effective_rank"; "mean_cosine". Float32 scalars.
+      "feature_std": mean of `feature_std` times sqrt(D), which is 1 for evenly spread and 0 for
+      collapsed features at any D; "effective_rank"; "mean_cosine". Float32 scalars.
     """
     return {
         "feature_std": feature_std(features).mean() * jnp.sqrt(jnp.float32(features.shape[1])),

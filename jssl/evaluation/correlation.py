@@ -1,4 +1,4 @@
-"""How well one number of a run predicts another: rank correlation with an interval."""
+"""Spearman's rank correlation with a confidence interval."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def spearman(x: Sequence[float], y: Sequence[float]) -> Correlation:
 
     The interval is Fisher's, with the standard error sqrt((1 + rho^2 / 2) / (n - 3)) of Bonett and
     Wright 2000, "Sample size requirements for estimating Pearson, Kendall and Spearman
-    correlations". It takes the pairs as independent.
+    correlations". It assumes independent pairs.
 
     Args:
       x: [n], such as a label-free metric of each run.
@@ -35,8 +35,8 @@ def spearman(x: Sequence[float], y: Sequence[float]) -> Correlation:
       The correlation.
 
     Raises:
-      UserError: fewer than four pairs, different lengths, a value that is not finite, or one side
-        constant.
+      UserError: fewer than four pairs, different lengths, a value that is not finite, or a constant
+        argument.
     """
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     if x.shape != y.shape or x.ndim != 1 or len(x) < 4:
@@ -58,7 +58,7 @@ def spearman(x: Sequence[float], y: Sequence[float]) -> Correlation:
 
 
 def ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1 of values [n], float64; equal values share the mean of their ranks."""
+    """Ranks of values [n], float64, starting at 1; ties get their mean rank."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     return (last - (counts - 1) / 2)[inverse]

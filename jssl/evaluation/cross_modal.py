@@ -1,4 +1,4 @@
-"""Two kinds of inputs in one space: retrieval in both directions, classes from their names."""
+"""Two modalities in a shared space: cross-modal retrieval and zero-shot classification."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from jssl.evaluation.labelfree import unit
 def cross_retrieval(
     a: np.ndarray, b: np.ndarray, owner: np.ndarray, *, ks: Sequence[int] = (1, 5, 10)
 ) -> dict[str, float]:
-    """Each a asks for one of its b's, and each b for its a, by cosine similarity.
+    """Recall@k of retrieval between a and b in both directions, by cosine similarity.
 
     Args:
       a: [N, D], such as images.
       b: [M, D], such as their captions.
-      owner: int [M], the row of a that each b belongs to.
-      ks: for recall@k: the share of queries with a right answer among the k nearest.
+      owner: int [M], the index in a of the item that each b belongs to.
+      ks: cut-offs of recall@k, the fraction of queries with a correct item among the k nearest.
 
     Returns:
-      "a to b @k" and "b to a @k" for each k. A wrong answer that ties with a right one is ranked
-      before it.
+      "a to b @k" and "b to a @k" for each k. Ties are resolved pessimistically: an incorrect item
+      is ranked before a correct one of equal similarity.
 
     Raises:
-      UserError: unfit arrays, an a without a b, or a k that is not in 1 ... the number of answers.
+      UserError: invalid arrays, an a without a b, or a k outside 1 ... the number of candidates.
 
     Source: Karpathy & Fei-Fei, "Deep Visual-Semantic Alignments for Generating Image Descriptions",
     2015, section 4.1.
@@ -56,11 +56,11 @@ def cross_retrieval(
 
 
 def zero_shot(a: np.ndarray, prompts: np.ndarray, labels: np.ndarray) -> float:
-    """Accuracy of the class whose prompts are nearest by cosine.
+    """Zero-shot accuracy: predicts the class whose mean prompt embedding has the largest cosine.
 
     Args:
       a: [N, D], such as images.
-      prompts: [K, T, D], T prompts of each class; their unit vectors are averaged.
+      prompts: [K, T, D], T prompts per class; their l2-normalised embeddings are averaged.
       labels: int [N].
 
     Returns:

@@ -1,4 +1,4 @@
-"""What patch tokens are worth: segmentation with and without training, and correspondence."""
+"""Dense evaluation of patch tokens: segmentation, label propagation and correspondence."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from jssl.evaluation.ridge import RidgePath
 
 
 def mean_iou(predicted: np.ndarray, truth: np.ndarray, classes: int) -> float:
-    """Intersection over union of each class over all places, averaged over the classes present.
+    """Mean IoU: the IoU of each class over all positions, averaged over the classes present.
 
     Args:
-      predicted: class numbers, any shape.
+      predicted: class indices, any shape.
       truth: the same shape.
-      classes: their number.
+      classes: number of classes.
 
     Returns:
       In [0, 1].
@@ -36,19 +36,19 @@ def linear_segmentation(
     *,
     penalties: tuple[float, ...] = (1.0, 1e2, 1e4),
 ) -> dict[str, float]:
-    """A linear head that classifies every token, by ridge regression, one fit for all places.
+    """Linear token classifier fitted by ridge regression, shared by all positions.
 
     Args:
-      train: tokens float [N, T, D] and the class of each place int [N, T].
-      validation: the same; it chooses the penalty.
+      train: tokens float [N, T, D] and the class of each token int [N, T].
+      validation: the same; used to select the penalty.
       test: the same.
-      penalties: to choose from.
+      penalties: candidate ridge penalties.
 
     Returns:
-      "miou" on test, "validation" and the chosen "penalty".
+      "miou" on test, "validation" and the selected "penalty".
 
     Raises:
-      UserError: unfit arrays, or a single class.
+      UserError: invalid arrays, or a single class.
     """
     parts = [checked(*part) for part in (train, validation, test)]
     classes = int(max(masks.max() for _, masks in parts)) + 1
@@ -73,13 +73,13 @@ def linear_segmentation(
 def cluster_segmentation(
     tokens: np.ndarray, masks: np.ndarray, *, clusters: int | None = None, seed: int = 0
 ) -> float:
-    """k-means over the tokens of all images; each cluster takes the class it holds most of.
+    """k-means over the tokens of all images; each cluster is assigned its majority class.
 
     Args:
       tokens: float [N, T, D].
-      masks: int [N, T], used for naming the clusters and for the score.
-      clusters: their number; None for the number of classes.
-      seed: of k-means.
+      masks: int [N, T], used to assign classes to clusters and to compute the score.
+      clusters: number of clusters; None for the number of classes.
+      seed: seed of k-means.
 
     Returns:
       The mean IoU.
@@ -96,17 +96,17 @@ def cluster_segmentation(
 
 
 def component_segmentation(tokens: np.ndarray, masks: np.ndarray) -> float:
-    """Foreground by the sign of the first principal component over all images.
+    """Foreground segmentation by the sign of the first principal component over all images.
 
-    Oquab et al. 2024, "DINOv2", section 7.5, where the sign is chosen by eye; here the better of
-    the two is taken.
+    Oquab et al. 2024, "DINOv2", section 7.5, where the sign is chosen by eye; here the sign with
+    the higher score is taken.
 
     Args:
       tokens: float [N, T, D].
-      masks: int [N, T], 0 for ground and 1 for figure.
+      masks: int [N, T], 0 for background and 1 for foreground.
 
     Returns:
-      The mean IoU of figure and ground.
+      The mean IoU of foreground and background.
     """
     tokens, masks = checked(tokens, masks)
     flat = tokens.reshape(-1, tokens.shape[2]).astype(np.float64)
@@ -119,22 +119,23 @@ def component_segmentation(tokens: np.ndarray, masks: np.ndarray) -> float:
 def prompt_segmentation(
     tokens: np.ndarray, masks: np.ndarray, *, thresholds: tuple[float, ...] = (), seed: int = 0
 ) -> dict[float, float]:
-    """Everything that is like one patch of the figure, by cosine, for each threshold.
+    """Segmentation by thresholding the cosine similarity to one foreground patch, the prompt.
 
     Wu et al. 2024, "Masked Momentum Contrastive Learning for Zero-shot Semantic Understanding".
     Similarities of an image are scaled to [0, 1] before the threshold is applied.
 
     Args:
       tokens: float [N, T, D].
-      masks: int [N, T], 0 for ground and 1 for figure; images without figure are left out.
-      thresholds: in (0, 1); none for 0.1 to 0.9.
-      seed: of the choice of the prompt among the figure's patches.
+      masks: int [N, T], 0 for background and 1 for foreground; images without foreground are
+        skipped.
+      thresholds: thresholds in (0, 1); none for 0.1 to 0.9.
+      seed: seed of the choice of the prompt among the foreground patches.
 
     Returns:
-      Threshold -> mean IoU of the figure over images.
+      Threshold -> IoU of the foreground, averaged over images.
 
     Raises:
-      UserError: no image shows a figure.
+      UserError: no image has foreground.
     """
     tokens, masks = checked(tokens, masks)
     shown = np.flatnonzero((masks == 1).any(axis=1))
@@ -167,26 +168,26 @@ def propagate_labels(
     radius: int = 12,
     temperature: float = 0.1,
 ) -> np.ndarray:
-    """Carries the labels of the first frame through a video, by the likeness of tokens.
+    """Propagates the labels of the first frame through a video by token similarity.
 
-    A place takes the labels of its most similar places in the first frame and the last `context`
-    ones, no further away than `radius`, weighted by exp(cosine / temperature). The DAVIS protocol
-    of Caron et al. 2021, "DINO" (appendix A.1, after Jabri et al. 2020).
+    Each token receives the labels of its nearest neighbours in the first frame and the last
+    `context` frames, within `radius`, weighted by exp(cosine / temperature). This is the DAVIS
+    protocol of Caron et al. 2021, "DINO" (appendix A.1, after Jabri et al. 2020).
 
     Args:
       tokens: float [F, T, D] of F frames.
-      first: int [T], class of each place of the first frame.
+      first: int [T], class of each token of the first frame.
       grid: rows and columns, with rows * columns = T.
-      context: earlier frames looked at besides the first.
-      neighbours: that vote.
-      radius: in places, in each direction.
-      temperature: of the weights.
+      context: number of preceding frames used as references, besides the first.
+      neighbours: number of nearest tokens that vote.
+      radius: largest distance of a neighbour in each direction, in token positions.
+      temperature: temperature of the weights.
 
     Returns:
       int [F, T].
 
     Raises:
-      UserError: shapes that do not fit together.
+      UserError: inconsistent shapes.
     """
     frames, count, _ = tokens.shape
     if grid[0] * grid[1] != count or np.shape(first) != (count,):
@@ -217,20 +218,20 @@ def propagate_labels(
 def correspondence(
     a: np.ndarray, b: np.ndarray, match: np.ndarray, *, grid: tuple[int, int], reach: int = 0
 ) -> float:
-    """How often the most similar token of the other image is the one that shows the same place.
+    """Correspondence accuracy: how often the most similar token of b is the true match.
 
     Args:
       a: tokens float [N, T, D] of N images.
       b: tokens of the same images, transformed.
-      match: int [T], the place in b of each place in a; -1 where there is none.
+      match: int [T], the token of b that matches each token of a; -1 where there is none.
       grid: rows and columns.
-      reach: places by which an answer may be off, in each direction.
+      reach: tolerance in each direction, in token positions.
 
     Returns:
-      Share of right answers.
+      Fraction of correct matches.
 
     Raises:
-      UserError: no place has a match.
+      UserError: no token has a match.
     """
     shown = np.flatnonzero(match >= 0)
     if not len(shown):
@@ -252,21 +253,21 @@ def r_squared(
     *,
     penalty: float = 1.0,
 ) -> np.ndarray:
-    """How much of each target's variance a linear map of the features explains.
+    """R^2 of each target under a linear map of the features.
 
-    Used on pairs of views it is the equivariance measure of Garrido et al. 2023, "Self-supervised
+    On pairs of views this is the equivariance measure of Garrido et al. 2023, "Self-supervised
     learning of Split Invariant Equivariant representations".
 
     Args:
       train: features float [N, D] and targets float [N, K].
       test: the same.
-      penalty: of the ridge regression, on standardised features.
+      penalty: penalty of the ridge regression on standardised features.
 
     Returns:
-      float64 [K]; 1 is perfect, 0 is no better than the mean of the test targets.
+      float64 [K]; 1 is a perfect fit, 0 is no better than the mean of the test targets.
 
     Raises:
-      UserError: a target that does not vary, or unfit arrays.
+      UserError: a constant target, or invalid arrays.
     """
     x, held = (finite(part[0], "the feature matrix") for part in (train, test))
     mean, scale = moments(x)
@@ -283,7 +284,7 @@ def r_squared(
 
 
 def checked(tokens: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Tokens float [N, T, D] and masks int [N, T] that fit together and are finite."""
+    """Validates tokens float [N, T, D] and masks int [N, T]: consistent shapes, finite values."""
     tokens, masks = np.asarray(tokens), np.asarray(masks)
     if tokens.ndim != 3 or masks.shape != tokens.shape[:2]:
         raise UserError(

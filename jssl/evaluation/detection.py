@@ -1,4 +1,4 @@
-"""Out-of-distribution detection: scores that are high where an input is foreign; AUROC."""
+"""OOD detection: scores that are high for out-of-distribution inputs; AUROC; subgroup gaps."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from jssl.evaluation.knn import neighbours
 
 
 def auroc(known: np.ndarray, foreign: np.ndarray) -> float:
-    """The probability that a foreign example has the higher score; ties count for a half.
+    """AUROC: the probability that an OOD example has the higher score; ties count one half.
 
     Args:
-      known: scores [N] of examples from the training distribution.
-      foreign: scores [M] of others.
+      known: scores [N] of in-distribution examples.
+      foreign: scores [M] of out-of-distribution examples.
 
     Returns:
       In [0, 1]; 0.5 is chance.
 
     Raises:
-      UserError: one side is empty or holds a value that is not finite.
+      UserError: an argument is empty or holds a value that is not finite.
     """
     known, foreign = (np.asarray(part, np.float64).reshape(-1) for part in (known, foreign))
     if not len(known) or not len(foreign):
@@ -36,14 +36,14 @@ def auroc(known: np.ndarray, foreign: np.ndarray) -> float:
 
 
 def knn_score(bank: np.ndarray, queries: np.ndarray, *, k: int = 50) -> np.ndarray:
-    """Distance on the unit sphere to the k-th nearest training feature.
+    """Distance to the k-th nearest training feature, of l2-normalised features.
 
     Sun et al. 2022, "Out-of-Distribution Detection with Deep Nearest Neighbors", section 3.
 
     Args:
       bank: training features [N, D].
       queries: [Q, D].
-      k: which neighbour.
+      k: rank of the neighbour.
 
     Returns:
       float64 [Q].
@@ -56,16 +56,16 @@ def knn_score(bank: np.ndarray, queries: np.ndarray, *, k: int = 50) -> np.ndarr
 def mahalanobis_score(
     train: np.ndarray, queries: np.ndarray, labels: np.ndarray | None = None, *, ridge: float = 1e-6
 ) -> np.ndarray:
-    """Squared Mahalanobis distance to the nearest class mean, all classes sharing a covariance.
+    """Squared Mahalanobis distance to the nearest class mean, with a shared covariance.
 
     Lee et al. 2018, "A Simple Unified Framework for Detecting Out-of-Distribution Samples and
-    Adversarial Attacks", equations 1 and 2; without labels, one Gaussian for everything.
+    Adversarial Attacks", equations 1 and 2. Without labels a single Gaussian is fitted.
 
     Args:
       train: [N, D].
       queries: [Q, D].
       labels: int [N], or None.
-      ridge: added to the covariance's diagonal, times its mean.
+      ridge: multiple of the mean diagonal entry that is added to the covariance's diagonal.
 
     Returns:
       float64 [Q].
@@ -89,20 +89,21 @@ def mahalanobis_score(
 
 
 def rotation_score(log_probabilities: np.ndarray) -> np.ndarray:
-    """How badly a rotation classifier knows the rotations of an image.
+    """OOD score from a rotation classifier: the negative log-likelihood of the true rotations.
 
-    Minus the summed log-probability of the right answer over the four rotations. Hendrycks et al.
-    2019, "Using Self-Supervised Learning Can Improve Model Robustness and Uncertainty", section 4.
+    The negative log-probability of the correct class, summed over the four rotations. Hendrycks et
+    al. 2019, "Using Self-Supervised Learning Can Improve Model Robustness and Uncertainty",
+    section 4.
 
     Args:
-      log_probabilities: [Q, 4, 4]; entry (i, r, s) is the log-probability that image i, turned r
-        times, was turned s times.
+      log_probabilities: [Q, 4, 4]; entry (i, r, s) is the log-probability of class s for image i
+        rotated by r quarter turns.
 
     Returns:
       float64 [Q].
 
     Raises:
-      UserError: another shape.
+      UserError: the array has another shape.
     """
     found = np.asarray(log_probabilities, np.float64)
     if found.ndim != 3 or found.shape[1:] != (4, 4):
@@ -111,10 +112,10 @@ def rotation_score(log_probabilities: np.ndarray) -> np.ndarray:
 
 
 def group_gaps(correct: np.ndarray, groups: np.ndarray) -> dict[str, object]:
-    """Accuracy of each group, and how far the worst falls behind the best.
+    """Accuracy of each group, and the gap between the best and the worst.
 
     Args:
-      correct: bool [N], whether each example was right.
+      correct: bool [N], whether each prediction is correct.
       groups: int or str [N].
 
     Returns:

@@ -1,4 +1,4 @@
-"""A run under protocols: what `jssl evaluate RUN --protocol ...` does."""
+"""Evaluates a run under named protocols: the implementation of `jssl evaluate RUN --protocol`."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ TRAINED, UNTRAINED, SUPERVISED = "trained", "untrained", "supervised"
 def choose(
     names: Sequence[str], overrides: Sequence[str] = (), seed: int | None = None
 ) -> dict[str, Evaluation]:
-    """Protocols by name, with settings changed.
+    """Looks up protocols and applies overrides to their settings.
 
     Args:
-      names: of protocols.
-      overrides: settings such as "epochs=20", for every protocol named.
-      seed: of whatever they draw; None for theirs.
+      names: names of protocols.
+      overrides: settings such as "epochs=20", applied to every named protocol.
+      seed: replaces the protocols' seed; None keeps it.
 
     Returns:
       Name -> protocol.
 
     Raises:
-      UserError: an unknown protocol or setting, or one that would choose on the test split.
+      UserError: an unknown protocol or setting, or one that would select on the test split.
     """
     chosen = {}
     for name in names:
@@ -60,9 +60,9 @@ def evaluate_run(
     supervised: bool = False,
     say: Callable[[str], None] = print,
 ) -> list[Record]:
-    """Measures the newest checkpoint of a run and writes a record for each protocol.
+    """Evaluates the newest checkpoint of a run and writes one record per protocol.
 
-    The records go to `evaluations/<protocol>.json` in the run's folder, or
+    Records are written to `evaluations/<protocol>.json` in the run's folder, or to
     `evaluations/<protocol>@<data>.json` for transfer.
 
     Args:
@@ -70,15 +70,15 @@ def evaluate_run(
       chosen: protocols by name; see `choose`.
       options: devices to use.
       on: experiments on whose data the features are probed; none for the run's own data.
-      on_overrides: assignments for those experiments.
-      supervised: whether to add the row of the same encoder trained on the labels.
+      on_overrides: overrides for those experiments.
+      supervised: whether to add a row for the same encoder trained on the labels.
       say: prints a line.
 
     Returns:
       The records.
 
     Raises:
-      UserError: no checkpoint, no labels, or what a protocol raises.
+      UserError: no checkpoint, no labels, or an error of a protocol.
     """
     if jax.process_count() > 1:
         raise UserError("protocols run in one process: evaluate the run's folder after training")
@@ -118,7 +118,7 @@ def evaluate_run(
 
 
 def path_of(run: Run, name: str, where: str = "") -> Path:
-    """Where a protocol's record lies."""
+    """Path of a protocol's record."""
     tag = f"@{Path(where).stem if where.endswith('.py') else where.replace('/', '_')}"
     return run.folder / FOLDER / f"{name}{tag if where else ''}.json"
 

@@ -1,4 +1,4 @@
-"""From an encoder and a source to plain arrays."""
+"""Feature extraction: encodes a source into plain arrays."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jssl.errors import UserError, nearest
 
 
 class Indexable(Protocol):
-    """The part of a source that evaluation uses."""
+    """The interface of a source that evaluation uses."""
 
     def __len__(self) -> int: ...
 
@@ -34,25 +34,25 @@ def extract(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Encodes every example of a source, in order.
 
-    The last batch is filled up with repeats of the last example, so that `encode` sees one shape
-    and compiles once; the repeats are cut from the result. While the device encodes a batch the
-    host prepares the next one.
+    The last batch is padded by repeating the last example, so that `encode` compiles once for a
+    single shape; the padding is removed from the result. The host prepares the next batch while
+    the device encodes the current one.
 
     Args:
-      encode: a jitted function of a batch, [B, ...] -> `Features` (its `pooled` is taken) or an
+      encode: a jitted function of a batch, [B, ...] -> `Features` (whose `pooled` is used) or an
         array [B, D].
-      source: examples by index array.
+      source: examples, indexable by an index array.
       batch_size: examples per call, B.
-      preprocess: from the source's batch (dict of [B, ...], with the position in the split as
+      preprocess: maps the source's batch (dict of [B, ...], with the position in the split as
         "index") to the encoder's input [B, ...].
-      sharding: where a batch goes on a mesh, or None for the default device.
-      label: the key of the labels; the factors of a procedural set can be named here.
+      sharding: sharding of a batch on a mesh, or None for the default device.
+      label: key of the labels; for procedural data it may name a factor.
 
     Returns:
       Features float32 [N, D] and labels [N].
 
     Raises:
-      UserError: an empty source, a missing label, or a batch size that the mesh does not divide.
+      UserError: an empty source, a missing label, or a batch size not divisible by the mesh.
     """
     length = len(source)
     if not length:
@@ -82,18 +82,18 @@ def extract_arrays(
     sharding: NamedSharding | None = None,
     label: str | None = "label",
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """The same for several arrays at once: layers, tokens, views.
+    """`extract` for several arrays at once, such as layers, tokens or views.
 
     Args:
       encode: a jitted function of a batch, [B, ...] -> name -> array [B, ...].
       source: as for `extract`, like the rest.
       batch_size: examples per call, B.
-      preprocess: from the source's batch to the encoder's input.
-      sharding: where a batch goes on a mesh, or None.
-      label: the key of the labels, or None for a source without (zeros are returned).
+      preprocess: maps the source's batch to the encoder's input.
+      sharding: sharding of a batch on a mesh, or None.
+      label: key of the labels, or None for a source without labels (zeros are returned).
 
     Returns:
-      For each name float32 [N, ...], and labels [N].
+      float32 [N, ...] for each name, and labels [N].
 
     Raises:
       UserError: see `extract`.
@@ -134,12 +134,12 @@ def extract_arrays(
 def raw_features(
     source: Indexable, *, field: str = "image", label: str | None = "label", batch_size: int = 1024
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The input itself as a feature vector: the row every representation has to beat.
+    """The flattened input as a feature vector, the baseline for every representation.
 
     Args:
-      source: examples by index array.
-      field: which entry of an example is the input.
-      label: the key of the labels, or None for a source without (zeros are returned).
+      source: examples, indexable by an index array.
+      field: key of the input in an example.
+      label: key of the labels, or None for a source without labels (zeros are returned).
       batch_size: examples read at a time.
 
     Returns:
@@ -178,7 +178,7 @@ def _place(x: Any, sharding: NamedSharding | None) -> Any:
         return x
     if isinstance(x, jax.Array):
         return jax.device_put(x, sharding)
-    # Every process holds the whole batch and hands over only the rows of its own devices.
+    # Every process holds the whole batch and supplies only the rows of its own devices.
     x = np.asarray(x)
     return jax.make_array_from_callback(x.shape, sharding, lambda index: x[index])
 
@@ -198,5 +198,5 @@ def _replicator(sharding: NamedSharding) -> Callable[[jax.Array], jax.Array]:
 def _collect(features: jax.Array, sharding: NamedSharding | None) -> jax.Array:
     if sharding is None:
         return features
-    # A process can read only what its own devices hold: let XLA bring every row to each of them.
+    # A process can read only the shards on its own devices, so XLA replicates the rows first.
     return _replicator(NamedSharding(sharding.mesh, PartitionSpec()))(features)

@@ -1,4 +1,4 @@
-"""The case where self-supervision earns its keep: one, five or ten labels a class."""
+"""Linear probes trained on few labels: a fixed number per class, or a fraction of all labels."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 
 @dataclass(frozen=True)
 class FewLabelResult:
-    """Accuracy of a probe that saw a few labels of each class.
+    """Accuracy of a probe trained on few labels per class.
 
     Attributes:
-      per_class: labels a class (their mean, where classes have different numbers).
+      per_class: labels per class (the mean, if classes have different numbers).
       mean: mean test accuracy over the draws, in [0, 1].
-      interval: half-width of the 95 % interval of that mean over draws (Student's t); it covers
-        which examples were labelled, not the training of the encoder.
+      interval: half-width of the 95 % interval of that mean over draws (Student's t); it reflects
+        the choice of labelled examples, not the variance of pretraining.
       draws: test accuracy of each draw.
       strength: C, one value for all draws.
       validation_top1: mean validation accuracy over draws at that C.
@@ -43,22 +43,22 @@ class FewLabelResult:
 
 
 def stratified_subset(labels: np.ndarray, per_class: int, *, seed: int, draw: int) -> np.ndarray:
-    """Positions of `per_class` random examples of every class.
+    """Indices of `per_class` random examples of every class.
 
-    The subset depends on the labels, the seed and the draw alone, so that every representation is
+    The subset depends only on the labels, the seed and the draw, so that every representation is
     probed with the same examples.
 
     Args:
       labels: int [N].
-      per_class: how many of each class.
-      seed: of the evaluation.
-      draw: which of the subsets.
+      per_class: number of examples per class.
+      seed: seed of the evaluation.
+      draw: index of the subset.
 
     Returns:
-      Sorted positions int64 [classes * per_class].
+      Sorted indices int64 [classes * per_class].
 
     Raises:
-      UserError: a class has fewer examples.
+      UserError: a class has fewer examples than `per_class`.
     """
     rng = np.random.default_rng([seed, per_class, draw])
     chosen = []
@@ -74,7 +74,7 @@ def stratified_subset(labels: np.ndarray, per_class: int, *, seed: int, draw: in
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and half-width of its 95 % interval by Student's t.
+    """Mean and half-width of its 95 % interval (Student's t).
 
     Args:
       values: independent measurements, at least one.
@@ -85,7 +85,7 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float]:
     values = np.asarray(values, dtype=np.float64)
     if len(values) < 2:
         return float(values.mean()), math.nan
-    # scipy.stats has the same quantile, but takes seconds to import.
+    # scipy.stats provides the same quantile, but takes seconds to import.
     from scipy.special import stdtrit
 
     error = values.std(ddof=1) / math.sqrt(len(values))
@@ -105,30 +105,31 @@ def few_label_probe(
     max_iterations: int = 1000,
     tolerance: float = 1e-4,
 ) -> dict[int, FewLabelResult]:
-    """Logistic probes on seeded, stratified subsets of the training labels.
+    """Logistic probes on random stratified subsets of the training labels.
 
-    Features are standardised with the statistics of the whole unlabelled training split. One C is
-    used for all draws of a count: the one with the best mean validation accuracy over the draws.
-    That choice reads validation labels, more of them than the probe was given; it is one number
-    per count, chosen in the same way for every representation. A tie goes to the smaller C.
+    Features are standardised with the statistics of the whole unlabelled training split. All draws
+    of one count share one C, the one with the highest mean validation accuracy over the draws.
+    This selection uses more validation labels than the probe has training labels; it selects one
+    number per count, in the same way for every representation. Ties go to the smaller C.
 
     Args:
       train: features float [N, D] and labels int [N].
-      validation: the same, for the choice of C.
+      validation: the same; used to select C.
       test: the same.
-      per_class: label counts to try.
-      draws: subsets for each count.
-      seed: of the subsets.
-      strengths: values of scikit-learn's C to choose from.
-      select_on: "validation"; anything else is an error.
-      max_iterations: L-BFGS iterations for each fit.
+      per_class: numbers of labels per class.
+      draws: number of subsets per count.
+      seed: seed of the subsets.
+      strengths: candidate values of scikit-learn's C.
+      select_on: "validation"; any other value is an error.
+      max_iterations: largest number of L-BFGS iterations per fit.
       tolerance: largest gradient entry of the mean loss at convergence.
 
     Returns:
-      A result for each count.
+      One result per count.
 
     Raises:
-      UserError: a class with too few examples, select_on other than "validation", or unfit arrays.
+      UserError: a class with too few examples, select_on other than "validation", or invalid
+        arrays.
     """
     return _probe_subsets(
         (train, validation, test),
@@ -155,25 +156,25 @@ def fraction_probe(
     max_iterations: int = 1000,
     tolerance: float = 1e-4,
 ) -> dict[float, FewLabelResult]:
-    """The same with a share of the labels, such as the usual 1 % and 10 %.
+    """Logistic probes on a fraction of the labels, such as the common 1 % and 10 %.
 
     Args:
-      train: as for `few_label_probe`, like the rest.
-      validation: for the choice of C.
-      test: seen once.
-      fractions: shares of the training labels, in (0, 1].
-      draws: subsets for each share.
-      seed: of the subsets.
-      strengths: values of C.
-      select_on: "validation"; anything else is an error.
-      max_iterations: L-BFGS iterations for each fit.
+      train: see `few_label_probe`, also for the other arguments.
+      validation: used to select C.
+      test: used once, with the selected C.
+      fractions: fractions of the training labels, in (0, 1].
+      draws: number of subsets per fraction.
+      seed: seed of the subsets.
+      strengths: candidate values of C.
+      select_on: "validation"; any other value is an error.
+      max_iterations: largest number of L-BFGS iterations per fit.
       tolerance: largest gradient entry of the mean loss at convergence.
 
     Returns:
-      A result for each share; its `per_class` is the mean number of labels a class.
+      One result per fraction; its `per_class` is the mean number of labels per class.
 
     Raises:
-      UserError: as `few_label_probe`, or a share outside (0, 1].
+      UserError: as `few_label_probe`, or a fraction outside (0, 1].
     """
     return _probe_subsets(
         (train, validation, test),
@@ -188,19 +189,19 @@ def fraction_probe(
 
 
 def fraction_subset(labels: np.ndarray, fraction: float, *, seed: int, draw: int) -> np.ndarray:
-    """Positions of a share of every class, rounded, one example at least.
+    """Indices of a random fraction of every class, rounded, with at least one example per class.
 
     Args:
       labels: int [N].
       fraction: in (0, 1].
-      seed: of the evaluation.
-      draw: which of the subsets.
+      seed: seed of the evaluation.
+      draw: index of the subset.
 
     Returns:
-      Sorted positions int64.
+      Sorted indices int64.
 
     Raises:
-      UserError: a share outside (0, 1].
+      UserError: a fraction outside (0, 1].
     """
     if not 0 < fraction <= 1:
         raise UserError(f"a share of the labels lies in (0, 1], but {fraction} was asked for")

@@ -1,4 +1,4 @@
-"""Few-shot episodes on frozen features: prototypes, and transductive clustering of the queries."""
+"""Few-shot episodes on frozen features: prototypes and transductive clustering of the queries."""
 
 from __future__ import annotations
 
@@ -23,20 +23,21 @@ METHODS = ("prototype", "laplacian", "clustering")
 
 @dataclass(frozen=True)
 class FewShot(Ranged):
-    """How episodes are drawn and answered.
+    """Settings of few-shot episodes and their classifier.
 
     Attributes:
-      ways: classes in an episode.
-      shots: labelled examples of each class.
-      queries: unlabelled examples of each class.
-      episodes: how many.
-      method: "prototype" (nearest mean of the labelled), "laplacian" (the same, with queries that
-        are neighbours drawn to one answer; Ziko et al. 2020) or "clustering" (means move with the
-        queries as well: "Transductive Few-Shot Learning: Clustering is All You Need?").
-      weight: of the Laplacian term.
-      neighbours: of a query in its graph.
-      iterations: rounds of the transductive methods.
-      seed: of the episodes.
+      ways: classes per episode.
+      shots: labelled examples per class.
+      queries: unlabelled examples per class.
+      episodes: number of episodes.
+      method: "prototype" (nearest class mean of the labelled examples), "laplacian" (adds a
+        Laplacian term that encourages neighbouring queries to share a class; Ziko et al. 2020) or
+        "clustering" (also updates the means with the queries; "Transductive Few-Shot Learning:
+        Clustering is All You Need?").
+      weight: weight of the Laplacian term.
+      neighbours: neighbours per query in the graph.
+      iterations: iterations of the transductive methods.
+      seed: seed of the episodes.
     """
 
     ways: Several = 5
@@ -50,7 +51,7 @@ class FewShot(Ranged):
     seed: Seed = 0
 
     def check(self) -> None:
-        """Raises `UserError` if a value cannot be right."""
+        """Raises `UserError` if a value is invalid."""
         if self.method not in METHODS:
             raise UserError(
                 f"unknown few-shot method {self.method!r}: {nearest(self.method, METHODS)}"
@@ -84,22 +85,22 @@ def few_shot(
     *,
     centre: np.ndarray | None = None,
 ) -> FewShotResult:
-    """Accuracy over episodes drawn from a split.
+    """Mean accuracy over episodes drawn from a split.
 
-    Features are centred and put on the unit sphere ("CL2N": Wang et al. 2019, "SimpleShot").
+    Features are centred and l2-normalised ("CL2N": Wang et al. 2019, "SimpleShot").
 
     Args:
-      features: [N, D] of a split whose labels nothing has seen.
+      features: [N, D] of a split whose labels have not been used.
       labels: int [N].
       settings: None for 5-way 1-shot with prototypes.
-      centre: what is subtracted, float [D]: the mean of the training features; None for the mean
-        of `features`, which looks at the queries.
+      centre: the mean that is subtracted, float [D], such as that of the training features; None
+        for the mean of `features`, which includes the queries.
 
     Returns:
       The result.
 
     Raises:
-      UserError: unfit arrays, or too few classes or examples for an episode.
+      UserError: invalid arrays, or too few classes or examples for an episode.
     """
     settings = settings or FewShot()
     settings.check()
@@ -125,14 +126,14 @@ def few_shot(
 
 
 def draw_episodes(labels: np.ndarray, settings: FewShot) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of labelled and unlabelled examples of every episode.
+    """Indices of the labelled and unlabelled examples of every episode.
 
     Args:
       labels: int [N].
       settings: ways, shots, queries, episodes and seed.
 
     Returns:
-      int64 [E, ways, shots] and [E, ways, queries]; an episode repeats no example.
+      int64 [E, ways, shots] and [E, ways, queries]; examples within an episode are distinct.
 
     Raises:
       UserError: too few classes, or a class with too few examples.
@@ -167,7 +168,7 @@ def _answer(
     neighbours: int,
     iterations: int,
 ) -> jax.Array:
-    """support [E, W, S, D], queries [E, W, Q, D] -> class of each query, int [E, W, Q]."""
+    """Maps support [E, W, S, D] and queries [E, W, Q, D] to predicted classes int [E, W, Q]."""
 
     def episode(support: jax.Array, queries: jax.Array) -> jax.Array:
         asked = queries.reshape(-1, queries.shape[-1])
@@ -192,22 +193,22 @@ def transduce(
     iterations: int,
     moving: bool,
 ) -> jax.Array:
-    """Soft classes of the queries of one episode, found together.
+    """Transductive class probabilities of the queries of one episode.
 
-    With a[q, c] the squared distance of query q to the mean of class c and w the graph that joins
-    a query to its nearest others, each round takes y[q] = softmax(-a[q] + weight * sum_p w[q, p]
-    y[p]), which minimises an upper bound of sum a y + weight / 2 sum w |y[q] - y[p]|^2 plus the
-    negative entropy of y (Ziko et al. 2020, "Laplacian Regularized Few-Shot Learning", equations 6
-    to 9). With `moving`, each round then takes the means of the labelled examples and of the
-    queries weighted by y, the block-coordinate form of clustering with known labels.
+    With a[q, c] the squared distance of query q to the mean of class c and w the nearest-neighbour
+    graph of the queries, each iteration sets y[q] = softmax(-a[q] + weight * sum_p w[q, p] y[p]).
+    It minimises an upper bound of sum a y + weight / 2 sum w |y[q] - y[p]|^2 plus the negative
+    entropy of y (Ziko et al. 2020, "Laplacian Regularized Few-Shot Learning", equations 6 to 9).
+    With `moving`, each iteration then recomputes the class means from the labelled examples and
+    the queries weighted by y, which is block-coordinate clustering with known labels.
 
     Args:
       support: [W, S, D].
       queries: [Q, D].
-      weight: of the Laplacian term.
-      neighbours: of each query.
-      iterations: rounds.
-      moving: whether the means move.
+      weight: weight of the Laplacian term.
+      neighbours: neighbours per query in the graph.
+      iterations: number of iterations.
+      moving: whether the class means are updated.
 
     Returns:
       float32 [Q, W], rows summing to 1.
@@ -231,7 +232,7 @@ def transduce(
 
 
 def squares(a: jax.Array, b: jax.Array) -> jax.Array:
-    """Squared distances of rows of [N, D] and [M, D]: float32 [N, M]."""
+    """Squared distances between the rows of [N, D] and [M, D]: float32 [N, M]."""
     found = jnp.sum(a * a, axis=1)[:, None] + jnp.sum(b * b, axis=1) - 2 * matmul(a, b.T)
     return jnp.maximum(found, 0.0)
 
@@ -244,17 +245,17 @@ def choose_weight(
     weights: Sequence[float] = (0.1, 0.3, 0.5, 0.7, 0.8, 1.0, 1.2, 1.5),
     centre: np.ndarray | None = None,
 ) -> float:
-    """The Laplacian's weight that is best on episodes of the validation split.
+    """Selects the weight of the Laplacian term on episodes of the validation split.
 
     Args:
-      features: of the validation split, [N, D].
+      features: features of the validation split, [N, D].
       labels: int [N].
-      settings: whose weight is replaced.
-      weights: to choose from; the paper's.
-      centre: as for `few_shot`.
+      settings: the settings, whose weight is replaced.
+      weights: candidate weights; the default is the paper's grid.
+      centre: see `few_shot`.
 
     Returns:
-      The weight; a tie goes to the smaller.
+      The weight; ties go to the smaller one.
     """
 
     def score(weight: float) -> float:

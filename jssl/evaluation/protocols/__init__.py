@@ -1,4 +1,4 @@
-"""Protocols by name. Every module here has `PROTOCOLS`, name -> settings; nothing is registered."""
+"""Evaluation protocols by name, collected from the dictionary `PROTOCOLS` of each module here."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from jssl.evaluation.record import Evaluation
 
 @functools.cache
 def protocols() -> dict[str, Evaluation]:
-    """All protocols by name, sorted.
+    """All protocols, sorted by name.
 
     Raises:
-      ValueError: two modules use one name.
+      ValueError: two modules define a protocol of the same name.
     """
     found: dict[str, Evaluation] = {}
     for module in pkgutil.iter_modules(__path__):
@@ -28,10 +28,10 @@ def protocols() -> dict[str, Evaluation]:
 
 
 def protocol(name: str) -> Evaluation:
-    """The protocol of a name.
+    """Looks up a protocol by name.
 
     Raises:
-      UserError: there is none of that name.
+      UserError: no protocol has that name.
     """
     known = protocols()
     if name not in known:

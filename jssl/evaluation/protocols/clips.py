@@ -1,4 +1,4 @@
-"""Labels carried through clips: a figure is followed by the likeness of tokens alone."""
+"""Video label propagation by nearest-neighbour matching of token features."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from jssl.ranges import AboveZero, BelowOne, Count, NonNegative
 
 @dataclass(frozen=True)
 class Propagation(Evaluation):
-    """Follows the figure of a procedural shape that turns and drifts through a clip.
+    """Label propagation on synthetic clips, in which a procedural shape rotates and translates.
 
-    The first frame's figure and ground are given, at the places of the tokens. Places that move out
-    of or into the picture show ground.
+    The foreground mask of the first frame is given, at the resolution of the token grid. Positions
+    that enter or leave the image count as background.
 
     Attributes:
-      clips: of the test split, from its front.
-      frames: of each.
-      degrees: turned from the first frame to the last.
-      shift: way from the first frame to the last, share of the side.
-      context: earlier frames that vote besides the first.
-      neighbours: places that vote.
-      radius: how far away they may be, in places.
+      clips: number of clips, taken from the start of the test split.
+      frames: frames per clip.
+      degrees: rotation between the first and the last frame.
+      shift: translation between the first and the last frame, as a fraction of the image side.
+      context: number of preceding frames used as references, besides the first frame.
+      neighbours: number of nearest tokens that vote.
+      radius: largest distance of a neighbour, in token positions.
     """
 
     clips: Count = 100
@@ -78,17 +78,17 @@ class Propagation(Evaluation):
 
 @dataclass(frozen=True)
 class ClipPropagation(Evaluation):
-    """Follows the figure of clips whose pixels are labelled, by tokens that see the whole clip.
+    """Label propagation on clips with pixel masks, using tokens that attend to the whole clip.
 
-    For data with a field `figure` bool [T, H, W] and encoders of clips. A token shows the figure
-    where it fills at least a part of its pixels; the tokens of the first time are given.
+    For data with a field `figure`, bool [T, H, W], and video encoders. A token counts as foreground
+    if at least a given fraction of its pixels is; the labels of the first time step are given.
 
     Attributes:
-      clips: of the test split, from its front.
-      share: of a token's pixels that make it one of the figure.
-      context: earlier times that vote besides the first.
-      neighbours: places that vote.
-      radius: how far away they may be, in places.
+      clips: number of clips, taken from the start of the test split.
+      share: fraction of foreground pixels from which a token counts as foreground.
+      context: number of preceding time steps used as references, besides the first.
+      neighbours: number of nearest tokens that vote.
+      radius: largest distance of a neighbour, in token positions.
     """
 
     clips: Count = 200
@@ -129,16 +129,17 @@ class ClipPropagation(Evaluation):
 def token_masks(
     encoder: nn.Module, pipeline: Pipeline, batch: dict[str, np.ndarray], share: float
 ) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Which tokens of clips show the figure, after what evaluation does to the clips.
+    """Foreground masks of clips at token resolution, after the evaluation preprocessing.
 
     Args:
-      encoder: cuts clips into tokens.
-      pipeline: of evaluation; it may crop and scale, and changes all grey levels alike.
-      batch: clips and their `figure`.
-      share: of a token's pixels that make it one of the figure.
+      encoder: the video encoder, which defines the token grid.
+      pipeline: the evaluation preprocessing; it may crop and rescale, and must treat all grey
+        levels alike.
+      batch: clips and their `figure` masks.
+      share: fraction of foreground pixels from which a token counts as foreground.
 
     Returns:
-      int [N, tokens], and the shape of what the encoder sees [N, T, H, W, C].
+      Masks int [N, tokens], and the shape of the encoder's input [N, T, H, W, C].
     """
     video = batch[pipeline.field]
     painted = np.broadcast_to(255 * batch["figure"][..., None].astype(np.uint8), video.shape)
@@ -159,16 +160,17 @@ def followed(
     grid: tuple[int, int],
     how: Propagation | ClipPropagation,
 ) -> Measured:
-    """Scores of labels carried through clips; see `propagate_labels`.
+    """Propagates the labels of the first frame and scores the result; see `propagate_labels`.
 
     Args:
       clips: tokens [N, F, T, D].
-      masks: int [N, F, T], 1 where the figure is.
-      grid: rows and columns of a frame's tokens.
-      how: the protocol, for its settings of `propagate_labels`.
+      masks: int [N, F, T], 1 for foreground.
+      grid: rows and columns of a frame's token grid.
+      how: the protocol, which holds the settings of `propagate_labels`.
 
     Returns:
-      The mIoU of all frames but the first, of the last, and of a mask that stands still.
+      The mIoU over all frames after the first, the mIoU of the last frame, and the mIoU of a
+      baseline that repeats the first mask.
     """
     settings = {k: getattr(how, k) for k in ("context", "neighbours", "radius")}
     found = np.stack(

@@ -1,4 +1,4 @@
-"""Retrieval between images and captions, and classes from their names."""
+"""Image-text protocols: cross-modal retrieval and zero-shot classification."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from jssl.ranges import Count, Widths
 
 
 def embed(subject: Subject, row: str, view: str, source: Source, preprocess: Any) -> np.ndarray:
-    """Inputs of one kind in the common space: float32 [N, D].
+    """Embeds inputs of one modality in the shared space: float32 [N, D].
 
     Raises:
-      UserError: the method has no such space.
+      UserError: the method has no shared embedding space.
     """
     program, state = subject.rows[row].program, subject.rows[row].state
     towers = program.experiment.method.towers(program.at(state))
@@ -37,24 +37,24 @@ def embed(subject: Subject, row: str, view: str, source: Source, preprocess: Any
 
 
 def images(subject: Subject, row: str, source: Source) -> np.ndarray:
-    """The first kind: what the experiment's encoder sees."""
+    """Embeddings of the first modality, the input of the experiment's encoder: float32 [N, D]."""
     pipeline = subject.program.experiment.preprocess
     view = jax.jit(jax.vmap(lambda x: pipeline(None, {pipeline.field: x})))
     return embed(subject, row, "a", source, lambda batch: view(entry(batch, pipeline.field)))
 
 
 def texts(subject: Subject, row: str, tokens: np.ndarray) -> np.ndarray:
-    """The second kind: tokens int [M, L]."""
+    """Embeddings of the second modality, given as token ids int [M, L]: float32 [M, D]."""
     return embed(subject, row, "b", ArraySource({"x": tokens}), lambda batch: batch["x"])
 
 
 @dataclass(frozen=True)
 class CrossRetrieval(Evaluation):
-    """Recall of the right caption and of the right image on the test split.
+    """Recall@k of image-to-text and text-to-image retrieval on the test split.
 
     Attributes:
-      field: key of an example that holds its captions, int [K, L], 0 where there are fewer.
-      ks: of recall@k.
+      field: key of the captions in an example, int [K, L]; missing captions are rows of zeros.
+      ks: cut-offs of recall@k.
     """
 
     field: str = "captions"
@@ -82,11 +82,11 @@ class CrossRetrieval(Evaluation):
 
 @dataclass(frozen=True)
 class ZeroShot(Evaluation):
-    """Accuracy of the class whose name is nearest, with no label seen.
+    """Zero-shot accuracy: predicts the class whose prompts are nearest; no label is used.
 
     Attributes:
-      templates: prompts, with the class in the place of `{}`; underscores become blanks.
-      length: bytes of a prompt, as long as those of the captions.
+      templates: prompt templates; `{}` is replaced by the class name, its underscores by spaces.
+      length: length of a prompt in bytes, equal to that of the captions.
     """
 
     templates: tuple[str, ...] = ("a {}", "a photo of a {}")

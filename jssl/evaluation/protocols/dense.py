@@ -1,4 +1,4 @@
-"""Dense protocols: figure and ground by tokens, correspondence, and factors of variation."""
+"""Dense and geometric protocols: segmentation, correspondence, factors and equivariance."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ FACTORS = ("factor/shape", "factor/x", "factor/y", "factor/scale", "factor/rotat
 
 
 class Motion(NamedTuple):
-    """How images are turned and shifted.
+    """Rotation and translation of a batch of images.
 
     Attributes:
-      drawn: float32 [N, 3] in [-1, 1]: shares of the largest rotation and of the largest shifts
-        across and down.
+      drawn: float32 [N, 3] in [-1, 1]: rotation, horizontal shift and vertical shift, each as a
+        fraction of its maximum.
       degrees: largest rotation.
-      shift: largest translation, share of the side.
+      shift: largest translation, as a fraction of the image side.
     """
 
     drawn: np.ndarray
@@ -41,19 +41,19 @@ class Motion(NamedTuple):
 def figure_masks(
     batch: dict[str, np.ndarray], rows: int, columns: int, motion: Motion | None = None
 ) -> np.ndarray:
-    """Which places of procedural shapes show the figure, from the known factors.
+    """Foreground masks of procedural shapes at token resolution, computed from their factors.
 
     Args:
       batch: examples of `jssl.data.Shapes`.
-      rows: of places.
-      columns: of places.
-      motion: of the images before they are seen (`moved`); None for none.
+      rows: rows of the token grid.
+      columns: columns of the token grid.
+      motion: the transformation applied to the images (see `moved`), or None.
 
     Returns:
-      int [N, rows * columns]: 1 where the centre of a place lies in the silhouette.
+      int [N, rows * columns]: 1 where the centre of the cell lies inside the silhouette.
 
     Raises:
-      UserError: the examples are no procedural shapes.
+      UserError: the examples are not procedural shapes.
     """
     if not set(FACTORS) <= batch.keys():
         raise UserError(
@@ -85,10 +85,10 @@ def figure_masks(
 
 @dataclass(frozen=True)
 class Segmentation(Evaluation):
-    """Figure and ground of procedural shapes, read from tokens, and correspondence under a flip.
+    """Foreground segmentation of procedural shapes from tokens, and correspondence under a flip.
 
     Attributes:
-      most: images of each split.
+      most: largest number of images per split.
     """
 
     most: Count = 1000
@@ -142,10 +142,10 @@ class Segmentation(Evaluation):
 
 @dataclass(frozen=True)
 class Factors(Evaluation):
-    """Which factors of variation a linear map reads from pooled features.
+    """Linear decodability (R^2) of the factors of variation from pooled features.
 
     Attributes:
-      most: training examples.
+      most: largest number of training examples.
     """
 
     most: Count = 10000
@@ -181,12 +181,12 @@ class Factors(Evaluation):
 
 @dataclass(frozen=True)
 class Equivariance(Evaluation):
-    """Whether the transformation between two views can be read from their features.
+    """Linear decodability of the transformation between two views from their features.
 
     Attributes:
-      most: images of train and of test.
+      most: largest number of training images, and of test images.
       degrees: largest rotation.
-      shift: largest translation, share of the side.
+      shift: largest translation, as a fraction of the image side.
     """
 
     most: Count = 2000
@@ -224,7 +224,7 @@ class Equivariance(Evaluation):
 
 @jax.jit
 def moved(images: jax.Array, motion: Motion) -> jax.Array:
-    """Images uint8 [N, H, W, C] turned about their centre and shifted; black from outside."""
+    """Rotates images uint8 [N, H, W, C] about their centre, then shifts them; fills with black."""
     drawn, degrees, shift = motion
 
     def one(image: jax.Array, drawn: jax.Array) -> jax.Array:

@@ -1,4 +1,4 @@
-"""Protocols with few labels: shares of the labels, labels a class, episodes."""
+"""Low-label protocols: fractions of the labels, labels per class, few-shot episodes."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class FewLabels(Evaluation):
     """Logistic probes on stratified subsets of the training labels.
 
     Attributes:
-      fractions: shares of the labels.
-      per_class: numbers of labels a class.
-      draws: subsets for each.
+      fractions: fractions of the training labels.
+      per_class: numbers of labels per class.
+      draws: number of random subsets for each.
     """
 
     fractions: tuple[AboveZero, ...] = (0.01, 0.1)
@@ -52,14 +52,14 @@ class FewLabels(Evaluation):
 
 @dataclass(frozen=True)
 class Episodes(Evaluation):
-    """n-way k-shot episodes drawn from the test split.
+    """n-way k-shot classification in episodes drawn from the test split.
 
     Attributes:
-      ways: classes in an episode.
-      shots: labelled examples of each class, one column each.
-      queries: of each class.
-      episodes: how many.
-      methods: of `jssl.evaluation.few_shot`.
+      ways: classes per episode.
+      shots: numbers of labelled examples per class; each gets a column.
+      queries: query examples per class.
+      episodes: number of episodes.
+      methods: classifiers; see `jssl.evaluation.few_shot`.
     """
 
     ways: Several = 5

@@ -1,4 +1,4 @@
-"""Fine-tuning of the whole encoder, or of its last blocks, on labels or to forecast."""
+"""Fine-tuning of the whole encoder or its last blocks, for classification or forecasting."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from jssl.run import Run
 
 @dataclass(frozen=True)
 class FineTuning(Evaluation):
-    """Trains encoder and classifier on the labels, from the run and from scratch.
+    """Trains encoder and classifier on the labels, from the pretrained weights and from scratch.
 
-    Each training has a folder in the run's: an interrupted one goes on.
+    Each training has its own folder inside the run's, so that an interrupted one resumes.
 
     Attributes:
       recipe: see `jssl.evaluation.finetuning.Tuning`; `--set recipe.epochs=20` changes it.
@@ -65,9 +65,9 @@ class FineTuning(Evaluation):
 
 @dataclass(frozen=True)
 class ForecastFineTuning(Evaluation):
-    """Trains encoder and a linear head to forecast, from the run and from scratch.
+    """Trains encoder and linear forecasting head, from the pretrained weights and from scratch.
 
-    Each training has a folder in the run's: an interrupted one goes on.
+    Each training has its own folder inside the run's, so that an interrupted one resumes.
 
     Attributes:
       recipe: see `jssl.evaluation.forecast_tuning.ForecastRecipe`.
@@ -103,20 +103,20 @@ class ForecastFineTuning(Evaluation):
 def train_on(
     subject: Subject, row: str, experiment: Experiment, name: str, seed: int
 ) -> tuple[Finished, dict[str, Any] | None]:
-    """Trains an experiment in a run's folder, from the run's encoder or from scratch.
+    """Trains an experiment inside a run's folder, from the run's encoder or from scratch.
 
     Args:
-      subject: has the run.
-      row: "trained" starts from the run's newest checkpoint, anything else from scratch.
-      experiment: what is trained.
-      name: of the folder below the run's `finetuned`.
-      seed: of the training.
+      subject: holds the run.
+      row: "trained" starts from the run's newest checkpoint, any other row from scratch.
+      experiment: the experiment to train.
+      name: name of the folder inside the run's folder `finetuned`.
+      seed: seed of the training.
 
     Returns:
-      What was trained, and where it started, plain JSON types.
+      The finished training, and its starting point in plain JSON types.
 
     Raises:
-      UserError: it was interrupted.
+      UserError: the training was interrupted.
     """
     start = handover.find(subject.run.folder) if row == "trained" else None
     folder = subject.run.folder / "finetuned" / name / row
@@ -138,7 +138,7 @@ def accuracy_of(finished: Finished, source: Source) -> float:
 
 
 def forecast_errors(finished: Finished, source: Source) -> dict[str, float]:
-    """Errors "mse" and "mae" of a fine-tuned forecast, on the scale of the data."""
+    """Forecast errors "mse" and "mae" of a fine-tuned net, on the scale of the data."""
     prediction, _ = outputs_of(finished, source, lambda out: out, label=None)
     right = jax.jit(
         jax.vmap(lambda past, future: Future()(None, {"series": past, "future": future}))
@@ -152,7 +152,7 @@ def forecast_errors(finished: Finished, source: Source) -> dict[str, float]:
 def outputs_of(
     finished: Finished, source: Source, select: Callable[[Any], jax.Array], *, label: str | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What a fine-tuned net says of every example of a source, and the labels."""
+    """Outputs of a fine-tuned net for every example of a source, and the labels."""
     program, state = finished.program, finished.state
     pipeline = program.experiment.preprocess
     view = jax.jit(jax.vmap(lambda x: pipeline(None, {pipeline.field: x})))

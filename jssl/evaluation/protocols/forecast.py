@@ -1,4 +1,4 @@
-"""Forecasting with a linear head on frozen tokens."""
+"""Time-series forecasting with a linear head on frozen tokens."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from jssl.ranges import Count, NonNegatives
 
 @dataclass(frozen=True)
 class Forecast(Evaluation):
-    """Mean squared and absolute error of the future, on the scale of the data.
+    """Mean squared and mean absolute forecast error, on the scale of the data.
 
     Attributes:
-      every: only each so many-th training window is used; neighbours hardly differ.
-      last: how many tokens at the end of each channel are read; None for all. Where the encoder is
-        given a hidden future, they are those of the future.
-      penalties: to choose from.
+      every: stride over the training windows; consecutive windows hardly differ.
+      last: number of trailing tokens of each channel given to the head; None for all. Where the
+        encoder receives a masked future, these are the tokens of the future.
+      penalties: candidate ridge penalties.
     """
 
     every: Count = 4
@@ -47,7 +47,7 @@ class Forecast(Evaluation):
         return Measured(scores, {**details, "path": list(details["path"])})
 
     def windows(self, subject: Subject, row: str, part: str) -> Windows:
-        """What the head reads of the windows of a split, their past and their future."""
+        """Head inputs, past and future of the windows of a split."""
         source = subject.source(part)
         if "future" not in source[0]:
             raise UserError("forecasting needs data with a past and a future, such as ETT")
@@ -73,7 +73,7 @@ class Forecast(Evaluation):
 
 
 def all_tokens(features: Features) -> dict[str, jax.Array]:
-    """The tokens, channel-major: the same number of each channel."""
+    """The tokens in channel-major order, with the same number of tokens for each channel."""
     if features.tokens is None:
         raise UserError("this encoder has no tokens to forecast from")
     return {"tokens": features.tokens}

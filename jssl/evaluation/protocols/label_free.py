@@ -1,4 +1,4 @@
-"""Numbers that need no label."""
+"""Label-free measures of representation quality."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from jssl.ranges import Count, Several
 
 @dataclass(frozen=True)
 class LabelFree(Evaluation):
-    """RankMe, alpha-ReQ, NESum, stable rank, CLID's two parts, LiDAR, alignment and uniformity.
+    """RankMe, alpha-ReQ, NESum, stable rank, both parts of CLID, LiDAR, alignment and uniformity.
 
     Attributes:
-      part: the split that is looked at.
-      most: examples for the spectra and neighbours.
-      examples: of LiDAR, alignment.
-      draws: views of each.
-      clusters: of cluster learnability.
+      part: the split that is measured.
+      most: largest number of examples for spectra and neighbour statistics.
+      examples: number of examples for LiDAR and alignment.
+      draws: augmented views per example.
+      clusters: number of clusters for cluster learnability.
     """
 
     part: str = "train"
@@ -53,7 +53,7 @@ class LabelFree(Evaluation):
             views = subject.views(
                 row, self.part, examples=self.examples, draws=self.draws, seed=self.seed
             )
-        except UserError:  # an experiment without augmented views has no metric of them
+        except UserError:  # without augmented views, the metrics on views are undefined
             views = None
         if views is not None:
             found["LiDAR"] = labelfree.lidar(views)

@@ -1,4 +1,4 @@
-"""The layer-weighted probe of frozen features."""
+"""Linear probe on a learned weighted average of all layers (SUPERB)."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from jssl.ranges import Positives
 
 
 def all_layers(features: Features) -> dict[str, jax.Array]:
-    """Every layer, averaged over places."""
+    """Every layer, averaged over token positions."""
     return {"layers": layer_means(features)}
 
 
 @dataclass(frozen=True)
 class LayerWeighted(Evaluation):
-    """Logistic regression on a learnt average of all layers.
+    """Logistic regression on a learned weighted average of all layers.
 
     Attributes:
-      strengths: values of C.
+      strengths: candidate values of C, the inverse L2 penalty.
     """
 
     strengths: Positives = STRENGTHS

@@ -1,4 +1,4 @@
-"""Where features fail: foreign inputs, groups, and where the error comes from."""
+"""OOD detection, accuracy by subgroup, and decomposition of the probe's risk."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def foreign_test(experiment: str, subject: Subject) -> Source:
     """The test split of another experiment's data.
 
     Args:
-      experiment: its name.
-      subject: what is evaluated.
+      experiment: name of the other experiment.
+      subject: the representations under evaluation.
 
     Raises:
-      UserError: it has the same data.
+      UserError: both experiments use the same data.
     """
     from jssl.experiment import load
 
@@ -41,12 +41,12 @@ def foreign_test(experiment: str, subject: Subject) -> Source:
 
 @dataclass(frozen=True)
 class Foreign(Evaluation):
-    """Tells the test split from the test split of another data set.
+    """OOD detection: separates the test split from the test split of another data set.
 
     Attributes:
-      data: an experiment whose data is foreign; its images must fit the encoder.
-      k: neighbour whose distance is the score.
-      most: training examples in the bank.
+      data: experiment whose data is out of distribution; its images must fit the encoder.
+      k: rank of the neighbour whose distance is the score.
+      most: largest number of training examples in the bank.
     """
 
     data: str = "image/simclr_shapes"
@@ -61,7 +61,7 @@ class Foreign(Evaluation):
         known = subject.labelled(row, "test").features
         foreign = subject.arrays(row, foreign_test(self.data, subject), pooled)[0]["pooled"]
         if foreign.shape[1] != known.shape[1]:
-            return None  # raw inputs of another size
+            return None  # raw inputs of a different size
         scores = {
             "kNN": [knn_score(bank, x, k=self.k) for x in (known, foreign)],
             "Mahalanobis": [mahalanobis_score(bank, x, labels) for x in (known, foreign)],
@@ -75,12 +75,12 @@ class Foreign(Evaluation):
 
 @dataclass(frozen=True)
 class Groups(Evaluation):
-    """How kNN's accuracy differs between groups of the test split.
+    """kNN accuracy by subgroup of the test split.
 
     Attributes:
-      factor: key of an example that names its group; a float is cut into `bins` of equal size.
-      bins: for factors that are floats.
-      k: of kNN.
+      factor: key of an example that holds its group; a float factor is cut into `bins` quantiles.
+      bins: number of groups for a float factor.
+      k: number of nearest neighbours.
     """
 
     factor: str = "label"
@@ -111,10 +111,10 @@ class Groups(Evaluation):
 
 @dataclass(frozen=True)
 class RiskParts(Evaluation):
-    """Where the linear probe's test error comes from.
+    """Decomposes the linear probe's test error into four parts.
 
     Attributes:
-      held_out: share of each class that the probe does not see.
+      held_out: fraction of each class that is withheld from the probe.
     """
 
     held_out: Inside = 0.1
@@ -127,7 +127,7 @@ class RiskParts(Evaluation):
             return None
         probe = linear_probe(*subject.features(row), select_on=self.select_on)
         train, _, test = subject.features(row)
-        # The supervised network's own training error, read through a probe on its features.
+        # The supervised network's training error is estimated by a probe on its features.
         error, known = 0.0, "supervised" in subject.rows
         if known:
             own = subject.labelled("supervised", "train")

@@ -1,4 +1,4 @@
-"""How much an encoder remembers of single examples: two runs, one of which never saw them."""
+"""Memorization score: compares two runs, one of them trained without the scored examples."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from jssl.ranges import Count
 
 @dataclass(frozen=True)
 class Memorisation(Evaluation):
-    """The memorisation score of training examples that another run was trained without.
+    """Memorization score of the training examples that another run was trained without.
 
     Attributes:
-      without: folder of the other run, of the same experiment on fewer or other examples.
-      examples: how many are scored at most.
-      draws: augmented views of each.
+      without: folder of the other run: the same experiment trained on fewer or other examples.
+      examples: largest number of examples scored.
+      draws: augmented views per example.
     """
 
     without: str = ""
@@ -86,7 +86,7 @@ class Memorisation(Evaluation):
 
 
 def unseen(train: Source, other: Source, field: str, block: int = 1024) -> np.ndarray:
-    """Positions of the examples of `train` whose input is nowhere in `other`: int64 [M]."""
+    """Indices of the examples of `train` whose input does not occur in `other`: int64 [M]."""
 
     def keys(source: Source) -> list[bytes]:
         found = []

@@ -1,4 +1,4 @@
-"""Protocols that train nothing: nearest neighbours, retrieval and clusters."""
+"""Training-free protocols: kNN classification, retrieval, copy detection and clustering."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from jssl.ranges import Count, Natural, Positive, Several, Widths
 
 @dataclass(frozen=True)
 class KNN(Evaluation):
-    """Weighted kNN on test; nothing is chosen.
+    """Weighted kNN classification of the test split; no hyper-parameter is selected.
 
     Attributes:
-      ks: neighbour counts, all from one search.
-      temperature: of the weights.
+      ks: numbers of neighbours; one search serves all of them.
+      temperature: temperature of the vote's weights.
     """
 
     ks: Widths = (1, 5, 20, 200)
@@ -48,11 +48,11 @@ class KNN(Evaluation):
 
 @dataclass(frozen=True)
 class Retrieval(Evaluation):
-    """Every test image asks for others of its class.
+    """Image retrieval: each test image is a query for the others of its class.
 
     Attributes:
-      ks: of recall@k.
-      most: test examples used.
+      ks: cut-offs of recall@k.
+      most: largest number of test examples.
     """
 
     ks: Widths = (1, 5, 10)
@@ -68,11 +68,11 @@ class Retrieval(Evaluation):
 
 @dataclass(frozen=True)
 class Copies(Evaluation):
-    """Finds the original of each augmented test image among originals and training images.
+    """Copy detection: finds the original of each augmented test image, with training distractors.
 
     Attributes:
-      most: test images that are copied.
-      distractors: training images among the references.
+      most: largest number of test images that are copied.
+      distractors: number of training images among the references.
     """
 
     most: Count = 1000
@@ -96,13 +96,13 @@ class Copies(Evaluation):
 
 @dataclass(frozen=True)
 class Clusters(Evaluation):
-    """Clusters of the test split against its classes.
+    """Clustering of the test split, compared with its classes.
 
     Attributes:
-      clusters: their number; None for the number of classes.
-      dimensions: principal components that are clustered.
-      most: test examples used.
-      tree_most: examples above which hierarchical clustering is left out.
+      clusters: number of clusters; None for the number of classes.
+      dimensions: number of principal components kept before clustering.
+      most: largest number of test examples.
+      tree_most: number of examples above which hierarchical clustering is skipped.
     """
 
     clusters: Several | None = None

@@ -1,4 +1,4 @@
-"""Node classification on one graph with fixed splits."""
+"""Node classification on a single graph with fixed splits."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ Part = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Nodes(Evaluation):
-    """The converged logistic regression on the features of nodes.
+    """Logistic regression, trained to convergence, on node features.
 
     Attributes:
-      strengths: values of C.
+      strengths: candidate values of C, the inverse L2 penalty.
     """
 
     strengths: Positives = STRENGTHS
@@ -55,7 +55,7 @@ class Nodes(Evaluation):
 
 
 def all_tokens(features: Features) -> dict[str, jax.Array]:
-    """The features of all nodes."""
+    """Features of all nodes."""
     if features.tokens is None:
         raise UserError("this encoder has no nodes")
     return {"tokens": features.tokens}
@@ -69,17 +69,17 @@ def node_probe(
     strengths: Sequence[float] = STRENGTHS,
     select_on: str = "validation",
 ) -> dict[str, float]:
-    """Logistic regression on features of unit length; not standardised, as labels are so few.
+    """Logistic regression on l2-normalised features; they are not standardised, as labels are few.
 
     Args:
       train: features [N, D] and labels [N].
-      validation: where C is chosen.
-      test: what is reported.
-      strengths: values of C.
+      validation: the same; used to select C.
+      test: the same; reported.
+      strengths: candidate values of C, the inverse L2 penalty.
       select_on: "validation"; anything else is an error.
 
     Returns:
-      "top1", "validation_top1" and the chosen "strength".
+      "top1", "validation_top1" and the selected "strength".
     """
     from sklearn.linear_model import LogisticRegression
 

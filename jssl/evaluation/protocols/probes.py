@@ -1,4 +1,4 @@
-"""Linear probes: logistic regression, ridge, sweeps over everything, and those of papers."""
+"""Linear probes: logistic regression, ridge regression, SGD sweeps and published protocols."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from jssl.ranges import Count, NonNegatives, Positives, Widths
 
 @dataclass(frozen=True)
 class Linear(Evaluation):
-    """The converged logistic regression.
+    """Logistic regression trained to convergence.
 
     Attributes:
-      strengths: values of C.
-      refit: "train" or "train+validation".
+      strengths: candidate values of C, the inverse L2 penalty.
+      refit: split of the final fit: "train" or "train+validation".
     """
 
     strengths: Positives = linear.STRENGTHS
@@ -44,10 +44,10 @@ class Linear(Evaluation):
 
 @dataclass(frozen=True)
 class Ridge(Evaluation):
-    """Least squares in closed form.
+    """Ridge classification in closed form.
 
     Attributes:
-      penalties: to choose from.
+      penalties: candidate ridge penalties.
     """
 
     penalties: NonNegatives = ridge.PENALTIES
@@ -63,22 +63,22 @@ class Ridge(Evaluation):
 
 @dataclass(frozen=True)
 class ProbeSweep(Evaluation):
-    """Linear probes by SGD over layers, poolings, norms, learning rates and weight decays at once.
+    """SGD linear probes for all layers, poolings, norms, learning rates and weight decays at once.
 
-    Features are cached: there is no augmentation, which the published protocols have (crops and
-    flips). Zero initial weights, cosine schedule.
+    Features are cached, so that there is no augmentation; the published protocols use crops and
+    flips. Weights start at zero; the schedule is a cosine.
 
     Attributes:
-      readouts: layers and poolings by name (see `jssl.evaluation.readouts`); those that an encoder
-        lacks are left out, and "*" stands for all it has. If it has none, "last/pooled" is taken.
-      last: blocks put side by side in the readouts "last<n>/...".
-      learning_rates: base rates.
-      weight_decays: of the weights.
-      norms: see `jssl.evaluation.sweep.Sweep`.
-      optimizer: rule and schedule.
-      batch_size: examples in a step, at most the training split.
+      readouts: names of layers and poolings (see `jssl.evaluation.readouts`); those that an encoder
+        lacks are skipped, and "*" selects all it has. If none is left, "last/pooled" is used.
+      last: numbers of final blocks that the readouts "last<n>/..." concatenate.
+      learning_rates: base learning rates.
+      weight_decays: weight decays, applied to the weights only.
+      norms: feature normalisations; see `jssl.evaluation.sweep.Sweep`.
+      optimizer: update rule and schedule.
+      batch_size: batch size, at most the size of the training split.
       epochs: passes over the training split.
-      paper: where the settings are from.
+      paper: source of the settings.
     """
 
     readouts: tuple[str, ...] = ("*",)
@@ -137,10 +137,10 @@ def _measured(subject: Subject, found: object, name: str) -> Measured:
 _SGD = Optimizer("sgd")
 _LARS = Optimizer("lars")
 
-# The last decimal of a published figure depends on crops and flips, which cached features lack.
-# Compared with the authors' programs: MAE (FINETUNE.md), DINO (eval_linear.py), DINOv2
-# (eval/linear.py), SimCLR (README.md; its ImageNet command also has a weight decay of 1e-6, which
-# the paper does not). I-JEPA's is written from the paper's text alone.
+# Published figures use crops and flips, which cached features lack; expect small differences.
+# Checked against the authors' code: MAE (FINETUNE.md), DINO (eval_linear.py), DINOv2
+# (eval/linear.py), SimCLR (README.md; its ImageNet command also sets a weight decay of 1e-6, which
+# the paper does not). I-JEPA's settings follow the text of the paper alone.
 PROTOCOLS = {
     "linear": Linear(),
     "ridge": Ridge(),

@@ -1,4 +1,4 @@
-"""Numbers that examples carry, such as the fitness of a protein, read off pooled features."""
+"""Ridge regression of a scalar target, such as protein fitness, from pooled features."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from jssl.ranges import NonNegatives
 
 @dataclass(frozen=True)
 class Regression(Evaluation):
-    """Ridge regression, judged by Spearman's rank correlation.
+    """Ridge regression, scored by Spearman's rank correlation.
 
     Attributes:
-      target: key of an example that holds its number.
-      penalties: to choose from.
+      target: key of the regression target in an example.
+      penalties: candidate ridge penalties.
     """
 
     target: str = "target"

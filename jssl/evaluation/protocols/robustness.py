@@ -1,4 +1,4 @@
-"""Robustness: a probe on clean features, read on corrupted images."""
+"""Robustness of a probe trained on clean images to the common corruptions of ImageNet-C."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from jssl.ranges import Count, Severity
 
 @dataclass(frozen=True)
 class Corrupted(Evaluation):
-    """A logistic probe fitted on clean training features, tested under corruptions.
+    """Accuracy of a logistic probe, fitted on clean training features, on corrupted test images.
 
     Attributes:
-      names: of corruptions; () for all fifteen.
-      severities: 1 to 5.
-      most: test images.
+      names: names of corruptions; () for all fifteen.
+      severities: severities, from 1 to 5.
+      most: largest number of test images.
     """
 
     names: tuple[str, ...] = ()
@@ -85,20 +85,20 @@ class Corrupted(Evaluation):
 def damaged(
     name: str, images: np.ndarray, severity: int, seed: int, block: int = 256
 ) -> np.ndarray:
-    """Corrupted images as a corrupted data set holds them.
+    """Applies a corruption to images and rounds the result to uint8.
 
     Args:
-      name: of the corruption.
+      name: name of the corruption.
       images: uint8 [N, H, W, C].
       severity: 1 to 5.
-      seed: of the draws, which are the same for every representation.
-      block: images at a time.
+      seed: seed of the corruption; all representations see the same corrupted images.
+      block: images per device call.
 
     Returns:
       uint8 [N, H, W, C].
     """
     keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), severity), len(images))
-    short = -len(images) % block if len(images) > block else 0  # one shape, one compilation
+    short = -len(images) % block if len(images) > block else 0  # pad to one shape: compile once
     keys = jnp.concatenate([keys, keys[:short]])
     wide = np.concatenate([images, images[:short]])
     size = min(block, len(wide))

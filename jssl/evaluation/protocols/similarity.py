@@ -1,4 +1,4 @@
-"""How alike two inputs are, as people say and as features do."""
+"""Correlation of cosine similarity with human similarity scores (STS-B)."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from jssl.evaluation.subject import Subject, pooled
 
 @dataclass(frozen=True)
 class Similarity(Evaluation):
-    """Spearman's correlation of the cosine of two inputs' features with a score.
+    """Spearman's correlation between the cosine similarity of two inputs and a reference score.
 
-    Nothing is fitted, so that nothing is chosen.
+    Nothing is fitted and no hyper-parameter is selected.
 
     Attributes:
-      other: key of an example that holds the second input.
-      target: key of its score.
-      part: split that is measured.
+      other: key of the second input in an example.
+      target: key of the reference score.
+      part: the split that is measured.
     """
 
     other: str = "other"

@@ -1,4 +1,4 @@
-"""What the tokens at one site say of it, such as the two bases beside a splice junction."""
+"""Linear probe on the tokens at one position, such as the two bases at a splice junction."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from jssl.ranges import Positives, Whole
 
 @dataclass(frozen=True)
 class Site(Evaluation):
-    """The converged logistic regression on tokens at given places, side by side.
+    """Logistic regression, trained to convergence, on the concatenated tokens at given positions.
 
     Attributes:
-      places: numbers of the tokens; () for the two in the middle.
-      strengths: values of C.
+      places: token indices; () for the two tokens in the middle.
+      strengths: candidate values of C, the inverse L2 penalty.
     """
 
     places: tuple[Whole, ...] = ()

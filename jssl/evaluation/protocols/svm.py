@@ -1,4 +1,4 @@
-"""The linear support-vector machine."""
+"""Linear support-vector machine on frozen features."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from jssl.ranges import Positives
 
 @dataclass(frozen=True)
 class SVM(Evaluation):
-    """The linear support-vector machine on pooled features.
+    """Linear support-vector machine on pooled features.
 
     Attributes:
-      strengths: values of C.
+      strengths: candidate values of C, the inverse L2 penalty.
     """
 
     strengths: Positives = svm.STRENGTHS

@@ -1,4 +1,4 @@
-"""Protocols that read patch tokens."""
+"""Attentive probe on patch tokens."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from jssl.ranges import Count, Positives
 
 
 def tokens(features: Features) -> dict:
-    """The tokens, or nothing where the encoder has none."""
+    """The tokens, or an empty dictionary if the encoder has none."""
     return {} if features.tokens is None else {"tokens": features.tokens}
 
 
 @dataclass(frozen=True)
 class AttentiveProbe(Evaluation):
-    """A learned query pools the tokens.
+    """Linear classifier on tokens pooled by attention with a learned query.
 
     Attributes:
-      learning_rates: all at once, chosen on validation.
-      heads: of the attention.
+      learning_rates: candidate learning rates, trained at once; the best on validation is reported.
+      heads: number of attention heads.
       epochs: passes over the training split.
-      most: examples of each split; tokens need memory.
+      most: largest number of examples per split, which bounds the memory for tokens.
     """
 
     learning_rates: Positives = (3e-4, 1e-3, 3e-3)

@@ -1,4 +1,4 @@
-"""Foreign inputs found by their rotations: whoever knows an image knows which way is up."""
+"""OOD detection by rotation prediction (Hendrycks et al., 2019)."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ TURNS = 4
 
 @dataclass(frozen=True)
 class RotationDetection(Evaluation):
-    """A probe learns the quarter turns of training images; where it fails, the input is foreign.
+    """Scores inputs by how badly a probe predicts their rotation by 0, 90, 180 or 270 degrees.
 
-    The published score belongs to a network that was trained with rotations. Here the classifier of
-    rotations is a logistic probe on any encoder's frozen features, and so also a measure of what
-    they know of orientation.
+    In the paper the network itself is trained to predict rotations. Here the rotation classifier is
+    a logistic probe on the frozen features of any encoder, so that the score also measures how well
+    the features encode orientation.
 
     Attributes:
-      data: an experiment whose data is foreign; its images must fit the encoder.
-      most: training images; validation and test images at most half as many.
+      data: experiment whose data is out of distribution; its images must fit the encoder.
+      most: largest number of training images; at most half as many validation and test images.
     """
 
     data: str = "image/simclr_shapes"
@@ -45,7 +45,7 @@ class RotationDetection(Evaluation):
         foreign = turned(subject, row, foreign_test(self.data, subject), self.most // 2)
         train = turned(subject, row, subject.source("train"), self.most)
         if foreign.features.shape[1] != train.features.shape[1]:
-            return None  # raw inputs of another size
+            return None  # raw inputs of a different size
         validation, test = (
             turned(subject, row, subject.source(part), self.most // 2)
             for part in ("validation", "test")
@@ -71,19 +71,19 @@ class RotationDetection(Evaluation):
 
 
 def turned(subject: Subject, row: str, source: Source, most: int) -> Labelled:
-    """Features of images turned by 0 to 3 quarters.
+    """Features of images rotated by 0, 90, 180 and 270 degrees.
 
     Args:
-      subject: what is evaluated.
-      row: the representation.
-      source: of N square images.
-      most: images taken from its front.
+      subject: the representations under evaluation.
+      row: name of the representation.
+      source: N square images.
+      most: largest number of images, taken from the start of the source.
 
     Returns:
-      Features float32 [4 N, D], all images with one turn after the other, and the turns int [4 N].
+      Features float32 [4 N, D], grouped by rotation, and the number of quarter turns int [4 N].
 
     Raises:
-      UserError: images that are not square.
+      UserError: the images are not square.
     """
     field = subject.program.experiment.preprocess.field
     images = np.asarray(source[np.arange(min(most, len(source)))][field])
