@@ -1,4 +1,4 @@
-"""What the alarm says of broken and healthy runs: writes docs/alarms.md and results/alarms.json.
+"""The collapse alarm on broken and on healthy runs: writes docs/alarms.md and results/alarms.json.
 
 Command: python benchmarks/alarm_faults.py [--missing] [--healthy] [METHOD ...] (about ten minutes
 of one core); with `--missing`, cases that results/alarms.json already has are left as they are,
@@ -95,12 +95,13 @@ def _page(found: list[dict]) -> str:
     lines = [
         "# The collapse alarm",
         "",
-        "Written by `python benchmarks/alarm_faults.py`. Each run is scikit-learn's digits with a "
-        "small network; the alarm looks every 10 steps.",
+        "Written by `python benchmarks/alarm_faults.py`. Each run trains a small network on "
+        "scikit-learn's digits; the alarm measures every 10 steps. A fault counts as detected if "
+        "the expected diagnosis is reported within the given number of steps.",
         "",
-        "## Faults put in on purpose",
+        "## Injected faults",
         "",
-        "| method | fault | verdict | due within | said at step | first sentence of the log |",
+        "| method | fault | expected diagnosis | within steps | reported at step | log message |",
         "|---|---|---|---|---|---|",
     ]
     for row in faults:
@@ -112,22 +113,23 @@ def _page(found: list[dict]) -> str:
         )
     lines += ["", "## Healthy runs", "", "| method | run | steps | alarms |", "|---|---|---|---|"]
     for row in healthy:
-        run = row["fault"].removeprefix("healthy").lstrip(", ") or "as it should be"
+        run = row["fault"].removeprefix("healthy").lstrip(", ") or "unmodified"
         said = ", ".join(row["said"]) or "none"
         lines.append(f"| {row['method']} | {run} | {row['steps']} | {said} |")
     lines += [
         "",
-        'The runs "as it should be", and the faults that are neither of still parameters nor of '
-        "few examples, were recorded before those two rules were added.",
+        "The unmodified runs and most injected faults were recorded before the rules for unmoving "
+        "parameters and for few distinct examples were added; the faults that test these two rules "
+        "were recorded afterwards.",
     ]
     runs = _reference_runs()
     if runs:
         lines += [
             "",
-            "Reference runs, from the records in `results/learning_shapes/` (written by "
-            "`python benchmarks/learning_shapes.py run`, the alarm in every step) that the present "
-            "settings made; they were judged before the rules on still parameters and on copies of "
-            "few examples were added:",
+            "Reference runs with the present settings, from the records in "
+            "`results/learning_shapes/` (written by `python benchmarks/learning_shapes.py run`, "
+            "with the alarm in every step). They too were recorded before these two rules were "
+            "added:",
             "",
             "| method | seed | steps | gain in points | alarms |",
             "|---|---|---|---|---|",
@@ -138,14 +140,15 @@ def _page(found: list[dict]) -> str:
             lines.append(f"| {row['method']} | {row['seed']} | {row['steps']} | {gain} | {said} |")
         lines += [
             "",
-            "The gain is that of the linear probe over the untrained encoder. Runs that gained "
-            f"{100 * LEARNT:.0f} points count as healthy; an alarm in another is no false one.",
+            "The gain is the accuracy of the linear probe minus that of the untrained encoder. "
+            f"Runs that gained at least {100 * LEARNT:.0f} points count as healthy; an alarm in "
+            "another run does not count as a false alarm.",
         ]
         healthy = healthy + [{"ok": not r["alarms"]} for r in runs if _gain(r) >= LEARNT]
     named = sum(row["ok"] for row in faults)
     lines += [
         "",
-        f"{named} of {len(faults)} faults named in time; "
+        f"{named} of {len(faults)} faults were diagnosed in time; there were "
         f"{sum(not row['ok'] for row in healthy)} false alarms in {len(healthy)} healthy runs.",
         "",
     ]

@@ -1,8 +1,8 @@
-"""Method by check: the largest deviation, or "exact". Writes results/trust.json, docs/trust.md.
+"""Largest deviation of each method in each check. Writes results/trust.json, docs/trust.md.
 
 Command: python benchmarks/trust_table.py [PART ...] [METHOD ...], with the parts "conformance",
-"meshes" and "processes" (all by default); about a minute a method on 2 cores. What is named is
-measured anew; without names, what is missing. The rest is kept from the last run.
+"meshes" and "processes" (all by default); about a minute a method on 2 cores. Methods
+that are named are measured again; without names, only missing results are measured.
 """
 
 from __future__ import annotations
@@ -102,27 +102,30 @@ def _looser() -> str:
 def page(rows: list[dict]) -> str:
     """The table as Markdown."""
     lines = [
-        "# What is proven of every method",
+        "# What is tested for every method",
         "",
         "Written by `python benchmarks/trust_table.py` from `results/trust.json`, measured on "
-        f"{hardware()}. Each method runs {STEPS} steps of SGD with a batch of 16 in a tiny "
-        "experiment of its own. A figure is the largest difference of any leaf of the state "
+        f"{hardware()}. Each method runs {STEPS} steps of SGD with batch size 16 in a tiny "
+        "experiment of its own. Each entry is the largest difference of any array of the state "
         "(parameters, optimizer, BatchNorm statistics, teacher, queue, centres, prototypes) or of "
-        "any metric, relative to the size of the leaf, in float32; the tests allow "
+        "any metric, relative to the size of the array, in float32. The tests allow "
         f"{TOLERANCES['float32']:.0e} ({TOLERANCES['bfloat16']:.0e} for an encoder in bfloat16)"
         f"{_looser()}. "
-        "GELU stands in for ReLU, at whose kink rounding would decide.",
+        "ReLU is replaced by GELU, because near the kink of ReLU rounding decides which branch is "
+        "taken.",
         "",
-        "- **mesh**: so many devices (data, or data x fsdp) with streamed data against one device "
-        "with resident data.",
-        "- **two processes**: with two devices each, against one process with one device.",
-        f"- **8 to 4**: a checkpoint of 8 devices after step {CUT}, resumed on 4.",
-        "- **resume**, **streamed**: stopped after that step, restored, and compared bit for bit, "
-        "with resident data on one device and with streamed data on 2 x 4.",
-        "- **accumulation**: gradients of two micro-batches against those of the whole batch, "
-        "with LayerNorm in BatchNorm's place (with BatchNorm it is refused by name).",
-        "- **conformance**: checks passed of those that apply; **seconds**: of one core that "
-        "they took, compilation included.",
+        "- **mesh**: N devices (`data`, or `data × fsdp`) on streamed data, compared with one "
+        "device on in-memory data.",
+        "- **two processes**: two processes with two devices each, compared with one process with "
+        "one device.",
+        f"- **8 to 4**: a checkpoint written on 8 devices after step {CUT} and resumed on 4.",
+        f"- **resume**, **streamed**: stopped after step {CUT}, restored, and compared bit for bit "
+        "with an uninterrupted run, on in-memory data with one device and on streamed data with "
+        "2 × 4 devices.",
+        "- **accumulation**: gradients of two micro-batches, compared with those of the whole "
+        "batch, with LayerNorm in place of BatchNorm (accumulation with BatchNorm is refused).",
+        "- **conformance**: checks passed out of those that apply. **seconds**: time of one core "
+        "for these checks, including compilation.",
         "",
         f"| method | {' | '.join(COLUMNS)} |",
         "|---|" + "---|" * len(COLUMNS),
@@ -136,9 +139,9 @@ def page(rows: list[dict]) -> str:
     if seconds:
         lines += [
             "",
-            f"The suite takes {statistics.median(seconds):.1f} s of one core for a method in the "
-            f"median, {max(seconds):.1f} s at most, {sum(seconds):.0f} s for all "
-            f"{len(seconds)}: each further method adds its own.",
+            f"The checks take a median of {statistics.median(seconds):.1f} s of one core per "
+            f"method, {max(seconds):.1f} s at most and {sum(seconds):.0f} s for all "
+            f"{len(seconds)} methods.",
         ]
     return "\n".join([*lines, ""])
 

@@ -30,9 +30,10 @@ HEAD = """# Augmentations
 Written by `python docs/write_augmentations.py`; do not edit by hand.
 
 Every operation is `f(key, image, ...) -> image` on one image `[H, W, C]`, uint8 or float in [0, 1],
-and runs on the device: static shapes, under `jit` and `vmap`, no host callback. Any number of
-channels, except where an operation is about red, green and blue: hue, saturation, greyscale and
-channel permutation need 3 (1 channel is left as it is, any other number is refused).
+and runs on the device, with static shapes, under `jit` and `vmap`, without host callbacks. Images
+may have any number of channels, except for operations that are defined on RGB: hue, saturation,
+greyscale and channel permutation need 3 channels (a single channel is returned unchanged, any other
+number is refused).
 
 ```python
 from functools import partial
@@ -49,17 +50,18 @@ views = Views(
 batch = views(key, {"image": images, "index": indices})  # a, b [B,...]; local [B,6,...]; ...
 ```
 
-An example's views are a function of the step's key, the example's index and the view's name, not
-of the batch's size or order, its neighbours, the devices, or the other views (equal to float32
-rounding; masks exactly). `tracked(view)` gives `dict(image, warp)`; `correspondence.correspond`
-maps points of one tracked view to another. `Views(..., batch=(mixup, ...))` runs whole-batch
-operations last. `jssl report --augmentations RECIPE IMAGE...` draws a recipe on your own images.
+An example's views depend only on the step's key, the example's index and the view's name. They do
+not depend on the size or order of the batch, the other examples, the devices or the other views (up
+to float32 rounding; masks are exactly equal). `tracked(view)` gives `dict(image, warp)`;
+`correspondence.correspond` maps points of one tracked view to another. Operations on whole batches
+are given as `Views(..., batch=(mixup, ...))` and run last. `jssl report --augmentations RECIPE
+IMAGE...` shows a recipe on your own images.
 
 ## Parity
 
-The largest absolute deviation over four 40x56 images (noise, gradient, blobs, hard edges), values
-in [0, 1]; one 8-bit level is 1/255 = 0.0039. An operation with the same definition as its reference
-stays within that; where a row is above it, the note says what differs.
+Largest absolute deviation from the reference over four 40x56 images (noise, gradient, blobs, hard
+edges) with values in [0, 1]; one 8-bit level is 1/255 = 0.0039. Operations with the same definition
+as their reference stay within one level; for rows above it, the note explains the difference.
 
 """
 
@@ -68,11 +70,11 @@ Sampled parameters are tested against the published rules by their moments and K
 distances (`test_augmentation_sampling.py`, `test_augmentation_draws.py` in `tests/augmentations/`):
 crop boxes and erased boxes against a plain loop over the rule, jitter factors and orders, hue, blur
 widths, flips, probabilities, rotation, affine and perspective parameters, cutout centres, the
-operations and steps of policies, labels, places of tiles, mixing shares and partners, and the
+operations and steps of policies, labels, tile positions, mixing ratios and partners, and the
 variance and correlation of random fields. Masks are tested for exact counts, coverage and
 connectedness (`test_augmentation_masks.py`); determinism, correspondence and bad input in
-`test_views.py`. A test walks the package and fails for an operation without a row or without a test
-of its draws.
+`test_views.py`. Another test fails for any operation in the package that has no row in this table
+or no test of its random draws.
 
 """
 
@@ -100,10 +102,11 @@ def parity_table() -> str:
 
 BLUR = """## How wide the blur acts
 
-Pixels of standard deviation to which one bright pixel is blurred, at each side of the image. The
-kernel follows sigma; `kernel="tenth"`, SimCLR's and BYOL's rule, cuts it to a tenth of the side,
-and DINOv2's 9 taps cut it at every side. Pillow's `GaussianBlur(sigma)` for comparison. Below a
-sigma of about 0.6 a Gaussian sampled at whole pixels is narrower than its sigma.
+Standard deviation, in pixels, of a single bright pixel after blurring, by the side length of the
+image. The kernel size depends on sigma; `kernel="tenth"`, SimCLR's and BYOL's rule, truncates the
+kernel to a tenth of the side, and DINOv2's 9 taps truncate it at every size. Pillow's
+`GaussianBlur(sigma)` is given for comparison. Below a sigma of about 0.6, a Gaussian sampled at
+whole pixels is narrower than its sigma.
 
 """
 
@@ -121,17 +124,17 @@ def blur_table() -> str:
 SPEED = """## Speed
 
 `python benchmarks/augmentation.py --out results/augmentation_speed.json`: jssl, jitted and batched,
-against Pillow one image at a time in a process per core, the same operations on the same uint8
-images to normalised float32, in turns; views per second, the median of three turns and, in
-brackets, the lowest and highest ratio.
+compared with Pillow, one image at a time in one process per core. Both apply the same operations to
+the same uint8 images and return normalised float32; they run alternately. The table gives views per
+second as the median of three repetitions and, in brackets, the lowest and the highest ratio.
 
 """
 
 SPEED_NOTES = """
-What an operation costs is what a pipeline takes longer for having it; a small or negative one lies
-within the noise. On a CPU, examples are worked through in bites that fit the cache, images from
-about 52 pixels on one by one (`mapping.py`): then an operation that is not drawn costs nothing.
-Crops are products with small banded matrices.
+The cost of an operation is the additional time of a pipeline that contains it; small or negative
+values are within the noise. On a CPU, examples are processed in chunks that fit the cache, and
+images from about 52 pixels on one at a time (`mapping.py`); there, a random operation that is not
+applied costs nothing. Crops are products with small banded matrices.
 
 """
 
