@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jssl import __version__
-from jssl.commands import evaluate, plan, reproduce, sweep, table
+from jssl.commands import evaluate, plan, reproduce, show, sweep, table
 from jssl.commands.options import add_accept, add_list, add_subject, add_trust, settle
 from jssl.errors import UserError
 from jssl.heap import keep_freed_memory
@@ -82,6 +82,8 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("pattern", nargs="?", default="", help="only those that contain this")
     listing.add_argument("--json", action="store_true", help="for machines")
     listing.set_defaults(run=_list)
+
+    show.add(commands)
 
     train = commands.add_parser("train", help="train, evaluate and report an experiment")
     add_subject(train, "name", help="e.g. image/simclr_digits, or a Python file")

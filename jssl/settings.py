@@ -25,11 +25,13 @@ class Setting:
       path: as `--set` takes it, e.g. "views.a.random_resized_crop.scale".
       value: what it is now.
       hint: its annotation; None where there is none.
+      owner: what it is a value of: a dataclass, a Linen module, an operation or a tuple.
     """
 
     path: str
     value: Any
     hint: Any
+    owner: Any = None
 
     @property
     def ranges(self) -> tuple[Range, ...]:
@@ -47,7 +49,7 @@ def settings(node: Any, path: str = "") -> Iterator[Setting]:
     for found in _nodes(node, path):
         for key, value in found.parts:
             if not _inner(value):
-                yield Setting(_join(found.path, key), value, hint(found.node, key))
+                yield Setting(_join(found.path, key), value, hint(found.node, key), found.node)
 
 
 def check(node: Any, path: str = "") -> None:

@@ -114,7 +114,13 @@ def standardise(key: jax.Array | None, x: jax.Array) -> jax.Array:
 
 
 def shift(key: jax.Array, x: jax.Array, *, share: Unit = 0.2) -> jax.Array:
-    """Moves a sound in time by up to a share of its length, silence coming in; [T] -> [T]."""
+    """Moves a sound in time by up to a share of its length, silence coming in; [T] -> [T].
+
+    Args:
+      key: PRNG key.
+      x: float [T].
+      share: largest shift as a share of the length.
+    """
     x = as_waveform(None, x)
     reach = max(1, round(share * x.shape[0]))
     by = jax.random.randint(key, (), 0, 2 * reach + 1)
@@ -122,7 +128,13 @@ def shift(key: jax.Array, x: jax.Array, *, share: Unit = 0.2) -> jax.Array:
 
 
 def add_noise(key: jax.Array, x: jax.Array, *, snr: Interval = (5.0, 30.0)) -> jax.Array:
-    """White noise at a ratio of the sound's power to its own, drawn in decibels; [T] -> [T]."""
+    """White noise at a ratio of the sound's power to its own, drawn in decibels; [T] -> [T].
+
+    Args:
+      key: PRNG key.
+      x: float [T].
+      snr: range of the signal-to-noise ratio, in decibels.
+    """
     x = as_waveform(None, x)
     amount, draw = jax.random.split(key)
     decibels = jax.random.uniform(amount, (), minval=snr[0], maxval=snr[1])
@@ -157,7 +169,13 @@ def hide_bands(
 
 
 def shift_pitch(key: jax.Array, x: jax.Array, *, bins: Natural = 4) -> jax.Array:
-    """Moves a log-mel spectrogram along the mel axis by up to so many bins, edges repeated."""
+    """Moves a log-mel spectrogram along the mel axis by up to so many bins, edges repeated.
+
+    Args:
+      key: PRNG key.
+      x: float [T, mel bins].
+      bins: largest shift, in mel bins.
+    """
     by = jax.random.randint(key, (), -bins, bins + 1)
     places = jnp.clip(jnp.arange(x.shape[1]) + by, 0, x.shape[1] - 1)
     return x[:, places]

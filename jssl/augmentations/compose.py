@@ -37,7 +37,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Pipeline:
-    """Operations one after another on one field of one example; see `pipeline`."""
+    """Operations one after another on one field of one example; see `pipeline`.
+
+    Attributes:
+      ops: operations, each f(key, x) -> x, in order.
+      field: entry of the example that it starts from.
+    """
 
     ops: tuple[Op, ...]
     field: str = "image"
@@ -118,7 +123,12 @@ def pipeline(*ops: Op | None, field: str = "image") -> Pipeline:
 
 @dataclass(frozen=True)
 class Repeat(Ranged):
-    """Several independent draws of one entry; see `repeat`."""
+    """Several independent draws of one entry; see `repeat`.
+
+    Attributes:
+      entry: what is drawn.
+      times: number of draws.
+    """
 
     entry: Op
     times: Count
@@ -146,7 +156,11 @@ def repeat(entry: Op, times: int) -> Repeat:
 
 @dataclass(frozen=True)
 class Field:
-    """A field of the example as it is; see `field`."""
+    """A field of the example as it is; see `field`.
+
+    Attributes:
+      name: of the entry.
+    """
 
     name: str
 
@@ -200,6 +214,10 @@ class Views:
     `batch` holds operations on whole batches (mixup, patch mix), each f(key, views) -> views on
     the dict of [B, ...], run last and in order. These do depend on the neighbours: it is what they
     are for.
+
+    Attributes:
+      entries: (name, entry) pairs.
+      batch: operations on whole batches, run last and in order.
     """
 
     entries: tuple[tuple[str, Op], ...]

@@ -20,6 +20,11 @@ def drop_edges(key: jax.Array, graph: Graph, *, rate: BelowOne = 0.2) -> dict[st
     """Removes edges, each with a probability and both directions together.
 
     Zhu et al., "Deep Graph Contrastive Representation Learning", 2020, section 3.2.2.
+
+    Args:
+      key: PRNG key.
+      graph: see `jssl.data.graphs`.
+      rate: probability with which an edge is removed.
     """
     low, high = jnp.sort(graph["edges"], axis=-1).T
     number = low * graph["nodes"].shape[0] + high  # the same for both directions of an edge
@@ -29,7 +34,13 @@ def drop_edges(key: jax.Array, graph: Graph, *, rate: BelowOne = 0.2) -> dict[st
 
 
 def drop_nodes(key: jax.Array, graph: Graph, *, rate: BelowOne = 0.2) -> dict[str, jax.Array]:
-    """Removes nodes with their edges, each with a probability, but never all (You et al., 2020)."""
+    """Removes nodes with their edges, each with a probability, but never all (You et al., 2020).
+
+    Args:
+      key: PRNG key.
+      graph: see `jssl.data.graphs`.
+      rate: probability with which a node is removed.
+    """
     score = jnp.where(graph["node_mask"], jax.random.uniform(key, graph["node_mask"].shape), -1.0)
     kept = graph["node_mask"] & ((score >= rate) | (score == jnp.max(score)))
     ends = kept[graph["edges"]].all(axis=-1)

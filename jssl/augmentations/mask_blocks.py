@@ -140,7 +140,16 @@ def inverse_block_mask(
 ) -> Mask:
     """Keeps blocks and hides the rest (data2vec 2.0: Baevski et al., 2022, section 3.3).
 
-    Arguments and result as in `block_mask`; the blocks are what stays.
+    The result is that of `block_mask`; the blocks are what stays.
+
+    Args:
+      key: PRNG key.
+      example: not used.
+      grid: (rows, columns) of tokens.
+      ratio: share to mask.
+      smallest: tokens in a block at least.
+      aspect: height / width lies in [aspect, 1 / aspect].
+      attempts: blocks tried.
     """
     tokens = check_grid(grid)
     kept = tokens - hidden_count(tokens, ratio)

@@ -53,7 +53,12 @@ def with_warp(op: Op, key: jax.Array, image: jax.Array) -> tuple[jax.Array, jax.
 
 @dataclass(frozen=True)
 class Sometimes(Ranged):
-    """An operation applied with a probability; see `sometimes`."""
+    """An operation applied with a probability; see `sometimes`.
+
+    Attributes:
+      op: the operation.
+      p: probability that it is applied.
+    """
 
     op: Op
     p: Unit

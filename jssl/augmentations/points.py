@@ -54,7 +54,13 @@ def rotation(key: jax.Array, axis: Axis | None = None) -> jax.Array:
 
 
 def rotate(key: jax.Array, cloud: Cloud, *, axis: Axis | None = None) -> dict[str, jax.Array]:
-    """Turns a cloud by a random `rotation`; see there for `axis`."""
+    """Turns a cloud by a random `rotation`; see there for `axis`.
+
+    Args:
+      key: PRNG key.
+      cloud: points [N, 3] and what belongs to them.
+      axis: the axis to turn about; None for any rotation.
+    """
     turn = rotation(key, axis)
     return _moved(cloud, jnp.matmul(cloud["xyz"], turn.T, precision=jax.lax.Precision.HIGHEST))
 
@@ -89,7 +95,14 @@ def translate(key: jax.Array, cloud: Cloud, *, reach: NonNegative = 0.2) -> dict
 def jitter(
     key: jax.Array, cloud: Cloud, *, sigma: NonNegative = 0.01, clip: NonNegative = 0.05
 ) -> dict[str, jax.Array]:
-    """Adds normal noise to each coordinate, cut off at `clip` (Qi et al., "PointNet", 2017)."""
+    """Adds normal noise to each coordinate, cut off at `clip` (Qi et al., "PointNet", 2017).
+
+    Args:
+      key: PRNG key.
+      cloud: points [N, 3] and what belongs to them.
+      sigma: standard deviation of the noise.
+      clip: largest size of the noise in a coordinate.
+    """
     noise = jnp.clip(sigma * jax.random.normal(key, cloud["xyz"].shape), -clip, clip)
     return _moved(cloud, cloud["xyz"] + noise)
 
@@ -98,6 +111,11 @@ def drop_points(key: jax.Array, cloud: Cloud, *, most: BelowOne = 0.5) -> dict[s
     """Removes each point with a probability drawn from 0 to `most`, but never all.
 
     Qi et al., "PointNet++", 2017, section 3.3 (random input dropout).
+
+    Args:
+      key: PRNG key.
+      cloud: points [N, 3] and what belongs to them.
+      most: largest probability with which a point is removed.
     """
     rate, draw = jax.random.split(key)
     rate = most * jax.random.uniform(rate)

@@ -40,7 +40,13 @@ def resample(
 
 
 def resize(key: jax.Array | None, x: jax.Array, *, length: Count) -> jax.Array:
-    """The whole series at `length` points; [T, C] -> [length, C], the same where T is `length`."""
+    """The whole series at `length` points; [T, C] -> [length, C], the same where T is `length`.
+
+    Args:
+      key: not used.
+      x: float [T, C].
+      length: points of the result.
+    """
     del key
     return x if x.shape[0] == length else resample(x, length, 0.0, x.shape[0] - 1)
 
@@ -67,12 +73,23 @@ def jitter(key: jax.Array, x: jax.Array, *, sigma: NonNegative = 0.1) -> jax.Arr
     """Adds white noise of a standard deviation in units of each channel's own.
 
     Um et al., "Data Augmentation of Wearable Sensor Data", 2017.
+
+    Args:
+      key: PRNG key.
+      x: float [T, C].
+      sigma: standard deviation of the noise, in units of each channel's own.
     """
     return x + sigma * jnp.std(x, axis=0, keepdims=True) * jax.random.normal(key, x.shape)
 
 
 def rescale(key: jax.Array, x: jax.Array, *, sigma: NonNegative = 0.2) -> jax.Array:
-    """Multiplies each channel by a factor of mean 1 and a standard deviation (Um et al., 2017)."""
+    """Multiplies each channel by a factor of mean 1 and a standard deviation (Um et al., 2017).
+
+    Args:
+      key: PRNG key.
+      x: float [T, C].
+      sigma: standard deviation of the factors.
+    """
     return x * (1.0 + sigma * jax.random.normal(key, (1, x.shape[1])))
 
 
@@ -112,7 +129,13 @@ def permute(key: jax.Array, x: jax.Array, *, segments: Count = 4) -> jax.Array:
 
 
 def drop_stretch(key: jax.Array, x: jax.Array, *, share: Unit = 0.2) -> jax.Array:
-    """Replaces a random stretch by the mean of each channel (a cut-out in time)."""
+    """Replaces a random stretch by the mean of each channel (a cut-out in time).
+
+    Args:
+      key: PRNG key.
+      x: float [T, C].
+      share: length of the stretch as a share of the series.
+    """
     size = max(1, round(share * x.shape[0]))
     start = jax.random.randint(key, (), 0, x.shape[0] - size + 1)
     steps = jnp.arange(x.shape[0])
@@ -124,6 +147,11 @@ def standardise(key: jax.Array | None, x: jax.Array, *, epsilon: Positive = 1e-5
     """Each channel of the series to mean 0 and variance 1 over time (instance normalisation).
 
     Kim et al., "Reversible Instance Normalization for Accurate Time-Series Forecasting", 2022.
+
+    Args:
+      key: not used.
+      x: float [T, C].
+      epsilon: added to the variance.
     """
     del key
     mean, variance = jnp.mean(x, axis=0, keepdims=True), jnp.var(x, axis=0, keepdims=True)
@@ -131,7 +159,13 @@ def standardise(key: jax.Array | None, x: jax.Array, *, epsilon: Positive = 1e-5
 
 
 def extend(key: jax.Array | None, x: jax.Array, *, steps: Count) -> jax.Array:
-    """Zeros for steps that are to come, as PatchTST hides patches: [T, C] -> [T + steps, C]."""
+    """Zeros for steps that are to come, as PatchTST hides patches: [T, C] -> [T + steps, C].
+
+    Args:
+      key: not used.
+      x: float [T, C].
+      steps: points added at the end.
+    """
     del key
     return jnp.pad(x, ((0, steps), (0, 0)))
 

@@ -73,14 +73,26 @@ def pick_row(key: jax.Array, x: jax.Array) -> jax.Array:
 
 
 def delete_symbols(key: jax.Array, x: jax.Array, *, rate: BelowOne = 0.1) -> jax.Array:
-    """Takes symbols out, each with a probability; the rest moves up, padding fills the end."""
+    """Takes symbols out, each with a probability; the rest moves up, padding fills the end.
+
+    Args:
+      key: PRNG key.
+      x: int [T].
+      rate: probability with which a symbol is removed.
+    """
     kept = (x != 0) & (jax.random.uniform(key, x.shape) >= rate)
     order = jnp.argsort(~kept, stable=True)
     return jnp.where(kept[order], x[order], 0)
 
 
 def crop_symbols(key: jax.Array, x: jax.Array, *, share: Shares = (0.5, 1.0)) -> jax.Array:
-    """A random stretch of a sequence, moved to the front; padding fills the end."""
+    """A random stretch of a sequence, moved to the front; padding fills the end.
+
+    Args:
+      key: PRNG key.
+      x: int [T].
+      share: range of the stretch's length as a share of the sequence.
+    """
     count = jnp.sum(x != 0)
     u = jax.random.uniform(key, (2,))
     size = jnp.maximum(jnp.round((share[0] + (share[1] - share[0]) * u[0]) * count), 1)
@@ -93,7 +105,14 @@ def crop_symbols(key: jax.Array, x: jax.Array, *, share: Shares = (0.5, 1.0)) ->
 def replace_symbols(
     key: jax.Array, x: jax.Array, *, vocabulary: Several, rate: Unit = 0.1
 ) -> jax.Array:
-    """Draws symbols anew out of 1 to `vocabulary` - 1, each with a probability; never padding."""
+    """Draws symbols anew out of 1 to `vocabulary` - 1, each with a probability; never padding.
+
+    Args:
+      key: PRNG key.
+      x: int [T].
+      vocabulary: number of symbols, padding included.
+      rate: probability with which a symbol is replaced.
+    """
     where, what = jax.random.split(key)
     hit = (x != 0) & (jax.random.uniform(where, x.shape) < rate)
     return jnp.where(hit, jax.random.randint(what, x.shape, 1, vocabulary, x.dtype), x)
@@ -102,7 +121,14 @@ def replace_symbols(
 def blank_symbols(
     key: jax.Array, x: jax.Array, *, symbol: Natural, share: Units = (0.1, 0.3)
 ) -> jax.Array:
-    """Puts one symbol (the alphabet's "any") in the place of a random stretch of a sequence."""
+    """Puts one symbol (the alphabet's "any") in the place of a random stretch of a sequence.
+
+    Args:
+      key: PRNG key.
+      x: int [T].
+      symbol: what is put in their place.
+      share: range of the stretch's length as a share of the sequence.
+    """
     count = jnp.sum(x != 0)
     u = jax.random.uniform(key, (2,))
     size = jnp.round((share[0] + (share[1] - share[0]) * u[0]) * count)

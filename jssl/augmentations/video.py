@@ -84,6 +84,12 @@ def middle(
 ) -> jax.Array:
     """The frames in the middle of a clip: [T, ...] -> [length, ...].
 
+    Args:
+      key: not used.
+      clip: [T, ...].
+      length: frames kept.
+      stride: distance between them, in frames of the clip.
+
     Raises:
       UserError: the clip is too short.
     """
