@@ -184,7 +184,10 @@ RULES = (
     Rule(
         "loss stuck at its trivial value",
         ("loss", "trivial_loss", "lowest_loss"),
-        lambda loss, trivial, lowest: 0.98 < (loss - lowest) / (trivial - lowest) <= 1.1,
+        # Both are 0 where there is one thing to choose from, as in a batch of one example.
+        lambda loss, trivial, lowest: (
+            0.98 * (trivial - lowest) < loss - lowest <= 1.1 * (trivial - lowest)
+        ),
         _SOFT,
         "temperature too high, no gradient, or embeddings that say nothing of the example",
         falling=True,

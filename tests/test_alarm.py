@@ -167,6 +167,11 @@ def test_smoothed_targets_have_a_floor() -> None:
     assert verdicts.judge(learning, grace=100) == []
 
 
+def test_one_thing_to_choose_from_has_a_trivial_loss_of_0() -> None:
+    figures = {"loss": 0.0, "trivial_loss": 0.0, "gradient_norm": 0.0, "z/spread": 1.0}
+    assert [v.name for v in verdicts.judge(rows(40, **figures), grace=100)] == ["no gradient"]
+
+
 def test_idle_steps_are_not_judged() -> None:
     dead = rows(40, **{"gradient_norm": 0.0, "z/spread": 1.0})
     assert verdicts.Watch(100, dead).record() != []

@@ -225,6 +225,7 @@ def _whole(label: np.ndarray, where: str) -> np.ndarray:
 
 def _lacking(where: str, rows: Sequence[int] | np.ndarray, value: Any) -> UserError:
     listed = ", ".join(str(row) for row in rows[:_SHOWN]) + (", ..." if len(rows) > _SHOWN else "")
+    value = value.item() if isinstance(value, np.generic) else value
     return UserError(
         f"{where}: row {listed} has no label ({value!r}); {len(rows)} of them are missing: leave "
         "those examples out, or give them a class of their own"

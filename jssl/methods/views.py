@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -146,12 +146,19 @@ def _check_tokens(method: str, made: Views, encoder: nn.Module) -> None:
     ):  # an encoder that needs more than its input
         return
     if mask.shape[-1] != tokens:
-        side = math.isqrt(tokens)
-        grid = f" ({side} x {side})" if side * side == tokens else ""
+        grid = _grid(inputs[0].shape[1:], tokens)
         raise UserError(
             f"the mask of the experiment's views is made for {mask.shape[-1]} tokens, and the "
             f"encoder of {method} cuts its input into {tokens}{grid}: give the mask that grid"
         )
+
+
+def _grid(shape: Sequence[int], tokens: int) -> str:
+    """In words, how tokens lie in one input: rows x columns, "" where that is not known."""
+    if len(shape) == 2 and tokens % shape[1] == 0:  # a series: a row for each channel
+        return f" ({shape[1]} x {tokens // shape[1]})"
+    side = math.isqrt(tokens)
+    return f" ({side} x {side})" if len(shape) == 3 and side * side == tokens else ""
 
 
 def inputs_of(views: Views) -> list[Any]:

@@ -90,7 +90,7 @@ def still_cases(
         ("healthy, RandomTeacher", build(teacher, views=Views(image=pipeline())), "", 300),
         (
             "healthy, encoder frozen by the method",
-            build(Tuned(classes=10, hidden=(), last_blocks=0), **labelled),
+            build(Tuned(classes=10, last_blocks=0), **labelled),
             "",
             300,
         ),

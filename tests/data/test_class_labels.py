@@ -58,7 +58,7 @@ def test_names_of_classes_are_matched_with_the_labels(labels, names, wanted):
         ([0, 7], {"names": ["a", "b", "c"]}, "from 0 to 7, and there are 3 names"),
         (["a", "d"], {"names": ["a", "b"]}, "'d' is not among the 2 names"),
         ([0, 1], {"names": ["a", "a"]}, "two classes have the name 'a'"),
-        ([0, np.nan], {}, "row 1 has no label (np.float64(nan))"),
+        ([0, np.nan], {}, "row 1 has no label (nan)"),
         ([0.0, 0.5], {}, "0.5 stands in row 1"),
         ([0.0, np.inf], {}, "inf stands in row 1"),
         (np.array([1.0, 2.0**24], np.float32), {}, "apart only below 2**24"),

@@ -13,6 +13,7 @@ import pytest
 from jssl import experiment as registry
 from jssl import sharding
 from jssl.encoders.mlp import MLP
+from jssl.encoders.series import SeriesTransformer
 from jssl.encoders.vit import ViT
 from jssl.errors import UserError
 from jssl.methods.base import Method
@@ -110,6 +111,16 @@ def test_a_mask_of_another_grid_is_named() -> None:
     encoder = ViT("Ti", patch_size=16, width=8, depth=1, heads=2)
     with pytest.raises(UserError, match=r"made for 64 tokens, and the encoder of MAE .* into 4 "):
         program_of(MAE().smoke(), "image/mae_shapes", encoder=encoder)
+
+
+def test_the_grid_of_a_series_has_a_row_for_each_channel() -> None:
+    encoder = SeriesTransformer(patch=12, width=8, depth=1, heads=1)
+    views = {
+        "series": jax.ShapeDtypeStruct((4, 96, 2), jnp.float32),
+        "mask": {"mask": jax.ShapeDtypeStruct((4, 8), jnp.bool_)},
+    }
+    with pytest.raises(UserError, match=r"for 8 tokens, .* into 16 \(2 x 8\): give the mask"):
+        (Spec.single() + Spec.mask("mask")).check("PatchTST", views, encoder)
 
 
 def test_specs_add_up_and_optional_views_may_be_missing() -> None:
