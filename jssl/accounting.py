@@ -1,4 +1,5 @@
-"""What a run took: compilation, speed, waiting for input, memory, share of the device's peak."""
+"""The cost of a run: compilation, speed, time spent waiting for input, memory, use of the device's
+peak."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ _COMPILING = (
 
 
 class Ledger:
-    """Keeps the accounts of one process of a run, from its making to `close`."""
+    """Measures one process of a run, from construction to `close`."""
 
     def __init__(self) -> None:
         self._start = time.perf_counter()
@@ -46,7 +47,7 @@ class Ledger:
         self._listening = False
 
     def mark(self, step: int) -> None:
-        """Says that the numbers of the steps up to `step` are on the host."""
+        """Records that the metrics of the steps up to `step` have reached the host."""
         self._marks.append((step, time.perf_counter()))
 
     def close(self, program: Program, *, waited: float) -> dict[str, Any]:
@@ -54,7 +55,7 @@ class Ledger:
 
         Args:
           program: what ran.
-          waited: seconds for which the loop stood still until there was a batch.
+          waited: seconds that the loop spent waiting for batches.
 
         Returns:
           "steps" (of this process), "seconds" of them all, "compile_seconds" (tracing, lowering,
@@ -83,7 +84,7 @@ class Ledger:
 
 
 def peak_bytes() -> int:
-    """Most memory in use so far on the fullest device; on a CPU, of the process."""
+    """Peak memory so far of the device that uses most; on a CPU, of the process."""
     found = [(device.memory_stats() or {}) for device in jax.local_devices()]
     peaks = [stats["peak_bytes_in_use"] for stats in found if "peak_bytes_in_use" in stats]
     if peaks:
@@ -108,14 +109,14 @@ def step_flops(program: Program) -> float:
 
 
 def summary(folder: Path, program: Program) -> dict[str, str]:
-    """The accounts of the process that trained last, for a run's page.
+    """The measurements of the process that trained last, for a run's report.
 
     Args:
       folder: the run's.
       program: the run's; its step is traced for the count of operations.
 
     Returns:
-      Text by name; empty where there are no accounts.
+      Text by name; empty if there are no measurements.
     """
     try:
         found = json.loads((Path(folder) / FILE).read_text())

@@ -1,7 +1,7 @@
-"""What tells a dying run from a healthy one, measured inside the train step.
+"""Statistics that distinguish a collapsing run from a healthy one, measured in the train step.
 
-A method names what to look at (`Method.monitor`); here it becomes a few float32 scalars named
-`alarm/...`, functions of the global batch. `jssl/verdicts.py` judges them on the host.
+A method names the arrays to monitor (`Method.monitor`); here they become a few float32 scalars
+named `alarm/...`, functions of the global batch. `jssl/verdicts.py` judges them on the host.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ _TINY = 1e-30
 
 
 class Monitored(NamedTuple):
-    """What the alarm looks at; every part may be empty.
+    """The arrays that the alarm measures; every part may be empty.
 
     Attributes:
-      embeddings: name -> [N, D] with another example in each row: what the loss is about, such as
-        projections. They are judged as they are.
-      features: name -> [N, D] of the same kind that no loss is about, such as the pooled features
-        of a masked encoder, which may lie in a narrow cone as long as a decoder can tell them
-        apart. Only their spread is judged, by what it was at the start.
+      embeddings: name -> [N, D], one example per row: arrays that enter the loss, such as
+        projections. They are judged by absolute thresholds.
+      features: name -> [N, D] of the same form that do not enter the loss, such as the pooled
+        features of a masked encoder. These may lie in a narrow cone as long as a decoder can
+        distinguish them, so only their spread is judged, relative to its value at the start.
       pairs: name -> ([N, D], [N, D]), embeddings of two views of the same examples.
       assignments: name -> [N, K] probabilities over K prototypes or classes, of a teacher.
       predictions: name -> (prediction [N, T, P], target [N, T, P], hidden [N, T]) of masked
         prediction; hidden is True where a position had to be predicted.
       teachers: name -> (student, teacher), two pytrees of one structure.
-      trivial_loss: the loss of a model that tells nothing apart, such as ln K; None if there is
-        no such value.
-      lowest_loss: the least that the loss can be, if that is known not to be 0: the entropy of
-        smoothed targets. Only read together with `trivial_loss`.
-      idle: True, a scalar, in a step that leaves the parameters as they are on purpose, such as
-        one that only fills a memory. It is not judged. None if there is no such step.
-      frozen: parts of the net, such as "encoder", that stay as they are on purpose in every step.
+      trivial_loss: the loss of a model whose output does not depend on the input, such as ln K;
+        None if there is no such value.
+      lowest_loss: the lower bound of the loss if it is known not to be 0, such as the entropy of
+        smoothed targets. Only used together with `trivial_loss`.
+      idle: scalar, True in a step that deliberately leaves the parameters unchanged, such as one
+        that only fills a memory. Such a step is not judged. None if there are no such steps.
+      frozen: parts of the net, such as "encoder", that are deliberately not trained.
     """
 
     embeddings: Mapping[str, jax.Array] = {}
@@ -61,7 +61,7 @@ def measure(monitored: Monitored, *, batch: Tree, views: Tree, params: Tree) -> 
     """All statistics of a step.
 
     Args:
-      monitored: what the method wants looked at.
+      monitored: the arrays that the method names.
       batch: name -> [B, ...], the examples as they are stored.
       views: name -> array or mapping of arrays [B, ...].
       params: the parameters.
@@ -100,7 +100,7 @@ def measure(monitored: Monitored, *, batch: Tree, views: Tree, params: Tree) -> 
 
 
 def measure_when(due: jax.Array, monitored: Monitored, **parts: Tree) -> dict[str, Any]:
-    """`measure` where `due` is True, at no cost elsewhere (zeros are returned there).
+    """`measure` where `due` is True; otherwise zeros, without computing anything.
 
     Args:
       due: bool scalar.
@@ -124,18 +124,18 @@ def measure_when(due: jax.Array, monitored: Monitored, **parts: Tree) -> dict[st
 
 
 def motion(updates: Tree, gradients: Tree, params: Tree, frozen: tuple[str, ...] = ()) -> Tree:
-    """How far a step takes the parameters, and whether the loss reaches the encoder.
+    """Relative size of a parameter update, and whether the gradient reaches the encoder.
 
     Args:
-      updates: what is added to the parameters.
+      updates: the updates that are added to the parameters.
       gradients: of the loss.
       params: before the step.
-      frozen: parts that stay as they are on purpose; nothing is said of them.
+      frozen: parts that are deliberately not trained; they are not measured.
 
     Returns:
       "alarm/..." -> float32 scalar: "parameters/step", the norm of the updates over that of the
-      parameters; "encoder/step" of the part called "encoder", if there is one beside others; and
-      "encoder/gradient", the norm of its gradient.
+      parameters; "encoder/step", the same for the part called "encoder", if there are other parts
+      as well; and "encoder/gradient", the norm of its gradient.
     """
     found = {"parameters/step": _relative(updates, params)}
     parts = params.keys() if isinstance(params, Mapping) else ()
@@ -146,10 +146,10 @@ def motion(updates: Tree, gradients: Tree, params: Tree, frozen: tuple[str, ...]
 
 
 def embedding_statistics(x: jax.Array) -> dict[str, jax.Array]:
-    """How far different examples are apart.
+    """Spread, effective rank and mean similarity of different examples.
 
     Args:
-      x: [N, D] with N >= 2, any float dtype; other rows, other examples.
+      x: [N, D] with N >= 2, any float dtype; each row is a different example.
 
     Returns:
       "spread": standard deviation of the unit vectors, averaged over dimensions, times sqrt(D): 1
@@ -157,10 +157,10 @@ def embedding_statistics(x: jax.Array) -> dict[str, jax.Array]:
       Learning", 2021, section 4.1). "rank": effective number of directions, the sum of
       v / (v + 0.001) over the shares v of the variance (eigenvalues of the covariance over their
       sum): the degrees of freedom of a ridge regression (Hastie, Tibshirani & Friedman, "The
-      Elements of Statistical Learning", 2009, eq. 3.50). A direction counts while it has more than
-      a thousandth of the variance, however strong the strongest is, which a ratio of moments would
-      not see; at most min(N - 1, D), "full_rank". "cosine": mean similarity of two different
-      examples.
+      Elements of Statistical Learning", 2009, eq. 3.50). A direction counts if it has more than a
+      thousandth of the variance, however dominant the strongest direction is, which a ratio of
+      moments would not detect; at most min(N - 1, D), "full_rank". "cosine": mean similarity of two
+      different examples.
     """
     z = _unit(some(x, ROWS))
     n, d = z.shape
@@ -222,7 +222,7 @@ def assignment_statistics(p: jax.Array) -> dict[str, jax.Array]:
 def prediction_statistics(
     prediction: jax.Array, target: jax.Array, hidden: jax.Array
 ) -> dict[str, jax.Array]:
-    """How much better a masked prediction is than one mean patch for all.
+    """Error of a masked prediction relative to predicting the mean patch everywhere.
 
     Args:
       prediction: [N, T, P].
@@ -230,8 +230,8 @@ def prediction_statistics(
       hidden: [N, T], True or a weight where a position had to be predicted.
 
     Returns:
-      "hidden": share of hidden positions; "unexplained": squared error over that of predicting
-      the mean hidden target, 1 for a decoder that knows nothing; 0 where nothing is hidden.
+      "hidden": share of hidden positions; "unexplained": squared error divided by that of
+        predicting the mean hidden target, 1 for an uninformed decoder; 0 where nothing is hidden.
     """
     prediction, target = (to_float(some(x, INPUTS)) for x in (prediction, target))
     weight = to_float(some(hidden, INPUTS))[..., None]

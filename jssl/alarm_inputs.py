@@ -1,4 +1,4 @@
-"""What the alarm reads off a step's inputs: constant ones, equal views, copies of few examples."""
+"""Input checks of the alarm: constant inputs, identical views, few distinct examples."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def input_statistics(batch: Tree, views: Tree) -> dict[str, jax.Array]:
 
     Returns:
       "input/spread" and "view/NAME/spread", the largest range of a value over the examples, and
-      "input/difference", the least of the largest differences of two views of one shape.
+      "input/difference", the smallest over pairs of views of one shape of their largest difference.
     """
     found = {}
     # Of a single example nothing can be said: it is no fault that it does not vary.
@@ -54,9 +54,9 @@ def input_statistics(batch: Tree, views: Tree) -> dict[str, jax.Array]:
 
 
 def copies(batch: Tree) -> dict[str, jax.Array]:
-    """How many pairs of a batch's examples are the same, value by value.
+    """Counts the pairs of identical examples in a batch.
 
-    Labels and other single numbers of an example are left out: copies under other names count.
+    Labels and other scalar fields are ignored, so copies with different labels count as identical.
 
     Args:
       batch: name -> [B, ...].
@@ -77,7 +77,7 @@ def copies(batch: Tree) -> dict[str, jax.Array]:
 
 
 def compared(batch: Tree) -> Tree:
-    """The examples that `copies` looks at: fewer of large ones."""
+    """The examples that `copies` compares; fewer if they are large."""
     size = sum(x[0].size for x in jax.tree.leaves(batch) if x.ndim > 1)
     most = max(min(ROWS, _COMPARED // max(size, 1)), INPUTS)
     return jax.tree.map(lambda x: some(x, most), batch)

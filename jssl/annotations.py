@@ -1,4 +1,4 @@
-"""Python's annotations of plain values: does a value fit, and how is the type named?"""
+"""Type annotations of plain values: whether a value matches, and how the type is printed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Any
 
 
 def options(hint: Any) -> tuple[Any, ...]:
-    """The members of a union, or the annotation alone; `typing.Annotated` stays on."""
+    """The members of a union, or the annotation itself; `typing.Annotated` is kept."""
     union = typing.get_origin(hint) in (typing.Union, types.UnionType)
     return typing.get_args(hint) if union else (hint,)
 
 
 def bare(hint: Any) -> Any:
-    """An annotation without the extra words of `typing.Annotated`; those of its parts stay."""
+    """An annotation without the metadata of `typing.Annotated`; that of its parts is kept."""
     return typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
 
 
@@ -27,7 +27,7 @@ def bare(hint: Any) -> Any:
 def hints(owner: Any) -> dict[str, Any]:
     """The annotations of a class's fields, or of a function's arguments, by name.
 
-    Strings are evaluated where they were written; what cannot be is left out.
+    Strings are evaluated in the scope where they were written; those that fail are left out.
     """
     owner = owner if isinstance(owner, type) else inspect.unwrap(owner)
     found: dict[str, Any] = {}
@@ -61,7 +61,7 @@ def _options(hint: Any) -> tuple[Any, ...]:
 
 
 def plain(hint: Any) -> bool:
-    """Whether an annotation speaks of values that can be written on a command line."""
+    """Whether values of the annotated type can be written on a command line."""
     for option in _options(hint):
         if typing.get_origin(option) is tuple:
             if not all(part is ... or plain(part) for part in typing.get_args(option)):
@@ -117,7 +117,7 @@ def converted(value: Any, hint: Any) -> Any:
 
 
 def show(hint: Any) -> str:
-    """An annotation as people read it, e.g. "float or None"."""
+    """An annotation in readable form, e.g. "float or None"."""
     names = []
     for option in _options(hint):
         if typing.get_origin(option) is typing.Literal:

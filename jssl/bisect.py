@@ -1,4 +1,4 @@
-"""The first step at which two runs differ, and the first thing in it that does."""
+"""Finds the first step at which two runs differ, and the first array that differs in it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _STRIDE = 64
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """Where two runs part.
+    """The first difference between two runs.
 
     Attributes:
       step: the first step whose result differs, from 1; 0 for the state before the first.
@@ -38,7 +38,7 @@ class Difference:
     rounding: int | None
 
     def __str__(self) -> str:
-        """Two or three lines for people."""
+        """Two or three lines of text."""
         a, b, difference = self.norms
         lines = [
             f"first difference: step {self.step}, {self.leaf}"
@@ -54,23 +54,23 @@ class Difference:
 def bisect(
     first: Run, second: Run, options: Options | None = None, *, tolerance: float = 1e-4
 ) -> Difference | None:
-    """Runs two runs again, side by side, until they part.
+    """Recomputes two runs side by side until they differ.
 
-    Both start from the last checkpoint at which they agree, or from their seeds, and go on in
-    strides that are halved where they end up apart.
+    Both start from the last checkpoint at which they agree, or from their seeds, and advance in
+    strides that are halved when the results differ.
 
     Args:
       first: a run.
-      second: another, of the same data order or not, of the same code or another file.
+      second: the other run; its data order and code may differ.
       options: devices to use; None for those of each run.
-      tolerance: difference, relative to the size of a leaf, up to which two leaves count as equal;
-        two programs round differently. 0 for bits.
+      tolerance: largest difference, relative to the size of a leaf, at which two leaves count as
+        equal, since two programs round differently. 0 compares bit for bit.
 
     Returns:
       The first difference; None if there is none.
 
     Raises:
-      UserError: if the two have different leaves, so that there is nothing to compare.
+      UserError: if the two states have different leaves and cannot be compared.
     """
     pair = (reopen_for_rerun(first, options), reopen_for_rerun(second, options))
     shapes = [

@@ -1,4 +1,4 @@
-"""What there is: every experiment and every method, found by walking the folders."""
+"""The catalogue of all experiments and methods, found by walking the folders."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def entries(pattern: str = "") -> dict[str, list[dict[str, Any]]]:
     """Experiments and methods as plain values.
 
     Args:
-      pattern: only entries whose name contains it, in any case of letters.
+      pattern: only entries whose name contains it, ignoring case.
 
     Returns:
       {"experiments": [{name, method, family, paper, about}], "methods": [{name, class, family,

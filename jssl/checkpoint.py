@@ -1,4 +1,4 @@
-"""Checkpoints: Orbax writes and reads them; here they are verified, strict and never lost."""
+"""Checkpoints, written and read by Orbax, with checksums and strict comparison of the structure."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class CheckpointUnwritable(UserError):
 class Checkpoints:
     """The checkpoints of one run.
 
-    Saving is asynchronous and atomic: a killed process leaves whole checkpoints only. Each has the
-    sizes and checksums of its files in it from the moment it exists (see `jssl.checksums`), so that
-    a file damaged later is found before it is read.
+    Saving is asynchronous and atomic: a killed process leaves only complete checkpoints. Each
+      contains the sizes and checksums of its files (see `jssl.checksums`), so that later damage is
+      detected before a file is read.
 
     Args:
-      folder: where they lie; created if missing.
+      folder: where they are stored; created if missing.
       keep_last: how many of the newest to keep.
-      keep_every: keep those whose step is a multiple of this, too; None for none.
+      keep_every: also keep those whose step is a multiple of this; None for no others.
     """
 
     def __init__(self, folder: Path, *, keep_last: int = 2, keep_every: int | None = None) -> None:
@@ -68,7 +68,7 @@ class Checkpoints:
         self._damaged: list[int] = []
 
     def save(self, state: TrainState) -> None:
-        """Starts writing a state; the arrays may be overwritten as soon as this returns.
+        """Starts writing a state; its arrays may be overwritten once this returns.
 
         Raises:
           UserError: if the disk is full or cannot be written; earlier checkpoints stay.
@@ -102,7 +102,7 @@ class Checkpoints:
                     note.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Finishes and lets go of Orbax's threads."""
+        """Finishes and stops Orbax's threads."""
         try:
             self.finish()
         finally:
@@ -118,7 +118,7 @@ class Checkpoints:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Closes; after an error of the block that error is told, not the closing's."""
+        """Closes; an error of the block takes precedence over one of closing."""
         if kind is None:
             self.close()
             return
@@ -126,13 +126,13 @@ class Checkpoints:
             self.close()
 
     def steps(self) -> list[int]:
-        """Steps at which there is a checkpoint, in order, without those found damaged."""
+        """Steps that have a checkpoint, in order, excluding those found damaged."""
         return sorted(set(self._manager.all_steps()) - set(self._damaged))
 
     def restore(
         self, target: TrainState, step: int | None = None
     ) -> tuple[TrainState | None, list[str]]:
-        """Reads the newest whole checkpoint, or the one of a step.
+        """Reads the newest intact checkpoint, or that of a given step.
 
         Args:
           target: the abstract state: shapes, dtypes and shardings of this run's mesh, which need
@@ -141,7 +141,7 @@ class Checkpoints:
 
         Returns:
           (state, problems): None if there is no checkpoint at all; a sentence for each damaged
-          checkpoint that was passed over, and for one that has no checksums.
+            checkpoint that was skipped, and for one without checksums.
 
         Raises:
           UserError: if a checkpoint is whole but its leaves are not those of `target`, or if all
@@ -221,7 +221,7 @@ class Checkpoints:
         ]
 
     def left(self) -> str:
-        """What is kept where writing failed, and how to go on: a clause for a message."""
+        """A clause for a message: what is kept after a failed write, and how to continue."""
         # Orbax counts a step as saved once it has begun; the disk knows better.
         there = [int(p.name) for p in self.folder.glob("*") if p.name.isdigit()]
         kept = sorted(step for step in there if step not in self._damaged)

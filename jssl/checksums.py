@@ -1,8 +1,8 @@
 """Checksums of a checkpoint, written into its folder before the folder gets its final name.
 
 Orbax writes a checkpoint under a temporary name and commits it by a rename. The checksums are
-computed in between, in Orbax's own background thread: a checkpoint that exists has them, whenever
-the process was killed.
+computed in between, in Orbax's own background thread, so every existing checkpoint has them, no
+matter when the process was killed.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def sealed(folder: Path) -> bool:
 
 
 def _marked(folder: Path) -> bool:
-    """Whether it was written with checksums; what cannot be read counts as damage."""
+    """Whether it was written with checksums; unreadable metadata counts as damage."""
     metadata = json.loads((folder / _METADATA).read_text())
     return MARK.items() <= dict(metadata.get("custom_metadata") or {}).items()
 

@@ -1,4 +1,4 @@
-"""Where a run stands: the one thing every schedule reads."""
+"""The progress of a run, from which every schedule is computed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a loss stopped being finite: the batch first, then its views, then the parameters."""
+"""Finds why a loss stopped being finite: checks the batch, then its views, then the parameters."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def first_cause(
     step: int,
     params: Callable[[], Tree] | None = None,
 ) -> str:
-    """What a step was computed from, looked at in the order in which it is computed.
+    """Checks the inputs of a step in the order of computation.
 
     Args:
       program: of the run.
       source: the training split.
       seed: of the run.
       root: the run's key.
-      step: the one that went wrong, from 1.
-      params: gives the parameters before the step; None where the step before was finite, and they
-        are known to be.
+      step: the failing step, from 1.
+      params: returns the parameters before the step; None if they are known to be finite because
+        the previous step was.
 
     Returns:
       A clause that names the first thing that is not finite, or is huge: the field and the example,
@@ -81,7 +81,7 @@ def _views(program: Program, batch: Mapping[str, np.ndarray], root: jax.Array, s
 
 
 def _first_bad(tree: Tree, index: np.ndarray) -> str:
-    """The first field of a batch with numbers that cannot be right, and whose they are."""
+    """The first field of a batch with invalid values, and the example that they belong to."""
     for huge in (False, True):  # what is not finite comes first, wherever it is
         for name, leaf in paths(tree).items():
             if not jnp.issubdtype(leaf.dtype, jnp.floating) or leaf.shape[:1] != index.shape:
@@ -100,7 +100,7 @@ def _first_bad(tree: Tree, index: np.ndarray) -> str:
 
 
 def _kind(values: np.ndarray, *, huge: bool) -> str:
-    """How numbers are wrong, in words; "" if they are not."""
+    """What is invalid about an array's values, in words; "" if nothing is."""
     if huge:
         most = float(np.max(np.abs(values), initial=0.0))
         return f"a number as large as {most:.3g}" if most > _HUGE else ""

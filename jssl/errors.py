@@ -1,4 +1,4 @@
-"""What a user did that cannot work, said in one sentence."""
+"""Errors caused by user input, each reported in one sentence."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _LONG_WORD = re.compile(r"(\S{60})\S{4096,}")
 
 
 class UserError(Exception):
-    """A mistake in the input: the message says what is wrong and what would be right.
+    """Invalid input: the message says what is wrong and what would be right.
 
-    The command line prints the message alone, without a traceback, and exits with `status`. What
-    it quotes from a file is cut where it is longer than any path.
+    The command line prints the message alone, without a traceback, and exits with `status`. Text
+    quoted from a file is truncated if it is longer than any path.
     """
 
     status = 2
@@ -29,7 +29,7 @@ class Unwritable(UserError):
 
     Args:
       path: of the file.
-      reason: what the system said.
+      reason: the error message of the operating system.
     """
 
     def __init__(self, path: Path, reason: OSError | str) -> None:
@@ -39,16 +39,16 @@ class Unwritable(UserError):
 
 
 class Collapsed(UserError):
-    """A run that was stopped because it learns nothing; see `jssl/verdicts.py`."""
+    """A run that was stopped by the collapse alarm; see `jssl/verdicts.py`."""
 
     status = 3
 
 
 class Interrupted(UserError):
-    """Work that a signal ended after it was saved.
+    """Work that a signal stopped, after its state was saved.
 
     Args:
-      message: what was interrupted, and how it goes on.
+      message: what was interrupted, and how to resume it.
       number: of the signal. The exit status is 128 plus this, as a shell reports it: 130 for
         Ctrl-C, 143 for SIGTERM.
     """
@@ -64,7 +64,7 @@ _LISTED = 60  # names that fit into a sentence
 
 
 def nearest(name: str, options: Iterable[str]) -> str:
-    """Names what was probably meant.
+    """Suggests the name that was probably meant.
 
     Args:
       name: what the user wrote.

@@ -1,4 +1,5 @@
-"""Experiments: the real objects of a run in a frozen dataclass, found by the path of its file."""
+"""Experiments: a frozen dataclass of the objects that define a run, found by the path of its
+file."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ from jssl.user_code import load as load_file
 
 @dataclasses.dataclass(frozen=True)
 class Experiment(Ranged):
-    """One run, up to its seed.
+    """Everything that defines a run except its seed.
 
     Attributes:
       method: the method with its hyper-parameters.
@@ -36,7 +37,7 @@ class Experiment(Ranged):
       optimizer: the optimizer with its learning-rate rule.
       batch_size: global batch size, whatever the number of devices.
       epochs: passes over the training split; may be fractional.
-      expected: published figures, name -> (value, source), printed beside ours.
+      expected: published scores, name -> (value, source), printed beside the measured ones.
       name: where the experiment was found, e.g. "image/simclr_cifar10".
     """
 
@@ -58,19 +59,21 @@ class Experiment(Ranged):
 
     @property
     def family(self) -> str:
-        """Family of the method: the folder of its file; "own" for one that is not in jssl."""
+        """Family of the method: the folder of its file; "own" for a method outside jssl."""
         package, _, module = type(self.method).__module__.partition(".methods.")
         return module.split(".")[0] if package == "jssl" else "own"
 
     def check(self) -> None:
-        """Raises `UserError` where a value, however deep inside, cannot be right."""
+        """Raises `UserError` if any value, at any depth, is invalid."""
         settings.check(self)
         self.check_changed(("optimizer.warmup_epochs",))
 
     def check_changed(self, paths: Sequence[str]) -> None:
-        """Checks what is only asked of a setting that was set; see `jssl.overrides.override`.
+        """Checks that apply only to settings that were set explicitly; see
+        `jssl.overrides.override`.
 
-        A warm-up longer than the run is refused, unless the run was made shorter: that cuts it.
+        A warm-up longer than the run is refused, unless the run itself was shortened, which
+        truncates it.
         """
         asked = "optimizer.warmup_epochs" in paths
         if asked and self.optimizer.warmup_epochs > self.epochs:
@@ -138,7 +141,7 @@ def load_module(name: str) -> ModuleType:
 
 
 def about(name: str) -> str:
-    """What an experiment that ships with the project is, the docstring of its module or function.
+    """The docstring of an experiment that ships with the project, from its module or function.
 
     Raises:
       UserError: if there is none of that name.

@@ -1,7 +1,7 @@
-"""Where batches come from: two paths with one behaviour.
+"""The two data paths, on the device and streamed, with identical results.
 
-A data set that fits lives on the device and many steps run in one program; a larger one streams
-from the host. Either way the batch of a step is a function of (seed, step) alone.
+A data set that fits is kept on the device, and many steps run in one program; a larger one is
+streamed from the host. Either way the batch of a step is a function of (seed, step) alone.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Feed(Protocol):
     """Advances a state over its data.
 
     Attributes:
-      waited: seconds for which it stood still until there was a batch.
+      waited: seconds spent waiting for batches.
     """
 
     waited: float
@@ -40,12 +40,13 @@ class Feed(Protocol):
         ...
 
     def close(self) -> None:
-        """Lets go of threads and processes."""
+        """Stops threads and processes."""
         ...
 
 
 class DeviceFeed:
-    """Data on the device, as it is stored (uint8 images stay uint8); no host between steps.
+    """Data on the device in its stored form (uint8 images stay uint8), without the host between
+    steps.
 
     Args:
       program: the compiled experiment.
@@ -81,7 +82,7 @@ class DeviceFeed:
         return state, lambda: {k: np.asarray(v)[:count] for k, v in metrics.items()}
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Does nothing."""
 
 
 class StreamFeed:
@@ -123,10 +124,10 @@ class StreamFeed:
         self.batches = iter(self.stream)
 
     def advance(self, state: TrainState, step: int, count: int) -> tuple[TrainState, Records]:
-        """Runs `count` steps, one after the other, few of them ahead of the device.
+        """Runs `count` steps one after the other, at most a few ahead of the device.
 
-        Each step ahead keeps its batch in the device's memory; and faked CPU devices share so few
-        threads that many steps at once take those their collectives wait for.
+        Each step ahead keeps its batch in device memory. Simulated CPU devices also share so few
+        threads that many pending steps would occupy those that their collectives wait for.
         """
         del step  # the stream knows where it is
         records = []
@@ -157,7 +158,7 @@ def make_feed(
     workers: int,
     chunk: int,
 ) -> Feed:
-    """The feed that suits the data.
+    """Chooses the data path by the size of the data.
 
     Args:
       program: the compiled experiment.
@@ -165,7 +166,7 @@ def make_feed(
       seed: of the order.
       root: the run's key.
       start: first step.
-      path: "device", "stream", or "auto" for the device where the data fits.
+      path: "device", "stream", or "auto", which uses the device if the data fits.
       workers: decoding processes of a stream.
       chunk: most steps in one call of the device path.
 

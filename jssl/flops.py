@@ -1,7 +1,7 @@
-"""How much arithmetic a traced function holds: products and convolutions, loops counted in full.
+"""Counts the operations of a traced function: products and convolutions, all loop iterations.
 
-XLA's own `cost_analysis` counts the body of a loop once however often it runs, and counts what a
-compiler added; here the jaxpr is walked, which is the same on every machine.
+XLA's own `cost_analysis` counts the body of a loop once, however often it runs, and includes
+operations added by the compiler. Here the jaxpr is walked, which is the same on every machine.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class Flops:
 
     Attributes:
       products: of matrix products.
-      convolutions: of convolutions, zeros put in by dilation not counted.
-      unbounded: loops whose number of turns is no constant, each counted as one turn.
+      convolutions: of convolutions, without the zeros inserted by dilation.
+      unbounded: loops with a dynamic number of iterations, each counted as one iteration.
     """
 
     products: float = 0.0
@@ -48,10 +48,10 @@ def count(jaxpr: Any, *, platform: str = "cpu") -> Flops:
 
     Args:
       jaxpr: a `ClosedJaxpr` or `Jaxpr`, of global shapes: the count is that of all devices.
-      platform: "cpu", "gpu" or "tpu", for functions with a form of their own for each.
+      platform: "cpu", "gpu" or "tpu", for functions with platform-specific implementations.
 
     Returns:
-      The count. Of a branch whose choice is data, the dearest is counted.
+      The count. Of data-dependent branches, the most expensive one is counted.
     """
     jaxpr = getattr(jaxpr, "jaxpr", jaxpr)
     total = Flops()
@@ -89,7 +89,7 @@ def _values(flops: Flops) -> tuple[Any, ...]:
 
 
 def _inner(params: dict[str, Any]) -> Iterable[Any]:
-    """The function that a call calls; rules of differentiation beside it are not run."""
+    """The function of a call; its differentiation rules are not counted."""
     for name in _CALLS:
         if isinstance(params.get(name), (core.Jaxpr, core.ClosedJaxpr)):
             return (params[name],)
@@ -97,7 +97,7 @@ def _inner(params: dict[str, Any]) -> Iterable[Any]:
 
 
 def _form(forms: tuple[Any, ...], platform: str) -> int:
-    """Which of the forms is lowered for a platform; None stands for any other."""
+    """Which implementation is lowered for a platform; None stands for any other platform."""
     aliases = {"gpu": {"gpu", "cuda", "rocm"}}.get(platform, {platform})
     for index, names in enumerate(forms):
         if names is None or aliases & set(names):
@@ -121,7 +121,7 @@ def _convolution(equation: Any) -> float:
 
 
 def _attention(equation: Any) -> float:
-    """Fused attention: two products forward, five backward (the scores are made again)."""
+    """Fused attention: two products forward, five backward (the scores are recomputed)."""
     query, key = (variable.aval.shape for variable in equation.invars[:2])
     batch, length, heads, width = query
     products = 5 if "bwd" in equation.primitive.name else 2
@@ -129,6 +129,6 @@ def _attention(equation: Any) -> float:
 
 
 def device_platform() -> str:
-    """The platform of the machine at hand, as `count` takes it."""
+    """The platform of this machine, as `count` expects it."""
     platform = jax.default_backend()
     return "gpu" if platform in ("cuda", "rocm") else platform

@@ -1,4 +1,4 @@
-"""Loss and gradients of one global batch, at once or in micro-batches that fit in memory."""
+"""Loss and gradients of one global batch, computed at once or in micro-batches."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Tree = Any
 
 
 class Differentiated(NamedTuple):
-    """What `loss_and_gradients` finds.
+    """The result of `loss_and_gradients`.
 
     Attributes:
       loss: float32 scalar.
@@ -44,9 +44,9 @@ def loss_and_gradients(
     """Differentiates a method's loss with respect to the parameters.
 
     With `accumulate` > 1 the views pass through the networks in that many micro-batches. If the
-    objective couples the examples of a batch, this is exact all the same: outputs of all
+    objective couples the examples of a batch, the result is still exact: the outputs of all
     micro-batches are gathered, the objective is differentiated once with respect to them, and each
-    micro-batch is run again to pull its part of that gradient back to the parameters.
+    micro-batch is run again to propagate its part of that gradient to the parameters.
 
     Args:
       method: the method.
@@ -174,13 +174,13 @@ def _differentiable(outputs: Tree) -> list[jax.Array]:
 
 
 def check_accumulation(method: Method, stats: Tree, accumulate: int, approximate: bool) -> None:
-    """Refuses micro-batches that would change the numbers.
+    """Refuses accumulation that would change the result.
 
     Args:
       method: the method.
       stats: mutable collections of its net.
       accumulate: number of micro-batches.
-      approximate: whether the user accepted statistics of the micro-batch by name.
+      approximate: whether the user explicitly accepted statistics of the micro-batch.
 
     Raises:
       UserError: if the net normalises over the batch and the approximation was not asked for.

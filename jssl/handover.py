@@ -1,6 +1,6 @@
-"""Starting a run from the trained encoder of another: pre-train, fine-tune, distil.
+"""Initialising a run from the trained encoder of another: pre-training, fine-tuning, distillation.
 
-What is taken over is copied into the new run's folder, so that it needs the other run no more.
+The loaded arrays are copied into the new run's folder, which then no longer needs the other run.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class Start:
     """The run that another starts from.
 
     Attributes:
-      folder: its folder, as it was given.
+      folder: its folder, as given by the user.
       fingerprint: of that run; see `jssl.run.Run.fingerprint`.
-      step: of the checkpoint that is taken.
+      step: of the checkpoint that is loaded.
     """
 
     folder: str
@@ -46,7 +46,7 @@ class Start:
 
 
 def find(folder: Path, *, trust: bool = True) -> Start:
-    """The newest checkpoint of a run, as a start.
+    """The newest checkpoint of a run, from which another run can start.
 
     Args:
       folder: a run's folder.
@@ -71,10 +71,10 @@ def find(folder: Path, *, trust: bool = True) -> Start:
 
 
 def given(run: Run, program: Program, *, say: Callable[[str], None] = print) -> Tree | None:
-    """What a run takes over from the run that it starts from.
+    """Loads the arrays that a run takes from the run that it starts from.
 
     Args:
-      run: the run; nothing is taken where it has no `start`.
+      run: the run; nothing is loaded if it has no `start`.
       program: its program.
       say: prints a line.
 
@@ -111,7 +111,7 @@ def given(run: Run, program: Program, *, say: Callable[[str], None] = print) -> 
 
 
 def keep(run: Run, taken: Tree | None) -> None:
-    """Writes what a run takes over into its folder, where there is nothing yet."""
+    """Writes the loaded arrays into the run's folder, unless they are already there."""
     path = run.folder / FILE
     if taken is not None and not path.exists() and jax.process_index() == 0:
         new = path.with_name("new." + FILE)
@@ -120,7 +120,7 @@ def keep(run: Run, taken: Tree | None) -> None:
 
 
 def select(program: Program, method: Method, state: TrainState, folder: str) -> Tree:
-    """The parts of a state that a program takes over, checked against its own.
+    """Selects the parts of a state that a program loads and checks them against its own.
 
     Args:
       program: of the run that starts.

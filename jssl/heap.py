@@ -1,4 +1,4 @@
-"""Memory that a step frees is kept for the next step, on a CPU."""
+"""Keeps memory that a step frees for the next step, on a CPU."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
 
 
 def keep_freed_memory() -> bool:
-    """Tells the C library not to hand freed memory back to the system.
+    """Tells the C library not to return freed memory to the system.
 
-    On a CPU, XLA takes the buffers of a step anew at every call. They are large, so that glibc
-    maps them and unmaps them each time, and the system fills each page with zeros when it is
-    touched: a quarter of a step of a small ViT or ResNet (`benchmarks/heap.py`). Kept, the next
-    call finds them. The price: memory stays with the process until `give_back_freed_memory`.
+    On a CPU, XLA allocates fresh buffers on each call. They are large, so glibc maps and unmaps
+    them each time, and the system zeroes each page when it is first touched: a quarter of the time
+    of a step of a small ViT or ResNet (`benchmarks/heap.py`). If freed memory is kept, the next
+    call reuses it. The cost is that the memory stays with the process until
+    `give_back_freed_memory`.
 
-    It acts on the whole process, so that only commands call it; a notebook may, before JAX
-    computes anything. Where the C library is not glibc it does nothing.
+    This affects the whole process, so only commands call it; a notebook may call it before JAX
+    computes anything. If the C library is not glibc, nothing happens.
 
     Returns:
-      Whether it was done.
+      Whether the setting was changed.
     """
     if not sys.platform.startswith("linux"):
         return False
@@ -34,9 +35,9 @@ def keep_freed_memory() -> bool:
 
 
 def give_back_freed_memory() -> None:
-    """Hands to the system what is kept but unused: between training and evaluation, or two models.
+    """Returns unused memory to the system, between training and evaluation or between two models.
 
-    Buffers of another size would not fit where the old ones were, and the two would add up.
+    Buffers of other sizes would not fit into the freed ones, and the two would add up.
     """
     if sys.platform.startswith("linux"):
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)

@@ -1,8 +1,8 @@
-"""What a run was made of, so that it refuses to go on with anything else.
+"""Fingerprints of a run's data, code and options, so that it is not resumed with others.
 
 `run.json` keeps a fingerprint of each data split, of the code that the experiment brings (its file
-and the modules beside it) and of the options that change numbers. Whoever takes the run up again
-compares them; see `check`.
+and the modules beside it) and of the options that change numbers. Every command that reopens the
+run compares them; see `check`.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _SAMPLED_FILES, _SAMPLED_ROWS, _ENDS = 64, 4096, 1 << 20
 
 @dataclasses.dataclass(frozen=True)
 class Standing:
-    """A run's data, code and options beside what its record says of them.
+    """A run's present data, code and options, compared with its record.
 
     Attributes:
-      now: "data", "code" and "execution" as they are; plain JSON types.
-      changes: clauses that say what differs from the record; empty where nothing does.
+      now: "data", "code" and "execution" as they are at present; plain JSON types.
+      changes: clauses that describe the differences from the record; empty if there are none.
       missing: whether the record holds nothing to compare with.
     """
 
@@ -53,8 +53,8 @@ class Standing:
 def data_of(splits: Splits) -> dict[str, Any]:
     """The number of examples and a fingerprint of each split.
 
-    Arrays up to 1 GiB are hashed whole, and so are files up to 64 MiB in all. Of more, shapes or
-    names and sizes are, with the content of evenly spaced rows or files.
+    Arrays up to 1 GiB and files up to 64 MiB in total are hashed completely. Of larger data, shapes
+    or names and sizes and the content of evenly spaced rows or files are hashed.
 
     Args:
       splits: the data.
@@ -78,10 +78,11 @@ def code_of(run: Run) -> dict[str, str]:
 
 
 def execution_of(accumulate: int = 1, approximate: bool = False) -> dict[str, Any]:
-    """The options and the settings of JAX that change numbers by more than rounding.
+    """The options and JAX settings that change results by more than rounding.
 
     Args:
-      accumulate: micro-batches in a step; exact accumulation changes nothing and is left out.
+      accumulate: micro-batches in a step; exact accumulation does not change the result and is not
+        recorded.
       approximate: whether micro-batches keep batch statistics of their own.
     """
     precision = jax.config.jax_default_matmul_precision
@@ -147,7 +148,7 @@ def _add_files(digest: Any, root: Path, names: list[str]) -> None:
 
 
 def _spread(length: int, most: int) -> np.ndarray:
-    """At most so many positions below a length, evenly spaced, ends included."""
+    """At most the given number of evenly spaced positions below a length, both ends included."""
     return np.unique(np.linspace(0, max(length - 1, 0), min(most, length)).astype(np.int64))
 
 
@@ -162,7 +163,7 @@ def check(
     training: bool = False,
     say: Callable[[str], None] = print,
 ) -> Standing:
-    """Compares a run's data, code and options with what its record says.
+    """Compares a run's data, code and options with its record.
 
     Args:
       run: the run; one without a record yet has nothing to compare.
@@ -209,7 +210,7 @@ def check(
 
 
 def note(run: Run, standing: Standing, *, training: bool = False) -> None:
-    """Writes into a run's record what was accepted, and what it is made of from now on.
+    """Records the accepted changes and the new fingerprints in a run's record.
 
     Args:
       run: the run.
@@ -246,7 +247,7 @@ def note(run: Run, standing: Standing, *, training: bool = False) -> None:
 
 
 def accepted(record: Mapping[str, Any]) -> list[str]:
-    """A sentence for each change that was accepted in a run's life."""
+    """One sentence for each change that was accepted since the run began."""
     return [
         f"{'Trained on' if one['trained_on'] else 'Read'} after an accepted change: "
         f"{'; '.join(one['changes'])} ({one['time']})."

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C during a run: a request to save and leave, the same for all processes."""
+"""SIGTERM and Ctrl-C during a run: requests to save and exit, agreed on by all processes."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Stop:
 
 @contextlib.contextmanager
 def requests() -> Iterator[Stop]:
-    """Turns SIGTERM and the first SIGINT into a request to save and leave.
+    """Turns SIGTERM and the first SIGINT into a request to save and exit.
 
     Yields:
-      What was asked for. A second signal raises `KeyboardInterrupt`.
+      The request. A second signal raises `KeyboardInterrupt`.
     """
     stop = Stop()
 

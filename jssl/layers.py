@@ -1,9 +1,9 @@
 """Which layer a parameter belongs to, and whether one array holds the parameters of several.
 
 Blocks that run as one loop (`scan=True`) have their parameters stacked, [depth, ...], under a
-module whose name is "blocks" or ends in "_blocks"; blocks of their own are called "block0" and so
-on. Whatever treats parameters by their rank, by their norm or by their layer asks here, so that
-both forms of one network get the same updates.
+module whose name is "blocks" or ends in "_blocks"; separate blocks are called "block0" and so on.
+Code that treats parameters by rank, norm or layer uses these functions, so that both forms of a
+network get the same updates.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def stacked(params: Tree) -> Tree:
       params: parameters, or shapes or updates of the same structure, in nested mappings.
 
     Returns:
-      A tree of the same structure of booleans. A module counts as a stack if it is called so (see
-      above), all of its parameters have the same length, and none of its biases and scales is a
-      plain vector: a single block that somebody called "blocks" is no stack.
+      A tree of the same structure of booleans. A module counts as a stack if it has such a name,
+      all of its parameters have the same length, and none of its biases and scales is a plain
+      vector; a single block called "blocks" is not a stack.
     """
     stacks: dict[str, list[tuple[str, Any]]] = {}
     for name, leaf in paths(params).items():
@@ -50,7 +50,7 @@ def stacked(params: Tree) -> Tree:
 
 
 def matrices(params: Tree) -> Tree:
-    """Whether each parameter, in its layer, has a rank above 1: no bias and no scale.
+    """Whether each parameter has rank above 1 within its layer, i.e. is neither a bias nor a scale.
 
     Args:
       params: parameters, in nested mappings.
@@ -69,7 +69,8 @@ def layer_factors(tree: Tree, decay: float, last_blocks: int | None = None) -> T
     et al. 2022, "BEiT").
 
     Args:
-      tree: parameters or updates of an encoder, or of a net with one and no other blocks.
+      tree: parameters or updates of an encoder, or of a net that contains one and has no other
+        blocks.
       decay: the factor from each layer to the one below.
       last_blocks: how many blocks are trained besides the head; None for all layers.
 
@@ -77,7 +78,7 @@ def layer_factors(tree: Tree, decay: float, last_blocks: int | None = None) -> T
       A tree of the same structure: a float, or float32 [B, 1, ...] where blocks are stacked.
 
     Raises:
-      UserError: more blocks are to be trained than there are.
+      UserError: `last_blocks` exceeds the number of blocks.
     """
     many = paths(stacked(tree))
     keys = {name: _keys(name, leaf, many[name]) for name, leaf in paths(tree).items()}
@@ -109,13 +110,13 @@ def layer_factors(tree: Tree, decay: float, last_blocks: int | None = None) -> T
 
 
 def count_blocks(tree: Tree) -> int:
-    """How many blocks `layer_factors` tells apart."""
+    """The number of blocks that `layer_factors` distinguishes."""
     many = paths(stacked(tree))
     return len({k for name, leaf in paths(tree).items() for k in _keys(name, leaf, many[name])})
 
 
 def _stack_of(path: str) -> str | None:
-    """The path of the stack that a parameter lies in, if its name says so."""
+    """The path of the stack that a parameter belongs to, judged by its name."""
     keys = path.split("/")[:-1]
     found = [i for i, key in enumerate(keys) if _STACK.fullmatch(key)]
     return "/".join(keys[: found[0] + 1]) if found else None

@@ -1,8 +1,8 @@
-"""One run in a folder at a time: a lock that names the process which holds it.
+"""A lock that allows one run at a time in a folder and names the process that holds it.
 
 The lock is a file, not a lock of the operating system, so that it also works on network file
-systems and can be read by a person. A process that was killed leaves it behind; the next run on
-the same machine sees that its process is gone and takes it over.
+systems and is human-readable. A killed process leaves it behind; the next run on the same machine
+detects this and takes the lock over.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ class Holder:
 
     Attributes:
       host: name of its machine.
-      boot: identifies the machine's start and the space of its process numbers (a container has
-        its own); "" where the system does not tell.
+      boot: identifies the machine's boot and its process namespace (a container has its own); "" if
+        the system does not report them.
       pid: its process number.
-      began: when the process began, as the system writes it, so that another process that was
-        given the same number later is not taken for it; "" where the system does not tell.
+      began: when the process began, as the system reports it, so that a later process with the same
+        number is not mistaken for it; "" if the system does not report it.
       since: local time at which the lock was taken.
     """
 
@@ -48,14 +48,14 @@ class Holder:
 
 
 def this_process() -> Holder:
-    """The holder that this process would be."""
+    """This process as a holder."""
     pid = os.getpid()
     now = time.strftime("%Y-%m-%d %H:%M:%S")
     return Holder(platform.node(), _boot(), pid, _began(pid), now)
 
 
 def is_alive(holder: Holder) -> bool | None:
-    """Whether a process still runs; None if this machine cannot tell.
+    """Whether a process is still running; None if this machine cannot determine it.
 
     Args:
       holder: of a lock.
@@ -96,7 +96,7 @@ class Lock:
         self._holder = holder
 
     def check(self) -> None:
-        """Makes sure that the folder is still there and still this run's.
+        """Checks that the folder still exists and still belongs to this run.
 
         Raises:
           UserError: if the folder was removed, or another process has taken the lock.
@@ -120,18 +120,18 @@ class Lock:
         )
 
     def release(self) -> None:
-        """Removes the file, if it is still this process's."""
+        """Removes the file if it still belongs to this process."""
         if _read(self._path) == self._holder:
             self._path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def hold(folder: Path, *, say: Callable[[str], None] = print) -> Iterator[Lock]:
-    """Holds the lock of a run's folder, which is made if it is missing.
+    """Holds the lock of a run's folder, which is created if it is missing.
 
     Args:
       folder: the run's.
-      say: prints a line, where the lock of a process that is gone is taken over.
+      say: prints a line if the lock of a dead process is taken over.
 
     Yields:
       The lock.
@@ -229,7 +229,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _make(folder: Path) -> list[Path]:
-    """Makes a folder and those above it; returns those that were missing, innermost first."""
+    """Creates a folder and its parents; returns those that were missing, innermost first."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file; --workdir names a folder")
@@ -264,7 +264,7 @@ def _stat(pid: int) -> list[str]:
 
 
 def _zombie(pid: int) -> bool:
-    """Whether a process has ended and waits for its parent to take notice."""
+    """Whether a process has ended but has not been reaped by its parent."""
     return _stat(pid)[:1] in (["Z"], ["X"])
 
 
@@ -281,7 +281,7 @@ def _began(pid: int) -> str:
 
 
 def release_all() -> None:
-    """Releases what this process holds, before it ends without unwinding."""
+    """Releases the locks of this process before it exits without unwinding."""
     for lock in list(_held):
         with contextlib.suppress(OSError):
             lock.release()

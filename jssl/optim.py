@@ -1,4 +1,4 @@
-"""Optimizers as data: what is swept, printed and saved; Optax does the work."""
+"""Optimizers as frozen dataclasses that can be overridden, printed and saved; built on Optax."""
 
 from __future__ import annotations
 
@@ -37,28 +37,28 @@ class Optimizer(Ranged):
     Attributes:
       name: "sgd", "lars", "adam" or "adamw".
       learning_rate: the base rate, before scaling.
-      scaling: how the base rate grows with the global batch: "none", "linear"
-        (`base * batch / reference_batch`) or "sqrt" (`base * sqrt(batch / reference_batch)`).
+      scaling: how the base rate scales with the global batch: "none", "linear" (`base * batch /
+        reference_batch`) or "sqrt" (`base * sqrt(batch / reference_batch)`).
       reference_batch: global batch at which the base rate holds.
       warmup_epochs: epochs of linear growth from `warmup_start` to the peak.
-      warmup_start: learning rate that the warm-up grows from, as a share of the peak. The first
-        step is already one part in `warmup` above it, so that none is taken at a rate of 0.
+      warmup_start: learning rate at which the warm-up begins, as a share of the peak. The first
+        step is already one increment above it, so that no step has rate 0.
       end: learning rate at the end, as a share of the peak.
       weight_decay: added to the gradient for "sgd", "lars" and "adam", decoupled for "adamw".
       decay_vectors: whether biases and normalisation scales (rank 0 and 1 in their layer, whether
         or not the blocks run as a loop) decay as well.
       momentum: of "sgd" and "lars".
       nesterov: Nesterov's form of the momentum.
-      trust_coefficient: of "lars"; rank 0 and 1 parameters are never rescaled.
+      trust_coefficient: of "lars"; parameters of rank 0 and 1 are not rescaled.
       beta1: of "adam" and "adamw".
       beta2: of "adam" and "adamw".
       clip_norm: norm above which gradients are scaled down; 0 for never.
-      multipliers: (regular expression, factor) pairs; the steps of a parameter, decay included, are
-        multiplied by the factor of the first expression that its path holds. BYOL (Grill et al.,
-        2020, appendix F) lets the predictor learn faster so: `(("predictor", 10.0),)`.
-      clip: whose norm `clip_norm` bounds: "global" all gradients together; "module" the encoder's
-        and those of each head by themselves, as DINOv2 does; "parameter" those of every array by
-        itself, as DINO and iBOT do.
+      multipliers: (regular expression, factor) pairs; the updates of a parameter, including weight
+        decay, are multiplied by the factor of the first pattern that matches its path. BYOL (Grill
+        et al., 2020, appendix F) trains its predictor at a higher rate: `(("predictor", 10.0),)`.
+      clip: which norm `clip_norm` bounds: "global", that of all gradients; "module", that of the
+        encoder and of each head separately, as in DINOv2; "parameter", that of every array
+        separately, as in DINO and iBOT.
       weight_decay_end: weight decay at the end of the run, reached from `weight_decay` by half a
         cosine without warm-up (Caron et al., 2021); None for a constant weight decay.
       layer_decay: factor on the learning rate from each block of the encoder to the one below;
@@ -89,7 +89,7 @@ class Optimizer(Ranged):
     layer_decay: AboveZero = dataclasses.field(default=1.0, metadata=_LATER)
 
     def conflict(self) -> str | None:
-        """What is wrong with a name, or with a pattern."""
+        """Describes an unknown name or an invalid pattern."""
         if self.name not in _OPTIMIZERS:
             return f"unknown name {self.name!r}: {nearest(self.name, _OPTIMIZERS)}"
         if self.scaling not in _SCALING:

@@ -1,4 +1,4 @@
-"""`a.b=c`: changing one value of an experiment from the command line, and writing it all down."""
+"""Overrides such as `a.b=c` from the command line, and the serialisation of experiments."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def override(root: Any, *assignments: str) -> Any:
       A changed copy.
 
     Raises:
-      UserError: for a path that does not exist (naming the nearest that does), a value of another
-        type than the one it replaces, or one out of its range.
+      UserError: for a path that does not exist (naming the nearest one that does), a value of the
+        wrong type, or a value out of range.
     """
     paths = []
     with ranges.suspended():  # settings that belong together, such as a width and its heads
@@ -129,9 +129,9 @@ def _checked(node: Any, key: str, value: Any, path: str) -> Any:
 
 
 def describe(node: Any) -> Any:
-    """A structure as plain JSON values: class names, fields and numbers.
+    """Converts a structure to plain JSON values: class names, fields and numbers.
 
-    Nothing is left out but fields that came later and hold their default; see `_unset`.
+    Only fields that were added later and hold their default are left out; see `_unset`.
     """
     if node is None or isinstance(node, bool | int | float | str):
         return node
@@ -160,9 +160,9 @@ def describe(node: Any) -> Any:
 
 
 def _unset(node: Any, name: str) -> bool:
-    """Whether a field that came later (metadata "later") holds its default, which changes nothing.
+    """Whether a field that was added later (metadata "later") holds its default.
 
-    It is left out, so that what was recorded before the field existed keeps its fingerprint.
+    Such a field is left out, so that runs recorded before it existed keep their fingerprints.
     """
     field = node.__dataclass_fields__[name]
     return field.metadata.get("later", False) and getattr(node, name) == field.default

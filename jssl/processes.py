@@ -1,8 +1,8 @@
-"""Several processes of one run: how they join, and how they notice that one of them has ended.
+"""Several processes of one run: how they connect, and how they detect that one has ended.
 
-JAX's own heartbeat takes a process for dead after 100 seconds, and ends the others from C++. Here
-each process keeps a connection to process 0, which the operating system closes in the moment a
-process ends, however it ends; a machine that is cut off is noticed by TCP's own probes.
+JAX's own heartbeat considers a process dead after 100 seconds and then ends the others from C++.
+Here each process keeps a connection to process 0, which the operating system closes as soon as a
+process ends, for whatever reason; an unreachable machine is detected by TCP keep-alive probes.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ def joined(
 ) -> Iterator[None]:
     """Connects the processes of a run, before JAX looks for devices.
 
-    Inside, the end of one process ends all of them, with a sentence; an error of this one is
-    printed, and ends it at once.
+    Inside the block, the end of one process ends all of them with a message; an error of this
+    process is printed and ends it at once.
 
     Args:
-      coordinator: HOST:PORT of process 0, where it listens; None if `detect`.
+      coordinator: HOST:PORT at which process 0 listens; None if `detect`.
       count: how many processes there are; None if `detect`.
       index: which one this is; None if `detect`.
-      detect: ask the TPU pod or Slurm for the other three.
+      detect: take the other three from the TPU pod or Slurm.
 
     Raises:
-      UserError: if the three do not fit each other, or the processes cannot connect.
+      UserError: if the three are inconsistent, or the processes cannot connect.
     """
     named = (coordinator, count, index)
     if all(value is None for value in named) and not detect:
@@ -71,10 +71,10 @@ def joined(
 
 
 def first(action: Callable[[], T]) -> T | None:
-    """Does something in process 0 alone, and lets every process fail if it fails.
+    """Runs a function in process 0 only; if it fails, it fails in every process.
 
     Args:
-      action: what to do.
+      action: the function.
 
     Returns:
       What it returned in process 0; None in the others.
@@ -103,10 +103,10 @@ def first(action: Callable[[], T]) -> T | None:
 
 
 def bind_address(coordinator: str) -> str:
-    """Where process 0 listens: at the address that the others are given, and nowhere else.
+    """The address at which process 0 listens: only the one that the others connect to.
 
-    A name that means this machine's loopback only in its own /etc/hosts would shut out the other
-    machines; then all interfaces are used, which is said.
+    A host name that /etc/hosts of this machine maps to loopback would exclude the other machines;
+    in that case all interfaces are used, and a message says so.
 
     Args:
       coordinator: HOST:PORT.
@@ -146,15 +146,15 @@ def bind_address(coordinator: str) -> str:
 
 
 class _Peers:
-    """The connections by which the processes notice each other's end.
+    """The connections by which processes detect each other's end.
 
     Args:
       index: of this process.
       count: of all.
       host: of process 0, for the connections.
-      early: open files with low numbers, to be replaced by the connections of process 0: the
-        system closes the files of a killed process in that order, so that the others hear of its
-        end here before JAX hears of it and ends them with a message of its own.
+      early: open files with low descriptors, to be replaced by the connections of process 0. The
+        system closes the files of a killed process in this order, so that the others learn of its
+        end here before JAX does and ends them with its own message.
     """
 
     def __init__(self, index: int, count: int, host: str, early: list[int]) -> None:
@@ -165,21 +165,22 @@ class _Peers:
         threading.Thread(target=self._listen if index == 0 else self._connect, daemon=True).start()
 
     def settle(self) -> None:
-        """Waits a moment: if another process was killed, that is said and this one ends here.
+        """Waits briefly; if another process was killed, reports it and ends this process.
 
-        Process 0 waits longest; JAX ends the others when it is gone.
+        Process 0 waits longest, since JAX ends the others when it exits.
         """
         self._failed = True
         self._send(_FAILED)
         time.sleep(_SETTLE_SECONDS + (self.index == 0))
 
     def bye(self) -> None:
-        """Tells the others that this process has done its part."""
+        """Tells the other processes that this one has finished."""
         self._done = True
         self._send(_BYE)
 
     def leave(self, status: int) -> None:
-        """Ends this process now: JAX would wait at its exit for those that cannot come.
+        """Ends this process at once; at a normal exit JAX would wait for processes that no longer
+        exist.
 
         Args:
           status: exit status.
@@ -237,7 +238,8 @@ class _Peers:
         threading.Thread(target=self._wait, args=(index, peer), daemon=True).start()
 
     def _wait(self, index: int, peer: socket.socket) -> None:
-        """Process 0 hears from each, and tells the others; they hear from process 0 alone."""
+        """Process 0 receives from each process and informs the others; they receive from process 0
+        only."""
         done, failed, lost = False, False, index
         while True:
             try:
@@ -309,9 +311,9 @@ def _join(coordinator: str | None, count: int | None, index: int | None) -> _Pee
 
 
 def _bind_collectives(coordinator: str) -> None:
-    """Lets the collectives of CPUs listen on the address that leads to process 0.
+    """Makes CPU collectives listen on the interface that routes to process 0.
 
-    By default Gloo takes the address of the machine's name, which may be another interface.
+    By default Gloo uses the address of the machine's host name, which may be another interface.
     """
     from jax._src.lib import _jax
 

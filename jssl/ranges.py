@@ -1,4 +1,4 @@
-"""Ranges of settings: said once, where the field or argument is declared, and checked in one place.
+"""Ranges of settings, declared at the field or argument and checked by shared code.
 
 `temperature: Positive = 0.1` declares a float above 0. The names below are ordinary annotations
 (`typing.Annotated`), so a reader, a type checker and `jssl.settings` all see the same thing.
@@ -35,16 +35,17 @@ _TINY, _HUGE = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """Which values a setting may have. Numbers are finite in float32, whatever else holds.
+    """The values that a setting may have. All numbers must be finite in float32.
 
     Attributes:
-      text: the range as a sentence names it, after "it must be".
-      low: smallest value, of the number or of each number of a tuple; what float32 holds as 0 is 0.
+      text: the range as named in a message, after "it must be".
+      low: smallest value of the number, or of each number of a tuple; values that underflow in
+        float32 are 0.
       high: largest value.
-      above: whether the value is above `low`, not equal to it.
-      below: whether the value is below `high`, not equal to it.
+      above: whether the value must be above `low`, not equal to it.
+      below: whether the value must be below `high`, not equal to it.
       least: smallest length of a tuple.
-      ordered: whether the numbers of a tuple do not fall.
+      ordered: whether the numbers of a tuple must be in ascending order.
       options: the only values; () for any.
     """
 
@@ -79,7 +80,7 @@ def _range(
 
 
 def at_least(low: int) -> Any:
-    """The annotation of a whole number from `low` up; an int32, as counts on a device are."""
+    """The annotation of an integer of at least `low`, at most the largest int32."""
     return _range(int, f"a whole number of at least {low}", low, 2**31 - 1)
 
 
@@ -90,7 +91,7 @@ def between(low: float, high: float, kind: type = float) -> Any:
 
 
 def one_of(*options: int) -> Any:
-    """The annotation of a whole number out of a few."""
+    """The annotation of an integer with a few allowed values."""
     return _range(int, f"one of {', '.join(map(str, options))}", options=options)
 
 
@@ -154,7 +155,7 @@ Interval = _range(tuple[float, float], "two finite numbers, the smaller first", 
 
 
 def ranges(hint: Any) -> tuple[Range, ...]:
-    """The ranges that an annotation declares, those of its parts included."""
+    """The ranges that an annotation declares, including those of its parts."""
     if typing.get_origin(hint) is Annotated:
         found = tuple(r for r in hint.__metadata__ if isinstance(r, Range))
         return found or ranges(typing.get_args(hint)[0])
@@ -165,8 +166,8 @@ def problem(value: Any, hint: Any = None) -> str | None:
     """What is wrong with a value.
 
     Args:
-      value: anything; what is traced by JAX, and what holds no numbers, is passed over.
-      hint: its annotation, or None. Without a range in it, numbers need only be finite.
+      value: any value; traced arrays and values without numbers are accepted.
+      hint: its annotation, or None. If it has no range, numbers need only be finite.
 
     Returns:
       What it must be, such as "in [0, 1]"; None if nothing is wrong.
@@ -253,7 +254,8 @@ _SUSPENDED: contextvars.ContextVar[bool] = contextvars.ContextVar("suspended", d
 
 @contextlib.contextmanager
 def suspended() -> Iterator[None]:
-    """Inside, construction checks nothing: settings that belong together change one by one."""
+    """Disables checks at construction inside the block, while dependent settings change one by
+    one."""
     token = _SUSPENDED.set(True)
     try:
         yield
@@ -277,7 +279,7 @@ class Ranged:
             check_fields(self)
 
     def conflict(self) -> str | None:
-        """What is wrong between fields that are each in range; a sentence, or None.
+        """Describes fields that are each in range but inconsistent; a sentence, or None.
 
         Here: a number of heads, `heads` or `decoder_heads`, divides the width beside it.
         """
@@ -291,14 +293,14 @@ class Ranged:
 
 
 def check_fields(node: Any, where: str = "") -> None:
-    """Checks the fields of a dataclass, not what lies deeper.
+    """Checks the fields of a dataclass, not nested ones.
 
     Args:
       node: the dataclass.
       where: its path, e.g. "optimizer"; by default the name of its class.
 
     Raises:
-      UserError: naming a field, its value and its range, or what does not go together.
+      UserError: naming a field, its value and its range, or the fields that are inconsistent.
     """
     where = where or type(node).__name__
     hints = annotations.hints(type(node))
@@ -313,7 +315,7 @@ def check_fields(node: Any, where: str = "") -> None:
 
 
 def conflict(node: Ranged) -> str | None:
-    """What does not go together in a node; None also where traced numbers decide."""
+    """Describes inconsistent fields of a node; None also if it depends on traced numbers."""
     try:
         return node.conflict()
     except jax.errors.ConcretizationTypeError:  # a sweep's traced number decides
@@ -323,7 +325,7 @@ def conflict(node: Ranged) -> str | None:
 def checked(function: _Function) -> _Function:
     """Makes a function check its arguments against the ranges in its annotations.
 
-    What is an array or is traced is passed over, so that a compiled function pays nothing.
+    Arrays and traced values are not checked, so compiled functions have no overhead.
     """
     signature = inspect.signature(function)
 

@@ -1,4 +1,4 @@
-"""What ships with the project, read from its files without importing them: names and titles.
+"""Names and titles of all experiments and methods, read from their files without importing them.
 
 An experiment is a module of `jssl.experiments` with a function `get_experiment()`, named by its
 path, or, in a module of several small ones, each public function that is annotated to return an
@@ -43,12 +43,12 @@ class Entry:
 class MethodEntry:
     """A method that ships with the project.
 
-    Attributes:
-      name: "family/file", e.g. "contrastive/simclr".
-      kind: name of the class.
-      paper: exact title.
-      partial: which part of what the title promises is missing; "" for none.
-      about: first line of its module's docstring.
+      Attributes:
+        name: "family/file", e.g. "contrastive/simclr".
+        kind: name of the class.
+        paper: exact title.
+    partial: the component of the paper that is not implemented; "" for none.
+        about: first line of its module's docstring.
     """
 
     name: str
@@ -98,7 +98,7 @@ def text(pattern: str = "") -> str:
     """Experiments and methods as text for a terminal.
 
     Args:
-      pattern: only entries whose name or description contains it, in any case of letters.
+      pattern: only entries whose name or description contains it, ignoring case.
     """
 
     def wanted(*words: str) -> bool:

@@ -1,7 +1,7 @@
-"""One step of a run again, with everything in it laid open; and the hunt for a NaN.
+"""Recomputes any training step, reports every intermediate value, and locates the first NaN.
 
-A run is a function of its experiment and its seed, so any step can be had back: from the nearest
-checkpoint before it, or from the start.
+A run is a function of its experiment and its seed, so any step can be recomputed from the nearest
+earlier checkpoint or from the start.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ STAGES += ("stats", "memory")
 
 @dataclasses.dataclass
 class Rerun:
-    """A run that can be taken to any of its steps.
+    """A run whose state can be recomputed at any step.
 
     Attributes:
       run: the run.
-      program: its program, for the mesh it was trained on if that many devices are here.
+      program: its program, for the mesh it was trained on if enough devices are available.
       source: its training split.
       root: its key.
       seed: its seed.
@@ -64,7 +64,7 @@ class Rerun:
         return make_feed(self.program, self.source, seed=self.seed, root=self.root, **options)
 
     def saved_steps(self) -> list[int]:
-        """Steps of the checkpoints that are there."""
+        """Steps of the existing checkpoints."""
         folder = self.run.checkpoints
         if not folder.is_dir():
             return []
@@ -91,7 +91,7 @@ class Rerun:
         return self.advance(state, step)
 
     def advance(self, state: TrainState, step: int) -> TrainState:
-        """Takes a state on to a step; the old buffers are given away."""
+        """Advances a state to a step; the old buffers are donated."""
         done = int(state.step)
         while done < step:
             count = min(_CHUNK, step - done)
@@ -111,7 +111,7 @@ class Rerun:
         return jax.jit(self._stages)
 
     def inspect(self, state: TrainState) -> dict[str, Tree]:
-        """Everything that the next step computes, in the order in which it does.
+        """Everything that the next step computes, in the order of computation.
 
         Args:
           state: the state before the step.
@@ -145,12 +145,12 @@ class Rerun:
 
 
 def reopen_for_rerun(run: Run, options: Options | None = None) -> Rerun:
-    """Makes a run ready to be taken to any of its steps.
+    """Prepares a run for recomputing any of its steps.
 
     Args:
       run: the run; see `jssl.run.reopen`.
-      options: devices to use; None for the mesh it was trained on, or one device where that many
-        are not here.
+      options: devices to use; None for the mesh it was trained on, or for one device if there are
+        too few.
 
     Returns:
       The rerun.
@@ -176,7 +176,7 @@ def reopen_for_rerun(run: Run, options: Options | None = None) -> Rerun:
 
 @dataclasses.dataclass(frozen=True)
 class Replayed:
-    """What a replayed step showed.
+    """The results of a replayed step.
 
     Attributes:
       step: which one, from 1.
@@ -219,7 +219,7 @@ class Replayed:
 
 
 def replay(run: Run, step: int, options: Options | None = None) -> Replayed:
-    """Computes a step again and looks at all of it.
+    """Recomputes a step and inspects every value.
 
     Args:
       run: the run.
@@ -227,7 +227,7 @@ def replay(run: Run, step: int, options: Options | None = None) -> Replayed:
       options: devices to use; None for those of the run.
 
     Returns:
-      What it showed.
+      The results.
 
     Raises:
       UserError: if the run has no such step.
@@ -267,7 +267,7 @@ def _norm(leaf: jax.Array) -> tuple[float, float]:
 
 
 def _first_bad_module(rerun: Rerun, state: TrainState, views: Tree) -> str | None:
-    """Runs the networks without compiling them, and looks at what each module returns."""
+    """Runs the networks without compilation and checks the output of each module."""
     found: list[str] = []
 
     def look(call: Any, args: Any, kwargs: Any, context: Any) -> Any:

@@ -1,4 +1,5 @@
-"""Tables of papers: rows as experiments and protocols, run or collected, ours beside theirs."""
+"""Tables of papers, reproduced: each row is an experiment with protocols, beside the published
+figures."""
 
 from __future__ import annotations
 
@@ -28,9 +29,9 @@ class Column:
     Attributes:
       title: of the column.
       protocol: that measures it.
-      score: which of the protocol's scores it is.
+      score: which of the protocol's scores is shown.
       settings: assignments for the protocol.
-      smoke: assignments and score in smoke size, where the data is too small for the settings.
+      smoke: assignments and score for the smoke budget, if its data is too small for the settings.
     """
 
     title: str
@@ -54,7 +55,7 @@ class PaperRow:
       name: of the row.
       experiment: its experiment's name.
       published: (column title, value in [0, 1], source) of every figure that is known.
-      overrides: assignments that make the experiment the table's.
+      overrides: assignments that turn the experiment into that of the table.
     """
 
     name: str
@@ -69,11 +70,11 @@ class PaperTable:
 
     Attributes:
       title: what it shows.
-      columns: its figures, each of a protocol of its own.
+      columns: its columns, each with a protocol of its own.
       rows: its rows.
       small: makes an experiment small enough for a few minutes on two CPU cores.
-      adapt: makes an experiment of another data set the table's; None where it is already.
-      differs: what ours does otherwise than the published one, sentences for under the table.
+      adapt: adapts an experiment of another data set to the table; None if that is not needed.
+      differs: how our setup differs from the published one; sentences printed below the table.
     """
 
     title: str
@@ -138,7 +139,7 @@ def experiment_of(
 
 @dataclass
 class Cell:
-    """What is known of a row: records by column title, one a seed, or why there is none."""
+    """The results of a row: records by column title, one per seed, or why there are none."""
 
     records: dict[str, list[Record]] = dataclasses.field(default_factory=dict)
     failure: str = ""
@@ -160,8 +161,9 @@ def reproduce(
 ) -> Table:
     """Trains and evaluates every row that is not finished, then tabulates all of them.
 
-    Each row and seed has a folder of its own, so that the same command goes on where it stopped. A
-    row that cannot be run, for want of its data say, tells why and does not hold up the others.
+    Each row and seed has a folder of its own, so that the same command continues where it stopped.
+    A row that cannot be run, for example because its data are missing, reports the reason and does
+    not stop the others.
 
     Args:
       name: of the table.
@@ -171,7 +173,7 @@ def reproduce(
       overrides: assignments for every row's experiment.
       data: a data spec that takes the place of the table's, such as `Npz("cifar10.npz")`.
       workdir: folder of the runs; None for runs/tables/<name>/<budget>.
-      collect: only tabulate what there is; train nothing.
+      collect: only tabulate existing records, without training.
       options: how runs are carried out (`jssl.loop.Options`).
       accept_changes: see `jssl.run.Run`.
       say: prints a line.
@@ -216,16 +218,16 @@ def reproduce(
 
 
 def tabulate(table: PaperTable, found: dict[str, Cell], budget: str) -> Table:
-    """The table of what was found.
+    """Tabulates the results.
 
     Args:
       table: the table.
-      found: row name -> what is known of it.
+      found: row name -> its results.
       budget: which was run.
 
     Returns:
-      Columns: for each figure ours, the published one and the difference, and the untrained
-      encoder.
+      Columns: for each score ours, the published one and the difference, and the untrained
+        encoder's.
     """
     header = ["method", "seeds"]
     for column in table.columns:

@@ -1,4 +1,4 @@
-"""A run's folder: what it is, where its files lie, and that no other run gets into it."""
+"""A run's folder: its identity, the paths of its files, and protection against other runs."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class Run:
     Attributes:
       experiment: the experiment, overrides applied.
       seed: of everything random in the run.
-      folder: where its files lie.
+      folder: that holds its files.
       overrides: the assignments given on the command line.
-      start: the run that it starts from; None for a random start.
+      start: the run that it is initialised from; None for random initialisation.
       trust: whether a Python file that another run's folder names may be executed.
-      accept_changes: whether to go on with other data or code than those on record.
-      file: where the experiment was loaded from, if not from the file of its name.
+      accept_changes: whether to continue with data or code that differ from the record.
+      file: the file that the experiment was loaded from, if that is not given by its name.
     """
 
     experiment: Experiment
@@ -53,7 +53,7 @@ class Run:
 
     @property
     def code(self) -> Path | None:
-        """The experiment's file, if it is a file of the user's that is there."""
+        """The experiment's file, if it is an existing file of the user's."""
         path = self.file or Path(self.experiment.name)
         return path if is_file(path.name) and path.is_file() else None
 
@@ -69,7 +69,7 @@ class Run:
 
     @property
     def source(self) -> Path:
-        """Folder with the experiment's file as it was, if it is a file of the user's."""
+        """Folder with a copy of the experiment's file, if it is a file of the user's."""
         return self.folder / "source"
 
     @property
@@ -79,7 +79,7 @@ class Run:
 
     @property
     def alarms(self) -> Path:
-        """`alarms.json`: what the collapse alarm said; missing where it said nothing."""
+        """`alarms.json`: diagnoses of the collapse alarm; missing if there were none."""
         return self.folder / "alarms.json"
 
     @property
@@ -92,7 +92,8 @@ class Run:
         """Changes with anything that changes the numbers: every value of the experiment, the seed,
         and the checkpoint that the run starts from.
 
-        The experiment's name and its published figures are left out; they change no number.
+        The experiment's name and its published figures are left out, since they do not affect
+        results.
         """
         bare = dataclasses.replace(self.experiment, name="", expected=())
         values = {"experiment": describe(bare), "seed": self.seed}
@@ -101,7 +102,7 @@ class Run:
         return fingerprint(values)
 
     def open(self, **facts: Any) -> None:
-        """Creates the folder, or makes sure that it belongs to this very run.
+        """Creates the folder, or checks that it belongs to this run.
 
         Args:
           **facts: further things to record, e.g. the mesh.
@@ -136,13 +137,13 @@ class Run:
             write_json(self.record_path, self._record() | facts)
 
     def check_folder(self, *, metrics: bool = False) -> None:
-        """Looks at what is in the folder before anything is loaded or compiled.
+        """Checks the content of the folder before anything is loaded or compiled.
 
         Args:
           metrics: whether the metrics will be read.
 
         Raises:
-          UserError: a file lies where a folder should, or the metrics are damaged.
+          UserError: there is a file in place of the folder, or the metrics are damaged.
         """
         for path in (self.checkpoints, self.source):
             if path.exists() and not path.is_dir():
@@ -157,7 +158,7 @@ class Run:
         """Copies the experiment's file and the modules beside it, which may be edited later.
 
         Args:
-          keep: whether an earlier copy is put aside rather than written over.
+          keep: whether an earlier copy is moved aside rather than overwritten.
         """
         if self.code is None:
             return
@@ -196,13 +197,13 @@ def reopen(
 ) -> Run:
     """The run of a folder, rebuilt from its record.
 
-    An experiment that ships with jssl is loaded by its name. A Python file that the record names is
-    code of whoever made the folder, and is executed only with `trust`.
+    An experiment that ships with jssl is loaded by its name. A Python file named in the record is
+    code from whoever made the folder and is executed only with `trust`.
 
     Args:
       folder: a run's folder.
-      as_it_was: of an experiment in a user's file, take the copy that was made when the run began.
-      trust: whether such a file may be executed; it is named first.
+      as_it_was: for an experiment in a user's file, use the copy that was made when the run began.
+      trust: whether such a file may be executed; its name is printed first.
       accept_changes: see `Run`.
       say: prints a line.
 
@@ -245,8 +246,7 @@ def experiment_file(
       folder: the run's folder.
       name: of the experiment, as the record has it.
       trust: whether it may be executed.
-      as_it_was: take the copy in the folder rather than the original, which is taken otherwise
-        where it still exists.
+      as_it_was: use the copy in the folder even if the original file still exists.
 
     Raises:
       UserError: there is such a file and it is not trusted, or it is gone.
@@ -292,7 +292,7 @@ def _damaged(path: Path, why: str) -> UserError:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes a JSON file so that a reader never sees half of it."""
+    """Writes a JSON file atomically."""
     temporary = path.with_name(path.name + ".new")
     try:
         temporary.write_text(json.dumps(value, indent=1) + "\n")
@@ -315,13 +315,13 @@ def default_folder(
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that make the numbers."""
+    """Versions of Python and of the packages that influence the results."""
     found = {"python": platform.python_version(), "jssl": __version__}
     return found | {name: importlib.metadata.version(name) for name in _PACKAGES}
 
 
 def hardware() -> str:
-    """What the run computes on, e.g. "8 x cpu (x86_64)"."""
+    """The hardware of the run, e.g. "8 x cpu (x86_64)"."""
     device = jax.devices()[0]
     kind = platform.machine() if device.platform == "cpu" else device.device_kind
     return f"{jax.device_count()} x {device.platform} ({kind})"

@@ -1,4 +1,4 @@
-"""What `run.json` must hold, checked when it is read: the file may be damaged, or a stranger's."""
+"""Validation of `run.json` when it is read, since the file may be damaged or untrusted."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _texts(value: Any) -> bool:
 
 
 def _of(check: Check) -> Check:
-    """Whether all values of a mapping pass."""
+    """Whether all values of a mapping satisfy a condition."""
     return lambda value: _mapping(value) and all(map(check, value.values()))
 
 
@@ -46,7 +46,7 @@ def _none(value: Any) -> bool:
 
 
 def _having(**checks: Check) -> Check:
-    """Whether a mapping has these entries and each passes."""
+    """Whether a mapping has these entries and each satisfies its condition."""
     return lambda value: (
         _mapping(value) and all(key in value and check(value[key]) for key, check in checks.items())
     )
@@ -98,10 +98,11 @@ def record_trouble(record: Any) -> str | None:
     """What is wrong with the content of a `run.json`.
 
     Args:
-      record: as read from JSON. Entries that are not known here are passed over.
+      record: as read from JSON. Unknown entries are ignored.
 
     Returns:
-      A clause such as "seed is 'x', not a number from 0 to 4294967295"; None if all is well.
+      A clause such as "seed is 'x', not a number from 0 to 4294967295"; None if the record is
+      valid.
     """
     if not _mapping(record):
         return f"it holds a {type(record).__name__}, not a record"

@@ -1,4 +1,4 @@
-"""The three verbs of the command line on a run: train it, evaluate it, report it."""
+"""The commands on a run: train, evaluate and report."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Say = Callable[[str], None]
 
 
 def train(run: Run, options: Options, *, evaluate: bool = True, say: Say = print) -> Finished:
-    """Trains a run to its end; then evaluates it and writes its page.
+    """Trains a run to its end, then evaluates it and writes its report.
 
     Args:
       run: the run.

@@ -35,17 +35,17 @@ class Setting:
 
     @property
     def ranges(self) -> tuple[Range, ...]:
-        """What is declared of it; () for what is no number, and where nothing is declared."""
+        """The ranges declared for it; () if it is not a number or none is declared."""
         return ranges.ranges(self.hint)
 
     @property
     def numeric(self) -> bool:
-        """Whether it is a number, a tuple of numbers, or may be set to one."""
+        """Whether it is a number or a tuple of numbers, or may be set to one."""
         return _numeric(self.value) or any(map(counts, annotations.options(self.hint)))
 
 
 def settings(node: Any, path: str = "") -> Iterator[Setting]:
-    """Every value that `--set` can change, in the order of the fields."""
+    """Every value that `--set` can change, in field order."""
     for found in _nodes(node, path):
         for key, value in found.parts:
             if not _inner(value):
@@ -56,8 +56,8 @@ def check(node: Any, path: str = "") -> None:
     """Checks every number inside an experiment, a protocol, a pipeline or an operation.
 
     Args:
-      node: what is walked: dataclasses, Linen modules, tuples, mappings, operations.
-      path: where it lies, for messages.
+      node: a dataclass, Linen module, tuple, mapping or operation.
+      path: its path, for messages.
 
     Raises:
       UserError: with a path, the value there and its range.
@@ -90,7 +90,7 @@ def _nodes(node: Any, path: str) -> Iterator[_Node]:
 
 
 def _passed(node: Any) -> set[str]:
-    """Fields that a path leaves out, since all their parts are reached by names of their own."""
+    """Fields that paths omit, since all their parts can be reached by their own names."""
     if not dataclasses.is_dataclass(node):
         return set()
     known = children(node)
@@ -105,7 +105,7 @@ def _passed(node: Any) -> set[str]:
 
 
 def _named(node: Any) -> list[tuple[str, Any]]:
-    """The parts of a node, each once, by the name that leads to it."""
+    """The parts of a node, each once, by name."""
     known = children(node)
     if dataclasses.is_dataclass(node):
         return [(name, getattr(node, name)) for name in fields(node)]
@@ -139,7 +139,7 @@ def _numeric(value: Any) -> bool:
 
 
 def counts(hint: Any) -> bool:
-    """Whether an annotation admits a number, or a tuple that holds one."""
+    """Whether an annotation allows a number, or a tuple that contains one."""
     hint = annotations.bare(hint)
     parts = annotations.options(hint)
     if len(parts) > 1 or parts[0] is not hint:

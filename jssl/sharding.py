@@ -1,7 +1,7 @@
-"""Where arrays live: a mesh, the batch over all of it, parameters by rules.
+"""Placement of arrays: the mesh, the batch split over all of it, parameters sharded by rules.
 
-This file and `train.py` are the only ones that know of devices. Arrays keep their global meaning
-everywhere: `jax.jit` partitions the program, so no number depends on how many devices there are.
+Only this file and `train.py` refer to devices. All other code sees global arrays: `jax.jit`
+partitions the program, so no result depends on the number of devices.
 """
 
 from __future__ import annotations
@@ -73,9 +73,9 @@ def check_batch(batch_size: int, mesh: Mesh, accumulate: int = 1) -> None:
 
 
 def constrain_batch(tree: Tree, mesh: Mesh | None) -> Tree:
-    """Keeps the leading axis of every array split over the mesh, inside a compiled function.
+    """Constrains the leading axis of every array to be split over the mesh, in a compiled function.
 
-    Without a mesh (a run inside a sweep, which has its devices to itself) nothing is done.
+    Does nothing without a mesh (for a run inside a sweep, which uses one device).
     """
     if mesh is None:
         return tree
@@ -84,14 +84,16 @@ def constrain_batch(tree: Tree, mesh: Mesh | None) -> Tree:
 
 
 def place_rows(mesh: Mesh | None) -> Callable[[jax.Array], jax.Array] | None:
-    """How `jssl.nn.rows.spread` keeps activations where the batch lies.
+    """Returns the function by which `jssl.nn.rows.spread` constrains activations to the batch
+    sharding.
 
     Args:
       mesh: where the program runs; None inside a sweep.
 
     Returns:
-      A function for arrays inside a compiled function, which leaves alone those whose leading axis
-      the mesh does not divide; None where parameters are not split, which needs no help.
+      A function of arrays inside a compiled function, which does not change arrays whose leading
+      axis is not divisible by the mesh; None if parameters are not sharded, where no constraint is
+      needed.
     """
     if mesh is None or mesh.shape["fsdp"] == 1:
         return None
@@ -111,8 +113,8 @@ def state_shardings(state: Tree, mesh: Mesh, rules: Rules) -> Tree:
       state: pytree of arrays or `jax.ShapeDtypeStruct`.
       mesh: where it lives.
       rules: (regular expression, rule) pairs; the first expression found in a leaf's path decides.
-        Rules: "replicate", or "fsdp", which splits the largest axis that the fsdp axis divides,
-        of three or more never the first.
+        Rules: "replicate", or "fsdp", which splits the largest axis divisible by the fsdp axis,
+          excluding the first axis of arrays of rank 3 and more.
 
     Returns:
       Pytree of `NamedSharding`.
@@ -150,7 +152,7 @@ def _spec(rule: str, shape: tuple[int, ...], mesh: Mesh) -> PartitionSpec:
 
 
 def put(tree: Tree, shardings: Tree) -> Tree:
-    """Host arrays, equal in every process, to global arrays.
+    """Converts host arrays, equal in every process, to global arrays.
 
     Args:
       tree: pytree of NumPy arrays holding the global values.
@@ -170,11 +172,11 @@ def put(tree: Tree, shardings: Tree) -> Tree:
 
 
 def put_batch(batch: Tree, mesh: Mesh) -> Tree:
-    """This process's rows of a global batch to global arrays split over the mesh.
+    """Converts this process's rows of a global batch to global arrays split over the mesh.
 
     Args:
       batch: pytree of NumPy arrays [B / processes, ...].
-      mesh: where it goes.
+      mesh: the devices.
 
     Returns:
       Pytree of global arrays [B, ...].

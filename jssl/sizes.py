@@ -1,4 +1,4 @@
-"""Whether training views and evaluation fit one encoder: told from shapes, nothing compiles."""
+"""Checks from shapes, without compiling, that training views and evaluation fit the encoder."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def initialised(
     """Shapes of the state before the first step.
 
     Args:
-      experiment: whose views are initialised on.
+      experiment: whose views are used for initialisation.
       batch: name -> `jax.ShapeDtypeStruct` [B, ...].
-      init: makes the state of a key; it is not run.
+      init: returns the state for a key; only traced.
       root: shape and dtype of the key.
 
     Returns:
       What `init` returns, as shapes.
 
     Raises:
-      UserError: the encoder takes one size, and the views have several.
+      UserError: the encoder accepts one size, and the views have several.
     """
     try:
         return jax.eval_shape(init, root)
@@ -48,12 +48,12 @@ def initialised(
 def check_evaluation(
     experiment: Any, batch: Mapping[str, Any], encode: Callable[[Tree, Tree], Tree], state: Tree
 ) -> None:
-    """Checks that the encoder, initialised on the training views, takes what evaluation gives it.
+    """Checks that the encoder, initialised on the training views, accepts the evaluation input.
 
     Args:
       experiment: with its views and its evaluation pipeline.
       batch: name -> `jax.ShapeDtypeStruct` [B, ...].
-      encode: what evaluation computes of a state and of a batch of `preprocess`; not run.
+      encode: the function of a state and a preprocessed batch that evaluation uses; only traced.
       state: shapes of the initialised state.
 
     Raises:

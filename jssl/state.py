@@ -1,4 +1,4 @@
-"""Everything a run carries from step to step."""
+"""The training state, everything that is carried from step to step."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ Tree = Any
 
 @flax.struct.dataclass
 class TrainState:
-    """The state of a run; all of it is saved, and nothing else is.
+    """The state of a run; exactly this is saved in a checkpoint.
 
-    Randomness is no state: the key of a step is `fold_in(root, step)`, and a batch is a function
-    of (seed, step).
+    Random keys are not part of the state: the key of a step is `fold_in(root, step)`, and a batch
+      is a function of (seed, step).
 
     Attributes:
       step: int32 scalar, optimizer steps taken.
       params: parameters of the method's net, float32.
       opt_state: the state of the Optax transformation.
       stats: mutable collections of the net, `{"batch_stats": ...}` or `{}`.
-      memory: what the method remembers and gradients never touch (teacher, queue, centre ...).
+      memory: the method's state without gradients (teacher, queue, centre ...).
     """
 
     step: jax.Array

@@ -1,8 +1,8 @@
-"""Many runs of one experiment as one program: seeds and numeric settings along a leading axis.
+"""Many runs of one experiment in one program, with seeds and numeric settings along a leading axis.
 
-A run of a sweep is the run that `jssl train` would make with the same seed and settings: it has its
-own order of examples, key, folder and checkpoints. What the runs share is the data on the device
-and one compilation.
+A run of a sweep equals the run that `jssl train` would make with the same seed and settings: it has
+its own order of examples, key, folder and checkpoints. The runs share the data on the device and
+one compilation.
 """
 
 from __future__ import annotations
@@ -93,9 +93,10 @@ def numbers(experiment: Experiment, overrides: Sequence[str]) -> dict[str, float
 
 
 def with_values(program: Program, values: Mapping[str, Any]) -> Program:
-    """The program with numbers of its method and optimizer replaced, also by traced ones.
+    """The program with numeric settings of its method and optimizer replaced, possibly by traced
+    values.
 
-    It has no mesh: a run of a sweep has its device to itself.
+    It has no mesh: a run of a sweep uses one device.
     """
     experiment = program.experiment
     for path, value in values.items():
@@ -114,15 +115,15 @@ def groups(
 ) -> tuple[list[list[int]], list[str]]:
     """Which points of a grid can share one program.
 
-    A path can be traced if the train step can be: a number that decides about the program's form
-    (whether gradients are clipped at all, say) cannot.
+    A path can vary within a program if the train step can be traced with it; a number that
+    determines the program's structure (such as whether gradients are clipped) cannot.
 
     Args:
       program: the experiment without the grid's values.
       points: see `grid`.
 
     Returns:
-      (groups of places in `points`, paths that keep groups apart).
+      (groups of indices into `points`, paths that separate the groups).
     """
     experiment = program.experiment
     paths = {path: None for point in points for path in numbers(experiment, point)}
@@ -201,7 +202,8 @@ class Together:
 
     @property
     def shardings(self) -> TrainState:
-        """Where the state lies: every leaf has a leading axis [S] but the step, which all share."""
+        """The sharding of the state: every leaf has a leading axis [S] except the step, which is
+        shared."""
         state = jax.eval_shape(self.program.initial_state, jax.random.key(0))
         apart = jax.tree.map(lambda _: self._apart, state)
         return apart.replace(step=self._same)
@@ -289,7 +291,7 @@ class Together:
 
 
 def part(states: TrainState, run: int) -> TrainState:
-    """The state of one run, as a run alone has it."""
+    """The state of one run, in the form of a single run."""
     return jax.tree.map(lambda leaf: leaf[run], states.replace(step=None)).replace(step=states.step)
 
 

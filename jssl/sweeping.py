@@ -1,4 +1,4 @@
-"""The host's side of a sweep: folders, metrics, checkpoints and alarms of many runs at once."""
+"""The host loop of a sweep: folders, metrics, checkpoints and alarms of many runs at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What reaches a terminal: text without characters that could steer it or forge a line."""
+"""Terminal output without control characters that could manipulate the terminal or forge a line."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _UNSAFE = re.compile(
 
 
 def printable(text: str) -> str:
-    r"""A text with every character that a terminal could obey written out, such as ``\x1b``.
+    r"""A text with every control character written as an escape sequence, such as ``\x1b``.
 
     Args:
-      text: any text; names of files, classes and columns may come from strangers.
+      text: any text; names of files, classes and columns may come from untrusted sources.
     """
     return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def one_line(text: str) -> str:
-    """`printable` of a text, its lines joined by spaces."""
+    """`printable` applied to a text, with its lines joined by spaces."""
     return printable(" ".join(part.strip() for part in text.split("\n")).strip())
 
 
 class _Printable:
-    """A text stream that writes `printable` text alone; all else is the stream's own."""
+    """A text stream that passes all output through `printable` and otherwise acts as its base."""
 
     def __init__(self, stream: TextIO) -> None:
         self.raw_stream = stream
@@ -50,13 +50,13 @@ class _Printable:
 
 
 def raw(stream: TextIO) -> TextIO:
-    """The stream below, for a progress bar that does steer the terminal."""
+    """The underlying stream, for a progress bar that needs control characters."""
     return getattr(stream, "raw_stream", stream)
 
 
 @contextlib.contextmanager
 def printable_output() -> Iterator[None]:
-    """Sends all that is printed inside the block through `printable`."""
+    """Passes all output inside the block through `printable`."""
     old = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (_Printable(raw(stream)) for stream in old)
     try:

@@ -38,7 +38,7 @@ _INIT, _STEPS = range(2)
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """An experiment bound to a data length and a mesh: everything the loop needs, compiled lazily.
+    """An experiment bound to a data length and a mesh; its functions are compiled lazily.
 
     Attributes:
       experiment: what is run.
@@ -75,11 +75,11 @@ class Program:
         return Clock(step, self.steps, self.steps_per_epoch, rate)
 
     def at(self, state: TrainState, key: jax.Array | None = None) -> Step:
-        """What a method's hooks are given at a state.
+        """The `Step` that a method's hooks receive at a state.
 
         Args:
           state: the state.
-          key: PRNG key of the hook; None where it draws nothing.
+          key: PRNG key of the hook; None if it draws nothing.
         """
         progress = self.clock(state.step)
         return Step(self.net, state.params, state.stats, state.memory, key, progress)
@@ -89,8 +89,8 @@ class Program:
 
         Args:
           root: the run's key.
-          given: {"params", "stats"}, nested parts that take the place of what is drawn; see
-            `jssl.handover`. Memory (a teacher, say) is made of the result.
+          given: {"params", "stats"}, nested parts that replace the random initialisation; see
+            `jssl.handover`. Memory, such as a teacher, is initialised from the result.
 
         Returns:
           The state.
@@ -239,7 +239,7 @@ class Program:
 
     @functools.cached_property
     def step(self) -> Any:
-        """Compiled `train_step(state, batch, root)`; the state's buffers are given away."""
+        """Compiled `train_step(state, batch, root)`; the state's buffers are donated."""
         everywhere = sharding.replicated(self.mesh)
         return jax.jit(
             self.train_step,
@@ -252,9 +252,9 @@ class Program:
     def chunk(self) -> Any:
         """Compiled `(state, data, indices [K, B], count, root) -> (state, metrics [K])`.
 
-        Runs `count` <= K steps on data that lives on the device, with no host in between; metrics
-        of the steps not run are zero. The count is an argument of the program, so one compilation
-        serves every chunk, and a run cut into other chunks gives the same bits.
+        Runs `count` <= K steps on device-resident data without the host in between; metrics of the
+        remaining steps are zero. The count is an argument of the program, so one compilation serves
+        every chunk, and the chunk length does not change a bit of the result.
         """
         everywhere = sharding.replicated(self.mesh)
         return jax.jit(

@@ -1,7 +1,7 @@
-"""Gradient transformations that Optax lacks, or has for whole arrays only.
+"""Gradient transformations that are missing in Optax, or that it has for whole arrays only.
 
-All of them treat the layers of a stack (see `jssl.layers`) as the arrays that they would be if the
-blocks were not run as a loop.
+All of them treat the layers of a stack (see `jssl.layers`) like the separate arrays of an unscanned
+network.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ def clip_each(bound: float) -> optax.GradientTransformation:
 
 
 def clip_modules(bound: float) -> optax.GradientTransformation:
-    """Scales the gradients of every part of the net down to a joint norm of at most `bound`.
+    """Scales the gradients of each part of the net down to a joint norm of at most `bound`.
 
-    A part is what the net's parameters are grouped by at the top: the encoder and each head.
-    DINOv2 (Oquab et al., 2023) calls `clip_grad_norm_` so, once for the backbone and once a head.
+    The parts are the top-level entries of the parameters: the encoder and each head. DINOv2 (Oquab
+    et al., 2023) calls `clip_grad_norm_` in this way, once for the backbone and once per head.
     """
 
     def clip(updates: Tree, params: Tree = None) -> Tree:
@@ -58,7 +58,8 @@ def clip_modules(bound: float) -> optax.GradientTransformation:
 def scale_by_trust_ratio(
     coefficient: float, mask: Callable[[Tree], Tree]
 ) -> optax.GradientTransformation:
-    """LARS's rule (You et al., 2017): updates as long as their layer's weights, times a constant.
+    """LARS (You et al., 2017): scales updates to the norm of their layer's weights times a
+    constant.
 
     Args:
       coefficient: the constant.
@@ -85,7 +86,7 @@ def scale_by_trust_ratio(
 def by_layer(decay: float) -> optax.GradientTransformation:
     """Multiplies the updates of an encoder's parameters by `jssl.layers.layer_factors`.
 
-    Parameters outside the encoder (heads, predictors, decoders) keep their whole step.
+    Updates of parameters outside the encoder (heads, predictors, decoders) are not scaled.
     """
 
     def multiply(updates: Tree, params: Tree = None) -> Tree:
@@ -104,13 +105,13 @@ def by_layer(decay: float) -> optax.GradientTransformation:
 
 
 def multiply_named(multipliers: Sequence[tuple[str, float]]) -> optax.GradientTransformation:
-    """Multiplies updates by the factor of the first expression that their path holds.
+    """Multiplies updates by the factor of the first pattern that matches their path.
 
     Args:
       multipliers: (regular expression, factor) pairs.
 
     Returns:
-      The transformation; it raises `UserError` for an expression that no path holds.
+      The transformation; it raises `UserError` for a pattern that matches no path.
     """
 
     def multiply(updates: Tree, params: Tree = None) -> Tree:

@@ -1,8 +1,8 @@
-"""Python files of a user: loaded under names of their own, together with the modules beside them.
+"""Loads Python files of a user under unique names, together with the modules beside them.
 
-A file never enters `sys.modules` under its own name, so that `random.py` or `json.py` hides nothing
-from anyone else. What it imports is looked up in its own folder first; names of the standard
-library and of the packages that jssl stands on always mean those.
+A file never enters `sys.modules` under its own name, so that `random.py` or `json.py` does not
+shadow a standard module. Its imports are looked up in its own folder first; names of the standard
+library and of jssl's dependencies always refer to those.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _count = itertools.count(1)
 
 
 def is_file(name: str) -> bool:
-    """Whether the name of an experiment is that of a Python file, not of one that ships."""
+    """Whether the name of an experiment is the path of a Python file."""
     return name.endswith(".py")
 
 
@@ -74,7 +74,7 @@ def load(path: Path) -> ModuleType:
 
 
 def public_name(module: str) -> str:
-    """The name of a module as its author knows it: "own" for the one that "own.py" was loaded as.
+    """The author's name of a loaded module: "own" for the module loaded from "own.py".
 
     Args:
       module: `__module__` of a class or a function.
@@ -91,7 +91,7 @@ def public_name(module: str) -> str:
 def _beside(folder: Path, name: str) -> Path | None:
     """The file that `import name` means beside a user's file; a folder without `__init__.py` too.
 
-    None where the name means something else.
+    None if the name refers to something else.
     """
     top, *rest = name.split(".")
     if top in _RESERVED:
@@ -127,7 +127,8 @@ class _Finder:
 
 
 class _Loader(importlib.machinery.SourceFileLoader):
-    """Executes the source itself, never a cached `.pyc`, with an `import` that looks beside it."""
+    """Executes the source, never a cached `.pyc`, with an `import` that also searches its
+    folder."""
 
     def get_code(self, fullname: str) -> CodeType:
         return _compiled(self.get_data(self.path), self.path)
@@ -180,7 +181,7 @@ def files_of(path: Path) -> dict[str, Path]:
       Path relative to the file's folder -> file; the file itself comes first.
 
     Raises:
-      UserError: a file cannot be read or is no Python.
+      UserError: a file cannot be read or is not valid Python.
     """
     path = Path(path).resolve()
     found: dict[str, Path] = {}
@@ -209,7 +210,7 @@ def digests(path: Path) -> dict[str, str]:
 
 
 def same_code(one: Path, other: Path) -> bool:
-    """Whether two files differ in comments and layout at most."""
+    """Whether two files differ at most in comments and formatting."""
     try:
         trees = [ast.dump(ast.parse(file.read_bytes())) for file in (one, other)]
     except (OSError, SyntaxError, ValueError):
@@ -252,13 +253,13 @@ def _imported(file: Path, root: Path) -> Iterator[str]:
 
 
 def sentence(error: BaseException) -> str | None:
-    """An error as one sentence that shows the line of the user's file in which it came up.
+    """An error as one sentence with the line of the user's file in which it occurred.
 
     Args:
       error: as caught.
 
     Returns:
-      The sentence; None if no file of a user takes part in the error.
+      The sentence; None if no file of a user is involved in the error.
     """
     line = _line_of(error)
     if line is None:
@@ -271,9 +272,9 @@ def sentence(error: BaseException) -> str | None:
 
 @contextlib.contextmanager
 def errors_named() -> Iterator[None]:
-    """Turns what a user's file raises inside the block into a `UserError` with the line.
+    """Converts exceptions from a user's file inside the block into a `UserError` with the line.
 
-    An error in which no file of a user takes part passes through as it is.
+    Errors that do not involve a user's file are not changed.
     """
     try:
         yield

@@ -1,10 +1,11 @@
-"""The failures that the collapse alarm knows: what each reads, when it holds, what lies behind it.
+"""The failures that the collapse alarm detects: the values read, the condition and the likely
+cause.
 
 Two kinds of rule. A hard one (all embeddings equal to the last digit, identical views, a constant
 input) can never be right and holds from the start. A soft one (a loss at its trivial value, an
-effective rank near one) is what healthy runs look like early on: it waits until the warm-up of the
-learning rate and a grace period are over, asks more records to agree the longer the run, and holds
-its fire while the figure is improving.
+effective rank near one) is also met by healthy runs early on: it waits until the learning-rate
+warm-up and a grace period are over, requires more consecutive records the longer the run is, and
+stays silent while the value is improving.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _HARD, _SOFT = True, False
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """One failure: the figures it reads, when it holds, and when that is final.
+    """One failure: the values it reads, its condition, and when it is reported.
 
     `holds` gets the values of `reads`; `falling` says which way the first of them improves, and
     `excused` whether an improvement keeps a soft rule silent; `records` in a row must agree.

@@ -1,4 +1,4 @@
-"""What the alarm's figures mean: a pure function of the recent records, and its memory on disk."""
+"""Diagnoses from the alarm's statistics: a pure function of the recent records."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _WINDOW = 30  # records
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """What is wrong with a run.
+    """A diagnosis of a run.
 
     Attributes:
       name: of the failure, e.g. "complete collapse".
-      where: what shows it, e.g. "projection"; "" for the run as a whole.
-      step: at which it was said.
-      figures: the numbers it rests on.
-      cause: what usually lies behind it.
+      where: the array concerned, e.g. "projection"; "" for the run as a whole.
+      step: at which it was reported.
+      figures: the values that it is based on.
+      cause: the usual cause.
     """
 
     name: str
@@ -42,12 +42,12 @@ class Verdict:
 
 
 def judge(rows: Sequence[Row], *, grace: int) -> list[Verdict]:
-    """What is wrong at the last of some records.
+    """Diagnoses the last of some records.
 
     Args:
-      rows: records of `metrics.jsonl` that carry the alarm's figures, from the first of the run,
-        each with what `SoFar` adds to it.
-      grace: steps before which no soft rule speaks; see `grace_of`.
+      rows: records of `metrics.jsonl` with the alarm's statistics, from the first of the run, each
+        with the entries that `SoFar` adds.
+      grace: steps before which soft rules are not applied; see `grace_of`.
 
     Returns:
       Verdicts, the most severe first; empty for a healthy run. Depends on the first record, the
@@ -86,21 +86,21 @@ def judge(rows: Sequence[Row], *, grace: int) -> list[Verdict]:
 
 
 def grace_of(steps: int, warmup: int) -> int:
-    """Steps before which soft rules keep silent.
+    """Steps before which soft rules are not applied.
 
     Args:
       steps: of the whole run.
       warmup: of the learning rate.
 
     Returns:
-      The warm-up, and the most of 100 steps, a twentieth of the run and a third of it up to 300
-      steps: in a short run a slow task may take as long to leave its trivial value.
+      The warm-up plus the largest of 100 steps, a twentieth of the run, and a third of the run up
+      to 300 steps; in a short run, a slow task may need that long to leave its trivial value.
     """
     return warmup + max(_GRACE, steps // 20, min(steps // 3, 300))
 
 
 class SoFar:
-    """What only the whole of a run shows: sums and maxima over its records.
+    """Sums and maxima over all records of a run.
 
     Args:
       steps: of the whole run; 0 if that is not known.
@@ -113,14 +113,15 @@ class SoFar:
         self.awake = 0.0
 
     def see(self, row: Row) -> dict[str, float]:
-        """Takes in a record.
+        """Adds a record.
 
         Args:
           row: see `Watch.see`.
 
         Returns:
-          "most/..." of steps and learning rate so far; "still", the share of the run for which the
-          parameters have not moved to speak of, after they had; "distinct", the number of distinct
+          "most/..." of steps and learning rate so far; "still", the share of the run in which the
+          parameters have hardly moved, after having moved before; "distinct", the number of
+          distinct
           examples as pairs in batches have them: with D that are equally frequent, one pair in D is
           equal (Simpson, "Measurement of Diversity", 1949); "copies", the equal pairs so far.
         """
@@ -143,14 +144,15 @@ class SoFar:
 
 
 class Watch:
-    """Follows a run record by record and remembers what it has said.
+    """Follows a run record by record and reports each diagnosis once.
 
-    It keeps nothing that is not in `metrics.jsonl`, so a resumed run goes on as if never stopped.
+    Its state can be rebuilt from `metrics.jsonl`, so a resumed run behaves like an uninterrupted
+    one.
 
     Args:
       grace: see `grace_of`.
       history: records of the run so far.
-      steps: of the whole run; 0 if that is not known, and then no part of it is too long.
+      steps: of the whole run; 0 if unknown, in which case rules on shares of the run do not apply.
     """
 
     def __init__(self, grace: int, history: Iterable[Row] = (), *, steps: int = 0) -> None:
@@ -166,11 +168,11 @@ class Watch:
         """Judges one more record.
 
         Args:
-          row: "step", "loss" and the other metrics; one without the alarm's figures is passed over,
-            and so is one of a step that is idle on purpose.
+          row: "step", "loss" and the other metrics; records without the alarm's statistics and
+            those of deliberately idle steps are ignored.
 
         Returns:
-          Verdicts that were not said before.
+          Diagnoses that were not reported before.
         """
         if not any(name.startswith(PREFIX) for name in row) or row.get(f"{PREFIX}idle", 0.0):
             return []
@@ -186,7 +188,7 @@ class Watch:
         return new
 
     def record(self) -> list[dict[str, Any]]:
-        """All alarms of the run, for `alarms.json`: the first step and the last of each."""
+        """All diagnoses of the run, for `alarms.json`, each with its first and last step."""
         return list(self.alarms.values())
 
 
@@ -198,7 +200,7 @@ def _figures(row: Row, first: Row) -> dict[str, float]:
 
 
 def _matches(rule: Rule, figures: Mapping[str, float]) -> list[tuple[str, str]]:
-    """What a rule applies to: (how it is called, what "*" stands for)."""
+    """The values that a rule applies to: (name, what "*" stands for)."""
     pattern = rule.reads[0]
     if "*" not in pattern:
         return [("", "")] if all(key in figures for key in rule.reads) else []
@@ -223,6 +225,6 @@ def _improving(
     before: Sequence[Mapping[str, float]],
     now: Sequence[Mapping[str, float]],
 ) -> bool:
-    """Whether a figure has moved by more than a twentieth the right way since half-way."""
+    """Whether a value has improved by more than a twentieth since the middle of the run."""
     old, new = (sum(row.get(key, math.nan) for row in rows) / len(rows) for rows in (before, now))
     return new < 0.95 * old if rule.falling else new > 1.05 * old and new - old > 0.01
