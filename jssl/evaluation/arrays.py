@@ -57,7 +57,7 @@ def labelled(features: np.ndarray, labels: np.ndarray, name: str) -> Labelled:
 def moments(x: np.ndarray, axis: int | tuple[int, ...] = 0) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation, accumulated in float64.
 
-    NumPy accumulates float32 rows sequentially in float32, which cancels the significant digits of
+    NumPy accumulates float32 rows sequentially in float32, which loses significant digits over
     50 000 rows whose mean is far from zero.
 
     Args:

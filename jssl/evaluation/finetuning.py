@@ -1,4 +1,4 @@
-"""Fine-tuning as evaluation: the recipe of MAE, on an experiment's own data and encoder."""
+"""Fine-tuning with MAE's recipe, on an experiment's own data and encoder."""
 
 from __future__ import annotations
 
@@ -40,23 +40,24 @@ from jssl.ranges import (
 class Tuning(Ranged):
     """A fine-tuning recipe; the defaults are MAE's for ViT-B (He et al. 2022, table 9).
 
-    Without their RandAugment: the view is the first of the experiment's own.
+    RandAugment is omitted: the input is the first view of the experiment's own recipe.
 
     Attributes:
       epochs: passes over the labelled split.
-      learning_rate: base rate of AdamW at a batch of 256.
-      batch_size: at most half of the training split.
-      weight_decay: of matrices.
-      warmup_epochs: of the learning rate.
+      learning_rate: base learning rate of AdamW at batch size 256.
+      batch_size: batch size, at most half of the training split.
+      weight_decay: weight decay, applied to matrices only.
+      warmup_epochs: epochs of linear learning-rate warm-up.
       layer_decay: factor on the learning rate from each layer to the one below.
-      last_blocks: how many blocks are trained besides the head; None for everything, 0 for a linear
-        probe with augmentation.
-      drop_path: stochastic depth, where the encoder has it.
-      smoothing: of the labels.
-      mixup: alpha; 0 for none.
-      cutmix: alpha; 0 for none. Each batch gets one of the two, by a fair coin, where both are on.
-      mask: share of the patches hidden from a second branch that learns from the first; 0 for none
-        ("Masking meets Supervision: A Strong Learning Alliance", MaskSub).
+      last_blocks: number of final blocks trained besides the head; None for the whole encoder, 0
+        for a linear probe with augmentation.
+      drop_path: stochastic depth rate, for encoders that support it.
+      smoothing: label smoothing.
+      mixup: alpha of mixup; 0 for none.
+      cutmix: alpha of CutMix; 0 for none. If both are on, each batch uses one of them with equal
+        probability.
+      mask: fraction of patches masked in a second branch that is distilled from the first; 0 for
+        none ("Masking meets Supervision: A Strong Learning Alliance", MaskSub).
     """
 
     epochs: Positive = 100
@@ -75,13 +76,13 @@ class Tuning(Ranged):
 
 @dataclass(frozen=True)
 class SoftLabels(Ranged):
-    """Labels as distributions, mixed with the images: a batch operation of `Views`.
+    """Label smoothing, mixup and CutMix as a batch operation of `Views`.
 
     Attributes:
       classes: number of classes.
-      smoothing: share of each label that is spread evenly.
-      mixup: alpha; 0 for none.
-      cutmix: alpha; 0 for none.
+      smoothing: probability mass spread evenly over the classes.
+      mixup: alpha of mixup; 0 for none.
+      cutmix: alpha of CutMix; 0 for none.
     """
 
     classes: Several
@@ -90,7 +91,7 @@ class SoftLabels(Ranged):
     cutmix: NonNegative = 0.0
 
     def __call__(self, key: jax.Array, views: dict[str, jax.Array]) -> dict[str, jax.Array]:
-        """Views with `target` float32 [B, classes] added and `image` mixed."""
+        """Mixes `image` and adds the soft labels `target`, float32 [B, classes]."""
         which, inner = jax.random.split(key)
         hard = jax.nn.one_hot(views["label"], self.classes)
         soft = hard * (1 - self.smoothing) + self.smoothing / self.classes
@@ -111,7 +112,7 @@ class SoftLabels(Ranged):
 
 @dataclass(frozen=True)
 class Tuned(Classifier):
-    """Fine-tuning with layer-wise learning rates, frozen layers and a masked branch.
+    """Fine-tuning with layer-wise learning rates, frozen layers and an optional masked branch.
 
     Attributes:
       classes: number of classes.
@@ -157,7 +158,7 @@ class Tuned(Classifier):
         return outputs
 
     def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
-        """Cross-entropy with soft labels; with a mask, the mean of it and of the branch's."""
+        """Cross-entropy with soft labels, averaged with the loss of a masked branch."""
         logits, target = outputs["logits"], outputs["target"]
         loss = jnp.mean(soft_cross_entropy(logits, target))
         if self.mask:
@@ -167,30 +168,31 @@ class Tuned(Classifier):
         return loss, {"accuracy": right}
 
     def scale_updates(self, step: Step, updates: Tree) -> Tree:
-        """Each layer's update times its factor."""
+        """Multiplies the update of each layer by its learning-rate factor."""
         factors = layer_factors(updates, self.decay, self.last_blocks)
         return jax.tree.map(lambda update, factor: update * factor, updates, factors)
 
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:
-        """As fine-tuning; an encoder of which no block is trained stays still on purpose."""
+        """As `Classifier`; an encoder without trained blocks is declared frozen."""
         monitored = super().monitor(step, outputs)
         return monitored._replace(frozen=("encoder",)) if self.last_blocks == 0 else monitored
 
 
 def tuned(experiment: Experiment, classes: int, train: int, settings: Tuning) -> Experiment:
-    """The fine-tuning experiment of a self-supervised one.
+    """The fine-tuning experiment that belongs to a self-supervised experiment.
 
     Args:
-      experiment: whose encoder, data, first view and preprocessing are kept.
+      experiment: the self-supervised one; its encoder, data, first view and preprocessing are kept.
       classes: number of classes.
       train: number of training examples.
-      settings: the recipe.
+      settings: the fine-tuning recipe.
 
     Returns:
       The experiment.
 
     Raises:
-      UserError: a masked branch for an encoder without tokens to drop, or no whole view.
+      UserError: a masked branch for an encoder that cannot drop tokens, or no view of the whole
+        image.
     """
     encoder = experiment.encoder
     if hasattr(encoder, "drop_path") and settings.drop_path:

@@ -1,4 +1,4 @@
-"""Fine-tuning to forecast: an encoder of series and a linear head, trained to tell the future."""
+"""Fine-tuning for forecasting: a time-series encoder with a linear forecasting head."""
 
 from __future__ import annotations
 
@@ -28,16 +28,17 @@ _EPSILON = 1e-5
 
 @dataclass(frozen=True)
 class ForecastRecipe(Ranged):
-    """How encoder and head are trained; the form is PatchTST's (Nie et al. 2023, section 4.2).
+    """Training recipe of encoder and head, after PatchTST (Nie et al. 2023, section 4.2).
 
-    The head alone first, then everything: there 10 and 20 epochs, and dropout before the head.
+    Linear probing is followed by end-to-end fine-tuning; the paper uses 10 and 20 epochs, and
+    dropout before the head.
 
     Attributes:
-      epochs: passes over the training windows, those of the head alone included.
-      head_epochs: passes in which the encoder stays as it is.
-      learning_rate: of Adam, half a cosine.
-      batch_size: windows in a batch.
-      dropout: rate before the head.
+      epochs: passes over the training windows, including those that train the head only.
+      head_epochs: passes during which the encoder is frozen.
+      learning_rate: peak learning rate of Adam, with cosine decay.
+      batch_size: windows per batch.
+      dropout: dropout rate before the head.
     """
 
     epochs: Positive = 30
@@ -49,20 +50,20 @@ class ForecastRecipe(Ranged):
 
 @dataclass(frozen=True)
 class Future:
-    """An entry of Views: what follows a window, measured from its past.
+    """An entry of `Views`: the future of a window, normalised by the statistics of its past.
 
     Attributes:
-      field: name of the past.
+      field: key of the past.
     """
 
     field: str = "series"
 
     def __call__(self, key: jax.Array | None, example: Mapping[str, Any]) -> dict[str, jax.Array]:
-        """The future in the past's units.
+        """Normalises the future with the mean and standard deviation of the past.
 
         Returns:
-          {"target" float32 [C, H]: (future - mean) / spread, "spread" float32 [C, 1]}, mean and
-          spread of each channel of the past.
+          {"target" float32 [C, H]: (future - mean) / spread, "spread" float32 [C, 1]}, with mean
+          and standard deviation ("spread") of each channel of the past.
         """
         del key
         past = entry(example, self.field)
@@ -71,13 +72,13 @@ class Future:
 
 
 class ForecastNet(nn.Module):
-    """An encoder with tokens of each channel, and one linear map for all channels.
+    """A channel-independent encoder with one linear forecasting head shared by all channels.
 
     Attributes:
-      encoder: gives as many tokens for each channel, one channel after the other.
-      channels: C.
-      horizon: H.
-      dropout: rate before the map, in training.
+      encoder: returns the same number of tokens for each channel, in channel-major order.
+      channels: number of channels C.
+      horizon: forecast horizon H.
+      dropout: dropout rate before the head, in training.
     """
 
     encoder: nn.Module
@@ -99,11 +100,11 @@ class ForecastNet(nn.Module):
 
 @dataclass(frozen=True)
 class TunedForecast(Method):
-    """Mean squared error of the future on the scale of the data (Nie et al. 2023, eq. 1).
+    """Mean squared forecast error on the scale of the data (Nie et al. 2023, eq. 1).
 
     Attributes:
-      channels: C.
-      horizon: H.
+      channels: number of channels C.
+      horizon: forecast horizon H.
       head_epochs: see `ForecastRecipe`.
       dropout: see `ForecastRecipe`.
     """
@@ -127,40 +128,40 @@ class TunedForecast(Method):
         return {"prediction": prediction, **right}
 
     def inputs(self, views: Mapping[str, Any]) -> tuple[Any, ...]:
-        """What the net is run on."""
+        """The network's inputs."""
         return (views["series"],)
 
     def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
-        """Mean squared error over windows, channels and steps."""
+        """Mean squared error over windows, channels and time steps."""
         error = (outputs["prediction"] - outputs["right"]) * outputs["spread"]
         return jnp.mean(error**2), {"mae": jnp.mean(jnp.abs(error))}
 
     def scale_updates(self, step: Step, updates: Tree) -> Tree:
-        """None for the encoder while the head learns alone."""
+        """Zeroes the encoder's update while only the head is trained."""
         free = (step.progress.epoch >= self.head_epochs).astype(jnp.float32)
         still = jax.tree.map(lambda update: update * free, updates["encoder"])
         return {**updates, "encoder": still}
 
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:
-        """Nothing: a supervised run."""
+        """Empty: supervised runs are not monitored for collapse."""
         return Monitored()
 
 
 def forecasting(
     experiment: Experiment, example: Mapping[str, Any], recipe: ForecastRecipe
 ) -> Experiment:
-    """The forecasting experiment of a self-supervised one.
+    """The forecasting experiment that belongs to a self-supervised experiment.
 
     Args:
-      experiment: whose encoder, data and preprocessing are kept.
-      example: one of its data, with a past [T, C] and its `future` [H, C].
-      recipe: how to train.
+      experiment: the self-supervised one; its encoder, data and preprocessing are kept.
+      example: an example of its data, with a past [T, C] and its `future` [H, C].
+      recipe: the training recipe.
 
     Returns:
       The experiment.
 
     Raises:
-      UserError: the data has no future.
+      UserError: the data has no field `future`.
     """
     if "future" not in example:
         raise UserError("forecasting needs data with a past and a future, such as ETT")

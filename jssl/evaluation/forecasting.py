@@ -1,4 +1,4 @@
-"""The forecasting probe: a linear map from frozen features to the future, in closed form."""
+"""Forecasting probe: ridge regression from frozen features to the future, in closed form."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ PENALTIES = tuple(10.0**power for power in range(-1, 6))
 
 
 class Windows(NamedTuple):
-    """Windows of a series with what is known of their past.
+    """Windows of a time series with the features of their past.
 
     Attributes:
-      features: float32 [N, C, F], of each channel.
+      features: float32 [N, C, F], per channel.
       past: float32 [N, T, C].
       future: float32 [N, H, C].
     """
@@ -31,14 +31,14 @@ class Windows(NamedTuple):
 
 @dataclass(frozen=True)
 class ForecastResult:
-    """What a forecasting probe found.
+    """Result of a forecasting probe.
 
     Attributes:
-      mse: mean squared error on test, over windows, steps and channels.
+      mse: mean squared error on test, over windows, time steps and channels.
       mae: mean absolute error on test.
-      validation_mse: of the chosen penalty.
-      penalty: the chosen one.
-      path: "penalty" and "validation_mse" of each.
+      validation_mse: mean squared error on validation with the selected penalty.
+      penalty: the selected penalty.
+      path: "penalty" and "validation_mse" of each candidate.
     """
 
     mse: float
@@ -56,21 +56,21 @@ def forecast_probe(
     penalties: Sequence[float] = PENALTIES,
     select_on: str = "validation",
 ) -> ForecastResult:
-    """Ridge regression of the future on features, the same map for every channel.
+    """Ridge regression of the future on features, with one map shared by all channels.
 
-    Past and future of a window are measured from the mean of its past, channel by channel, in units
-    of its standard deviation (reversible instance normalisation: Kim et al., 2022), and errors are
-    taken after that is undone, on the scale of the data.
+    Past and future of a window are normalised per channel by the mean and standard deviation of the
+    past (reversible instance normalisation: Kim et al., 2022). Errors are computed after
+    denormalisation, on the scale of the data.
 
     Args:
-      train: what the map is fitted on.
-      validation: where the penalty is chosen.
-      test: what is reported.
-      penalties: to choose from.
-      select_on: "validation"; anything else is an error.
+      train: windows on which the map is fitted.
+      validation: windows used to select the penalty.
+      test: windows on which errors are reported.
+      penalties: candidate ridge penalties.
+      select_on: "validation"; any other value is an error.
 
     Returns:
-      The errors on test.
+      The result.
     """
     check_selection(select_on)
     x, y = _rows(train)
@@ -95,13 +95,13 @@ def forecast_probe(
 def _unscaled(
     weights: np.ndarray, offset: np.ndarray, mean: np.ndarray, spread: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The same map for features that are not standardised."""
+    """Rewrites the map for features that are not standardised."""
     weights = weights / spread[:, None]
     return weights.astype(np.float32), (offset - mean @ weights).astype(np.float32)
 
 
 def _scale(past: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each window's channels, [N, C, 1]."""
+    """Mean and standard deviation of each channel of each window, [N, C, 1]."""
     mean, spread = moments(past, 1)
     return mean[..., None], np.sqrt(spread**2 + 1e-5)[..., None]
 

@@ -1,4 +1,4 @@
-"""Weighted k-nearest-neighbour classification: no parameter is trained."""
+"""Weighted k-nearest-neighbour classification."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ def neighbours(
     bank_block: int = 8192,
     mesh: Mesh | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The k most similar bank entries of every query, by cosine.
+    """The k nearest bank entries of every query by cosine similarity.
 
-    Only one block of similarities, [query_block, bank_block], exists at a time on a device: the
-    running k best are merged with the k best of the next block of the bank. On a mesh each device
-    holds and searches its share of the bank, and the k best of all shares are merged.
+    A device holds one block of similarities at a time, [query_block, bank_block]: the running top k
+    are merged with the top k of the next block of the bank. On a mesh each device searches its
+    shard of the bank, and the top k of all shards are merged.
 
     Args:
       bank: float [N, D].
       queries: float [Q, D].
-      k: how many neighbours.
+      k: number of neighbours.
       query_block: queries per block.
       bank_block: bank entries per block.
-      mesh: devices to spread the bank over; None for one device.
+      mesh: mesh over which the bank is sharded; None for one device.
 
     Returns:
       Cosine similarities float32 [Q, k] in descending order, and bank positions int32 [Q, k].
 
     Raises:
-      UserError: k is smaller than one or larger than the bank.
+      UserError: k is less than one or greater than the size of the bank.
     """
     if not 1 <= k <= len(bank):
         raise UserError(
@@ -79,25 +79,25 @@ def knn_predict(
     temperature: float = 0.07,
     mesh: Mesh | None = None,
 ) -> dict[int, np.ndarray]:
-    """Labels by the vote of the k nearest bank entries, weighted by exp(similarity / temperature).
+    """Predicts labels by a vote of the k nearest neighbours, weighted by exp(cosine / temperature).
 
     Wu et al. 2018, "Unsupervised Feature Learning via Non-Parametric Instance Discrimination",
-    section 3.4 (there k = 200 on ImageNet; 20 is usual for small banks).
+    section 3.4 (k = 200 on ImageNet; k = 20 is common for small banks).
 
     Args:
       bank: float [N, D], the labelled examples.
       bank_labels: int [N].
       queries: float [Q, D].
-      ks: neighbour counts; one search serves all of them.
-      temperature: of the weights; smaller means that nearer neighbours count for more.
-      mesh: devices to spread the bank over; None for one device.
+      ks: numbers of neighbours; one search serves all of them.
+      temperature: temperature of the weights; smaller values favour nearer neighbours.
+      mesh: mesh over which the bank is sharded; None for one device.
 
     Returns:
-      For each k, the predicted labels int64 [Q]; a tie goes to the smallest label.
+      For each k, the predicted labels int64 [Q]; ties go to the smallest label.
 
     Raises:
-      UserError: k larger than the bank, one class only, a value that is not finite, or feature
-        dimensions that differ.
+      UserError: k greater than the size of the bank, a single class, a value that is not finite, or
+        different feature dimensions.
     """
     bank, bank_labels = labelled(bank, bank_labels, "the kNN bank")
     queries, _ = labelled(queries, np.zeros(len(queries), np.int64), "the kNN query set")
@@ -112,8 +112,8 @@ def knn_predict(
         raise UserError(f"the kNN temperature must be positive, not {temperature}")
     classes, index = class_indices(bank_labels)
     similarity, position = neighbours(bank, queries, max(ks), mesh=mesh)
-    # Only ratios of weights matter: subtracting the best similarity keeps exp in range at any
-    # temperature.
+    # Only ratios of weights matter: subtracting the largest similarity avoids overflow of exp at
+    # any temperature.
     weights = np.exp((similarity - similarity[:, :1]) / temperature)
     voters = index[position]
     rows = np.arange(len(queries))
@@ -136,10 +136,10 @@ def knn_accuracy(
     temperature: float = 0.07,
     mesh: Mesh | None = None,
 ) -> dict[int, float]:
-    """Top-1 accuracy in [0, 1] of `knn_predict` for each k; its arguments and its errors.
+    """Top-1 accuracy in [0, 1] of `knn_predict` for each k; takes the same arguments.
 
     Raises:
-      UserError: as `knn_predict`, or a query label that the bank lacks.
+      UserError: as `knn_predict`, or a query label that does not occur in the bank.
     """
     _, query_labels = labelled(queries, query_labels, "the kNN query set")
     class_indices(np.asarray(bank_labels), query_labels)
@@ -158,7 +158,7 @@ def _search(
     bank_block: int,
     everywhere: NamedSharding | None,
 ) -> tuple[jax.Array, jax.Array]:
-    """queries [Q, D], bank [shards, share, D] -> similarity and position [Q, k]."""
+    """Maps queries [Q, D] and bank [shards, share, D] to similarities and positions [Q, k]."""
     queries = _unit(queries).reshape(-1, query_block, queries.shape[1])
     bank = _unit(bank)
     shards, share, width = bank.shape
@@ -169,7 +169,7 @@ def _search(
         def one_shard(blocks: jax.Array, starts: jax.Array) -> tuple[jax.Array, jax.Array]:
             def merge(best: tuple, block: tuple) -> tuple[tuple, None]:
                 entries, start = block
-                # HIGHEST: an accelerator's default would round the similarities to about 3 digits.
+                # HIGHEST: the default precision of accelerators keeps only about 3 digits.
                 similarity = jnp.matmul(q, entries.T, precision=lax.Precision.HIGHEST)
                 real = start + jnp.arange(bank_block, dtype=jnp.int32) < valid
                 similarity = jnp.where(real, similarity, -jnp.inf)
@@ -179,7 +179,7 @@ def _search(
             start = jnp.full((query_block, k), -jnp.inf), jnp.zeros((query_block, k), jnp.int32)
             return lax.scan(merge, start, (blocks, starts))[0]
 
-        # One entry a shard: XLA runs each on the device that holds it.
+        # One entry per shard: XLA runs each on the device that holds it.
         values, positions = jax.vmap(one_shard)(blocks, starts)
         if everywhere is not None:
             values = lax.with_sharding_constraint(values, everywhere)
@@ -194,7 +194,7 @@ def _search(
 
 
 def _best(a: tuple, b: tuple, k: int) -> tuple[jax.Array, jax.Array]:
-    """The k largest of two lists of (similarity, position), both [Q, k]; a tie goes to `a`."""
+    """The top k of two lists of (similarity, position), both [Q, k]; ties go to `a`."""
     values, positions = (jnp.concatenate(pair, axis=1) for pair in zip(a, b, strict=True))
     values, order = lax.top_k(values, k)
     return values, jnp.take_along_axis(positions, order, axis=1)

@@ -1,7 +1,7 @@
-"""What features say about themselves: statistics that need no label.
+"""Label-free measures of representation quality.
 
-All take float arrays and compute in float64 on the host. RankMe is
-`jssl.evaluation.collapse.effective_rank`, which also runs inside the train step.
+All functions compute in float64 on the host. RankMe is
+`jssl.evaluation.collapse.effective_rank`, which is also computed inside the train step.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from jssl.evaluation.arrays import finite
 
 
 def eigenvalues(features: np.ndarray) -> np.ndarray:
-    """Eigenvalues of the covariance of features, largest first.
+    """Eigenvalues of the feature covariance in descending order.
 
     Args:
       features: [N, D] with N >= 2.
 
     Returns:
-      float64 [min(N - 1, D)]; the covariance is divided by N - 1.
+      float64 [min(N - 1, D)], of the unbiased covariance (divided by N - 1).
     """
     x = finite(features, "the feature matrix", least=2).astype(np.float64)
     x = x - x.mean(axis=0)
@@ -30,23 +30,23 @@ def eigenvalues(features: np.ndarray) -> np.ndarray:
 
 
 def alpha_req(features: np.ndarray, *, first: int = 1, last: int | None = None) -> float:
-    """alpha-ReQ: the exponent of the power law that the eigenvalues follow.
+    """alpha-ReQ: the exponent of the power-law decay of the covariance eigenvalues.
 
-    The slope of log(eigenvalue) over log(rank), by least squares, with its sign turned. Near 1 is
-    held to be best; smaller is a flat spectrum, larger a steep one. Agrawal et al. 2022,
-    "alpha-ReQ: Assessing Representation Quality in Self-Supervised Learning by Measuring
+    The negative slope of log(eigenvalue) over log(rank), by least squares. Values near 1 are
+    considered best; smaller values mean a flatter spectrum, larger values a steeper one. Agrawal et
+    al. 2022, "alpha-ReQ: Assessing Representation Quality in Self-Supervised Learning by Measuring
     Eigenspectrum Decay", section 3.
 
     Args:
       features: [N, D].
-      first: rank of the first eigenvalue in the fit, from 1.
-      last: rank of the last one; None for all that are not zero by rounding.
+      first: rank of the first eigenvalue in the fit, starting at 1.
+      last: rank of the last one; None for all that exceed rounding error.
 
     Returns:
       alpha.
 
     Raises:
-      UserError: fewer than two eigenvalues are left.
+      UserError: fewer than two eigenvalues remain.
     """
     values = eigenvalues(features)
     values = values[values > values[:1].max(initial=0.0) * 1e-12]
@@ -62,7 +62,7 @@ def alpha_req(features: np.ndarray, *, first: int = 1, last: int | None = None) 
 
 
 def nesum(features: np.ndarray) -> float:
-    """NESum: the sum of the covariance's eigenvalues over the largest; from 1 to D.
+    """NESum: the sum of the covariance eigenvalues divided by the largest; between 1 and D.
 
     He and Ozay 2022, "Exploring the Gap between Collapsed & Whitened Features in Self-Supervised
     Learning", section 3.2.
@@ -71,14 +71,14 @@ def nesum(features: np.ndarray) -> float:
       features: [N, D].
 
     Returns:
-      The sum; 1 where all features are equal.
+      The sum; 1 if all features are equal.
     """
     values = eigenvalues(features)
     return float(values.sum() / values[0]) if values[0] > 0 else 1.0
 
 
 def stable_rank(features: np.ndarray) -> float:
-    """The squared Frobenius norm over the squared spectral norm; features are not centred.
+    """Stable rank: squared Frobenius norm over squared spectral norm, of uncentred features.
 
     Tsitsulin et al. 2023, "Unsupervised Embedding Quality Evaluation", section 3.
 
@@ -86,7 +86,7 @@ def stable_rank(features: np.ndarray) -> float:
       features: [N, D].
 
     Returns:
-      Between 1 and min(N, D); 1 where all features are zero.
+      Between 1 and min(N, D); 1 if all features are zero.
     """
     x = finite(features, "the feature matrix").astype(np.float64)
     singular = np.linalg.svd(x, compute_uv=False)
@@ -94,12 +94,12 @@ def stable_rank(features: np.ndarray) -> float:
 
 
 def lidar(views: np.ndarray, *, delta: float = 1e-4, epsilon: float = 1e-7) -> float:
-    """LiDAR: the effective rank of the linear discriminant matrix, each example being a class.
+    """LiDAR: the effective rank of the linear discriminant matrix, with each example as a class.
 
-    With the covariance of the examples' means B and the mean covariance of an example's views W,
-    the exponential of the entropy of the normalised eigenvalues of (W + delta I)^-1/2 B
-    (W + delta I)^-1/2. Thilak et al. 2024, "LiDAR: Sensing Linear Probing Performance in Joint
-    Embedding SSL Architectures", section 4.
+    With B the covariance of the example means and W the mean covariance of an example's views, it
+    is the exponential of the entropy of the normalised eigenvalues of
+    (W + delta I)^-1/2 B (W + delta I)^-1/2. Thilak et al. 2024, "LiDAR: Sensing Linear Probing
+    Performance in Joint Embedding SSL Architectures", section 4.
 
     Args:
       views: [N, Q, D], features of Q augmented views of N examples.
@@ -127,21 +127,21 @@ def lidar(views: np.ndarray, *, delta: float = 1e-4, epsilon: float = 1e-7) -> f
 
 
 def alignment(a: np.ndarray, b: np.ndarray, *, power: float = 2.0) -> float:
-    """Mean distance of the two views of an example on the unit sphere; 0 is best.
+    """Alignment: mean distance between two views of an example on the unit sphere; 0 is best.
 
     Wang and Isola 2020, "Understanding Contrastive Representation Learning through Alignment and
     Uniformity on the Hypersphere", equation 1.
 
     Args:
       a: [N, D], features of the first views.
-      b: [N, D], of the second ones.
-      power: of the distance.
+      b: [N, D], features of the second views.
+      power: exponent of the distance.
 
     Returns:
       The mean of distance ** power.
 
     Raises:
-      UserError: the two differ in shape.
+      UserError: the arrays differ in shape.
     """
     if np.shape(a) != np.shape(b):
         raise UserError(
@@ -152,14 +152,14 @@ def alignment(a: np.ndarray, b: np.ndarray, *, power: float = 2.0) -> float:
 
 
 def uniformity(features: np.ndarray, *, t: float = 2.0, block: int = 1024) -> float:
-    """Logarithm of the mean Gaussian potential of two examples on the unit sphere; low is best.
+    """Uniformity: log of the mean pairwise Gaussian potential on the unit sphere; lower is better.
 
     Wang and Isola 2020, equation 2, over all pairs i < j.
 
     Args:
       features: [N, D] with N >= 2.
       t: inverse width of the potential.
-      block: rows at a time.
+      block: rows processed at a time.
 
     Returns:
       Between about -2 t (spread evenly, large D) and 0 (all equal).
@@ -174,21 +174,21 @@ def uniformity(features: np.ndarray, *, t: float = 2.0, block: int = 1024) -> fl
 
 
 def intrinsic_dimension(features: np.ndarray) -> float:
-    """The TwoNN estimate of the dimension of the manifold that features lie on.
+    """TwoNN estimate of the intrinsic dimension of the feature manifold.
 
     With mu_i the ratio of the distances to the second and to the first neighbour, the maximum
-    likelihood estimate N / sum log mu_i. Examples with an equal twin are left out. Facco et al.
-    2017, "Estimating the intrinsic dimension of datasets by a minimal neighborhood information",
+    likelihood estimate is N / sum log mu_i. Duplicate examples are excluded. Facco et al. 2017,
+    "Estimating the intrinsic dimension of datasets by a minimal neighborhood information",
     equation 3.
 
     Args:
       features: [N, D] with N >= 3.
 
     Returns:
-      The dimension.
+      The estimated dimension.
 
     Raises:
-      UserError: fewer than three examples, or no two distances differ.
+      UserError: fewer than three examples, or all distances are equal.
     """
     x = finite(features, "the feature matrix", least=3).astype(np.float64)
     nearest = two_nearest(x)
@@ -202,17 +202,17 @@ def intrinsic_dimension(features: np.ndarray) -> float:
 def cluster_learnability(
     features: np.ndarray, *, clusters: int = 10, neighbours: int = 1, seed: int = 0
 ) -> float:
-    """How fast a kNN classifier learns the clusters that k-means finds, one example at a time.
+    """Cluster learnability: online accuracy of a kNN classifier on k-means clusters.
 
-    Example t, in a seeded random order, is classified by those before it; the mean accuracy is the
-    area under the learning curve. Lu et al. 2023, "Using Representation Expressiveness and
+    In a seeded random order, each example is classified by the preceding ones; the mean accuracy is
+    the area under the learning curve. Lu et al. 2023, "Using Representation Expressiveness and
     Learnability to Evaluate Self-Supervised Learning Methods", section 4.
 
     Args:
       features: [N, D].
-      clusters: of k-means.
-      neighbours: that vote; ties go to the smallest cluster number.
-      seed: of k-means and of the order.
+      clusters: number of k-means clusters.
+      neighbours: number of voting neighbours; ties go to the smallest cluster index.
+      seed: seed of k-means and of the order.
 
     Returns:
       Accuracy in [0, 1].
@@ -237,13 +237,14 @@ def cluster_learnability(
 
 
 def augmentation_radius(views: np.ndarray, labels: np.ndarray, *, share: float = 0.9) -> float:
-    """How close augmentation brings the examples of a class: small is concentrated.
+    """Concentration of augmented views within classes, as a radius: smaller is more concentrated.
 
     d(i, j) is the smallest distance of any view of i to any view of j. Huang et al. 2023, "Towards
     the Generalization of Contrastive Self-Supervised Learning" (definition 1), call an augmentation
-    (sigma, delta) if in every class a share sigma of the examples has all its d within delta. The
-    largest such set is a maximum clique; here it is bounded by a ball: for each class the smallest
-    radius around one of its examples that holds the share, and of those the largest.
+    (sigma, delta) if in every class a fraction sigma of the examples has pairwise d of at most
+    delta. Finding the largest such set is a maximum-clique problem; here it is bounded by a ball:
+    for each class the smallest radius around one of its examples that contains the fraction, and
+    the largest of these radii over the classes.
 
     Args:
       views: [N, Q, D], Q views of N examples, inputs (flattened) or features.
@@ -254,7 +255,7 @@ def augmentation_radius(views: np.ndarray, labels: np.ndarray, *, share: float =
       The radius, in the units of the views.
 
     Raises:
-      UserError: a share outside (0, 1], or arrays of different lengths.
+      UserError: a fraction outside (0, 1], or arrays of different lengths.
     """
     x = np.asarray(views, np.float64)
     if not 0 < share <= 1 or x.ndim != 3 or len(x) != len(labels):
@@ -277,7 +278,7 @@ def augmentation_radius(views: np.ndarray, labels: np.ndarray, *, share: float =
 
 
 def two_nearest(x: np.ndarray, block: int = 1024) -> np.ndarray:
-    """Distances of every row of float64 [N, D] to its two nearest others: float64 [N, 2]."""
+    """Distances from every row of float64 [N, D] to its two nearest neighbours: float64 [N, 2]."""
     square = np.sum(x**2, axis=1)
     found = []
     for start in range(0, len(x), block):
@@ -286,13 +287,13 @@ def two_nearest(x: np.ndarray, block: int = 1024) -> np.ndarray:
         rows = np.arange(len(part))
         distances[rows, start + rows] = np.inf
         near = np.argpartition(distances, 1, axis=1)[:, :2]
-        # Distances are taken anew: the expansion above loses the digits of close neighbours.
+        # Recomputed directly: the expansion above suffers from cancellation for close neighbours.
         found.append(np.sort(np.linalg.norm(part[:, None] - x[near], axis=2), axis=1))
     return np.concatenate(found)
 
 
 def unit(x: np.ndarray) -> np.ndarray:
-    """Rows of [N, D] at unit length, float64; a zero row stays zero."""
+    """l2-normalises the rows of [N, D], in float64; zero rows stay zero."""
     x = finite(x, "the feature matrix").astype(np.float64)
     return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
 

@@ -1,4 +1,4 @@
-"""The layer-weighted probe: a learnt average of a frozen encoder's layers, and a linear head."""
+"""Layer-weighted probe: a linear head on a learned weighted average of frozen layers."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Part = tuple[np.ndarray, np.ndarray]
 
 
 class Weighted(NamedTuple):
-    """A solved probe.
+    """A fitted probe.
 
     Attributes:
       strength: C, as in `logistic.Fit`.
-      scores: float64 [L]; their softmax weighs the layers.
+      scores: float64 [L]; their softmax gives the layer weights.
       weights: float64 [D, K].
       bias: float64 [K].
-      converged: whether the solver met its tolerance before its limit of iterations.
+      converged: whether the solver met its tolerance within its iteration limit.
     """
 
     strength: float
@@ -33,21 +33,21 @@ class Weighted(NamedTuple):
     converged: bool
 
     def accuracy(self, layers: np.ndarray, labels: np.ndarray) -> float:
-        """Top-1 accuracy in [0, 1] on standardised layers [N, L, D] with class numbers [N]."""
+        """Top-1 accuracy in [0, 1] on standardised layers [N, L, D] with class indices [N]."""
         logits = average(layers, self.scores) @ self.weights + self.bias
         return float((logits.argmax(axis=1) == labels).mean())
 
 
 class LayerWeightedResult(NamedTuple):
-    """What a layer-weighted probe found.
+    """Result of a layer-weighted probe.
 
     Attributes:
       top1: accuracy on test, in [0, 1].
-      validation_top1: accuracy on validation of the chosen strength.
-      strength: the chosen C.
+      validation_top1: accuracy on validation with the selected C.
+      strength: the selected C.
       layers: weights of the layers, which sum to one.
-      converged: whether the chosen fit converged.
-      path: (C, validation accuracy) of every strength tried.
+      converged: whether the selected fit converged.
+      path: (C, validation accuracy) of every candidate.
     """
 
     top1: float
@@ -65,7 +65,7 @@ def softmax(scores: np.ndarray) -> np.ndarray:
 
 
 def average(layers: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Layers [N, L, D] weighed by the softmax of scores [L]: [N, D]."""
+    """Averages layers [N, L, D] with the softmax of scores [L] as weights: [N, D]."""
     return np.einsum("nld,l->nd", layers, softmax(scores))
 
 
@@ -79,27 +79,27 @@ def layer_weighted_probe(
     max_iterations: int = 1000,
     tolerance: float = 1e-4,
 ) -> LayerWeightedResult:
-    """Logistic regression on a weighted sum of layers, the weights learnt with it.
+    """Logistic regression on a weighted sum of layers whose weights are learned jointly.
 
-    Every dimension of every layer is standardised with the statistics of train; with one layer this
-    is `linear.linear_probe`. Yang et al., "SUPERB: Speech processing Universal PERformance
-    Benchmark", 2021, section 3: their head sees the weighted sum averaged over time, which is the
-    weighted sum of the averages that are given here.
+    Each dimension of each layer is standardised with the training statistics; with a single layer
+    this is `linear.linear_probe`. Yang et al., "SUPERB: Speech processing Universal PERformance
+    Benchmark", 2021, section 3. Their head receives the weighted sum averaged over time, which
+    equals the weighted sum of the averages passed here.
 
     Args:
-      train: layers averaged over places, float [N, L, D], and labels int [N].
-      validation: the same, for the choice of the strength.
-      test: the same, seen once, by the chosen fit.
-      strengths: values of C (see `logistic.fit_path`).
-      select_on: "validation"; anything else is an error.
-      max_iterations: L-BFGS iterations for each strength.
+      train: layers averaged over token positions, float [N, L, D], and labels int [N].
+      validation: the same; used to select C.
+      test: the same; used once, with the selected fit.
+      strengths: candidate values of C (see `logistic.fit_path`).
+      select_on: "validation"; any other value is an error.
+      max_iterations: largest number of L-BFGS iterations per C.
       tolerance: largest gradient entry of the mean loss at convergence.
 
     Returns:
       The result.
 
     Raises:
-      UserError: unfit arrays or settings.
+      UserError: invalid arrays or settings.
     """
     check_selection(select_on)
     if len(strengths) == 0 or min(strengths) <= 0:
@@ -145,20 +145,20 @@ def fit_layers(
     max_iterations: int = 1000,
     tolerance: float = 1e-4,
 ) -> list[Weighted]:
-    """Minimises the mean loss + |W|^2 / (2 C N) over the layers' scores, W and b.
+    """Minimises the mean loss + |W|^2 / (2 C N) over the layer scores, W and b.
 
-    Each strength, from strong to weak regularisation, starts from equal weights of the layers and
-    the regression that is best for them, which is convex.
+    For each C, from strong to weak regularisation, the solver starts from equal layer weights and
+    the optimal regression for them, which is a convex problem.
 
     Args:
       layers: standardised, float64 [N, L, D].
-      labels: class numbers [N]; each of 0..K-1 occurs.
+      labels: class indices [N]; each of 0..K-1 occurs.
       strengths: values of C.
-      max_iterations: L-BFGS iterations for each C.
-      tolerance: largest entry of the gradient at which a fit is converged.
+      max_iterations: largest number of L-BFGS iterations per C.
+      tolerance: largest gradient entry at convergence.
 
     Returns:
-      One fit for each C, in ascending order of C.
+      One fit per C, in ascending order of C.
     """
     from scipy.optimize import minimize
 

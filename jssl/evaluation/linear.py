@@ -1,4 +1,4 @@
-"""The linear probe: a converged logistic regression, its strength chosen on validation."""
+"""Linear probe: logistic regression trained to convergence, with C selected on validation."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ REFITS = ("train", "train+validation")
 
 @dataclass(frozen=True)
 class LinearResult:
-    """What a linear probe found.
+    """Result of a linear probe.
 
     Attributes:
       top1: accuracy on test, in [0, 1].
-      validation_top1: accuracy on validation of the chosen strength, fitted on train.
-      strength: the chosen C.
-      converged: whether the fit that was tested converged.
-      at_edge: whether the chosen C is an end of the grid, so that a better one may lie outside.
-      path: for every C tried: strength, validation_top1, converged, iterations.
-      auc: area under the ROC curve on test, in [0, 1]; None where classes are not two.
+      validation_top1: accuracy on validation with the selected C, fitted on train.
+      strength: the selected C.
+      converged: whether the tested fit converged.
+      at_edge: whether the selected C is at an end of the grid; a better one may lie outside.
+      path: strength, validation_top1, converged and iterations for every C tried.
+      auc: area under the ROC curve on test, in [0, 1]; None unless there are two classes.
     """
 
     top1: float
@@ -40,7 +40,7 @@ class LinearResult:
 
 
 def check_selection(select_on: str) -> None:
-    """Refuses to choose anything on the test split.
+    """Rejects hyper-parameter selection on any split other than validation.
 
     Raises:
       UserError: select_on is not "validation".
@@ -68,28 +68,28 @@ def linear_probe(
 ) -> LinearResult:
     """L2-regularised multinomial logistic regression on standardised features.
 
-    Features are standardised with the statistics of train. The strengths are walked from strong to
-    weak regularisation; the walk ends once `patience` strengths in a row have been worse on
-    validation than the best so far. A tie goes to the stronger regularisation.
+    Features are standardised with the training statistics. Candidates are tried from strong to weak
+    regularisation; the search stops after `patience` consecutive values of C with a lower
+    validation accuracy than the best so far. Ties go to the stronger regularisation.
 
     Args:
       train: features float [N, D] and labels int [N].
-      validation: the same, for the choice of the strength.
-      test: the same, seen once, by the chosen fit.
-      strengths: values of scikit-learn's C to choose from.
-      refit: "train" tests the fit that was chosen, so that every evaluator has learnt from the
-        same labels; "train+validation" fits the chosen C once more on both splits.
-      select_on: "validation"; anything else is an error.
-      patience: how many worse strengths in a row end the walk.
-      max_iterations: L-BFGS iterations for each strength.
+      validation: the same; used to select C.
+      test: the same; used once, with the selected fit.
+      strengths: candidate values of scikit-learn's C.
+      refit: "train" tests the selected fit, so that all evaluators are trained on the same labels;
+        "train+validation" refits with the selected C on both splits.
+      select_on: "validation"; any other value is an error.
+      patience: number of consecutive worse values of C after which the search stops.
+      max_iterations: largest number of L-BFGS iterations per C.
       tolerance: largest gradient entry of the mean loss at convergence.
 
     Returns:
-      The result, with the path that led to it.
+      The result, with the values of C that were tried.
 
     Raises:
-      UserError: select_on or refit has another value, no strength is given, or the arrays are unfit
-        (see `arrays.labelled` and `arrays.class_indices`).
+      UserError: select_on or refit has another value, no strength is given, or the arrays are
+        invalid (see `arrays.labelled` and `arrays.class_indices`).
     """
     check_selection(select_on)
     if refit not in REFITS:

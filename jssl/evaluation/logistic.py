@@ -1,4 +1,4 @@
-"""The classifier under every linear probe: logistic regression solved to convergence."""
+"""Multinomial logistic regression trained to convergence, the classifier of all linear probes."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ SMALL = 1 << 20  # elements of a feature matrix
 
 
 class Scaler(NamedTuple):
-    """Standardises features with the statistics of one split."""
+    """Standardises features with the statistics of a given split."""
 
     mean: np.ndarray
     scale: np.ndarray
 
     @classmethod
     def fit(cls, features: np.ndarray) -> Scaler:
-        """Mean and standard deviation of every dimension of features [N, D].
+        """Computes mean and standard deviation of every dimension of features [N, D].
 
-        A dimension that does not vary (beyond rounding) is only centred, so that it stays zero
-        instead of turning into noise.
+        A dimension that is constant up to rounding is only centred, so that it becomes zero
+        instead of amplified noise.
         """
         mean = features.mean(axis=0, dtype=np.float64)
         std = features.std(axis=0, dtype=np.float64)
@@ -29,21 +29,21 @@ class Scaler(NamedTuple):
         return cls(mean, np.where(constant, 1.0, std))
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
-        """Features [N, D] -> standardised float32 [N, D]."""
+        """Standardises features [N, D]; returns float32 [N, D]."""
         shifted = features - self.mean.astype(np.float32)
         return shifted * (1 / self.scale).astype(np.float32)
 
 
 class Fit(NamedTuple):
-    """A solved logistic regression.
+    """A fitted logistic regression.
 
     Attributes:
-      strength: C, the inverse of the L2 penalty (scikit-learn's: it multiplies the *sum* of the
-        examples' losses).
+      strength: C, the inverse of the L2 penalty, as in scikit-learn: it multiplies the *sum* of
+        the examples' losses.
       weights: float [D, K].
       bias: float [K].
-      converged: whether the solver met its tolerance before its limit of iterations.
-      iterations: how many it took.
+      converged: whether the solver met its tolerance within its iteration limit.
+      iterations: number of iterations.
     """
 
     strength: float
@@ -53,30 +53,30 @@ class Fit(NamedTuple):
     iterations: int
 
     def scores(self, features: np.ndarray) -> np.ndarray:
-        """Scores of classes [N, K], before the softmax, of features [N, D]."""
+        """Logits [N, K] of features [N, D]."""
         return features @ self.weights + self.bias
 
     def predict(self, features: np.ndarray) -> np.ndarray:
-        """Class numbers int64 [N] of features [N, D]."""
+        """Predicted class indices int64 [N] of features [N, D]."""
         return self.scores(features).argmax(axis=1)
 
     def accuracy(self, features: np.ndarray, labels: np.ndarray) -> float:
-        """Top-1 accuracy in [0, 1] on features [N, D] with class numbers [N]."""
+        """Top-1 accuracy in [0, 1] on features [N, D] with class indices [N]."""
         return float((self.predict(features) == labels).mean())
 
 
 def fit_standardised(
     features: np.ndarray, labels: np.ndarray, strength: float
 ) -> tuple[Scaler, Fit]:
-    """One solved regression on standardised features, for probes whose C is chosen already.
+    """Fits one logistic regression on standardised features for a given C.
 
     Args:
       features: float [N, D].
-      labels: class numbers int [N].
+      labels: class indices int [N].
       strength: C.
 
     Returns:
-      The scaler, which every feature has to go through, and the solution.
+      The scaler, which must be applied to all features, and the fit.
     """
     scaler = Scaler.fit(features)
     limits = {"max_iterations": 1000, "tolerance": 1e-4}
@@ -94,28 +94,29 @@ def fit_path(
 ) -> Iterator[Fit]:
     """Solves min_W,b C sum_i loss_i + |W|^2 / 2 for each C, from strong to weak regularisation.
 
-    The objective is that of scikit-learn's multinomial `LogisticRegression`, and so is its minimum.
-    Three exact reformulations make it fast. With more dimensions than examples the solver works in
-    the span of the examples, where the penalised optimum lies (representer theorem). L-BFGS runs in
-    the coordinates V = L^T W, with L L^T the Hessian at W = 0 averaged over classes: correlated
-    features, such as pixels, then take about as few iterations as independent ones. And each
-    solution starts from the one before; it is computed only when it is asked for.
+    The objective, and hence its minimum, is that of scikit-learn's multinomial
+    `LogisticRegression`.
+    Three exact reformulations make it fast. With more dimensions than examples, the solver works in
+    the span of the examples, which contains the optimum (representer theorem). L-BFGS is
+    preconditioned with the coordinates V = L^T W, where L L^T is the Hessian at W = 0 averaged over
+    classes, so that correlated features, such as pixels, need about as few iterations as
+    independent ones. Each fit is warm-started from the previous one and computed lazily.
 
     Args:
       features: standardised, float32 [N, D].
-      labels: class numbers [N]; each of 0..K-1 occurs.
+      labels: class indices [N]; each of 0..K-1 occurs.
       strengths: values of C.
-      max_iterations: L-BFGS iterations for each C.
-      tolerance: largest entry of the gradient of the objective / (C N), with respect to W and b, at
-        which a fit is converged.
+      max_iterations: largest number of L-BFGS iterations per C.
+      tolerance: largest entry of the gradient of the objective / (C N) with respect to W and b, at
+        which a fit counts as converged.
 
     Yields:
-      One `Fit` for each C, in ascending order of C.
+      One `Fit` per C, in ascending order of C.
     """
     from threadpoolctl import ThreadpoolController
 
-    # Small problems are solved in float64, since it costs nothing, and on one thread: more threads
-    # make them slower, many times so on a machine that has other work.
+    # Small problems are solved in float64, which costs little, and on one thread: more threads are
+    # slower, many times so on a loaded machine.
     small = features.size < SMALL
     threads = ThreadpoolController().limit
     basis = None
@@ -134,7 +135,7 @@ def fit_path(
 
 
 class _Problem:
-    """One data set's logistic regression, for any strength."""
+    """The logistic regression problem of one data set, for any C."""
 
     def __init__(self, features: np.ndarray, labels: np.ndarray) -> None:
         self.features = features
@@ -186,7 +187,7 @@ class _Problem:
             jac=True,
             method="L-BFGS-B",
             callback=stop,
-            # Only the gradient with respect to W says whether it has converged.
+            # Convergence is judged by the gradient with respect to W, not V.
             options={"maxiter": max_iterations, "ftol": 0.0, "gtol": 0.0, "maxls": 50},
         )
         weights, bias = unpack(solution.x)

@@ -1,8 +1,8 @@
-"""Evaluators that run while training: one program, started without waiting for its numbers.
+"""Online evaluators: one compiled program, dispatched asynchronously during training.
 
-Images of a part of the training and validation splits lie on the device. A call starts the program
-that encodes and measures them and returns device scalars; the loop goes on and fetches them when
-they are there.
+A subset of the training and validation splits is kept on the device. A call dispatches the program
+that encodes and evaluates it and returns device scalars; the loop continues and fetches them once
+they are ready.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from jssl.state import TrainState
 from jssl.train import Program
 
 MOST = (2048, 1024)  # training and validation examples
-BYTES = 256 << 20  # that they may take on the device together
+BYTES = 256 << 20  # device memory for both together
 
 
 class Batch(NamedTuple):
@@ -44,7 +44,7 @@ def knn(bank: Batch, queries: Batch, *, k: int = 20, temperature: float = 0.07) 
     values, near = lax.top_k(jnp.where(bank.real, similarity, -jnp.inf), k)
     weights = jnp.exp((values - values[:, :1]) / temperature)
     voters = bank.labels[near]
-    # votes[q, i]: the weight that the class of the i-th neighbour of q gets from all of them.
+    # votes[q, i]: total weight of the class of the i-th neighbour of q, over all its neighbours.
     votes = jnp.einsum("qj,qij->qi", weights, voters[:, :, None] == voters[:, None, :])
     best = votes == votes.max(axis=1, keepdims=True)
     answer = jnp.where(best, voters, jnp.iinfo(jnp.int32).max).min(axis=1)
@@ -52,10 +52,10 @@ def knn(bank: Batch, queries: Batch, *, k: int = 20, temperature: float = 0.07) 
 
 
 def centroid(bank: Batch, queries: Batch) -> jax.Array:
-    """Accuracy of the nearest class mean on the unit sphere; float32 scalar."""
+    """Nearest-class-mean accuracy on the unit sphere; float32 scalar."""
     z = jnp.where(bank.real[:, None], l2_normalize(bank.features), 0.0)
     same = (bank.labels[:, None] == bank.labels).astype(jnp.float32)
-    means = l2_normalize(matmul(same, z))  # of each example's class; its length does not matter
+    means = l2_normalize(matmul(same, z))  # the mean of each example's class, up to scale
     similarity = jnp.where(bank.real, matmul(queries.features, means.T), -jnp.inf)
     return _share(bank.labels[jnp.argmax(similarity, axis=1)] == queries.labels, queries.real)
 
@@ -74,13 +74,13 @@ ONLINE: dict[str, tuple[str, Callable[[Batch, Batch], jax.Array]]] = {
 
 
 class OnlineProbe:
-    """What the loop calls every so many steps.
+    """The online probe that the loop calls at regular intervals.
 
     Args:
-      names: of evaluators.
+      names: names of evaluators.
 
     Raises:
-      UserError: one is unknown.
+      UserError: a name is unknown.
     """
 
     def __init__(self, names: Sequence[str] = ("knn",)) -> None:
@@ -91,15 +91,15 @@ class OnlineProbe:
         self._run: Callable[[TrainState], dict[str, jax.Array]] | None = None
 
     def __call__(self, program: Program, state: TrainState, splits: Splits) -> dict[str, jax.Array]:
-        """Starts the evaluation of a state.
+        """Dispatches the evaluation of a state.
 
         Args:
-          program: the compiled experiment; the same in every call.
-          state: whose encoder is measured. It may be given away at once.
-          splits: the data; the test split is not touched.
+          program: the compiled experiment; must be the same in every call.
+          state: the state whose encoder is evaluated. It may be donated right after the call.
+          splits: the data; the test split is not used.
 
         Returns:
-          Metric -> float32 scalar on the device; {} where there are no labels to validate on.
+          Metric -> float32 scalar on the device; {} if the validation split has no labels.
         """
         if self._run is None:
             self._run = self._build(program, splits)
@@ -138,7 +138,7 @@ def _call(measure: Callable, parts: list, state: TrainState) -> dict[str, jax.Ar
 
 
 def _placed(program: Program, source: Source, most: int) -> dict[str, jax.Array]:
-    """A part of a source on the device: "x" [batches, B, ...], "label" and "real" [batches * B]."""
+    """A subset of a source on the device: "x" [batches, B, ...], "label", "real" [batches * B]."""
     field = program.experiment.preprocess.field
     first = jax.tree.leaves(entry(source[0], field))
     each = max(sum(np.asarray(x).nbytes for x in first), 1)

@@ -1,4 +1,4 @@
-"""One protocol, its result and its table: never a number without the rows it must beat."""
+"""The standard protocol of a run's page: its settings, its result and its table with baselines."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from jssl.ranges import Count, Layers, Positive, Positives, Ranged, Widths
 from jssl.reporting.table import Table
 
 UNTRAINED = "untrained"
-RAW = "raw"  # a row whose name starts so shows the input itself ("raw pixels")
+RAW = "raw"  # prefix of the rows that evaluate the input itself ("raw pixels")
 PACKAGES = ("jssl", "jax", "jaxlib", "flax", "numpy", "scipy")
 
 
 @dataclass(frozen=True)
 class Protocol(Ranged):
-    """How features are turned into numbers.
+    """Settings of the standard protocol.
 
     Attributes:
-      ks: neighbour counts of kNN; the first one is the table's. None is selected.
-      temperature: of kNN's weights.
-      strengths: the linear probe's grid of C.
-      refit: the linear probe's refit rule, "train" or "train+validation".
-      per_class: label counts of the few-label probe.
-      draws: labelled subsets for each count.
-      few_label_strengths: the few-label probe's grid of C.
-      max_iterations: L-BFGS iterations for each fit.
+      ks: numbers of neighbours for kNN; the table shows the first. There is no selection.
+      temperature: temperature of the kNN weights.
+      strengths: candidate values of C for the linear probe.
+      refit: refit rule of the linear probe, "train" or "train+validation".
+      per_class: labels per class of the few-label probe.
+      draws: number of labelled subsets per count.
+      few_label_strengths: candidate values of C for the few-label probe.
+      max_iterations: largest number of L-BFGS iterations per fit.
       tolerance: largest gradient entry of the mean loss at convergence.
-      select_on: "validation"; anything else is an error.
+      select_on: "validation"; any other value is an error.
     """
 
     ks: Widths = (20, 1, 5)
@@ -58,24 +58,24 @@ class Protocol(Ranged):
 
     @property
     def id(self) -> str:
-        """A name that changes with any setting, such as "frozen-v1-3f2a90c1"."""
+        """An identifier that depends on every setting, such as "frozen-v1-3f2a90c1"."""
         settings = json.dumps(dataclasses.asdict(self), sort_keys=True)
         return "frozen-v1-" + hashlib.sha256(settings.encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True)
 class Result:
-    """Everything needed to read, compare and repeat an evaluation; plain JSON types only.
+    """The record of an evaluation, with all that is needed to reproduce it; plain JSON types only.
 
     Attributes:
       protocol: "id" and every setting.
-      data: "classes" (their number), "chance" (share of the commonest test class) and, for each
-        split, its size and its fingerprint.
+      data: "classes" (number of classes), "chance" (frequency of the most common test class) and
+        the size and fingerprint of each split.
       rows: for each representation: "dimension", "knn" (top1 and its test interval for each k),
         "linear", "few_label" (for each count).
-      seeds: "evaluation" and whatever the caller trained with.
-      versions: of Python and the packages.
-      command: what produced it.
+      seeds: "evaluation" and the training seeds given by the caller.
+      versions: versions of Python and the packages.
+      command: the command line that produced it.
     """
 
     protocol: dict[str, Any]
@@ -86,15 +86,15 @@ class Result:
     command: str = ""
 
     def to_json(self) -> str:
-        """The record as strict JSON (an undefined interval is null)."""
+        """Serialises the record as strict JSON (an undefined interval is null)."""
         return json.dumps(dataclasses.asdict(self), indent=2, allow_nan=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Result:
-        """Reads `to_json`'s text.
+        """Parses the output of `to_json`.
 
         Raises:
-          UserError: the text is not such a record.
+          UserError: the text is not a valid record.
         """
         try:
             return cls(**json.loads(text))
@@ -102,13 +102,13 @@ class Result:
             raise UserError(f"this is not an evaluation record of jssl: {error}") from error
 
     def save(self, path: Path) -> None:
-        """Writes the record so that a reader never sees half of it."""
+        """Writes the record atomically."""
         partial = path.with_name(path.name + ".partial")
         partial.write_text(self.to_json())
         partial.replace(path)
 
     def table(self) -> Table:
-        """Rows by evaluators, accuracies in percent with 95 % intervals."""
+        """A row per representation, a column per evaluator, in percent with 95 % intervals."""
         k = self.protocol["ks"][0]
         counts = [str(c) for c in self.protocol["per_class"]]
         header = ("features", f"kNN, k={k}", "linear", *(_labels(count) for count in counts))
@@ -139,7 +139,7 @@ class Result:
         return Table(header, tuple(rows), tuple(notes), emphasis)
 
     def markdown(self) -> str:
-        """The table in Markdown."""
+        """The table as Markdown."""
         return self.table().markdown()
 
 
@@ -152,23 +152,23 @@ def evaluate_features(
     fingerprints: Mapping[str, str] | None = None,
     command: str | None = None,
 ) -> Result:
-    """Evaluates every representation of one data set by one protocol.
+    """Evaluates all representations of a data set under the standard protocol.
 
     Args:
       rows: for each name a `FeatureSplits` (train, validation, test; each features [N, D] and
         labels [N]). One must be called "untrained" (the same encoder before training) and one must
-        start with "raw" (the input itself); the labels must be the same in all.
+        start with "raw" (the input itself); all must have the same labels.
       protocol: the settings, or None for the defaults.
-      seed: of the labelled subsets.
-      seeds: other seeds to put on record, such as {"training": 0}.
+      seed: seed of the labelled subsets.
+      seeds: other seeds to record, such as {"training": 0}.
       fingerprints: for each split ("train", "validation", "test") a digest of its content.
-      command: what to put on record, or None for this process's command line.
+      command: command line to record, or None for that of this process.
 
     Returns:
-      The result; `Result.markdown` and `Result.table` show it, `Result.save` keeps it.
+      The result; see `Result.markdown`, `Result.table` and `Result.save`.
 
     Raises:
-      UserError: a baseline row is missing, the rows' labels differ, or the arrays are unfit.
+      UserError: a baseline row is missing, the rows' labels differ, or the arrays are invalid.
     """
     protocol = protocol or Protocol()
     linear.check_selection(protocol.select_on)
@@ -209,7 +209,7 @@ def evaluate_features(
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that the numbers depend on."""
+    """Versions of Python and of the packages that affect the results."""
     found = {"python": sys.version.split()[0]}
     for package in PACKAGES:
         try:
@@ -222,8 +222,8 @@ def versions() -> dict[str, str]:
 def binomial_interval(accuracy: float, examples: int) -> float:
     """Half-width of the 95 % interval of an accuracy measured on independent examples.
 
-    Wilson's score interval, which stays sensible near 0 and 1 (its centre is not the accuracy;
-    the half-width is reported around the accuracy itself).
+    Wilson's score interval, which remains valid near 0 and 1. Its centre differs from the accuracy;
+    the half-width is reported around the accuracy itself.
     """
     z = 1.959964
     spread = accuracy * (1 - accuracy) / examples + z**2 / (4 * examples**2)

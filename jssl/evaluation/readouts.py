@@ -1,4 +1,4 @@
-"""What a probe may read of an encoder: which layers, pooled how."""
+"""Readouts: the layers of an encoder and how they are pooled into a feature vector."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ _LAYER = re.compile(r"(block|stage|layer)(\d+)")
 
 
 def readouts(features: Features, *, last: Sequence[int] = (1, 4)) -> dict[str, jax.Array]:
-    """Feature vectors by the name of their layers and pooling.
+    """Feature vectors, named by layer and pooling.
 
-    "last/pooled" is what every other evaluator reads. A transformer also has "last/cls",
+    "last/pooled" is the input of all other evaluators. A transformer also has "last/cls",
     "last/mean" (of the patch tokens) and "last/cls+mean" after its final norm, and for n in `last`
-    above 1 "last<n>/cls" and "last<n>/mean": the n last blocks side by side. Its inner blocks pass
-    a layer norm without learned parts here, where DINO and DINOv2 apply the final norm's factors.
-    "last<n>/cls+mean" adds the last layer's mean, as DINOv2 does. Other encoders have
-    "<layer>/mean" for the outputs of their stages or layers, averaged over places.
+    above 1 "last<n>/cls" and "last<n>/mean", the concatenation of the last n blocks. Intermediate
+    blocks are normalised by a layer norm without learned parameters, whereas DINO and DINOv2 apply
+    the final norm with its parameters. "last<n>/cls+mean" adds the last layer's mean, as in DINOv2.
+    Other encoders have "<layer>/mean", the outputs of their stages or layers averaged over
+    positions.
 
     Args:
       features: an encoder's output for a batch.
-      last: how many of the last blocks are put side by side.
+      last: numbers of final blocks to concatenate.
 
     Returns:
       Name -> float [B, D].
@@ -62,25 +63,25 @@ def readouts(features: Features, *, last: Sequence[int] = (1, 4)) -> dict[str, j
 
 
 def layer_means(features: Features) -> jax.Array:
-    """Every layer averaged over its places, padding left out.
+    """Every layer averaged over its positions, excluding padding.
 
     Args:
       features: an encoder's output for a batch.
 
     Returns:
-      float [B, L, D]: of a transformer what its first block is given (where the encoder tells),
-      each block's output and, in place of the last one's, the tokens after the final norm; of other
-      encoders the outputs of their stages or layers.
+      float [B, L, D]. For a transformer these are the input of the first block (if the encoder
+      returns it), the output of each block and, in place of the last one, the tokens after the
+      final norm; for other encoders the outputs of their stages or layers.
 
     Raises:
-      UserError: the encoder has no layers, or layers of several widths.
+      UserError: the encoder has no layers, or layers of different widths.
     """
     extras = features.extras
     names = sorted((n for n in extras if _LAYER.fullmatch(n)), key=_number)
     found = [extras[name] for name in names]
     if names and names[0].startswith("block") and features.tokens is not None:
         first = [extras[n] for n in ("embedding", "patch_embedding") if n in extras][:1]
-        count = features.tokens.shape[1]  # class and register tokens come before the others
+        count = features.tokens.shape[1]  # class and register tokens precede the patch tokens
         found = [layer[:, -count:] for layer in [*first, *found[:-1], features.tokens]]
     if len({layer.shape[-1] for layer in found}) != 1:
         widths = ", ".join(str(layer.shape[-1]) for layer in found) or "none"
@@ -101,14 +102,14 @@ def _mean(layer: jax.Array, valid: jax.Array | None) -> jax.Array:
 
 
 def choose(found: dict[str, jax.Array], names: Sequence[str]) -> dict[str, jax.Array]:
-    """The named readouts; a name that the encoder lacks is an error, "*" stands for all.
+    """Selects readouts by name; "*" selects all.
 
     Args:
-      found: what `readouts` gave.
+      found: the output of `readouts`.
       names: such as ("last/cls", "last4/cls").
 
     Returns:
-      Name -> array, in the order of the names.
+      Name -> array, in the order of `names`.
 
     Raises:
       UserError: the encoder has no readout of that name.

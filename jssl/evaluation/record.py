@@ -1,4 +1,4 @@
-"""The record of one protocol: every number with what is needed to read and to repeat it."""
+"""The record of one protocol: its scores with the metadata needed to reproduce them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ KIND = "jssl evaluation"
 
 @dataclass(frozen=True)
 class Score:
-    """One number.
+    """One score.
 
     Attributes:
-      value: the number.
+      value: the score.
       interval: half-width of its 95 % interval, or None.
-      percent: whether it is a share in [0, 1] that tables show in percent.
+      percent: whether it is a fraction in [0, 1] that tables show in percent.
     """
 
     value: float
@@ -36,11 +36,11 @@ class Score:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a protocol found for one representation.
+    """The results of a protocol for one representation.
 
     Attributes:
-      scores: the numbers of the table, by column.
-      details: whatever else belongs on record; plain JSON types.
+      scores: the scores of the table, by column.
+      details: further results to record; plain JSON types.
     """
 
     scores: dict[str, Score]
@@ -49,57 +49,57 @@ class Measured:
 
 @dataclass(frozen=True)
 class Evaluation(Ranged):
-    """One way of telling what features are worth: a frozen dataclass of settings.
+    """An evaluation protocol: a frozen dataclass of settings.
 
-    A protocol is an instance of a subclass in `jssl/evaluation/protocols/`, found by the name that
-    its module's `PROTOCOLS` gives it.
+    A protocol is an instance of a subclass in `jssl/evaluation/protocols/`, named by the dictionary
+    `PROTOCOLS` of its module.
 
     Attributes:
-      seed: of whatever it draws.
-      select_on: where it makes choices: "validation"; anything else is an error.
+      seed: seed of the random draws.
+      select_on: the split used for selection: "validation"; any other value is an error.
     """
 
     seed: Seed = 0
     select_on: str = "validation"
 
-    about: ClassVar[str] = ""  # one line for lists
+    about: ClassVar[str] = ""  # one-line description
     source: ClassVar[str] = ""  # the paper
-    version: ClassVar[int] = 1  # counts changes that change numbers
-    needs_labels: ClassVar[bool] = True  # False: it measures data without labels too
+    version: ClassVar[int] = 1  # increased by changes that affect the results
+    needs_labels: ClassVar[bool] = True  # False: also applies to data without labels
 
     def measure(self, subject: Subject, row: str) -> Measured | None:
-        """Measures a representation.
+        """Evaluates a representation.
 
         Args:
           subject: the representations and the data.
-          row: which one.
+          row: name of the representation.
 
         Returns:
-          The numbers, or None where they have no meaning (tokens of the raw input, say).
+          The scores, or None if the protocol does not apply (such as tokens of the raw input).
         """
         raise NotImplementedError
 
     def notes(self) -> tuple[str, ...]:
-        """Sentences for under the table."""
+        """Notes shown below the table."""
         return ()
 
 
 @dataclass(frozen=True)
 class Record:
-    """An evaluation as it is saved; plain JSON types only.
+    """A saved evaluation; plain JSON types only.
 
     Attributes:
-      protocol: "name", "id" (it changes with any setting), "about", "source" and "settings".
+      protocol: "name", "id" (which depends on every setting), "about", "source" and "settings".
       run: "name", "seed" and "fingerprint" of the run, and "overrides".
-      data: "name", "classes" and, for each split, its size and fingerprint.
+      data: "name", "classes" and the size and fingerprint of each split.
       rows: representation -> column -> "value", "interval", "percent".
-      details: representation -> whatever else was found.
-      notes: sentences for under the table.
+      details: representation -> further results.
+      notes: notes shown below the table.
       seeds: "evaluation" and "training".
-      versions: of Python and the packages.
-      hardware: what it was computed on.
-      command: what produced it.
-      kind: marks the file.
+      versions: versions of Python and the packages.
+      hardware: the hardware of the evaluation.
+      command: the command line that produced it.
+      kind: marker of the file format.
     """
 
     protocol: dict[str, Any]
@@ -115,7 +115,7 @@ class Record:
     kind: str = KIND
 
     def save(self, path: Path) -> Path:
-        """Writes the record so that a reader never sees half of it; returns its path."""
+        """Writes the record atomically and returns its path."""
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, dataclasses.asdict(self))
         return path
@@ -125,7 +125,7 @@ class Record:
         """Reads a record.
 
         Raises:
-          UserError: the file is missing or is no such record.
+          UserError: the file is missing or is not a valid record.
         """
         try:
             return cls(**json.loads(Path(path).read_text()))
@@ -147,24 +147,24 @@ def evaluate(
     hardware: str,
     command: str,
 ) -> Record:
-    """Runs one protocol over all representations.
+    """Evaluates all representations under one protocol.
 
     Args:
       subject: the representations and the data.
-      name: the protocol's.
+      name: name of the protocol.
       evaluation: the protocol.
-      run: facts of the run, put on record as they are, like those that follow.
-      data: name, classes and fingerprints.
+      run: facts about the run; recorded unchanged, like the following arguments.
+      data: name, classes and fingerprints of the data.
       seeds: the training seed.
-      versions: of the packages.
-      hardware: what computes.
+      versions: versions of the packages.
+      hardware: the hardware of the evaluation.
       command: the command line.
 
     Returns:
       The record.
 
     Raises:
-      UserError: it would choose on the test split, or what it asks for cannot be answered.
+      UserError: the protocol would select on the test split, or its request cannot be satisfied.
     """
     check_selection(evaluation.select_on)
     found = {row: evaluation.measure(subject, row) for row in subject.rows}
@@ -198,9 +198,9 @@ def evaluate(
 
 
 def identity(name: str, evaluation: Evaluation) -> str:
-    """A protocol's id, such as "knn-v1-3f2a90c1": the same settings, and only they, give it.
+    """The id of a protocol, such as "knn-v1-3f2a90c1", which identifies its settings.
 
-    The seed is left out: runs of several seeds are of one protocol.
+    The seed is excluded, so that evaluations with different seeds share an id.
     """
     settings = {k: v for k, v in dataclasses.asdict(evaluation).items() if k != "seed"}
     text = json.dumps(settings, sort_keys=True)

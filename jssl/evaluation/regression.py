@@ -1,4 +1,4 @@
-"""A number read off frozen features: ridge regression, judged by rank correlation."""
+"""Regression probe: ridge regression on frozen features, scored by rank correlation."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Part = tuple[np.ndarray, np.ndarray]
 
 
 class RegressionResult(NamedTuple):
-    """What a regression probe found.
+    """Result of a regression probe.
 
     Attributes:
-      test: Spearman's correlation of predicted and true numbers, with its interval.
+      test: Spearman's correlation of predictions and targets on test, with its interval.
       mse: mean squared error on test.
-      validation: Spearman's correlation on validation, of the chosen penalty.
-      penalty: the chosen one.
-      predicted: the numbers predicted for test, float64 [N].
+      validation: Spearman's correlation on validation with the selected penalty.
+      penalty: the selected penalty.
+      predicted: predictions for test, float64 [N].
     """
 
     test: Correlation
@@ -41,23 +41,23 @@ def regression_probe(
     penalties: Sequence[float] = PENALTIES,
     select_on: str = "validation",
 ) -> RegressionResult:
-    """Ridge regression on standardised features; the penalty with the best rank correlation.
+    """Ridge regression on standardised features; the penalty is selected by rank correlation.
 
-    A tie goes to the larger penalty. Where all predictions of a part are alike, its correlation
-    counts as 0.
+    Ties go to the larger penalty. If all predictions of a split are equal, its correlation counts
+    as 0.
 
     Args:
-      train: features [N, D] and numbers [N].
-      validation: where the penalty is chosen.
-      test: what is reported.
-      penalties: positive values to choose from.
-      select_on: "validation"; anything else is an error.
+      train: features [N, D] and targets [N].
+      validation: the same; used to select the penalty.
+      test: the same; reported.
+      penalties: candidate penalties, positive.
+      select_on: "validation"; any other value is an error.
 
     Returns:
       The result.
 
     Raises:
-      UserError: features and numbers differ in length, or a value is not finite.
+      UserError: features and targets differ in length, or a value is not finite.
     """
     check_selection(select_on)
     parts = [
@@ -92,7 +92,7 @@ def regression_probe(
 
 
 def correlation(predicted: np.ndarray, true: np.ndarray) -> Correlation:
-    """Spearman's correlation, 0 where all predictions are alike."""
+    """Spearman's correlation, or 0 if all predictions are equal."""
     if np.ptp(predicted) == 0:
         return Correlation(0.0, -1.0, 1.0, len(true))
     return spearman(predicted, true)

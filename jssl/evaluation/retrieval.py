@@ -1,4 +1,4 @@
-"""Retrieval: whether the right examples stand first when all are sorted by similarity."""
+"""Retrieval and copy detection by cosine similarity."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from jssl.evaluation.labelfree import unit
 def retrieval(
     features: np.ndarray, labels: np.ndarray, *, ks: Sequence[int] = (1, 5, 10), block: int = 256
 ) -> dict[str, float]:
-    """Every example asks for others of its class, by cosine similarity.
+    """Class retrieval: each example is a query for the others of its class, by cosine similarity.
 
     Args:
       features: [N, D].
       labels: int [N].
-      ks: for recall@k: the share of queries with an example of their class among the k nearest.
-      block: queries at a time; memory is block x N.
+      ks: cut-offs of recall@k, the fraction of queries with an example of their class among the k
+        nearest.
+      block: queries processed at a time; memory is block x N.
 
     Returns:
-      "recall@k" for each k, and "map": the mean of the average precision over the whole ranking.
-      Queries that are alone in their class are left out.
+      "recall@k" for each k, and "map", the mean average precision over the whole ranking. Queries
+      that are the only example of their class are excluded.
 
     Raises:
-      UserError: unfit arrays, no class with two examples, or a k outside 1..N-1.
+      UserError: invalid arrays, no class with two examples, or a k outside 1..N-1.
     """
     features, labels = labelled(features, labels, "the retrieval split")
     _, numbers, counts = np.unique(labels, return_inverse=True, return_counts=True)
@@ -57,11 +58,11 @@ def retrieval(
 def _sorted_hits(
     z: np.ndarray, numbers: np.ndarray, block: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields query rows and whether each other example, nearest first, is of the query's class."""
+    """Yields query rows and whether each other example, nearest first, has the query's class."""
     for start in range(0, len(z), block):
         rows = np.arange(start, min(start + block, len(z)))
         similarity = z[rows] @ z.T
-        similarity[np.arange(len(rows)), rows] = -np.inf  # the query itself comes last
+        similarity[np.arange(len(rows)), rows] = -np.inf  # rank the query itself last
         order = np.argsort(-similarity, axis=1, kind="stable")[:, :-1]
         yield rows, numbers[order] == numbers[rows, None]
 
@@ -69,17 +70,17 @@ def _sorted_hits(
 def copy_detection(
     originals: np.ndarray, copies: np.ndarray, distractors: np.ndarray | None = None
 ) -> dict[str, float]:
-    """Finds the original of every distorted copy among originals and distractors.
+    """Copy detection: ranks originals and distractors for every distorted copy.
 
     Args:
       originals: [N, D].
       copies: [N, D]; row i is a copy of original i.
-      distractors: [M, D], images that nothing was copied from, or None.
+      distractors: [M, D], images without a copy, or None.
 
     Returns:
-      "recall@1", and "micro_ap": the average precision of all (copy, reference) pairs in one
+      "recall@1", and "micro_ap", the average precision of all (copy, reference) pairs in a single
       ranking by cosine, as in the DISC21 challenge (Douze et al. 2021, "The 2021 Image Similarity
-      Dataset and Challenge"). A reference that ties with the true one is ranked before it.
+      Dataset and Challenge"). References that tie with the true one are ranked before it.
 
     Raises:
       UserError: originals and copies differ in shape, or a value is not finite.
@@ -100,8 +101,8 @@ def copy_detection(
     others[np.arange(count), np.arange(count)] = -np.inf
     false = np.sort(others.ravel())
     positives = np.sort(true)[::-1]
-    # With positives in descending order, the i-th stands behind i - 1 positives and every false
-    # pair that is at least as similar.
+    # With positives in descending order, the i-th is preceded by i - 1 positives and by every
+    # negative pair that is at least as similar.
     ahead = len(false) - np.searchsorted(false, positives, side="left")
     precision = np.arange(1, count + 1) / (np.arange(1, count + 1) + ahead)
     best = others.max(axis=1) if others.shape[1] > 1 else np.full(count, -np.inf)

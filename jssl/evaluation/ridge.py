@@ -1,4 +1,4 @@
-"""The ridge probe: least squares on the labels, solved in closed form for all strengths at once."""
+"""Ridge probe: least squares on the labels, solved in closed form for all penalties at once."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ PENALTIES = tuple(10.0**power for power in range(-2, 7))
 
 @dataclass(frozen=True)
 class RidgeResult:
-    """What a ridge probe found.
+    """Result of a ridge probe.
 
     Attributes:
       top1: accuracy on test, in [0, 1].
-      validation_top1: accuracy on validation of the chosen penalty.
-      penalty: the chosen one, scikit-learn's alpha.
-      at_edge: whether it is an end of the grid.
-      path: "penalty" and "validation_top1" of each.
+      validation_top1: accuracy on validation with the selected penalty.
+      penalty: the selected penalty, scikit-learn's alpha.
+      at_edge: whether it is at an end of the grid.
+      path: "penalty" and "validation_top1" of each candidate.
     """
 
     top1: float
@@ -36,14 +36,14 @@ class RidgeResult:
 
 
 class RidgePath(NamedTuple):
-    """The eigenvectors of a ridge regression, from which any penalty's solution follows.
+    """The eigendecomposition of a ridge regression, which gives the solution for any penalty.
 
     Attributes:
-      mean: of the features, float64 [D].
-      target_mean: of the targets, float64 [K].
-      basis: float64 [D, R].
-      squares: the squared singular values, float64 [R].
-      moments: float64 [R, K].
+      mean: mean of the features, float64 [D].
+      target_mean: mean of the targets, float64 [K].
+      basis: eigenvectors, float64 [D, R].
+      squares: squared singular values, float64 [R].
+      moments: projected moments of features and targets, float64 [R, K].
     """
 
     mean: np.ndarray
@@ -54,9 +54,9 @@ class RidgePath(NamedTuple):
 
     @classmethod
     def fit(cls, x: np.ndarray, targets: np.ndarray) -> RidgePath:
-        """Decomposes features [N, D] with targets [N, K]; the smaller of D x D and N x N is used.
+        """Decomposes the smaller of the D x D and N x N Gram matrices, for targets [N, K].
 
-        With the centred X = U S V^T the weights are V (S^2 + penalty)^-1 V^T X^T Y.
+        With the centred features X = U S V^T, the weights are V (S^2 + penalty)^-1 V^T X^T Y.
         """
         mean, target_mean = x.mean(axis=0, dtype=np.float64), targets.mean(axis=0)
         centred = x.astype(np.float64) - mean
@@ -84,23 +84,23 @@ def ridge_probe(
     penalties: Sequence[float] = PENALTIES,
     select_on: str = "validation",
 ) -> RidgeResult:
-    """Ridge regression of +-1 targets on standardised features, the penalty chosen on validation.
+    """Ridge regression of +-1 targets on standardised features; selects the penalty on validation.
 
-    The same as scikit-learn's RidgeClassifier; one eigendecomposition serves all penalties. A tie
-    goes to the larger penalty.
+    Equivalent to scikit-learn's RidgeClassifier; one eigendecomposition serves all penalties. Ties
+    go to the larger penalty.
 
     Args:
       train: features float [N, D] and labels int [N].
-      validation: the same, for the choice of the penalty.
-      test: the same, seen once.
-      penalties: positive values to choose from.
-      select_on: "validation"; anything else is an error.
+      validation: the same; used to select the penalty.
+      test: the same; used once, with the selected penalty.
+      penalties: candidate penalties, positive.
+      select_on: "validation"; any other value is an error.
 
     Returns:
       The result.
 
     Raises:
-      UserError: select_on has another value, a penalty is not positive, or the arrays are unfit.
+      UserError: select_on has another value, a penalty is not positive, or the arrays are invalid.
     """
     check_selection(select_on)
     if len(penalties) == 0 or min(penalties) <= 0:

@@ -1,4 +1,4 @@
-"""Where errors come from, and which examples an encoder remembers."""
+"""Risk decomposition of a linear probe, and memorization scores of training examples."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from jssl.evaluation.logistic import fit_standardised
 
 
 class Risk(NamedTuple):
-    """The four parts of a probe's test error; they add up to `total`.
+    """The four components of a probe's test error, which add up to `total`.
 
     Attributes:
-      approximation: training error of the best network of the same form, trained on the labels.
-      usability: what a probe on the encoder's features loses against that, on the training set.
-      probe_generalisation: what the probe loses on examples that only the encoder has seen.
-      encoder_generalisation: what is lost on examples that neither has seen.
+      approximation: training error of the supervised network of the same architecture.
+      usability: additional training error of a probe on the encoder's features.
+      probe_generalisation: additional error on examples that only the encoder was trained on.
+      encoder_generalisation: additional error on examples that neither was trained on.
       total: test error.
     """
 
@@ -40,26 +40,26 @@ def decompose_risk(
     held_out: float = 0.1,
     seed: int = 0,
 ) -> Risk:
-    """Splits the error of a logistic probe.
+    """Decomposes the error of a logistic probe.
 
     Dubois et al. 2023, "Evaluating Self-Supervised Learning via Risk Decomposition", section 3,
-    with their estimators: usability is the probe's error on the very examples it was fitted on;
-    for probe generalisation a part of the training set is held back from the probe, but not from
-    the encoder.
+    with their estimators: usability is based on the probe's error on its own training examples; for
+    probe generalisation a part of the training set is held out from the probe but not from the
+    encoder.
 
     Args:
-      train: features float [N, D] and labels int [N] of what the encoder was trained on.
-      test: the same of what it never saw.
+      train: features float [N, D] and labels int [N] of the encoder's training examples.
+      test: the same for unseen examples.
       supervised_error: training error of the same encoder trained with labels, in [0, 1].
-      strength: C of the logistic regression, chosen before (on validation).
-      held_out: share of each class that is held back.
-      seed: of what is held back.
+      strength: C of the logistic regression, selected beforehand on validation.
+      held_out: fraction of each class that is held out.
+      seed: seed of the held-out subset.
 
     Returns:
-      The parts.
+      The components.
 
     Raises:
-      UserError: unfit arrays, an error outside [0, 1], or a class too small to hold back from.
+      UserError: invalid arrays, an error outside [0, 1], or a class too small to hold out from.
     """
     if not 0 <= supervised_error <= 1:
         raise UserError(f"an error lies in [0, 1], but supervised_error is {supervised_error}")
@@ -91,22 +91,22 @@ def decompose_risk(
 
 
 def memorisation(with_example: np.ndarray, without_example: np.ndarray) -> np.ndarray:
-    """How much better an encoder aligns the views of an example for having been trained on it.
+    """Memorization score: how much training on an example improves the alignment of its views.
 
     Wang et al. 2024, "Memorization in Self-Supervised Learning Improves Downstream Generalization",
     definition 2: the alignment distance of an example's views under encoders trained without it,
-    minus that under encoders trained with it. Features are put on the unit sphere and the scores
-    divided by the largest magnitude, so that they lie in [-1, 1].
+    minus that under encoders trained with it. Features are l2-normalised, and the scores are
+    divided by their largest magnitude, so that they lie in [-1, 1].
 
     Args:
       with_example: [N, Q, D], features of Q views of N examples; the encoder was trained on them.
       without_example: the same views under an encoder trained on the other examples.
 
     Returns:
-      float64 [N]; 1 is remembered most.
+      float64 [N]; 1 is the strongest memorization.
 
     Raises:
-      UserError: the two differ in shape, or have fewer than two views.
+      UserError: the arrays differ in shape, or have fewer than two views.
     """
     if np.shape(with_example) != np.shape(without_example) or np.ndim(with_example) != 3:
         raise UserError(
@@ -119,7 +119,7 @@ def memorisation(with_example: np.ndarray, without_example: np.ndarray) -> np.nd
 
 
 def alignment_distance(views: np.ndarray) -> np.ndarray:
-    """Mean distance of two different views of an example on the unit sphere.
+    """Mean distance between two different views of an example on the unit sphere.
 
     Args:
       views: [N, Q, D] with Q >= 2.

@@ -1,4 +1,4 @@
-"""What is evaluated: representations of one data set, encoded when asked for and remembered."""
+"""The representations under evaluation: features of one data set, computed lazily and cached."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ Select = Callable[[Features], Mapping[str, jax.Array]]
 
 
 def pooled(features: Features) -> dict[str, jax.Array]:
-    """What most evaluators read: the pooled features."""
+    """The pooled features, the input of most evaluators."""
     return {"pooled": features.pooled}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One representation: a program and the state whose encoder is used; None for the raw input."""
+    """One representation: a program and the state of its encoder; both None for the raw input."""
 
     program: Program | None
     state: TrainState | None = None
@@ -42,13 +42,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Subject:
-    """Representations of a data set, by name.
+    """The representations of a data set, by name.
 
     Attributes:
-      rows: the representations; "untrained" and one that starts with "raw" are among them.
+      rows: the representations, including "untrained" and one whose name starts with "raw".
       splits: the data.
-      program: of the run that is evaluated: its preprocessing and its mesh are used for all.
-      run: the run, for protocols that train further; None for arrays without a folder.
+      program: program of the evaluated run; its preprocessing and mesh are used for all rows.
+      run: the run, for protocols that continue training; None if there is no run folder.
     """
 
     rows: dict[str, Row]
@@ -62,7 +62,7 @@ class Subject:
         return getattr(self.splits, part)
 
     def labelled(self, row: str, part: str) -> Labelled:
-        """Pooled features and labels of a split; encoded once.
+        """Pooled features and labels of a split; cached.
 
         Raises:
           UserError: the data has no labels, or features are not finite.
@@ -80,16 +80,16 @@ class Subject:
     def arrays(
         self, row: str, part: str | Source, select: Select, *, most: int | None = None
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Any arrays of the encoder's output for a split.
+        """Selected arrays of the encoder's output for a split.
 
         Args:
-          row: the representation. The raw input has "pooled" alone, whatever is selected.
+          row: name of the representation. For the raw input only "pooled" is returned.
           part: name of a split, or a source.
-          select: from the encoder's `Features` to arrays [B, ...].
-          most: examples taken from the front of the split; None for all.
+          select: maps the encoder's `Features` to arrays [B, ...].
+          most: largest number of examples, taken from the start of the split; None for all.
 
         Returns:
-          Name -> float32 [N, ...], and labels int [N] (zeros where the data has none).
+          Name -> float32 [N, ...], and labels int [N] (zeros if the data has none).
 
         Raises:
           UserError: the split is empty.
@@ -117,7 +117,7 @@ class Subject:
         )
 
     def encode(self, row: str, x: np.ndarray) -> np.ndarray:
-        """Pooled features of inputs that are already preprocessed: [N, ...] -> float32 [N, D].
+        """Pooled features of preprocessed inputs: [N, ...] -> float32 [N, D].
 
         The raw input's features are the flattened inputs.
         """
@@ -135,7 +135,7 @@ class Subject:
         return arrays["pooled"]
 
     def images(self, row: str, images: np.ndarray) -> np.ndarray:
-        """Pooled features of images as a data set holds them: uint8 [N, ...] -> float32 [N, D]."""
+        """Pooled features of images before preprocessing: uint8 [N, ...] -> float32 [N, D]."""
         field = self.program.experiment.preprocess.field
         return self.arrays(row, ArraySource({field: images}), pooled)[0]["pooled"]
 
@@ -143,17 +143,17 @@ class Subject:
         """Features of augmented views: float32 [N, Q, D].
 
         Args:
-          row: the representation.
+          row: name of the representation.
           part: name of a split.
-          examples: N, taken from the front of the split.
-          draws: Q, views of each.
-          seed: of the augmentation; the same views for every representation.
+          examples: N, taken from the start of the split.
+          draws: Q, views per example.
+          seed: seed of the augmentation; all representations see the same views.
 
         Returns:
-          The features of the run's own first view of images.
+          Features of the first view of the run's own recipe.
 
         Raises:
-          UserError: the experiment has no view that its encoder could see.
+          UserError: the experiment has no view that fits its encoder.
         """
         key = "augmented", part, examples, draws, seed
         x = self._memo(key, lambda: self._augmented(part, examples, draws, seed))
@@ -176,7 +176,7 @@ class Subject:
     def _encoder(
         self, row: str, program: Program, state: TrainState, select: Select
     ) -> Callable[[jax.Array], Mapping[str, jax.Array]]:
-        # Selected inside the program, so that XLA drops what nobody asked for.
+        # Selected inside the program, so that XLA eliminates unused outputs.
         def build() -> Any:
             method = program.experiment.method
 
@@ -209,7 +209,7 @@ class Subject:
 
 
 class Inputs:
-    """Arrays [N, ...] as a source with the key "x"."""
+    """A source with a single key "x", from an array [N, ...]."""
 
     def __init__(self, x: np.ndarray) -> None:
         self.x = x
@@ -222,7 +222,7 @@ class Inputs:
 
 
 def first_view(views: Views) -> Any:
-    """The first entry of an experiment's views that is one augmented input.
+    """The first entry of an experiment's views that is a single augmented input.
 
     Raises:
       UserError: every entry is a mask, a field or a stack of several inputs.

@@ -1,4 +1,4 @@
-"""The supervised row: the same encoder, data, optimizer and length, trained on the labels."""
+"""The supervised baseline: the same encoder, data, optimizer and epochs, trained on labels."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ FOLDER = "supervised"
 
 
 def counterpart(experiment: Experiment, classes: int) -> Experiment:
-    """The supervised form of an experiment.
+    """The supervised counterpart of an experiment.
 
-    Its view is the first of the experiment's views. Recipe and length are those of the
-    self-supervised run, not tuned for labels: the row says what labels are worth here, not the
-    best that supervision can do.
+    Its input is the first of the experiment's views. Recipe and length are those of the
+    self-supervised run and are not tuned for labels, so that the row is not an upper bound of
+    supervised training.
 
     Args:
-      experiment: a self-supervised one.
+      experiment: a self-supervised experiment.
       classes: number of classes.
 
     Returns:
       The experiment.
 
     Raises:
-      UserError: it has no view that shows a whole augmented input.
+      UserError: it has no view of a whole augmented input.
     """
     return dataclasses.replace(
         experiment,
@@ -48,7 +48,7 @@ def class_count(splits: Splits) -> int:
 
 
 def row(run: Run, options: Options, splits: Splits, *, say: Callable[[str], None] = print) -> Row:
-    """Trains the supervised counterpart in the run's folder, or finds it there.
+    """Trains the supervised counterpart in the run's folder, or loads it if it exists.
 
     Args:
       run: the self-supervised run.

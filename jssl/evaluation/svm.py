@@ -1,4 +1,4 @@
-"""The linear support-vector machine, the probe of the point-cloud literature."""
+"""Linear support-vector machine, the standard probe in the point-cloud literature."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ STRENGTHS = (0.0001, 0.001, 0.01, 0.1, 1.0)
 
 @dataclass(frozen=True)
 class SVMResult:
-    """What a support-vector machine found.
+    """Result of a support-vector machine.
 
     Attributes:
       top1: accuracy on test, in [0, 1].
-      validation_top1: accuracy on validation of the chosen strength.
-      strength: the chosen C.
-      path: "strength" and "validation_top1" of each.
+      validation_top1: accuracy on validation with the selected C.
+      strength: the selected C.
+      path: "strength" and "validation_top1" of each candidate.
     """
 
     top1: float
@@ -40,20 +40,20 @@ def svm_probe(
     strengths: Sequence[float] = STRENGTHS,
     select_on: str = "validation",
 ) -> SVMResult:
-    """A linear support-vector machine (hinge loss, one against one) on standardised features.
+    """Linear support-vector machine (hinge loss, one-vs-one) on standardised features.
 
     Args:
       train: features float [N, D] and labels int [N].
-      validation: the same, for the choice of C.
-      test: the same, seen once.
-      strengths: values of scikit-learn's C; a tie goes to the smallest.
-      select_on: "validation"; anything else is an error.
+      validation: the same; used to select C.
+      test: the same; used once, with the selected C.
+      strengths: candidate values of scikit-learn's C; ties go to the smallest.
+      select_on: "validation"; any other value is an error.
 
     Returns:
       The result.
 
     Raises:
-      UserError: select_on has another value, no strength is given, or the arrays are unfit.
+      UserError: select_on has another value, no strength is given, or the arrays are invalid.
     """
     from sklearn.svm import SVC
 

@@ -1,4 +1,4 @@
-"""Many linear probes at once: every setting of a sweep in one compiled loop on cached features."""
+"""Sweep of SGD linear probes: all settings trained in one compiled loop on cached features."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from jssl.optim import Optimizer
 from jssl.ranges import Count, NonNegatives, Positives, Ranged, Seed
 
 NORMS = ("none", "standardise", "l2", "batch")
-EPSILON = 1e-6  # added to a variance, as MAE adds it
-STACK_BYTES = 2**31  # features of one size that are trained on together
+EPSILON = 1e-6  # added to the variance, as in MAE
+STACK_BYTES = 2**31  # limit for features of one size that are trained on together
 
 
 @dataclass(frozen=True)
 class Sweep(Ranged):
-    """A grid of linear probes, all trained for the same steps on the same batches.
+    """A grid of linear probes, all trained for the same number of steps on the same batches.
 
     Attributes:
-      learning_rates: base rates, scaled with the batch by the optimizer's rule.
-      weight_decays: of the weights (not of the bias).
-      norms: what is done to features first: "none"; "standardise" (statistics of train); "l2"
-        (unit length); "batch" (BatchNorm without factor and offset: the batch's statistics in
-        training, those of train in the end).
-      optimizer: its rule and schedule; its learning rate and weight decay are the grid's.
-      batch_size: examples in a step; all of train if it holds fewer.
-      epochs: passes over train.
-      seed: of the order of the examples.
-      select_on: "validation"; anything else is an error.
+      learning_rates: base learning rates, scaled with the batch size by the optimizer's rule.
+      weight_decays: weight decays, applied to the weights but not to the bias.
+      norms: feature normalisations: "none"; "standardise" (training statistics); "l2" (unit
+        length); "batch" (BatchNorm without scale and offset: batch statistics in training, training
+        statistics at evaluation).
+      optimizer: update rule and schedule; the grid sets learning rate and weight decay.
+      batch_size: batch size, at most the size of the training split.
+      epochs: passes over the training split.
+      seed: seed of the order of the examples.
+      select_on: "validation"; any other value is an error.
     """
 
     learning_rates: Positives = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
@@ -54,7 +54,7 @@ class Sweep(Ranged):
     select_on: str = "validation"
 
     def check(self) -> None:
-        """Raises `UserError` if a value cannot be right."""
+        """Raises `UserError` if a value is invalid."""
         check_selection(self.select_on)
         for norm in self.norms:
             if norm not in NORMS:
@@ -78,13 +78,13 @@ class Sweep(Ranged):
 
 @dataclass(frozen=True)
 class SweepResult:
-    """What a sweep found.
+    """Result of a sweep.
 
     Attributes:
-      top1: accuracy on test of the chosen probe, in [0, 1].
+      top1: accuracy on test of the selected probe, in [0, 1].
       validation_top1: its accuracy on validation.
       chosen: its "representation", "norm", "learning_rate" and "weight_decay".
-      at_edge: whether its learning rate is an end of the grid.
+      at_edge: whether its learning rate is at an end of the grid.
       settings: "validation_top1" and the four names above for every probe.
     """
 
@@ -98,21 +98,21 @@ class SweepResult:
 def sweep_probes(
     representations: Mapping[str, FeatureSplits], sweep: Sweep | None = None
 ) -> SweepResult:
-    """Trains a linear probe for every representation, norm, learning rate and weight decay.
+    """Trains a linear probe for each combination of representation, norm, rate and weight decay.
 
-    Softmax cross-entropy from zero weights. The best on validation is tested, once; a tie goes to
-    the setting that comes first.
+    The loss is softmax cross-entropy; weights start at zero. Only the best probe on validation is
+    tested; ties go to the setting that comes first.
 
     Args:
-      representations: for each name, such as "last4/cls", features of the same examples; any
-        dimensions.
-      sweep: the grid, or None for the default one.
+      representations: for each name, such as "last4/cls", features of the same examples; their
+        dimensions may differ.
+      sweep: the grid, or None for the default grid.
 
     Returns:
       The result.
 
     Raises:
-      UserError: a setting that cannot be right, or unfit arrays.
+      UserError: an invalid setting, or invalid arrays.
     """
     sweep = sweep or Sweep()
     sweep.check()
@@ -156,7 +156,7 @@ def sweep_probes(
 
 
 def normalise(norm: str, train: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """The function float [N, D] -> float32 [N, D] that a norm stands for outside training.
+    """The evaluation-time function float [N, D] -> float32 [N, D] of a feature normalisation.
 
     Args:
       norm: one of `NORMS`.
@@ -175,12 +175,12 @@ def normalise(norm: str, train: np.ndarray) -> Callable[[np.ndarray], np.ndarray
 def train_stack(
     x: np.ndarray, labels: np.ndarray, classes: int, sweep: Sweep, *, batch_norm: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Trains every setting on every representation of a stack.
+    """Trains every setting on every representation in a stack.
 
     Args:
       x: float [V, N, D]; V representations of the same examples.
-      labels: class numbers int [N].
-      classes: their number K.
+      labels: class indices int [N].
+      classes: number of classes K.
       sweep: the grid of S settings.
       batch_norm: whether each batch is normalised by its own statistics.
 
@@ -209,7 +209,7 @@ def train_one(
     *,
     batch_norm: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The same for one setting and one representation [N, D]: weights [D, K], bias [K]."""
+    """`train_stack` for one setting and one representation [N, D]: weights [D, K], bias [K]."""
     plan = _Plan(classes, min(sweep.batch_size, len(x)), sweep.epochs, batch_norm)
     weights, bias = _train_alone(
         jnp.asarray(x, jnp.float32),
@@ -232,8 +232,8 @@ def accuracies(
       weights: float [V, S, D, K].
       biases: float [V, S, K].
       x: float [V, N, D].
-      labels: class numbers int [N].
-      block: examples at a time.
+      labels: class indices int [N].
+      block: examples processed at a time.
 
     Returns:
       float64 [V, S].
@@ -254,7 +254,7 @@ def _hits(weights: jax.Array, biases: jax.Array, x: jax.Array, labels: jax.Array
 
 
 class _Plan(NamedTuple):
-    """What a program is compiled for."""
+    """The static arguments of a compiled training program."""
 
     classes: int
     batch: int
@@ -271,7 +271,7 @@ def _train(
     plan: _Plan,
     optimizer: Optimizer,
 ) -> tuple[jax.Array, jax.Array]:
-    """One probe on x [N, D]: a pure function of its learning rate and weight decay."""
+    """Trains one probe on x [N, D], as a pure function of learning rate and weight decay."""
     count, width = x.shape
     per_epoch = count // plan.batch
     rule = dataclasses.replace(optimizer, learning_rate=rate, weight_decay=decay)
@@ -322,10 +322,11 @@ def _train_all(
 def _stacks(
     splits: Mapping[str, FeatureSplits], norms: Sequence[str]
 ) -> Iterator[tuple[list[tuple[str, str]], bool, np.ndarray, np.ndarray]]:
-    """Yields groups of (representation, norm) that are trained together.
+    """Yields groups of (representation, norm) pairs that are trained together.
 
-    A group shares its width and whether batches are normalised, and holds at most `STACK_BYTES`:
-    the names, whether batches are normalised, train [V, N, D] and validation [V, M, D].
+    The members of a group share their width and the use of batch statistics, and take at most
+    `STACK_BYTES`. Yields the names, whether batches are normalised, train [V, N, D] and validation
+    [V, M, D].
     """
     groups: dict[tuple[int, bool], list[tuple[str, str]]] = {}
     for name, row in splits.items():

@@ -2,13 +2,13 @@
 
 Hendrycks and Dietterich 2019, "Benchmarking Neural Network Robustness to Common Corruptions and
 Perturbations". `f(key, image, severity) -> image` for one image, severity 1 to 5 (traced or not).
-The strengths are theirs: those of CIFAR-10-C up to 64 pixels, those of ImageNet-C above.
+The strengths are the published ones: CIFAR-10-C up to 64 pixels, ImageNet-C above.
 
-Differs from their code, which calls OpenCV, ImageMagick and Pillow on the host: glass blur moves
-all pixels at once where theirs swaps them one after the other; fog is a sum of octaves of noise in
-place of the diamond-square fractal; frost is drawn, as their photographs of ice are not in this
-package; motion is interpolated. Figures are therefore of the same kind as published ones, not the
-same.
+Differences from the authors' code, which calls OpenCV, ImageMagick and Pillow on the host: glass
+blur moves all pixels at once instead of swapping them sequentially; fog is a sum of noise octaves
+instead of the diamond-square fractal; frost is synthesised, as their photographs of ice are not
+part of this package; motion blur is interpolated. Results are therefore not directly comparable
+with published numbers.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SEVERITIES = (1, 2, 3, 4, 5)
 
 
 def corruption(name: str) -> Corruption:
-    """The corruption of a name; raises `UserError` if there is none."""
+    """Looks up a corruption by name; raises `UserError` if there is none."""
     if name not in CORRUPTIONS:
         raise UserError(f"unknown corruption {name!r}: {nearest(name, CORRUPTIONS)}")
     return CORRUPTIONS[name]

@@ -1,4 +1,4 @@
-"""The digital corruptions: brightness, contrast, elastic, pixelate, JPEG (see the package)."""
+"""Digital corruptions: brightness, contrast, elastic, pixelate, JPEG (see the package)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TO_YCC = np.array(
 
 
 def brightness(key: jax.Array | None, image: jax.Array, severity: jax.Array | int) -> jax.Array:
-    """Adds to the value of HSV, the largest channel; hue and saturation stay."""
+    """Increases the HSV value (the largest channel); hue and saturation are unchanged."""
     x = as_float(image)
     shift = at(severity, x, (0.05, 0.1, 0.15, 0.2, 0.3), (0.1, 0.2, 0.3, 0.4, 0.5))
     value = x.max(axis=-1, keepdims=True)
@@ -39,7 +39,7 @@ def brightness(key: jax.Array | None, image: jax.Array, severity: jax.Array | in
 
 
 def contrast(key: jax.Array | None, image: jax.Array, severity: jax.Array | int) -> jax.Array:
-    """Draws each channel to its mean over the image."""
+    """Scales each channel towards its mean over the image."""
     x = as_float(image)
     factor = at(severity, x, (0.75, 0.5, 0.4, 0.3, 0.15), (0.4, 0.3, 0.2, 0.1, 0.05))
     mean = x.mean(axis=(0, 1))
@@ -47,7 +47,7 @@ def contrast(key: jax.Array | None, image: jax.Array, severity: jax.Array | int)
 
 
 def elastic(key: jax.Array, image: jax.Array, severity: jax.Array | int) -> jax.Array:
-    """A random affine map and a smooth random displacement."""
+    """Applies a random affine map and a smooth random displacement field."""
     x = as_float(image)
     side = min(x.shape[:2])
     small = (
@@ -66,7 +66,7 @@ def elastic(key: jax.Array, image: jax.Array, severity: jax.Array | int) -> jax.
     )
     strength, sigma, affine = side * at(severity, x, small, large)
     corners_key, field_key = jax.random.split(key)
-    # Three corners of a square in the middle move, each coordinate by at most `affine` pixels.
+    # Three corners of a central square move, each coordinate by at most `affine` pixels.
     middle = jnp.array([x.shape[1], x.shape[0]]) / 2
     reach = side // 3
     corners = middle + reach * jnp.array([[1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]])
@@ -86,7 +86,7 @@ def elastic(key: jax.Array, image: jax.Array, severity: jax.Array | int) -> jax.
 
 
 def pixelate(key: jax.Array | None, image: jax.Array, severity: jax.Array | int) -> jax.Array:
-    """Shrinks the image by box averages and enlarges it by its nearest pixels."""
+    """Downsamples the image with a box filter and upsamples it with nearest neighbours."""
     x = as_float(image)
     shares = (0.95, 0.9, 0.85, 0.75, 0.65), (0.6, 0.5, 0.4, 0.3, 0.25)
     rows, columns = (
@@ -98,10 +98,10 @@ def pixelate(key: jax.Array | None, image: jax.Array, severity: jax.Array | int)
 
 @functools.cache
 def _blocks(side: int, share: float) -> np.ndarray:
-    """Weights [side, side] of every pixel's box after shrinking to `share` of the side."""
+    """Box-filter weights [side, side] of down- and upsampling with scale `share`."""
     count = max(1, int(side * share))
     pixels = np.arange(side)
-    # Pillow's box: a pixel counts where its centre lies in the box.
+    # Pillow's box filter: a pixel counts if its centre lies in the box.
     offset = (pixels + 0.5) * count / side - (np.arange(count)[:, None] + 0.5)
     weights = ((offset > -0.5) & (offset <= 0.5)).astype(np.float64)
     weights /= weights.sum(axis=1, keepdims=True)
@@ -110,7 +110,7 @@ def _blocks(side: int, share: float) -> np.ndarray:
 
 
 def jpeg(key: jax.Array | None, image: jax.Array, severity: jax.Array | int) -> jax.Array:
-    """JPEG's loss: chroma halved, 8 x 8 cosine transforms, rounding to the quality's tables."""
+    """JPEG's lossy steps: chroma subsampling, 8 x 8 DCT, quantisation by the quality's tables."""
     x = as_float(image)
     quality = at(severity, x, (80, 65, 58, 50, 40), (25, 18, 15, 10, 7))
     scale = jnp.where(quality < 50, 5000 / quality, 200 - 2 * quality)
@@ -139,7 +139,7 @@ def jpeg(key: jax.Array | None, image: jax.Array, severity: jax.Array | int) -> 
 
 
 def _rounded(plane: jax.Array, steps: jax.Array) -> jax.Array:
-    """Cosine transform of 8 x 8 blocks, rounding to multiples of `steps`, and back."""
+    """Quantises the DCT of 8 x 8 blocks to multiples of `steps` and inverts it."""
     k, n = np.mgrid[:8, :8]
     basis = np.cos((2 * n + 1) * k * np.pi / 16) * np.where(k == 0, np.sqrt(1 / 8), 0.5)
     basis = jnp.asarray(basis, jnp.float32)

@@ -1,4 +1,4 @@
-"""What the corruptions share: strengths by severity, filters, motion, noise in octaves."""
+"""Shared parts of the corruptions: strengths by severity, filters, motion blur, octave noise."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ import jax.numpy as jnp
 
 from jssl.augmentations.warp import pixel_centres, sample
 
-SMALL = 64  # up to this side the strengths are those of CIFAR-10-C
+SMALL = 64  # up to this side length, the strengths are those of CIFAR-10-C
 
 
 def at(severity: jax.Array | int, image: jax.Array, small: Any, large: Any) -> jax.Array:
-    """The strength of a severity (1 to 5) for an image of this size.
+    """The strength of a severity (1 to 5) for the image's size.
 
     Args:
-      severity: scalar, traced or not.
+      severity: scalar, may be traced.
       image: [H, W, C].
       small: five numbers, tuples or arrays, for sides up to `SMALL`.
       large: the same for larger images.
 
     Returns:
-      float32 [...], the entry of the severity.
+      float32 [...], the entry for the severity.
     """
     table = jnp.asarray(small if min(image.shape[:2]) <= SMALL else large, jnp.float32)
     return table[jnp.asarray(severity) - 1]
 
 
 def clamped(image: jax.Array, points: jax.Array, *, method: str = "bilinear") -> jax.Array:
-    """Reads [H, W, C] at points [h, w, 2] (x, y); outside, the nearest pixel of the border."""
+    """Samples [H, W, C] at points [h, w, 2] (x, y); the border is extended by its nearest pixel."""
     limit = jnp.array([image.shape[1], image.shape[0]]) - 0.5
     return sample(image, jnp.clip(points, 0.5, limit), method=method)
 
 
 def filtered(image: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Correlates every channel of [H, W, C] with a kernel [K, K], borders reflected.
+    """Correlates every channel of [H, W, C] with a kernel [K, K], with reflected borders.
 
-    By Fourier transforms: kernels are large, and the size of one does not change the cost.
+    Uses Fourier transforms, whose cost does not depend on the size of the (large) kernel.
     """
     reach = kernel.shape[0] // 2
     mode = "reflect" if reach < min(image.shape[:2]) else "symmetric"
@@ -52,14 +52,14 @@ def filtered(image: jax.Array, kernel: jax.Array) -> jax.Array:
 def motion(
     image: jax.Array, angle: jax.Array, radius: jax.Array, sigma: jax.Array, reach: int
 ) -> jax.Array:
-    """A trail in one direction: the mean of shifted copies with half-Gaussian weights.
+    """Motion blur: the mean of copies shifted in one direction, with half-Gaussian weights.
 
     Args:
       image: [H, W, C].
       angle: direction in radians, from the horizontal.
-      radius: longest shift in pixels.
-      sigma: of the weights, pixels.
-      reach: a whole number that no radius exceeds.
+      radius: largest shift in pixels.
+      sigma: standard deviation of the weights, in pixels.
+      reach: integer upper bound of the radius.
 
     Returns:
       float32 [H, W, C].
@@ -79,7 +79,7 @@ def motion(
 
 
 def octaves(key: jax.Array, height: int, width: int, *, decay: jax.Array | float) -> jax.Array:
-    """Noise of many scales, each finer one weaker by `decay`: float32 [H, W] in [0, 1]."""
+    """Multi-scale noise; each finer octave is weaker by `decay`: float32 [H, W] in [0, 1]."""
     total, side, weight, number = jnp.zeros((height, width)), 2, jnp.float32(1), 0
     while side < 2 * max(height, width):
         noise = jax.random.uniform(jax.random.fold_in(key, number), (side, side, 1))

@@ -1,4 +1,4 @@
-"""Noise and blur (see the package)."""
+"""Noise and blur corruptions (see the package)."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from jssl.evaluation.corruptions.parts import SMALL, at, clamped, filtered, moti
 
 
 def gaussian_noise(key: jax.Array, image: jax.Array, severity: jax.Array | int) -> jax.Array:
-    """Normal noise."""
+    """Additive Gaussian noise."""
     x = as_float(image)
     spread = at(severity, x, (0.04, 0.06, 0.08, 0.09, 0.10), (0.08, 0.12, 0.18, 0.26, 0.38))
     return clip01(x + spread * jax.random.normal(key, x.shape))
 
 
 def shot_noise(key: jax.Array, image: jax.Array, severity: jax.Array | int) -> jax.Array:
-    """Poisson noise of few photons."""
+    """Poisson (shot) noise."""
     x = as_float(image)
     photons = at(severity, x, (500, 250, 100, 75, 50), (60, 25, 12, 5, 3))
     return clip01(jax.random.poisson(key, x * photons).astype(jnp.float32) / photons)
 
 
 def impulse_noise(key: jax.Array, image: jax.Array, severity: jax.Array | int) -> jax.Array:
-    """Values set to 0 or 1, as many to the one as to the other."""
+    """Salt-and-pepper noise: values set to 0 or 1 with equal probability."""
     x = as_float(image)
     share = at(severity, x, (0.01, 0.02, 0.03, 0.05, 0.07), (0.03, 0.06, 0.09, 0.17, 0.27))
     draw = jax.random.uniform(key, x.shape)
@@ -34,7 +34,7 @@ def impulse_noise(key: jax.Array, image: jax.Array, severity: jax.Array | int) -
 
 
 def defocus_blur(key: jax.Array, image: jax.Array, severity: jax.Array | int) -> jax.Array:
-    """A disk, softened."""
+    """Blur with a smoothed disk kernel."""
     x = as_float(image)
     small = ((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1.0, 0.2), (1.5, 0.1))
     large = ((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5))
@@ -52,7 +52,7 @@ def defocus_blur(key: jax.Array, image: jax.Array, severity: jax.Array | int) ->
 
 
 def glass_blur(key: jax.Array, image: jax.Array, severity: jax.Array | int) -> jax.Array:
-    """Blur, then pixels taken from near by, then blur."""
+    """Gaussian blur, random local displacement of pixels, Gaussian blur."""
     x = as_float(image)
     small = (0.05, 1, 1), (0.25, 1, 1), (0.4, 1, 1), (0.25, 1, 2), (0.4, 1, 2)
     large = (0.7, 1, 2), (0.9, 2, 1), (1.0, 2, 3), (1.1, 3, 2), (1.5, 4, 2)
@@ -72,7 +72,7 @@ def glass_blur(key: jax.Array, image: jax.Array, severity: jax.Array | int) -> j
 
 
 def motion_blur(key: jax.Array, image: jax.Array, severity: jax.Array | int) -> jax.Array:
-    """Motion in a random direction, at most 45 degrees from the horizontal."""
+    """Motion blur in a random direction, at most 45 degrees from the horizontal."""
     x = as_float(image)
     small = (6, 1), (6, 1.5), (6, 2), (8, 2), (9, 2.5)
     large = (10, 3), (15, 5), (15, 8), (15, 12), (20, 15)
@@ -83,7 +83,7 @@ def motion_blur(key: jax.Array, image: jax.Array, severity: jax.Array | int) -> 
 
 
 def zoom_blur(key: jax.Array, image: jax.Array, severity: jax.Array | int) -> jax.Array:
-    """The mean of the image and of larger and larger copies of it."""
+    """The mean of the image and of progressively zoomed copies."""
     x = as_float(image)
     large = (1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.33, 0.03)
     small = (1.06, 0.01), (1.11, 0.01), (1.16, 0.01), (1.21, 0.01), (1.26, 0.01)

@@ -1,4 +1,4 @@
-"""Snow, frost and fog (see the package)."""
+"""Weather corruptions: snow, frost and fog (see the package)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jssl.evaluation.corruptions.parts import at, clamped, motion, octaves
 
 
 def snow(key: jax.Array, image: jax.Array, severity: jax.Array | int) -> jax.Array:
-    """Flakes that fall, and a paler image below."""
+    """Motion-blurred snowflakes over a whitened image."""
     x = as_float(image)
     small = (
         *((0.1, 0.2, 1, 0.6, 8, 3, 0.95), (0.1, 0.2, 1, 0.5, 10, 4, 0.9)),
@@ -37,7 +37,7 @@ def snow(key: jax.Array, image: jax.Array, severity: jax.Array | int) -> jax.Arr
 
 
 def frost(key: jax.Array, image: jax.Array, severity: jax.Array | int) -> jax.Array:
-    """Crystals of ice before the image: ridges of noise, drawn."""
+    """An overlay of ice crystals, synthesised from ridged noise."""
     x = as_float(image)
     small = (1, 0.2), (1, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45)
     large = (1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75)
@@ -48,7 +48,7 @@ def frost(key: jax.Array, image: jax.Array, severity: jax.Array | int) -> jax.Ar
 
 
 def fog(key: jax.Array, image: jax.Array, severity: jax.Array | int) -> jax.Array:
-    """A bright cloud over the image, which keeps its largest value."""
+    """A bright noise cloud over the image; the maximum of the image is preserved."""
     x = as_float(image)
     small = (0.2, 3), (0.5, 3), (0.75, 2.5), (1, 2), (1.5, 1.75)
     large = (1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4)
