@@ -2,8 +2,11 @@
 
     python docs/write_methods.py
 
-What a page says of a method stands in the method's docstring, whose paragraphs may begin with one
-of `SECTIONS`; published figures stand in the experiments (`Experiment.expected`), ours in results/.
+The text of a page comes from the method's docstring, whose paragraphs may begin with one of
+`SECTIONS`. Published figures come from the experiments (`Experiment.expected`), ours from results/.
+
+The paragraph `Equation:` holds formulas, separated by semicolons, and after ", where" the meaning
+of their symbols, which the page shows below the block of the formulas.
 """
 
 from __future__ import annotations
@@ -29,34 +32,36 @@ STUDIES = {
     "procedural shapes, short run": ROOT / "results" / "learning_shapes.json",
     "CIFAR-10, JPEG copy, part": ROOT / "results" / "learning_images.json",
 }
-"""Where one small protocol judges every method of images; the first is the index's."""
+"""Results of one small protocol on all image methods; the index shows the first."""
 MODALITIES = ROOT / "results" / "modalities.json"
 TABLES = {"CIFAR-10, JPEG copy": ROOT / "results" / "cifar10_small.json"}
 
 SECTIONS = {
-    "Equation": "Equation",
+    "Equation": "Loss",
     "Views": "Views",
-    "Remembers": "What it remembers",
-    "Collapse": "What collapses it",
+    "Remembers": "Memory",
+    "Collapse": "Collapse",
     "BatchNorm of the teacher": "BatchNorm of the teacher",
     "BatchNorm": "BatchNorm",
-    "Defaults": "Defaults",
-    "Differs": "What differs from the original",
-    "Unverified": "What is unverified",
+    "Defaults": "Default values",
+    "Differs": "Differences from the original",
+    "Unverified": "Unverified",
 }
-"""How a paragraph of a docstring begins -> the heading of its section."""
+"""First words of a paragraph in a docstring -> heading of its section on the page."""
+LINE = 95
+"""Number of characters after which a line of an equation is broken at an operator."""
 NEEDED = ("Equation", "Views", "Remembers", "Collapse")
 
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """What a docstring says.
+    """The contents of a docstring.
 
     Attributes:
-      summary: its first line.
+      summary: first line of the docstring.
       text: paragraphs that belong to no section.
       sections: key of `SECTIONS` -> paragraphs, without the key where a colon follows it.
-      attributes: hyper-parameter -> what it is.
+      attributes: hyper-parameter -> description.
     """
 
     summary: str
@@ -72,11 +77,15 @@ def facts(method: type[Method]) -> Facts:
     text, sections = [], {}
     for paragraph in (" ".join(p.split()) for p in paragraphs):
         key = next((key for key in SECTIONS if re.match(rf"{key}\b", paragraph)), None)
+        if paragraph.startswith("The fields of the projector are those of"):
+            continue  # the page lists them
         if key is None:
             text.append(paragraph)
         else:
-            said = paragraph.removeprefix(f"{key}:").strip()
-            said = said if key == "Equation" else said[:1].upper() + said[1:]
+            said = re.sub(r"^Differs from ([^:]+):", r"Compared with \1:", paragraph)
+            said = re.sub(rf"^{key}[^:.,(]*:", "", said).strip()
+            said = said if key == "Equation" else _capital(said)
+            said = "None." if said == "Nothing." else said
             sections[key] = f"{sections[key]}\n\n{said}" if key in sections else said
     attributes = {}
     for name, said in re.findall(r"^ {2}(\w+): (.+(?:\n {4}.+)*)", listed, re.MULTILINE):
@@ -105,7 +114,7 @@ def _index(study: list[dict[str, Any]]) -> str:
         "",
         "Written by `python docs/write_methods.py`; do not edit by hand. The last two columns are",
         "the probe's gain over the untrained encoder in a short run on procedural shapes, in",
-        "points, and whether it clears the method's margin ([table](../../results/"
+        "points, and whether it exceeds the method's margin ([table](../../results/"
         "learning_shapes.md)).",
         "The same methods on a part of CIFAR-10, all with one small budget:",
         "[table](../../results/learning_images.md). Methods on other data than images:",
@@ -135,6 +144,9 @@ def _page(
     said = facts(method)
     module = inspect.getdoc(inspect.getmodule(method))
     headline, _, source = module.partition("\n")
+    subject, colon, rest = headline.partition(": ")
+    if colon and _letters(subject) == _letters(method.__name__):
+        headline = _capital(rest)
     family = name.split("/")[0]
     lines = [f"# {method.__name__}", "", headline, ""]
     lines += [f"- Paper: {' '.join(source.split()) or method.paper}"]
@@ -150,14 +162,14 @@ def _page(
             continue
         block = said.sections[key]
         lines += ["", f"## {heading}", ""]
-        lines += ["```", _wrapped(block), "```"] if key == "Equation" else [block]
-    lines += ["", "## Hyper-parameters", "", "| name | default | what it is |", "|---|---|---|"]
+        lines += _equation(block) if key == "Equation" else [block]
+    lines += ["", "## Hyper-parameters", "", "| name | default | description |", "|---|---|---|"]
     for field in dataclasses.fields(method):
         about = said.attributes.get(field.name) or _inherited(method, field.name)
         needed = field.default is dataclasses.MISSING
-        default = "must be given" if needed else f"`{field.default!r}`"
-        lines.append(f"| `{field.name}` | {default} | {about} |")
-    lines += ["", "## Figures", ""]
+        default = "required" if needed else f"`{field.default!r}`"
+        lines.append(f"| `{field.name}` | {default} | {_cell(about)} |")
+    lines += ["", "## Results", ""]
     lines += _published(experiments) + _ours(experiments, learnt)
     lines += ["", "## Runs", ""]
     lines += [f"- `jssl train {key}`: {_about(key)}" for key in experiments]
@@ -202,7 +214,7 @@ def _ours(
     study = learnt.get(next(iter(STUDIES)))
     if study and not study["cleared"]:
         lines += ["", f"**Not working** on shapes at this budget. {study['tried']}".strip()]
-    return [*lines, "", "Shares in %, errors and correlations as they are."]
+    return [*lines, "", "Accuracies in %; errors and correlations are not scaled."]
 
 
 def _tops(runs: list[dict[str, Any]], row: str, probe: str) -> list[float | None]:
@@ -232,8 +244,50 @@ def _inherited(method: type[Method], field: str) -> str:
     return ""
 
 
-def _wrapped(text: str) -> str:
-    return re.sub(r"(.{70,95}?) ", r"\1\n    ", text)
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _cell(text: str) -> str:
+    """A phrase as a cell of a table, with a capital letter and without its final full stop."""
+    text = _capital(text).replace("|", r"\|")
+    return text.removesuffix(".") if ". " not in text else text
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _equation(text: str) -> list[str]:
+    """The formulas of a paragraph as a block, and the meaning of their symbols below it."""
+    formulas, where, meaning = text.partition(", where ")
+    parts = [part.strip() for part in _split(formulas.rstrip("."), ";")]
+    lines = ["```", *(line for part in parts for line in _broken(part)), "```"]
+    return [*lines, "", f"where {meaning}"] if where else lines
+
+
+def _split(text: str, marks: str) -> list[str]:
+    """Splits before each of `marks` that stands outside of all brackets and bars."""
+    found, depth, bars = [""], 0, 0
+    for i, mark in enumerate(text):
+        depth += (mark in "([{") - (mark in ")]}")
+        bars += mark == "|"
+        free = depth == 0 and bars % 2 == 0
+        if free and mark in marks and (mark == ";" or text[i - 1 : i + 2] == f" {mark} "):
+            found.append("")
+        if mark != ";" or not free:
+            found[-1] += mark
+    return found
+
+
+def _broken(formula: str) -> list[str]:
+    """A formula on one line, or broken before the sums and differences of its terms."""
+    lines = [""]
+    for term in _split(formula, "+-") if len(formula) > LINE else [formula]:
+        if lines[-1] and len(lines[-1]) + len(term) > LINE:
+            lines.append("    ")
+        lines[-1] += term
+    return [line.rstrip() for line in lines]
 
 
 def main() -> None:

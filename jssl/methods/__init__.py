@@ -1,1 +1,1 @@
-"""Methods: one file each, in a folder per family. `ls jssl/methods/*` is the catalogue."""
+"""Methods: one file per method, in one folder per family."""

@@ -1,7 +1,7 @@
-"""The contract of a method: what it adds to an encoder, what it computes, what it remembers.
+"""The interface of a method: its heads, its loss and its memory.
 
 A method is a frozen dataclass of hyper-parameters with pure functions. The trainer calls, in this
-order and for every method alike:
+order and for every method:
 
     forward       views -> outputs per example             (may run on micro-batches)
     objective     outputs of the global batch -> loss      (float32, no collectives)
@@ -10,9 +10,9 @@ order and for every method alike:
     next_params   new parameters -> those of the next step (methods in stages)
 
 Each takes a `Step`, which holds the net, the parameters, the memory, the key and the progress of
-the run. The split between `forward` and `objective` makes large batches exact: whatever couples
-examples is in `objective`, so the gradients of a batch that is too large for memory are found by
-differentiating the objective once and running `forward` again piece by piece.
+the run. The split between `forward` and `objective` makes gradient accumulation exact: only
+`objective` couples examples, so the gradients of a batch that is too large for memory are computed
+by differentiating the objective once and running `forward` again on each micro-batch.
 """
 
 from __future__ import annotations
@@ -56,24 +56,24 @@ Loss = jax.Array | dict[str, jax.Array]
 
 @dataclasses.dataclass(frozen=True)
 class Method(Ranged, abc.ABC):
-    """Base of every method; only `net`, `forward` and `objective` are obligatory.
+    """Base class of methods; only `net`, `forward` and `objective` are required.
 
     Class attributes:
       paper: exact title of the paper.
-      partial: which part of what the title promises is missing, in whole sentences; "" for none.
-        The method's page and `jssl list` show it.
-      views: which views the method reads; compared with the experiment's when it is built.
+      partial: parts of the paper's method that are not implemented, in full sentences; "" for none.
+        The method's page and `jssl list` show them.
+      views: views that the method reads, checked when an experiment is built.
       couples_batch: whether the objective of one example depends on the other examples. False
         means that the loss of a batch is the mean of the losses of its parts.
-      permutable: whether the loss is the same for every order of the examples.
+      permutable: whether the loss is invariant to permuting the batch.
       symmetric_views: two views that can be swapped without changing the loss; () for none.
       scale_invariant: outputs that can be multiplied by a constant without changing the loss.
-      targets: outputs that are stopped, so that no gradient reaches a parameter through them.
-      unreached: regular expressions of parameter paths that the loss does not depend on.
-      amplifies: how many times more than in other methods a step may multiply rounding; only with
-        a reason beside it, such as the inverse of a covariance.
+      targets: outputs under `stop_gradient`, through which no parameter receives a gradient.
+      unreached: regular expressions of the paths of parameters that the loss does not depend on.
+      amplifies: factor on the tolerance for rounding errors of a step; a value above 1 needs a
+        stated reason, such as the inverse of a covariance.
 
-    All but the first three are promises; `jssl.testing.conformance` holds a method to them.
+    `jssl.testing.conformance` checks all of them except the first three.
     """
 
     paper: ClassVar[str] = ""
@@ -89,18 +89,18 @@ class Method(Ranged, abc.ABC):
 
     @abc.abstractmethod
     def net(self, encoder: nn.Module) -> nn.Module:
-        """Encoder plus heads: a Linen module with an attribute `encoder`."""
+        """Adds heads to the encoder: returns a Linen module with an attribute `encoder`."""
 
     @abc.abstractmethod
     def forward(self, step: Step, views: Views) -> Outputs:
         """Runs the networks on the views.
 
         Args:
-          step: `student` and `teacher` run the networks.
-          views: name -> array or mapping of arrays, leading axis B.
+          step: state of the step; its methods `student` and `teacher` run the networks.
+          views: arrays or mappings of arrays by name, with leading axis B.
 
         Returns:
-          Name -> array with leading axis B.
+          Arrays by name, with leading axis B.
         """
 
     @abc.abstractmethod
@@ -108,49 +108,49 @@ class Method(Ranged, abc.ABC):
         """The loss of the global batch.
 
         Args:
-          step: memory as before the step, key and progress; no parameters.
-          outputs: what `forward` returned, for all examples of the global batch.
+          step: memory before the step, key and progress; without parameters.
+          outputs: output of `forward` for all examples of the global batch.
 
         Returns:
-          (loss, metrics): a float32 scalar, or a dict of named ones that `weighing` puts together;
-          metrics are float32 scalars by name.
+          (loss, metrics): a float32 scalar or a dict of named ones that `weighing` combines, and
+          float32 scalars by name.
         """
 
     def remember(self, step: Step, outputs: Outputs) -> Memory:
-        """Memory after the loss has been taken, e.g. a queue with the batch's keys.
+        """Updates the memory after the loss has been computed, e.g. pushes keys to a queue.
 
         Args:
           step: as in `objective`, with the same key.
           outputs: as in `objective`.
 
         Returns:
-          The memory; by default that of the step.
+          The new memory; by default `step.memory`.
         """
         del outputs
         return step.memory
 
     def weighing(self) -> Weighing:
-        """How named losses are put together; see `jssl.methods.weighing`. The sum by default."""
+        """How named losses are combined, by default summed; see `jssl.methods.weighing`."""
         return Sum()
 
     def teachers(self) -> Mapping[str, MomentumTeacher]:
-        """Teachers that follow the student, by their names in the memory; none by default."""
+        """Momentum teachers by their names in the memory; none by default."""
         return {}
 
     def init(self, net: nn.Module, key: jax.Array, views: Views) -> Tree:
-        """Variables of `net`, from one run on `inputs(views)`."""
+        """Initial variables of `net`, from one forward pass on `inputs(views)`."""
         return net.init({"params": key, "dropout": key}, *self.inputs(views), train=True)
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What `init` runs `net` on; by default the first input among the views."""
+        """Inputs on which `init` runs `net`; by default the first input among the views."""
         return (inputs_of(views)[0],)
 
     def init_memory(self, step: Step) -> Memory:
-        """Memory before the first step: by default the teachers, equal to the student."""
+        """Memory before the first step: by default the teachers, initialised from the student."""
         return {name: teacher.new(step) for name, teacher in self.teachers().items()}
 
     def after_update(self, step: Step) -> Memory:
-        """Memory after the optimizer's update, which made `step.params`; moves the teachers."""
+        """Memory after the optimizer's update, of which `step.params` is the result."""
         moved = {
             name: teacher.update(step, step.memory[name])
             for name, teacher in self.teachers().items()
@@ -158,23 +158,23 @@ class Method(Ranged, abc.ABC):
         return {**step.memory, **moved}
 
     def next_params(self, step: Step) -> Tree:
-        """Parameters for the next step, after `after_update`; a method in stages starts anew here.
+        """Parameters of the next step; a method in stages may reset the student here.
 
-        The optimizer's state goes on as it is.
+        The trainer calls it after `after_update`. The optimizer's state is kept.
         """
         return step.params
 
     def scale_updates(self, step: Step, updates: Tree) -> Tree:
-        """The optimizer's updates as they are applied; zero where the method freezes a part."""
+        """The updates that are applied, e.g. zero for frozen parameters."""
         del step
         return updates
 
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:
-        """What the collapse alarm looks at in each step; see `jssl.alarm.Monitored`.
+        """Quantities that the collapse alarm monitors in each step; see `jssl.alarm.Monitored`.
 
         Args:
-          step: parameters and memory that made the outputs.
-          outputs: what `forward` returned for the batch.
+          step: parameters and memory that produced the outputs.
+          outputs: output of `forward` for the batch.
 
         Returns:
           By default every float output [B, D] as an embedding, and the teachers.
@@ -187,35 +187,36 @@ class Method(Ranged, abc.ABC):
         return Monitored(embeddings=embeddings, teachers=self.distances(step))
 
     def distances(self, step: Step) -> dict[str, tuple[Tree, Tree]]:
-        """For `Monitored.teachers`: (the student's part, the teacher's), for each teacher."""
+        """For `Monitored.teachers`: (student's part, teacher's parameters) for each teacher."""
         return {
             name: (teacher.source(step)[0], step.memory[name]["params"])
             for name, teacher in self.teachers().items()
         }
 
     def encode(self, step: Step, x: Any) -> Features:
-        """What evaluation sees: the encoder of `encoder_state`, in evaluation mode."""
+        """Features for evaluation: the encoder of `encoder_state`, in evaluation mode."""
         params, stats = self.encoder_state(step)
         return step.net.encoder.apply({"params": params, **stats}, x, train=False)
 
     def towers(self, step: Step) -> Mapping[str, Callable[[jax.Array], jax.Array]]:
-        """For methods that bring inputs of two kinds into one space: how each kind gets there.
+        """Embedding functions of methods that map inputs of two kinds into a joint space.
 
         Args:
           step: the net and its variables.
 
         Returns:
-          Name of a view -> a function of a batch of that view, [B, ...] -> [B, D], in evaluation
-          mode; cosines between any of them have a meaning. `{}` by default.
+          Functions by name of the view, each mapping a batch [B, ...] of that view to [B, D], in
+          evaluation mode. Cosine similarities between any of the outputs are meaningful. `{}` by
+          default.
         """
         del step
         return {}
 
     def encoder_state(self, step: Step) -> tuple[Tree, Tree]:
-        """Parameters and collections of the encoder that a run is for.
+        """Parameters and collections of the encoder that a run produces.
 
-        It is what evaluation sees and what another run can start from: the teacher's where one is
-        declared as `evaluated`, and the student's otherwise.
+        Evaluation uses this encoder, and another run can be initialised from it. It is the
+        teacher's if one is declared as `evaluated`, and the student's otherwise.
         """
         for name, teacher in self.teachers().items():
             if teacher.evaluated:
@@ -223,7 +224,7 @@ class Method(Ranged, abc.ABC):
         return encoder_part(step.params, step.batch_stats)
 
     def inherited(self) -> tuple[str, ...]:
-        """Parts of the net that a run takes over from the run that it starts from.
+        """Parts of the net that are loaded from the run given by `--init-from`.
 
         Each is a path such as "projector/dense0". "encoder" stands for that run's `encoder_state`.
         """
@@ -235,7 +236,7 @@ class Method(Ranged, abc.ABC):
         return None
 
     def smoke(self) -> Method:
-        """A copy small enough for a two-step test; the default is the method itself."""
+        """A copy that is small enough for a two-step test; by default the method itself."""
         return self
 
 

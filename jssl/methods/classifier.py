@@ -1,4 +1,4 @@
-"""What methods share that make a classification task of the data itself."""
+"""Shared part of methods that derive a classification task from the data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jssl.objectives.classification import accuracy, cross_entropy
 class Classifier(Method):
     """Cross-entropy of `logits` [B, ..., C] with `label` int [B, ...], averaged.
 
-    A field `smoothing`, if the method has one, is the share of the target spread over all classes.
+    If the method has a field `smoothing`, it is the fraction of the target spread over all classes.
     """
 
     couples_batch: ClassVar[bool] = False
@@ -29,7 +29,7 @@ class Classifier(Method):
         return loss, {"accuracy": jnp.mean(accuracy(logits, label))}
 
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:
-        """Features, where there are any, the loss of a constant one, ln C, and the lowest."""
+        """The features, if any, the loss ln C of a constant feature, and the lowest loss."""
         features = {k: outputs[k] for k in ("embedding",) if k in outputs}
         classes = outputs["logits"].shape[-1]
         lowest = _entropy(getattr(self, "smoothing", 0.0), classes)
@@ -37,7 +37,7 @@ class Classifier(Method):
 
 
 def _entropy(smoothing: float, classes: int) -> float:
-    """Of a smoothed target, in nats."""
+    """Entropy of a smoothed target, in nats."""
     other = smoothing / classes
     own = 1.0 - smoothing + other
     return -sum(n * p * math.log(p) for n, p in ((1, own), (classes - 1, other)) if n * p > 0)

@@ -1,6 +1,6 @@
-"""Contextual targets: what data2vec, point2vec and EAT share.
+"""Contextual targets: the shared part of data2vec, point2vec and EAT.
 
-A target is the mean of the outputs of a teacher's top blocks at a token of the whole input.
+The target of a token is the mean output of the teacher's top blocks on the unmasked input.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from jssl.ranges import Count, NonNegative, Positive, Unit
 
 @dataclasses.dataclass(frozen=True)
 class ContextualTargets(Method):
-    """Smooth L1 error of the hidden tokens' contextual targets.
+    """Smooth L1 error of the masked tokens' contextual targets.
 
     `forward` returns `prediction` and `target` [B, N, D], `mask` [B, N] and the pooled `embedding`.
 
     Attributes:
-      momentum: of the teacher at the first step.
-      momentum_end: of the teacher at the end of `momentum_epochs`.
-      momentum_epochs: epochs over which the momentum rises linearly; 0 for the whole run.
-      top: number of blocks averaged.
-      beta: where the error turns from square to absolute.
+      momentum: momentum of the teacher at the first step.
+      momentum_end: momentum of the teacher at the end of `momentum_epochs`.
+      momentum_epochs: number of epochs over which the momentum rises linearly; 0 for the whole run.
+      top: number of top blocks whose outputs are averaged.
+      beta: threshold of the smooth L1 error, below which it is quadratic.
       dtype: dtype in which the head computes.
     """
 
@@ -52,14 +52,14 @@ class ContextualTargets(Method):
         return {"teacher": encoder_teacher(self.momentum, self.momentum_end, self.momentum_epochs)}
 
     def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
-        """Error of the hidden tokens, averaged over each example and over the batch."""
+        """Error of the masked tokens, averaged over each example and over the batch."""
         error = smooth_l1(outputs["prediction"], outputs["target"], beta=self.beta)
         loss = jnp.mean(masked_mean(error, outputs["mask"]))
         spread = jnp.mean(jnp.std(outputs["target"].astype(jnp.float32), axis=(0, 1)))
         return loss, {"target_spread": spread}
 
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:
-        """The prediction of the hidden tokens, and how far the teacher is."""
+        """The prediction at the masked tokens, and the teacher-student distance."""
         parts = (outputs["prediction"], outputs["target"], outputs["mask"])
         return Monitored(
             features={"embedding": outputs["embedding"]},
@@ -69,7 +69,7 @@ class ContextualTargets(Method):
 
 
 def encoder_teacher(momentum: float, momentum_end: float, epochs: float) -> MomentumTeacher:
-    """A teacher without heads whose momentum rises linearly over some epochs; 0 for all."""
+    """A headless teacher; its momentum rises linearly over some epochs, 0 for all."""
     return MomentumTeacher(momentum, momentum_end, schedule="linear", epochs=epochs, of="encoder")
 
 
@@ -83,7 +83,8 @@ def mean_of_blocks(
     Args:
       features: with extras "block0", "block1", ... [B, P + N, D], P prefix tokens first.
       top: number of blocks, at most all of them.
-      normalize: what is done with a block's [B, N, D]; by default each token is normalised.
+      normalize: function applied to a block's output [B, N, D]; by default each token is
+        normalised.
     """
     depth = sum(1 for name in features.extras if name.removeprefix("block").isdigit())
     prefix = features.extras["block0"].shape[1] - features.tokens.shape[1]

@@ -1,4 +1,4 @@
-"""Holding parameters still, one implementation for every method that freezes a part."""
+"""Freezing of parameters, shared by all methods that freeze a part of the net."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ Tree = Any
 
 
 def hold(updates: Tree, pattern: str, when: jax.Array | bool = True) -> Tree:
-    """Updates that leave some parameters as they are.
+    """Updates that are zero for frozen parameters.
 
     Args:
-      updates: pytree of the parameters' structure.
-      pattern: regular expression, searched for in a leaf's path such as "head/prototypes/kernel".
-      when: bool scalar, whether they are held.
+      updates: pytree with the structure of the parameters.
+      pattern: regular expression that is searched for in a leaf's path such as
+        "head/prototypes/kernel".
+      when: bool scalar, whether the parameters are frozen.
 
     Returns:
-      The updates, zero where held.
+      The updates, with zeros for frozen parameters.
     """
 
     def one(path: tuple[Any, ...], update: jax.Array) -> jax.Array:

@@ -1,4 +1,4 @@
-"""Naming the symbols at hidden places of a sequence: what masked and swapped LM share."""
+"""Prediction of masked symbols of a sequence: the shared part of masked and swapped LM."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jssl.objectives.masked import masked_mean
 
 @dataclasses.dataclass(frozen=True)
 class HiddenSymbols(Method):
-    """Cross-entropy of the hidden symbols, from a linear head on the tokens.
+    """Cross-entropy of the masked symbols, predicted by a linear head on the tokens.
 
     `forward` returns `logits` [B, N, V], `symbol` int [B, N], `mask` [B, N] and the pooled
     `embedding`.
@@ -35,6 +35,6 @@ class HiddenSymbols(Method):
         return TokenPredictor(encoder, encoder.vocabulary, dtype=self.dtype)
 
     def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
-        """Cross-entropy of the hidden symbols, averaged over the batch."""
+        """Cross-entropy of the masked symbols, averaged over the batch."""
         error = cross_entropy(outputs["logits"], outputs["symbol"])
         return jnp.mean(masked_mean(error, outputs["mask"])), {}

@@ -1,4 +1,4 @@
-"""What methods of many crops share: crops of several sizes through one encoder and one head."""
+"""Shared part of multi-crop methods: crops of several sizes through one encoder and head."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def all_crops(views: Views) -> Crops:
 
 
 class PrototypeHead(nn.Module):
-    """A projector and scores against prototypes.
+    """A projector, and scores of its output against prototypes.
 
     Attributes:
-      projector: module [..., D] -> [..., P].
-      prototypes: module [..., P] -> [..., K].
+      projector: module that maps [..., D] to [..., P].
+      prototypes: module that maps [..., P] to scores [..., K].
     """
 
     projector: nn.Module
@@ -41,14 +41,14 @@ class PrototypeHead(nn.Module):
 
 
 class MultiCrop(nn.Module):
-    """An encoder that sees crops of one size at a time, and a head that sees all of them together.
+    """An encoder of crops of one size at a time, and a head for all crops together.
 
-    BatchNorm in the encoder therefore normalises each size by itself, and BatchNorm in the head
-    all crops at once, as in the code of SwAV and DINO.
+    BatchNorm in the encoder therefore normalises each size separately, and BatchNorm in the head
+    normalises all crops together, as in the code of SwAV and DINO.
 
     Attributes:
-      encoder: module `x -> Features`.
-      head: a `PrototypeHead`.
+      encoder: module that maps x to `Features`.
+      head: the `PrototypeHead`.
     """
 
     encoder: nn.Module
@@ -61,12 +61,12 @@ class MultiCrop(nn.Module):
 
 
 class MaskedMultiCrop(nn.Module):
-    """An encoder of crops, masked where asked, with a head for images and one for patches.
+    """An encoder of crops with optional masks, a head for images and a head for patches.
 
     Attributes:
-      encoder: module `x -> Features` with tokens, that takes a mask.
-      head: a `PrototypeHead` of the pooled features.
-      patch_head: one of the tokens; None shares `head`.
+      encoder: module that maps x and a mask to `Features` with tokens.
+      head: `PrototypeHead` of the pooled features.
+      patch_head: `PrototypeHead` of the tokens; None shares `head`.
     """
 
     encoder: nn.Module
@@ -76,12 +76,12 @@ class MaskedMultiCrop(nn.Module):
     def __call__(
         self, crops: Crops, places: jax.Array, mask: jax.Array | None = None, *, train: bool
     ) -> dict[str, jax.Array]:
-        """Encodes.
+        """Encodes the crops and scores images and patches.
 
         Args:
           crops: ([B, 2, ...], [B, V, ...] or nothing).
-          places: int [B, 2, M], tokens of the large crops that the patch head sees.
-          mask: bool [B, 2, N], tokens hidden from the encoder in the large crops; None for none.
+          places: int [B, 2, M], positions of the large crops' tokens that the patch head scores.
+          mask: bool [B, 2, N], masked tokens of the large crops; None for no mask.
           train: whether to run in training mode.
 
         Returns:
@@ -102,7 +102,7 @@ def encode_crops(encoder: nn.Module, crops: Any, **kwargs: Any) -> Any:
     """Features of crops of one size: [B, V, ...] -> `Features` with leading axes [B, V].
 
     Args:
-      encoder: module `x -> Features`.
+      encoder: module that maps x to `Features`.
       crops: [B, V, ...], or a tree of such arrays.
       **kwargs: further inputs of the encoder; arrays [B, V, ...] as well.
 
@@ -120,10 +120,10 @@ def encode_crops(encoder: nn.Module, crops: Any, **kwargs: Any) -> Any:
 
 
 def distilled_crops(step: Step, views: Views) -> Outputs:
-    """Student and teacher of a `MaskedMultiCrop` on crops, patches of the student's hidden.
+    """Student and teacher of a `MaskedMultiCrop` on crops; the student's are masked.
 
     Args:
-      step: whose net and teacher are run.
+      step: step whose net and teacher are run.
       views: `a` and `b`, optionally `local`, and `mask` with "mask" [B, 2, N], "masked" [B, 2, M].
 
     Returns:

@@ -1,7 +1,7 @@
-"""A first-in-first-out queue of embeddings, one implementation for every method that has one.
+"""A first-in-first-out queue of embeddings, shared by all methods that have one.
 
-Read it in `objective` before the pushed one is returned: a queue that holds the batch it is read
-for gives each query its own answer.
+Read the queue in `objective` and push to it in `remember`: a queue that already holds the batch
+would contain each query's own key.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ Queue = dict[str, jax.Array]
 
 
 def new_queue(rng: jax.Array, size: int, width: int) -> Queue:
-    """A queue full of random unit vectors, as MoCo (He et al., 2020) starts it.
+    """A queue full of random unit vectors, the initialisation of MoCo (He et al., 2020).
 
     Args:
       rng: PRNG key.
-      size: how many rows it holds.
+      size: number of rows of the queue.
       width: length of a row.
 
     Returns:
-      {"rows": float32 [size, width], "next": int32 (), the row written next, "pushed": int32 (),
-      how many rows have been pushed, at most `size`}.
+      {"rows": float32 [size, width], "next": int32 (), index of the row that is written next,
+      "pushed": int32 (), number of rows pushed so far, at most `size`}.
     """
     rows = l2_normalize(jax.random.normal(rng, (size, width)))
     return {"rows": rows, "next": jnp.int32(0), "pushed": jnp.int32(0)}
@@ -35,8 +35,8 @@ def push(queue: Queue, rows: jax.Array) -> Queue:
 
     Args:
       queue: what `new_queue` returned.
-      rows: [B, width], any float dtype, stored as they are in float32 and cut off from gradients;
-        of more rows than the queue holds the last ones stay.
+      rows: [B, width], any float dtype, stored in float32 without normalisation and without
+        gradient; if there are more rows than the queue holds, only the last ones are stored.
 
     Returns:
       The new queue.

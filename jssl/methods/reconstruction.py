@@ -1,4 +1,4 @@
-"""What methods share that predict hidden patches: the loss, and pictures for reports."""
+"""Shared part of methods that predict masked patches: the loss, and pictures for reports."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from jssl.nn.decoder import real_tokens
 def picture(
     encoder: nn.Module, x: jax.Array, prediction: jax.Array, hidden: jax.Array
 ) -> Mapping[str, jax.Array]:
-    """What went in, what came out and what was there; visible patches are copied over.
+    """Input, reconstruction and original; visible patches are copied.
 
     Args:
-      encoder: cuts its input into patches and puts them together again.
+      encoder: module that divides its input into patches and reassembles them.
       x: the original, [B, ...].
       prediction: [B, N, P] patches.
       hidden: bool [B, N], True where a patch was hidden.
@@ -37,26 +37,26 @@ def picture(
 
 
 def counted(encoder: nn.Module, x: Any, mask: jax.Array) -> jax.Array:
-    """Which tokens are hidden and real, so that padding has no error: bool [B, N].
+    """True where a token is masked and not padding: bool [B, N].
 
     Args:
-      encoder: knows which tokens of its input are padding.
-      x: its input, [B, ...].
-      mask: bool [B, N], True where hidden.
+      encoder: module that knows which tokens of its input are padding.
+      x: input of the encoder, [B, ...].
+      mask: bool [B, N], True where masked.
     """
     real = real_tokens(encoder, x)
     return mask if real is None else mask & real
 
 
 class HiddenPatches(Method):
-    """A method that predicts something of each hidden token, and nothing else.
+    """A method whose loss is the prediction error of the masked tokens.
 
     `forward` returns `prediction` and `target` [B, N, P] and `mask` bool [B, N]. The loss is the
-    error of the hidden tokens, averaged over the batch.
+    error of the masked tokens, averaged over the batch.
 
     Class attributes:
-      error: (prediction, target, mask) -> [B].
-      predicted: what the prediction is called in reports.
+      error: function that maps (prediction, target, mask) to an error for each example, [B].
+      predicted: name of the prediction in reports.
     """
 
     couples_batch: ClassVar[bool] = False
@@ -65,11 +65,11 @@ class HiddenPatches(Method):
     predicted: ClassVar[str] = "reconstruction"
 
     def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
-        """Error of the hidden tokens, averaged over the batch."""
+        """Error of the masked tokens, averaged over the batch."""
         error = self.error(outputs["prediction"], outputs["target"], outputs["mask"])
         return jnp.mean(error), {}
 
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:
-        """The prediction of the hidden tokens."""
+        """The prediction of the masked tokens."""
         parts = (outputs["prediction"], outputs["target"], outputs["mask"])
         return Monitored(predictions={self.predicted: parts})

@@ -1,4 +1,4 @@
-"""Self-distillation with prototypes: what DINO, iBOT, DINOv2 and TIPS have in common."""
+"""Self-distillation with prototypes: the shared part of DINO, iBOT, DINOv2 and TIPS."""
 
 from __future__ import annotations
 
@@ -23,25 +23,27 @@ from jssl.ranges import Count, Layers, NonNegative, Positive, Several, Unit
 
 @dataclasses.dataclass(frozen=True)
 class SelfDistillation(Method):
-    """A student predicts the teacher's assignment to prototypes, which is kept from collapsing.
+    """A student predicts the teacher's balanced assignment to prototypes.
 
-    `forward` returns scores `student` [B, V, K] of all crops and `teacher` [B, G, K] of the first
-    G. Where patches are hidden it also returns `student_patches` and `teacher_patches`
-    [B, G, M, K'] and `hidden` bool [B, G, M].
+    `forward` returns scores `student` [B, V, K] of all crops and `teacher` [B, G, K] of the first G
+    crops. With masked patches it also returns `student_patches` and `teacher_patches` [B, G, M, K']
+    and `hidden` bool [B, G, M].
 
     Attributes:
-      momentum: of the teacher at the first step.
-      momentum_end: of the teacher at the last step.
-      student_temperature: of the student's softmax.
-      temperature: of the teacher's softmax, after the warm-up.
-      temperature_start: of the teacher's softmax at the first step.
-      temperature_warmup: epochs from one to the other.
-      centring: "centre" or "sinkhorn".
-      centre_momentum: share of the old centre kept in a step.
-      freeze_epochs: epochs for which the prototypes stay as they are.
+      momentum: momentum of the teacher at the first step.
+      momentum_end: momentum of the teacher at the last step.
+      student_temperature: temperature of the student's softmax.
+      temperature: temperature of the teacher's softmax, after the warm-up.
+      temperature_start: temperature of the teacher's softmax at the first step.
+      temperature_warmup: number of epochs in which the teacher's temperature goes from
+        `temperature_start` to `temperature`.
+      centring: how the teacher's scores are balanced: "centre" subtracts a running mean, "sinkhorn"
+        applies Sinkhorn-Knopp.
+      centre_momentum: fraction of the old centre that is kept in a step.
+      freeze_epochs: number of epochs for which the prototypes are frozen.
       hidden: widths of the head's hidden layers.
-      bottleneck: width of what is compared with the prototypes.
-      prototypes: their number.
+      bottleneck: output width of the projector, whose output is compared with the prototypes.
+      prototypes: number of prototypes.
       norm: normalisation in the head, "none", "batch" or "layer".
       kernel_init: initialiser of the projector; the default suits widths of about 2048.
       dtype: dtype in which the head computes.
@@ -64,14 +66,14 @@ class SelfDistillation(Method):
     dtype: str = "float32"
 
     def teachers(self) -> dict[str, MomentumTeacher]:
-        """A moving average of encoder and heads, which evaluation sees."""
+        """A moving average of encoder and heads, which evaluation uses."""
         return {"teacher": MomentumTeacher(self.momentum, self.momentum_end, evaluated=True)}
 
     def head(self, prototypes: int | None = None) -> PrototypeHead:
-        """Projector with a bottleneck, and prototypes that are compared by cosine.
+        """Projector with a bottleneck, and prototypes compared by cosine similarity.
 
         Args:
-          prototypes: their number; None for that of the field.
+          prototypes: number of prototypes; None for the value of the field.
         """
         projector = MLPHead(
             self.hidden,
@@ -82,7 +84,7 @@ class SelfDistillation(Method):
             dtype=self.dtype,
         )
         count = prototypes or self.prototypes
-        # Only directions count, but the length says how far a step turns one: it is PyTorch's.
+        # Only directions matter, but the norm sets the angle of a step; it is PyTorch's.
         last = Prototypes(count, kernel_init="uniform_fan_in", dtype=self.dtype)
         return PrototypeHead(projector, last)
 
@@ -91,7 +93,7 @@ class SelfDistillation(Method):
         return {**super().init_memory(step), "centre": jnp.zeros((self.prototypes,))}
 
     def teacher_temperature(self, progress: Clock) -> jax.Array:
-        """The teacher's temperature, float32 scalar; linear in the warm-up and then constant."""
+        """The teacher's temperature, float32 scalar; linear during the warm-up, then constant."""
         if not self.temperature_warmup:
             return jnp.float32(self.temperature)
         done = progress.epoch / self.temperature_warmup
@@ -104,7 +106,7 @@ class SelfDistillation(Method):
         return jnp.mean(cross_view(scores, targets, temperature=self.student_temperature))
 
     def patches_loss(self, step: Step, outputs: Outputs) -> jax.Array:
-        """Cross-entropy at hidden patches, the mean over crops of their means: float32 scalar."""
+        """Cross-entropy at masked patches, the mean over crops of their means, float32."""
         masked, scores = outputs["hidden"], outputs["student_patches"]
         targets = self._targets(step, outputs["teacher_patches"], "patch_centre", masked)
         error = soft_cross_entropy(scores, targets, temperature=self.student_temperature)
@@ -119,7 +121,7 @@ class SelfDistillation(Method):
         return teacher_targets(scores, temperature=temperature, **options)
 
     def remember(self, step: Step, outputs: Outputs) -> Memory:
-        """The centres, moved towards the teacher's scores of the batch."""
+        """Moves the centres towards the teacher's scores of the batch."""
         memory, momentum = dict(step.memory), self.centre_momentum
         memory["centre"] = update_centre(memory["centre"], outputs["teacher"], momentum=momentum)
         if "patch_centre" in memory:
@@ -131,11 +133,11 @@ class SelfDistillation(Method):
         return memory
 
     def scale_updates(self, step: Step, updates: Tree) -> Tree:
-        """Holds the prototypes for the first epochs."""
+        """Freezes the prototypes for the first `freeze_epochs` epochs."""
         return hold(updates, "prototypes", step.progress.epoch < self.freeze_epochs)
 
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:
-        """Scores of two crops, the teacher's assignments, the distance of the teacher."""
+        """Scores of two crops, the teacher's assignments and the teacher-student distance."""
         student, teacher = outputs["student"], outputs["teacher"]
         assignments = jax.nn.softmax(teacher[:, 0].astype(jnp.float32) / self.temperature)
         return Monitored(
@@ -154,14 +156,14 @@ class SelfDistillation(Method):
 
 @dataclasses.dataclass(frozen=True)
 class PatchSelfDistillation(SelfDistillation):
-    """Self-distillation of crops and of patches that are hidden from the student.
+    """Self-distillation of crops and of patches that are masked in the student's input.
 
     The fields are those of `SelfDistillation`, and:
 
     Attributes:
-      patch_weight: of the loss at the patches.
-      shared_head: whether one head serves images and patches.
-      patch_prototypes: number of prototypes of a patch head of its own.
+      patch_weight: weight of the patch loss.
+      shared_head: whether images and patches share one head.
+      patch_prototypes: number of prototypes of the patch head when it is separate.
     """
 
     temperature: Positive = 0.07
@@ -172,7 +174,7 @@ class PatchSelfDistillation(SelfDistillation):
     patch_prototypes: Several = 8192
 
     def patch_head(self) -> PrototypeHead | None:
-        """The head of the patches; None where one head serves both."""
+        """The head of the patches; None if images and patches share one."""
         return None if self.shared_head else self.head(self.patch_prototypes)
 
     def init_memory(self, step: Step) -> Memory:
@@ -181,12 +183,12 @@ class PatchSelfDistillation(SelfDistillation):
         return {**super().init_memory(step), "patch_centre": jnp.zeros((size,))}
 
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:
-        """As without patches; the trivial loss has the patches' share."""
+        """As without patches; the trivial loss includes the patches' part."""
         found = super().monitor(step, outputs)
         return found._replace(trivial_loss=found.trivial_loss + self.trivial_patches(outputs))
 
     def trivial_patches(self, outputs: Outputs) -> jax.Array:
-        """What the patches add to the trivial loss: float32, for the share of crops that hide any.
+        """Contribution of the patches to the trivial loss, float32 scalar.
 
         Args:
           outputs: `hidden` bool [B, G, M] and `teacher_patches` [B, G, M, K] of `forward`.

@@ -1,4 +1,4 @@
-"""The net that two-view methods share: encoder, projector and, for some, a predictor."""
+"""The net of two-view methods: encoder, projector and an optional predictor."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Siamese(nn.Module):
     """Encoder, projector and optional predictor on the pooled features.
 
     Attributes:
-      encoder: module `x -> Features`.
-      projector: module [B, D] -> [B, P].
-      predictor: module [B, P] -> [B, P], or None.
+      encoder: module that maps x to `Features`.
+      projector: module that maps [B, D] to [B, P].
+      predictor: module that maps [B, P] to [B, P], or None.
     """
 
     encoder: nn.Module
@@ -36,9 +36,9 @@ class Siamese(nn.Module):
 
 
 def interleave_views(*views: Any) -> Any:
-    """Views as one batch, so that BatchNorm sees them together: V x [B, ...] -> [B * V, ...].
+    """Interleaves views into one batch with shared BatchNorm: V x [B, ...] -> [B * V, ...].
 
-    Views of one example end up side by side, hence on one device. A view may be a pytree.
+    The views of one example are adjacent and therefore on one device. A view may be a pytree.
 
     Raises:
       UserError: if the views differ in shape.
@@ -57,6 +57,6 @@ def interleave_views(*views: Any) -> Any:
 
 
 def split_views(x: jax.Array, count: int) -> tuple[jax.Array, ...]:
-    """Undoes `interleave_views`: [B * V, ...] -> V x [B, ...]."""
+    """Inverse of `interleave_views`: [B * V, ...] -> V x [B, ...]."""
     x = x.reshape(-1, count, *x.shape[1:])
     return tuple(x[:, i] for i in range(count))

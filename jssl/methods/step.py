@@ -1,4 +1,4 @@
-"""What a method works with while one training step is traced."""
+"""The state that a method reads while one training step is traced."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Step:
     the run.
 
     Attributes:
-      net: what `Method.net(encoder)` returned.
-      params: parameters of `net`; gradients flow to these alone. None in `objective` and
-        `remember`, which see the outputs only.
+      net: module returned by `Method.net(encoder)`.
+      params: parameters of `net`; only these receive gradients. None in `objective` and `remember`,
+        which see only the outputs.
       batch_stats: mutable collections of `net` (`{"batch_stats": ...}` or `{}`).
-      memory: what the method remembers.
+      memory: state that the method keeps between steps, such as queues and teachers.
       key: PRNG key of the hook.
-      progress: where the run stands.
+      progress: position in the run: step, epoch and fraction.
     """
 
     net: nn.Module | None = None
@@ -43,16 +43,16 @@ class Step:
     progress: Clock = Clock(0, 1, 1)  # noqa: RUF009
 
     def replace(self, **changes: Any) -> Step:
-        """A copy with other attributes."""
+        """A copy with some attributes replaced."""
         return dataclasses.replace(self, **changes)
 
     def student(self, *inputs: Any, key: jax.Array | None = None, **options: Any) -> Any:
-        """Runs the net in training mode and moves `batch_stats` along.
+        """Runs the net in training mode and updates `batch_stats`.
 
         Args:
           *inputs: inputs of the net.
-          key: for dropout and stochastic depth; None for the key of the step.
-          **options: further inputs of the net.
+          key: PRNG key of dropout and stochastic depth; None for the key of the step.
+          **options: keyword arguments of the net.
 
         Returns:
           The net's output.
@@ -71,18 +71,18 @@ class Step:
         net: nn.Module | None = None,
         **options: Any,
     ) -> Any:
-        """Runs a teacher in training mode, cut off from gradients.
+        """Runs a teacher in training mode under `stop_gradient`.
 
-        Training mode is for BatchNorm, which normalises with the statistics of the teacher's own
-        batch. Stochastic depth and dropout of the encoder are switched off.
+        In training mode BatchNorm normalises with the statistics of the teacher's own batch.
+        Stochastic depth and dropout of the encoder are disabled.
 
         Args:
           *inputs: inputs of the teacher's net.
-          key: for random layers outside the encoder; None for the key of the step.
-          name: of the teacher in `memory`, a dict `{"params", "stats"}`.
+          key: PRNG key of random layers outside the encoder; None for the key of the step.
+          name: name of the teacher in `memory`, a dict `{"params", "stats"}`.
           net: the teacher's module; None for the student's net. A teacher without heads is run
             with `net=step.net.encoder`.
-          **options: further inputs of the module.
+          **options: keyword arguments of the module.
 
         Returns:
           The module's output under `stop_gradient`.
@@ -94,14 +94,14 @@ class Step:
         return jax.lax.stop_gradient(output)
 
     def predict(self, *inputs: Any, **options: Any) -> Any:
-        """Runs the net in evaluation mode; nothing changes.
+        """Runs the net in evaluation mode; the step does not change.
 
         Args:
           *inputs: inputs of the net.
-          **options: further inputs of the net, or `method` as in `nn.Module.apply`.
+          **options: keyword arguments of the net, or `method` as in `nn.Module.apply`.
 
         Returns:
-          The output.
+          The net's output.
         """
         variables = {"params": self.params, **self.batch_stats}
         return self.net.apply(variables, *inputs, train=False, **options)

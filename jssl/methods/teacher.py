@@ -1,4 +1,4 @@
-"""Teachers that follow the student by a moving average, for every method that has one."""
+"""Momentum teachers: exponential moving averages of the student."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ Tree = Any
 class MomentumTeacher:
     """An exponential moving average of the student (Grill et al., 2020, eq. 1).
 
-    A method declares it in `Method.teachers`; the base class then keeps it in `memory` under its
-    name and moves it after every update. `Step.teacher` runs it.
+    A method declares it in `Method.teachers`; the base class then stores it in `memory` under its
+    name and updates it after every step. `Step.teacher` runs it.
 
     Attributes:
-      momentum: share of the old teacher that is kept in the first step.
-      momentum_end: the same in the last step.
-      schedule: how the momentum goes from one to the other, "cosine" or "linear".
-      epochs: over which it does; 0 for the whole run.
-      of: "net", "encoder" for a teacher without heads, or the names of the net's parts that the
-        teacher has.
-      evaluated: whether evaluation sees the teacher's encoder in place of the student's.
+      momentum: fraction of the old teacher that is kept in the first step.
+      momentum_end: fraction of the old teacher that is kept in the last step.
+      schedule: schedule from `momentum` to `momentum_end`, "cosine" or "linear".
+      epochs: number of epochs of the schedule; 0 for the whole run.
+      of: part of the net that is averaged: "net", "encoder" for a teacher without heads, or names
+        of parts.
+      evaluated: whether evaluation uses the teacher's encoder instead of the student's.
     """
 
     momentum: float
@@ -47,7 +47,7 @@ class MomentumTeacher:
         return update_teacher(teacher, *self.source(step), self.momentum_at(step.progress))
 
     def momentum_at(self, progress: Clock) -> jax.Array:
-        """Share of the old teacher that is kept in a step, float32 scalar."""
+        """Fraction of the old teacher that is kept in a step, float32 scalar."""
         schedule = {"cosine": cosine, "linear": linear}[self.schedule]
         done = progress.epoch / self.epochs if self.epochs else progress.fraction
         return schedule(self.momentum, self.momentum_end, done)
@@ -72,14 +72,15 @@ class MomentumTeacher:
 
 
 def encoder_part(params: Tree, stats: Tree) -> tuple[Tree, Tree]:
-    """The encoder's share of a net's parameters and collections."""
+    """The encoder's part of a net's parameters and collections."""
     return params["encoder"], {k: v["encoder"] for k, v in stats.items() if "encoder" in v}
 
 
 def new_teacher(params: Tree, stats: Tree) -> dict[str, Tree]:
-    """A teacher equal to the student, in buffers of its own.
+    """A teacher equal to the student, in separate buffers.
 
-    The copy matters: the train step donates its state, and one buffer cannot be donated twice.
+    The copy is needed because the train step donates its state, and a buffer cannot be donated
+    twice.
     """
     return jax.tree.map(jnp.copy, {"params": params, "stats": stats})
 
@@ -89,15 +90,15 @@ def update_teacher(
 ) -> dict[str, Tree]:
     """Exponential moving average of the student, `m * teacher + (1 - m) * student`.
 
-    BatchNorm running statistics are averaged like parameters. They play no part in training, where
-    the teacher normalises with the statistics of its own batch; they make the teacher usable as an
-    encoder.
+    BatchNorm running statistics are averaged like parameters. Training does not use them, because
+    the teacher then normalises with the statistics of its own batch; evaluation of the teacher's
+    encoder does.
 
     Args:
-      teacher: what `new_teacher` returned.
+      teacher: teacher returned by `new_teacher` or this function.
       params: the student's parameters after the update.
       stats: the student's mutable collections.
-      momentum: scalar in [0, 1]; 1 keeps the teacher as it is.
+      momentum: scalar in [0, 1]; 1 leaves the teacher unchanged.
 
     Returns:
       The new teacher, in the dtype of the old one.

@@ -1,4 +1,4 @@
-"""Prediction of a teacher's tokens: what I-JEPA, FlexPredict, T-JEPA and ECG-JEPA share."""
+"""Token prediction: the shared part of I-JEPA, FlexPredict, T-JEPA and ECG-JEPA."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from jssl.ranges import Count, Unit
 
 @dataclasses.dataclass(frozen=True)
 class TokenPrediction(Method):
-    """From the tokens of a context, predict a teacher's tokens at other places.
+    """Predicts a teacher's tokens at other positions from the tokens of a context.
 
-    Views: one input [B, ...] and `mask` {"keep" int [B, K], the context; "targets" int [B, M, T],
-    M blocks of places}. The student sees the context alone, the teacher everything.
+    Views: one input [B, ...] and `mask` {"keep" int [B, K], the context; "targets" int [B, M, T], M
+    blocks of positions}. The student sees only the context, the teacher the whole input.
 
     Attributes:
-      momentum: of the teacher at the first step; it rises linearly to `momentum_end`.
-      momentum_end: of the teacher at the last step.
-      predictor_width: size of the predictor's tokens.
-      predictor_depth: number of its blocks.
-      predictor_heads: its attention heads.
-      kernel_init: initialiser of its kernels; the default is the authors', who start the encoder in
-        the same way, and suits widths from about 200 up.
+      momentum: momentum of the teacher at the first step; it rises linearly to `momentum_end`.
+      momentum_end: momentum of the teacher at the last step.
+      predictor_width: width of the predictor's tokens.
+      predictor_depth: number of predictor blocks.
+      predictor_heads: number of attention heads in each predictor block.
+      kernel_init: initialiser of the predictor's kernels; the default is the authors', who
+        initialise the encoder in the same way, and suits widths of about 200 and more.
       dtype: dtype in which the predictor computes.
     """
 
@@ -51,7 +51,7 @@ class TokenPrediction(Method):
         return PredictiveNet(encoder, self.predictor())
 
     def predictor(self) -> BlockPredictor:
-        """The predictor of the places' tokens."""
+        """The predictor of the tokens at the target positions."""
         return BlockPredictor(
             self.predictor_width,
             self.predictor_depth,
@@ -61,12 +61,12 @@ class TokenPrediction(Method):
         )
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What the net is run on."""
+        """Inputs on which `init` runs the net."""
         mask = views["mask"]
         return the_input(views), mask["keep"], mask["targets"]
 
     def teachers(self) -> dict[str, MomentumTeacher]:
-        """A moving average of the encoder, which evaluation sees."""
+        """A moving average of the encoder, which evaluation uses."""
         rule = {"schedule": "linear", "of": "encoder", "evaluated": True}
         return {"teacher": MomentumTeacher(self.momentum, self.momentum_end, **rule)}
 
@@ -81,11 +81,11 @@ class TokenPrediction(Method):
         return {**outputs, "embedding": pooled}
 
     def regressed(self, tokens: jax.Array) -> jax.Array:
-        """What is predicted of the teacher's tokens [B, N, D]: each normalised."""
+        """Targets from the teacher's tokens [B, N, D]: each token normalised."""
         return standardize(tokens)
 
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:
-        """Predicted blocks, the context's features, and how far teacher and student are apart."""
+        """Predicted blocks, the context's features, and the teacher-student distance."""
         names = ("prediction", "target")
         x, y = (
             outputs[name].reshape(len(outputs[name]), -1, outputs[name].shape[-1]) for name in names

@@ -1,4 +1,4 @@
-"""Which views a method reads, declared once and compared with the experiment's before it runs."""
+"""Declaration of the views that a method reads, checked when an experiment is built."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class View:
     """One view that a method reads.
 
     Attributes:
-      name: of the view; None for the one input of the experiment, whatever it is called.
-      parts: entries that it must have where it is a mapping; () for an array, or any tree.
-      optional: whether the method does without it.
+      name: name of the view; None for the experiment's only input, whatever its name.
+      parts: entries that a view must have if it is a mapping; () for an array or any pytree.
+      optional: whether the method also runs without the view.
     """
 
     name: str | None
@@ -35,21 +35,21 @@ class View:
 
 @dataclasses.dataclass(frozen=True)
 class Spec:
-    """The views that a method reads; specs add up, as in `Spec.single() + Spec.mask("keep")`.
+    """The views that a method reads; specs can be added, as in `Spec.single() + Spec.mask("keep")`.
 
     Attributes:
-      views: one entry for each.
+      views: one `View` for each view.
     """
 
     views: tuple[View, ...] = ()
 
     def __add__(self, other: Spec) -> Spec:
-        """Both."""
+        """The views of both specs."""
         return Spec(self.views + other.views)
 
     @classmethod
     def named(cls, *names: str, parts: tuple[str, ...] = (), optional: bool = False) -> Spec:
-        """Views of these names; see `View`."""
+        """Views with these names; see `View`."""
         return cls(tuple(View(name, parts, optional) for name in names))
 
     @classmethod
@@ -59,15 +59,15 @@ class Spec:
 
     @classmethod
     def single(cls, *parts: str) -> Spec:
-        """One input [B, ...] of any name, or a mapping with these entries."""
+        """One input of any name: an array [B, ...], or a mapping with these entries."""
         return cls((View(None, parts),))
 
     @classmethod
     def mask(cls, *parts: str) -> Spec:
         """A view `mask` with these entries.
 
-        `mask` bool [B, N] is True where a token is hidden, `keep` int [B, K] and `masked` int
-        [B, M] are the places of visible and hidden tokens.
+        `mask` bool [B, N] is True where a token is hidden, `keep` int [B, K] and `masked` int [B,
+        M] are the positions of visible and masked tokens.
         """
         return cls.named("mask", parts=parts or ("mask",))
 
@@ -78,7 +78,7 @@ class Spec:
 
     @classmethod
     def index(cls) -> Spec:
-        """`index` int [B], the places of the examples in the training split."""
+        """`index` int [B], the positions of the examples in the training split."""
         return cls.named("index")
 
     @classmethod
@@ -87,16 +87,16 @@ class Spec:
         return cls.named("label")
 
     def check(self, method: str, made: Views, encoder: nn.Module | None = None) -> None:
-        """Compares with the views that an experiment makes.
+        """Checks that an experiment's views satisfy the spec.
 
         Args:
           method: name of the method, for messages.
-          made: name -> array or tree of arrays, or their shapes, with leading axis B.
-          encoder: whose tokens a mask must match; None leaves that out.
+          made: views by name, arrays or pytrees of arrays, or their shapes, with leading axis B.
+          encoder: module whose number of tokens a mask must match; None skips that check.
 
         Raises:
-          UserError: for a view or an entry that is missing, for several inputs where one is read,
-            and for a mask of another number of tokens than the encoder has.
+          UserError: if a view or an entry is missing, if there are several inputs where the method
+            reads one, or if the mask's number of tokens differs from the encoder's.
         """
         wanted = [view for view in self.views if not view.optional]
         missing = [view.name for view in wanted if view.name and view.name not in made]
@@ -143,7 +143,7 @@ def _check_tokens(method: str, made: Views, encoder: nn.Module) -> None:
         ValueError,
         AttributeError,
         UserError,
-    ):  # an encoder that needs more than its input
+    ):  # an encoder that needs further arguments
         return
     if mask.shape[-1] != tokens:
         grid = _grid(inputs[0].shape[1:], tokens)
@@ -162,16 +162,16 @@ def _grid(shape: Sequence[int], tokens: int) -> str:
 
 
 def inputs_of(views: Views) -> list[Any]:
-    """The views that a net is run on: all but those named in `AUXILIARY_VIEWS`."""
+    """The views that are inputs of the net: all except those in `AUXILIARY_VIEWS`."""
     found = [view for name, view in views.items() if name not in AUXILIARY_VIEWS]
     return found or list(views.values())
 
 
 def the_input(views: Views) -> Any:
-    """The one view that a method with a single input runs its net on, whatever it is called.
+    """The input of a method with a single input, whatever its name.
 
     Raises:
-      UserError: if there are several.
+      UserError: if there are several inputs.
     """
     found = inputs_of(views)
     if len(found) > 1:
@@ -183,11 +183,11 @@ def the_input(views: Views) -> Any:
 
 
 def made_by(views: Any, example: Mapping[str, jax.ShapeDtypeStruct]) -> Views:
-    """Shapes of what an experiment's views make of a batch of two; nothing is computed.
+    """Shapes of an experiment's views of a batch of two, without computing them.
 
     Args:
-      views: (key, batch) -> name -> view.
-      example: shapes and dtypes of one example's arrays, "index" among them.
+      views: function that maps (key, batch) to a dict of views by name.
+      example: shapes and dtypes of one example's arrays, including "index".
     """
     batch = {k: jax.ShapeDtypeStruct((2, *x.shape), x.dtype) for k, x in example.items()}
     return jax.eval_shape(views, jax.eval_shape(lambda: jax.random.key(0)), batch)

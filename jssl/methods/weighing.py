@@ -1,8 +1,8 @@
-"""How several named losses become one: fixed, scheduled, learned, or balanced by their gradients.
+"""Combination of named losses by fixed, scheduled or learned weights, or by gradient balancing.
 
 Balancing works on the gradients with respect to the outputs of `forward`, not on those of the
 parameters: the cheap objective is differentiated once for each loss, and the combined gradient is
-pulled back through the networks once. It is exact for micro-batches and for any mesh.
+pulled back through the networks once. This is exact for micro-batches and for any mesh.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _EPSILON = 1e-12
 
 
 class Weighing:
-    """Base of the ways to put losses together.
+    """Base class of the ways to combine losses.
 
     Class attributes:
       balances: whether `combine` is called with the gradients of each loss.
@@ -33,7 +33,7 @@ class Weighing:
     balances = False
 
     def init(self) -> Tree:
-        """Learned leaves, kept in the parameters under `PARAMS`; none by default."""
+        """Learned weights, stored in the parameters under `PARAMS`; none by default."""
         return {}
 
     def total(self, losses: Losses, learned: Tree, progress: Clock) -> jax.Array:
@@ -41,8 +41,8 @@ class Weighing:
 
         Args:
           losses: name -> float32 scalar.
-          learned: what `init` returned, as trained.
-          progress: where the run stands.
+          learned: current values of the weights returned by `init`.
+          progress: position in the run.
 
         Returns:
           float32 scalar.
@@ -51,7 +51,7 @@ class Weighing:
         return sum(losses.values())
 
     def combine(self, gradients: Mapping[str, Tree], key: jax.Array) -> Tree:
-        """One gradient from those of each loss; only called where `balances`."""
+        """Combines the gradients of the losses; called only if `balances` is True."""
         raise NotImplementedError
 
 
@@ -83,10 +83,10 @@ class Fixed(Weighing):
 
 @dataclasses.dataclass(frozen=True)
 class Scheduled(Weighing):
-    """A weighted sum whose weights move during the run.
+    """A weighted sum whose weights change during the run.
 
     Attributes:
-      weights: (name, first, last); a loss that is not named has weight 1.
+      weights: (name, initial weight, final weight) triples; a loss that is not named has weight 1.
       schedule: "linear" or "cosine", over the whole run.
     """
 
@@ -108,7 +108,7 @@ class Uncertainty(Weighing):
     """Weights learned as homoscedastic uncertainties, sum of exp(-s) L + s / 2 with s a parameter.
 
     Attributes:
-      names: of the losses.
+      names: names of the losses.
 
     Source: Kendall, Gal and Cipolla, "Multi-Task Learning Using Uncertainty to Weigh Losses for
     Scene Geometry and Semantics", 2018, eq. 7, with s = log sigma^2 and exp(-s) / 2 written
@@ -118,7 +118,7 @@ class Uncertainty(Weighing):
     names: tuple[str, ...] = ()
 
     def init(self) -> Tree:
-        """s = 0 for each loss, which is weight 1."""
+        """s = 0 for each loss, which gives weight 1."""
         return {name: jnp.zeros(()) for name in self.names}
 
     def total(self, losses: Losses, learned: Tree, progress: Clock) -> jax.Array:
@@ -129,7 +129,7 @@ class Uncertainty(Weighing):
 
 @dataclasses.dataclass(frozen=True)
 class PCGrad(Weighing):
-    """Gradients that point against each other lose the part that conflicts.
+    """Projects conflicting gradients onto each other's normal planes.
 
     Source: Yu et al., "Gradient Surgery for Multi-Task Learning", 2020, algorithm 1, on the
     gradients with respect to the outputs.
@@ -138,7 +138,7 @@ class PCGrad(Weighing):
     balances = True
 
     def combine(self, gradients: Mapping[str, Tree], key: jax.Array) -> Tree:
-        """The sum of the projected gradients; each meets the others in a random order."""
+        """The sum of the projected gradients; the order of projections is random."""
         names = list(gradients)
         rows = jnp.stack([_flat(gradients[name]) for name in names])
 
@@ -162,7 +162,7 @@ class MGDA(Weighing):
     """The convex combination of the gradients with the least norm.
 
     Attributes:
-      iterations: of Frank-Wolfe.
+      iterations: number of Frank-Wolfe iterations.
 
     Source: Sener and Koltun, "Multi-Task Learning as Multi-Objective Optimization", 2018,
     algorithm 2 and its upper bound by the gradients of the shared representation (MGDA-UB).
@@ -186,7 +186,7 @@ def least_norm(gram: jax.Array, iterations: int) -> jax.Array:
 
     Args:
       gram: float32 [K, K], inner products of K gradients.
-      iterations: number of steps; two gradients are solved exactly by the first.
+      iterations: number of iterations; for two gradients the first is exact.
 
     Returns:
       float32 [K], not negative, with sum 1.

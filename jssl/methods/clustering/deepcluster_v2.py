@@ -1,4 +1,4 @@
-"""DeepCluster-v2: classify each crop into the k-means cluster its image had an epoch ago.
+"""DeepCluster-v2: predict, for each crop, the k-means cluster of its image in the previous epoch.
 
 Caron et al., "Unsupervised Learning of Visual Features by Contrasting Cluster Assignments", 2020,
 section 4.1 and appendix; after Caron et al., "Deep Clustering for Unsupervised Learning of Visual
@@ -24,10 +24,10 @@ from jssl.ranges import Count, Layers, Positive, Widths
 
 
 class ProjectedCrops(nn.Module):
-    """An encoder of crops and a projector that sees all of them together.
+    """An encoder of crops and a projector that processes all crops as one batch.
 
     Attributes:
-      encoder: module `x -> Features`.
+      encoder: module that maps x to `Features`.
       projector: module [..., D] -> [..., P].
     """
 
@@ -44,36 +44,36 @@ class ProjectedCrops(nn.Module):
 class DeepClusterV2(Method):
     """Cross-entropy of every crop with its image's cluster, averaged over several clusterings.
 
-    Each clustering is made anew between two epochs, by spherical k-means on the device, clusterings
-    taking the embeddings of `a` and `b` in turn and starting from randomly drawn examples.
+    Each clustering is recomputed between epochs by spherical k-means on the device. The clusterings
+    alternate between the embeddings of `a` and of `b`, and start from randomly drawn examples.
 
-    Equation: L = mean over clusterings k and crops v of -log softmax(C_k z_v / T)[y_k], y_k the
-    image's cluster.
+    Equation: L = mean over clusterings k and crops v of -log softmax(C_k z_v / T)[y_k], where y_k
+    is the image's cluster in clustering k.
 
-    Views: `a` and `b` [B, ...], optionally `local` [B, V, ...], and `index` int [B], the place in
-    the training split (`jssl.augmentations.compose.field("index")`).
+    Views: `a` and `b` [B, ...], optionally `local` [B, V, ...], and `index` int [B], the position
+    in the training split (`jssl.augmentations.compose.field("index")`).
 
-    Remembers: the last embedding of `a` and of `b` of each training example; centroids, which take
-    the place of learned prototypes; and the cluster of each example.
+    Remembers: the last embedding of `a` and of `b` for each training example; the centroids, which
+    replace learned prototypes; and the cluster of each example.
 
-    Collapse: held off by the renewed clusters alone. Empty clusters keep their centroid.
+    Collapse: prevented only by recomputing the clusters. Empty clusters keep their centroid.
 
-    The first epoch only fills the memory, at a loss of 0 and with all updates held, as the authors
-    do in a pass before training: the first epoch of a schedule is spent on it. An example that is
-    not met in it has no cluster until it is, and counts for nothing.
+    The first epoch only fills the memory: its loss is 0 and all updates are zero. It replaces the
+    authors' separate pass before training and counts as an epoch of the schedule. An example has no
+    cluster, and no share in the loss, until it has been seen.
 
-    Defaults are the authors' (projector 2048 - 128, three clusterings of 3000, temperature 0.1, ten
-    iterations; LARS at 0.3 x batch / 256, weight decay 1e-6, batch 4096, 10 epochs of warm-up from
-    0.3).
+    Defaults: from the authors' code (projector 2048 - 128, three clusterings of 3000, temperature
+    0.1, ten iterations; LARS at 0.3 x batch / 256, weight decay 1e-6, batch 4096, 10 epochs of
+    warm-up from 0.3).
 
-    Differs from the authors' code: the above; an example that belongs to no cluster does not count
-    in the mean.
+    Differs from the authors' code: the first epoch, as described above; an example without a
+    cluster is excluded from the mean.
 
     Attributes:
       examples: N, number of training examples. An index beyond it makes the loss NaN.
       clusters: number of clusters of each clustering.
-      temperature: of the softmax.
-      iterations: of k-means.
+      temperature: temperature of the softmax.
+      iterations: number of k-means iterations.
       hidden: widths of the projector's hidden layers.
       out: width of the projection.
       norm: normalisation in the projector, "batch", "layer" or "none".
@@ -100,7 +100,7 @@ class DeepClusterV2(Method):
         return ProjectedCrops(encoder, projector)
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What the net is run on."""
+        """Inputs on which `init` runs the net."""
         return (all_crops(views),)
 
     def init_memory(self, step: Step) -> Memory:
@@ -134,7 +134,7 @@ class DeepClusterV2(Method):
         return loss, {"unassigned": jnp.mean(labels < 0)}
 
     def remember(self, step: Step, outputs: Outputs) -> Memory:
-        """The embeddings of the batch, and at the end of an epoch the clusters of all of them."""
+        """Stores the embeddings of the batch; at the end of an epoch recomputes all clusters."""
         embedding, index = outputs["embedding"], outputs["index"]
         seen = jax.lax.stop_gradient(embedding[:, :2]).swapaxes(0, 1)
         memory = {
@@ -149,9 +149,9 @@ class DeepClusterV2(Method):
         met, centroids, assigned = memory["met"], {}, []
         for i, part in enumerate(jax.random.split(key, len(self.clusters))):
             x = memory["embeddings"][i % 2]
-            # The K largest of random numbers: K different examples, of those that have been met.
+            # The K largest random numbers choose K different examples among those seen so far.
             draw = jax.random.uniform(part, (self.examples,)) + met
-            # More clusters than examples: the rest stay where they were.
+            # With more clusters than examples, the remaining centroids are kept.
             count = min(self.clusters[i], self.examples)
             start = memory["centroids"][str(i)].at[:count].set(x[jax.lax.top_k(draw, count)[1]])
             centroids[str(i)], labels = spherical_kmeans(
@@ -161,12 +161,12 @@ class DeepClusterV2(Method):
         return {**memory, "centroids": centroids, "assigned": jnp.stack(assigned)}
 
     def scale_updates(self, step: Step, updates: Tree) -> Tree:
-        """Holds everything in the first epoch, which only fills the step.memory."""
+        """Freezes all parameters in the first epoch, which only fills the memory."""
         factor = jnp.where(step.progress.epoch >= 1.0, 1.0, 0.0)
         return jax.tree.map(lambda update: update * factor, updates)
 
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:
-        """Embeddings of the large crops and how the clusters are used."""
+        """Embeddings of the large crops and the cluster usage."""
         a, b = outputs["embedding"][:, 0], outputs["embedding"][:, 1]
         scores = matmul(a, step.memory["centroids"]["0"].T)
         return Monitored(

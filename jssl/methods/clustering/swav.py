@@ -29,37 +29,37 @@ from jssl.ranges import Count, Layers, Natural, NonNegative, Positive, Several
 class SwAV(Method):
     """Swapped prediction of codes (eqs. 1 and 2, with multi-crop eq. 6).
 
-    Equation: L = mean over views s and t != s of -sum_k q_t[k] log softmax(C z_s / T)[k], q_t the
-    Sinkhorn code of view t.
+    Equation: L = mean over views s and t != s of -sum_k q_t[k] log softmax(C z_s / T)[k], where q_t
+    is the Sinkhorn code of view t.
 
     Views: `a` and `b` [B, ...], whose codes are predicted, and optionally `local` [B, V, ...],
-    which only predict. Codes are balanced over the batch and, with a queue, over the last
-    embeddings of the same view.
+    which only take part as predictors. Codes are balanced over the batch and, with a queue, over
+    the last embeddings of the same view.
 
-    Remembers: the queues, one a view, and a copy of the prototypes to score the queues with.
+    Remembers: one queue per view, and a copy of the prototypes for scoring the queues.
 
-    Collapse: the balance of the codes is what keeps all images off one prototype.
+    Collapse: the balanced codes prevent all images from being assigned to one prototype.
 
-    Defaults are the authors' for ImageNet at batch 4096 (projector 2048 - 128, 3000 prototypes,
-    temperature 0.1, epsilon 0.05, three Sinkhorn iterations, prototypes held for 313 steps, which
-    is an epoch, no queue; LARS at 0.3 x batch / 256, weight decay 1e-6). At batch 256: a queue of
-    3840 from epoch 15, and LARS at 0.6.
+    Defaults: from the authors' code for ImageNet at batch 4096 (projector 2048 - 128, 3000
+    prototypes, temperature 0.1, epsilon 0.05, three Sinkhorn iterations, prototypes frozen for 313
+    steps, which is one epoch, no queue; LARS at 0.3 x batch / 256, weight decay 1e-6). At batch
+    256: a queue of 3840 from epoch 15, and LARS at 0.6.
 
     Differs from the authors' code: prototypes are normalised inside the net, so gradients pass
-    through the normalisation, rather than put back on the sphere after each step; the queue starts
-    to fill at the first step, and is used from `queue_epochs` on once it is full; the bias that
-    their projector has before BatchNorm, which takes it out again, is left out; linear layers of
-    the projector start normal with variance 1 / fan_in, where PyTorch's default is uniform within 1
-    / sqrt(fan_in), 0.58 times that spread, biases as well.
+    through the normalisation; the authors renormalise them after each step. The queue fills from
+    the first step and is used after `queue_epochs`, once it is full. The projector's bias before
+    BatchNorm, which BatchNorm cancels, is omitted; linear layers of the projector are initialised
+    from a normal distribution with variance 1 / fan_in; PyTorch's default, for biases too, is
+    uniform within 1 / sqrt(fan_in), which has 0.58 times that standard deviation.
 
     Attributes:
-      temperature: of the softmax of predictions.
-      epsilon: of the codes (their temperature).
-      iterations: of Sinkhorn-Knopp.
-      queue: embeddings remembered of each of the two views; 0 for no queue.
-      queue_epochs: epochs before the queue is used.
-      freeze_epochs: epochs for which the prototypes stay as they are.
-      prototypes: their number.
+      temperature: temperature of the softmax of predictions.
+      epsilon: temperature of the codes.
+      iterations: number of Sinkhorn-Knopp iterations.
+      queue: number of embeddings kept for each of the two views; 0 for no queue.
+      queue_epochs: number of epochs before the queue is used.
+      freeze_epochs: number of epochs for which the prototypes are frozen.
+      prototypes: number of prototypes.
       hidden: widths of the projector's hidden layers.
       out: width of the projection.
       norm: normalisation in the projector, "batch", "layer" or "none".
@@ -90,11 +90,11 @@ class SwAV(Method):
         return MultiCrop(encoder, PrototypeHead(projector, prototypes))
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What the net is run on."""
+        """Inputs on which `init` runs the net."""
         return (all_crops(views),)
 
     def init_memory(self, step: Step) -> Memory:
-        """Queues of both views and the prototypes they are scored with; nothing without a queue."""
+        """Queues of both views and the prototypes that score them; empty without a queue."""
         if not self.queue:
             return {}
         a, b = (new_queue(key, self.queue, self.out) for key in jax.random.split(step.key))
@@ -113,7 +113,7 @@ class SwAV(Method):
         return jnp.mean(cross_view(scores, codes, temperature=self.temperature)), {}
 
     def remember(self, step: Step, outputs: Outputs) -> Memory:
-        """The queues with the embeddings of the large crops."""
+        """Pushes the embeddings of the large crops to the queues."""
         if not self.queue:
             return step.memory
         pushed = {
@@ -135,15 +135,15 @@ class SwAV(Method):
         ]
 
     def after_update(self, step: Step) -> Memory:
-        """Copies the prototypes, with which the next step scores the queues."""
+        """Copies the prototypes, which score the queues in the next step."""
         return {**step.memory, "prototypes": _kernel(step.params)} if self.queue else step.memory
 
     def scale_updates(self, step: Step, updates: Tree) -> Tree:
-        """Holds the prototypes for the first epochs."""
+        """Freezes the prototypes for the first `freeze_epochs` epochs."""
         return hold(updates, "prototypes", step.progress.epoch < self.freeze_epochs)
 
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:
-        """Embeddings of the large crops and how the prototypes are used."""
+        """Embeddings of the large crops and the prototype usage."""
         a, b = outputs["embedding"][:, 0], outputs["embedding"][:, 1]
         scores = outputs["scores"][:, 0].astype(jnp.float32)
         return Monitored(
@@ -154,12 +154,12 @@ class SwAV(Method):
         )
 
     def smoke(self) -> Method:
-        """32 prototypes, a head of width 32 and a queue of 32 in use at once, if any."""
+        """32 prototypes, a head of width 32 and, if any, a queue of 32 that is used at once."""
         queue = 32 if self.queue else 0
         small = {"prototypes": 32, "hidden": (32,), "out": 16}
         return dataclasses.replace(self, queue=queue, queue_epochs=0.0, **small)
 
 
 def _kernel(params: Tree) -> jax.Array:
-    # A copy, because the step gives its buffers away and one cannot be given twice.
+    # A copy, because the step donates its buffers and no buffer can be donated twice.
     return jnp.copy(params["head"]["prototypes"]["kernel"])

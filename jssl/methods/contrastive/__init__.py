@@ -1,1 +1,1 @@
-"""Contrastive methods: each example finds its own other view among the rest."""
+"""Contrastive methods: identify the other view of an example among those of other examples."""

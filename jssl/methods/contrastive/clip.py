@@ -1,4 +1,4 @@
-"""CLIP: two encoders of two kinds of input, and pairs that find each other in a batch.
+"""CLIP: contrastive learning of two encoders on paired inputs of two kinds.
 
 Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", 2021.
 """
@@ -22,18 +22,18 @@ from jssl.objectives.contrastive import paired_nce, paired_sigmoid
 from jssl.ranges import Count, Positive, Real
 
 LOSSES = ("softmax", "sigmoid")
-_HOTTEST = math.log(100.0)  # the largest logarithm of the scale
+_HOTTEST = math.log(100.0)  # upper limit of the logarithm of the scale
 
 
 class Towers(nn.Module):
-    """Two encoders with linear maps into one space, and the scale of its cosines.
+    """Two encoders, linear maps into a joint space, and the learned scale of the cosines.
 
     Attributes:
-      encoder: module `a -> Features`.
-      partner: module `b -> Features`.
-      out: width of the space.
-      scale: the scale at the start.
-      bias: the bias at the start; None for no bias.
+      encoder: module that maps view `a` to `Features`.
+      partner: module that maps view `b` to `Features`.
+      out: width of the joint space.
+      scale: initial scale of the cosines.
+      bias: initial bias; None for no bias.
       dtype: dtype in which the maps compute.
     """
 
@@ -45,7 +45,7 @@ class Towers(nn.Module):
     dtype: str = "float32"
 
     def setup(self) -> None:
-        """Makes the maps and the two numbers."""
+        """Creates the maps, the scale and the bias."""
         self.map_a = Dense(self.out, use_bias=False, dtype=self.dtype)
         self.map_b = Dense(self.out, use_bias=False, dtype=self.dtype)
         start = nn.initializers.constant(math.log(self.scale))
@@ -63,7 +63,7 @@ class Towers(nn.Module):
         return self.map_b(self.partner(x, train=train).pooled)
 
     def __call__(self, a: jax.Array, b: jax.Array, *, train: bool) -> dict[str, jax.Array]:
-        """Embeddings `a` and `b` [B, out], and `scale` and `bias` [B], the same in all rows."""
+        """Embeddings `a` and `b` [B, out], and `scale` and `bias` [B], equal in all rows."""
         rows = jnp.ones(a.shape[0], jnp.float32)
         scale = jnp.exp(jnp.minimum(self.log_scale, _HOTTEST))
         found = {"a": self.a(a, train=train), "b": self.b(b, train=train), "scale": scale * rows}
@@ -72,34 +72,34 @@ class Towers(nn.Module):
 
 @dataclasses.dataclass(frozen=True)
 class CLIP(Method):
-    """InfoNCE in both directions with a learnt temperature, or the sigmoid loss of SigLIP.
+    """InfoNCE in both directions with a learned temperature, or the sigmoid loss of SigLIP.
 
-    Equation: softmax: L_i = -(1/2) [log softmax_j(t a_i.b_j)_i + log softmax_j(t a_j.b_i)_i];
-    sigmoid: L_i = -sum over j of log sigmoid(s_ij (t a_i.b_j + c)), s_ii = 1 and -1 elsewhere.
-    The scale t and the bias c are learnt; a and b are unit vectors.
+    Equation: L_i (softmax) = -(1/2) [log softmax_j(t a_i.b_j)_i + log softmax_j(t a_j.b_i)_i]; L_i
+    (sigmoid) = -sum over j of log sigmoid(s_ij (t a_i.b_j + c)), where s_ij is 1 for i = j and -1
+    otherwise, the scale t and the bias c are learned, and a and b are unit vectors.
 
-    Views: `a`, which the experiment's encoder sees, and `b`, which `partner` sees, such as images
-    and their captions; row i of both is a pair.
+    Views: `a`, the input of the experiment's encoder, and `b`, the input of `partner`, such as
+    images and their captions. Row i of `a` and row i of `b` form a pair.
 
     Remembers: nothing.
 
-    Collapse: held off by the negatives, all other pairs of the batch; equal captions in one batch
-    are wrong negatives.
+    Collapse: prevented by the negatives, which are all other pairs of the batch. Equal captions in
+    one batch are false negatives.
 
-    Defaults are the papers': temperature 0.07 at the start, the scale at most 100 (CLIP, section
-    2.5); with the sigmoid loss Zhai et al., "Sigmoid Loss for Language Image Pre-Training", 2023,
-    start from temperature 0.1 and bias -10 (section 3.2).
+    Defaults: from the papers: initial temperature 0.07, scale at most 100 (CLIP, section 2.5). With
+    the sigmoid loss, Zhai et al., "Sigmoid Loss for Language Image Pre-Training", 2023, start from
+    temperature 0.1 and bias -10 (section 3.2).
 
     Differs from the authors' code: the scale is clipped where it is used, not after each update;
-    poolings are those of the encoders.
+    pooling is left to the encoders.
 
     Attributes:
       partner: encoder of view `b`.
       loss: "softmax" or "sigmoid".
-      temperature: at the start.
-      bias: of the sigmoid loss at the start.
-      out: width of the common space.
-      dtype: dtype in which the maps into it compute.
+      temperature: initial temperature.
+      bias: initial bias of the sigmoid loss.
+      out: width of the joint space.
+      dtype: dtype in which the maps into the joint space compute.
     """
 
     partner: nn.Module = dataclasses.field(kw_only=True)
@@ -133,7 +133,7 @@ class CLIP(Method):
 
     def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """The loss of all pairs of the global batch."""
-        # Each row carries the same number: the mean is that number, and shares its gradient out.
+        # All rows are equal: the mean has their value and distributes the gradient over them.
         scale = jnp.mean(outputs["scale"].astype(jnp.float32))
         if self.loss == "sigmoid":
             bias = jnp.mean(outputs["bias"].astype(jnp.float32))

@@ -1,4 +1,5 @@
-"""Frame Projections: one encoder for each space that a signal is written in, contrasted in pairs.
+"""Frame Projections: contrast representations of a signal in several bases, with one encoder per
+basis.
 
 Demirel & Holz, "Learning Without Augmenting: Unsupervised Time Series Representation Learning via
 Frame Projections", 2025.
@@ -28,7 +29,7 @@ SPACES = ("signal", "basis", "frame")
 
 
 class Mapper(nn.Module):
-    """A perceptron with one hidden layer, from features of a space to those of another as wide."""
+    """An MLP with one hidden layer that maps features of one space to those of another."""
 
     dtype: str = "float32"
 
@@ -43,9 +44,9 @@ class Spaces(nn.Module):
     """An encoder and a projector for each space, and maps from the first to the others.
 
     Attributes:
-      encoder: module `signal -> Features`.
-      basis: module for what the signal is in an orthonormal basis.
-      frame: module for what the signal is in an overcomplete frame.
+      encoder: module that maps the signal to `Features`.
+      basis: encoder of the signal's coefficients in an orthonormal basis.
+      frame: encoder of the signal's coefficients in an overcomplete frame.
       hidden: widths of the projectors' hidden layers.
       out: width of the projections.
       norm: normalisation in the projectors.
@@ -61,7 +62,7 @@ class Spaces(nn.Module):
     dtype: str = "float32"
 
     def setup(self) -> None:
-        """Makes the heads."""
+        """Creates the heads."""
         self.projectors = {
             name: MLPHead(self.hidden, self.out, norm=self.norm, dtype=self.dtype)
             for name in SPACES
@@ -78,7 +79,7 @@ class Spaces(nn.Module):
         return self.projectors[name](self.features(name, x, train=train), train=train)
 
     def mapped(self, features: jax.Array) -> jax.Array:
-        """What the other encoders would say, guessed from the first: [B, D] -> [B, 2 * D]."""
+        """Predicted features of the other encoders, from the first's: [B, D] -> [B, 2 * D]."""
         return jnp.concatenate([mapper(features) for mapper in self.mappers.values()], axis=-1)
 
     def __call__(self, *views: jax.Array, train: bool) -> dict[str, jax.Array]:
@@ -102,44 +103,47 @@ class Spaces(nn.Module):
 
 @dataclasses.dataclass(frozen=True)
 class FrameProjections(Method):
-    """NT-Xent between every two of three spaces, and maps that foretell the others' features.
+    """NT-Xent between each pair of three spaces, and maps that predict the others' features.
 
-    Equation: L = sum over pairs (u, v) of the spaces of nt_xent(u, v; T)
-    + mean |m_b(sg f) - sg b|_1 / D + mean |m_o(sg f) - sg o|_1 / D, with f, b, o the features of
-    signal, basis and frame, m the maps and sg a stopped gradient; corners are rounded.
+    Equation: L = sum over pairs (u, v) of the spaces of nt_xent(u, v; T) + mean |m_b(sg f) - sg
+    b|_1 / D + mean |m_o(sg f) - sg o|_1 / D, where f, b and o are the features of signal, basis and
+    frame, m_b and m_o the maps, and sg a stopped gradient. The absolute errors are smoothed near
+    zero (`beta`).
 
-    Views: `signal`, which the experiment's encoder sees; `basis` and `frame`, the same example in
-    an orthonormal basis and in an overcomplete frame, each [B, ...]. Nothing is augmented.
+    Views: `signal`, the input of the experiment's encoder; `basis` and `frame`, the same example in
+    an orthonormal basis and in an overcomplete frame, each [B, ...]. No augmentation is applied.
 
     Remembers: nothing.
 
-    Collapse: held off by the negatives, all other examples of the batch in both spaces.
+    Collapse: prevented by the negatives, which are all other examples of the batch in both spaces.
 
-    Evaluation needs the signal and its encoder alone: features are those of the signal with what
-    the maps make of them, side by side, [B, 3 * D] (the authors' `IntegratedEncoder`).
+    Evaluation needs only the signal and its encoder: the features of the signal are concatenated
+    with the outputs of both maps, [B, 3 * D] (the authors' `IntegratedEncoder`).
 
-    Defaults are those of the authors' code (temperature 0.15; Adam at 1e-3, weight decay 1e-6,
-    batch 1024, 256 epochs; the real Fourier transform, and magnitudes of 48 complex Morlet wavelets
-    from scale 1 to 128; features of width 128). Projectors have no normalisation: with batch
-    normalisation runs on control charts learnt less (one seed, by folds of the training data).
+    Defaults: from the authors' code (temperature 0.15; Adam at 1e-3, weight decay 1e-6, batch 1024,
+    256 epochs; the real Fourier transform, and magnitudes of 48 complex Morlet wavelets from scale
+    1 to 128; features of width 128). Projectors have no normalisation: batch normalisation gave
+    lower scores on control charts (one seed, folds of the training data).
 
-    Differs from the authors' code: maps are learnt beside the encoders, with stopped gradients,
-    instead of after them; they are perceptrons (one of its ablations) instead of two convolutions
-    along the features; its second pair of maps, between projections, whose loss is divided by the
-    batch once more, is left out. The views of this project (`jssl.augmentations.frames`) give
-    amplitudes beside real and imaginary parts instead of phases, which rounding decides where
-    amplitudes vanish, and a tight Gabor frame of one window instead of wavelets.
+    Differs from the authors' code: the maps are trained together with the encoders, with stopped
+    gradients, rather than after them. They are MLPs (one of the authors' ablations) rather than two
+    convolutions along the features. The second pair of maps, between projections, whose loss is
+    divided by the batch size once more, is omitted. The views of this project
+    (`jssl.augmentations.frames`) give amplitudes with real and imaginary parts instead of phases,
+    because phases are numerically undefined where amplitudes vanish, and use a tight Gabor frame
+    with one window instead of wavelets.
 
-    Unverified: the paper's figures (heart rate, activities, sleep, ECG), whose data is not here.
+    Unverified: the paper's results (heart rate, activities, sleep, ECG), whose data sets are not
+    included.
 
     Attributes:
       basis: encoder of view `basis`.
       frame: encoder of view `frame`.
-      temperature: of the softmax.
+      temperature: temperature of the softmax.
       hidden: widths of the projectors' hidden layers.
       out: width of the projections.
       norm: normalisation in the projectors, "batch", "layer" or "none".
-      beta: where the maps' error turns from square to absolute.
+      beta: threshold of the maps' smooth L1 error, below which it is quadratic.
       dtype: dtype in which the heads compute.
     """
 
@@ -162,7 +166,7 @@ class FrameProjections(Method):
 
     def net(self, encoder: nn.Module) -> nn.Module:
         """Three encoders with their heads."""
-        # Copies: one module in two places would be one encoder of two spaces.
+        # Copies, because a module that is used twice would share its parameters.
         basis, frame = self.basis.clone(), self.frame.clone()
         return Spaces(encoder, basis, frame, self.hidden, self.out, self.norm, dtype=self.dtype)
 
@@ -184,12 +188,12 @@ class FrameProjections(Method):
         return sum(losses.values()) + error, {**losses, "mapping": error}
 
     def mapping_error(self, outputs: Outputs) -> jax.Array:
-        """How far off the maps are, both together; float32."""
+        """Summed error of both maps, float32."""
         error = jnp.mean(smooth_l1(outputs["guess"], outputs["target"], beta=self.beta))
-        return 2.0 * error  # the mean over features of both is half of the sum of two means
+        return 2.0 * error  # the mean over the features of both maps is half the sum of their means
 
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:
-        """Projections of all spaces; of the trivial loss, three pairs give 3 ln(2B - 1)."""
+        """Projections of all spaces; the trivial loss of the three pairs is 3 ln(2B - 1)."""
         projections = {name: outputs[name] for name in SPACES}
         pairs = 3.0 * math.log(2 * len(outputs["signal"]) - 1)
         return Monitored(
@@ -199,7 +203,7 @@ class FrameProjections(Method):
         )
 
     def encode(self, step: Step, x: jax.Array) -> Features:
-        """Features of the signal, and of both other spaces as the maps guess them."""
+        """Features of the signal, and those of both other spaces as predicted by the maps."""
         features = super().encode(step, x)
         variables = {"params": step.params, **step.batch_stats}
         mapped = step.net.apply(variables, features.pooled, method=Spaces.mapped)

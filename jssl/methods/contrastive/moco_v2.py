@@ -1,4 +1,4 @@
-"""MoCo v2: find the teacher's key of the other view among a queue of keys of earlier batches.
+"""MoCo v2: identify the teacher's key of the other view among a queue of earlier keys.
 
 Chen et al., "Improved Baselines with Momentum Contrastive Learning", 2020.
 """
@@ -28,33 +28,37 @@ from jssl.ranges import Count, Layers, Positive, Unit
 class MoCoV2(Method):
     """InfoNCE with a queue of the teacher's keys (eq. 1 of He et al., 2020).
 
-    Equation: L = -log(exp(q.k / T) / (exp(q.k / T) + sum over queue of exp(q.n / T))).
+    Equation: L = -log(exp(q.k / T) / (exp(q.k / T) + sum over queue of exp(q.n / T))), where q is a
+    query, k its key and n runs over the keys of the queue.
 
-    Views: `a` (queries) and `b` (keys), each [B, ...]; both ways round if `symmetric`.
+    Views: `a` (queries) and `b` (keys), each [B, ...]; in both directions if `symmetric` is set.
 
-    Remembers: the teacher, a moving average of encoder and projector, and a queue of its last keys,
-    which is read before the batch's own keys enter it.
+    Remembers: the teacher, a moving average of encoder and projector, and a queue of its most
+    recent keys. The loss is computed before the batch's own keys enter the queue.
 
-    Collapse: held off by the negatives; a fast teacher makes the keys in the queue inconsistent.
+    Collapse: prevented by the negatives; a teacher that changes too fast makes the queued keys
+    inconsistent.
 
-    Defaults are the paper's for ImageNet (section 3 and He et al., 2020: temperature 0.2, queue of
+    Defaults: from the paper for ImageNet (section 3 and He et al., 2020: temperature 0.2, queue of
     65536, momentum 0.999, projector 2048 - 128 without normalisation; SGD at 0.03, batch 256,
     weight decay 1e-4).
 
     BatchNorm of the teacher: in training it uses the statistics of its own batch; its running
-    statistics follow the student's by the moving average.
+    statistics are a moving average of the student's.
 
-    Differs from the authors' code: statistics are those of the global batch, where the authors
-    shuffle examples over devices so that queries and keys are normalised in different company;
-    linear layers of the projector start normal with variance 1 / fan_in, where PyTorch's default is
-    uniform within 1 / sqrt(fan_in), 0.58 times that spread, biases as well.
+    Differs from the authors' code: BatchNorm statistics are those of the global batch; the authors
+    shuffle examples over devices so that queries and keys are normalised in different groups;
+    linear layers of the projector are initialised from a normal distribution with variance 1 /
+    fan_in; PyTorch's default, for biases too, is uniform within 1 / sqrt(fan_in), which has 0.58
+    times that standard deviation.
 
     Attributes:
-      temperature: of the softmax.
-      queue: number of keys that are kept.
-      momentum: of the teacher at the first step; it moves to `momentum_end` by a cosine.
-      momentum_end: of the teacher at the last step.
-      symmetric: whether each view is query and key in turn.
+      temperature: temperature of the softmax.
+      queue: number of keys in the queue.
+      momentum: momentum of the teacher at the first step; it moves to `momentum_end` on a cosine
+        schedule.
+      momentum_end: momentum of the teacher at the last step.
+      symmetric: whether each view serves as query and as key.
       hidden: widths of the projector's hidden layers.
       out: width of the projection.
       norm: normalisation in the projector, "batch", "layer" or "none".
@@ -83,7 +87,7 @@ class MoCoV2(Method):
         return {**super().init_memory(step), "queue": new_queue(step.key, self.queue, self.out)}
 
     def teachers(self) -> dict[str, MomentumTeacher]:
-        """A moving average of encoder and projector."""
+        """A moving average of the encoder and projector."""
         return {"teacher": MomentumTeacher(self.momentum, self.momentum_end)}
 
     def forward(self, step: Step, views: Views) -> Outputs:
@@ -109,14 +113,14 @@ class MoCoV2(Method):
         return jnp.mean(loss), {}
 
     def remember(self, step: Step, outputs: Outputs) -> Memory:
-        """The queue with the keys of the batch."""
+        """Pushes the keys of the batch to the queue."""
         keys = outputs["key_b"]
         if self.symmetric:
             keys = jnp.concatenate([keys, outputs["key_a"]])
         return {**step.memory, "queue": push(step.memory["queue"], l2_normalize(keys))}
 
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:
-        """Queries and keys, and how far the teacher is; the trivial loss is ln(queue + 1)."""
+        """Queries and keys, and the teacher-student distance; the trivial loss is ln(queue + 1)."""
         query, key = outputs["query_a"], outputs["key_b"]
         return Monitored(
             embeddings={"query": query, "key": key},

@@ -1,4 +1,4 @@
-"""MoCo v3: predict the teacher's key of the other view among the keys of the batch.
+"""MoCo v3: identify the teacher's key of the other view among the keys of the batch.
 
 Chen et al., "An Empirical Study of Training Self-Supervised Vision Transformers", 2021.
 """
@@ -27,42 +27,45 @@ from jssl.ranges import Count, Layers, Positive, Unit
 class MoCoV3(Method):
     """Symmetric InfoNCE of predictions with the teacher's keys, times 2 T (algorithm 1).
 
-    Equation: L = 2 T (ctr(q_a, k_b) + ctr(q_b, k_a)), ctr(q, k)_i = -log softmax over j of (q_i.k_j
-    / T) at j = i.
+    Equation: L = 2 T (ctr(q_a, k_b) + ctr(q_b, k_a)); ctr(q, k)_i = -log softmax over j of (q_i.k_j
+    / T) at j = i, where q are the student's predictions and k the teacher's keys.
 
-    Views: `a` and `b`, each [B, ...], through the net one after the other.
+    Views: `a` and `b`, each [B, ...], passed through the net one after the other.
 
     Remembers: the teacher, a moving average of encoder and projector.
 
-    Collapse: held off by the negatives, the keys of the other examples. Large ViTs have dips of
-    instability, against which the projection of the patches keeps its random start: updates of
-    parameters whose path matches `frozen` are zero (section 4.2; an encoder without such parameters
-    has none frozen).
+    Collapse: prevented by the negatives, which are the keys of the other examples. Large ViTs show
+    dips of instability; to avoid them the patch projection stays at its random initial values:
+    updates of parameters whose path matches `frozen` are zero (section 4.2). An encoder without
+    such parameters has none frozen.
 
-    Defaults are the paper's for ViTs on ImageNet (section 5 and the authors' code: temperature 0.2,
-    momentum 0.99 to 1 by a cosine, projector 4096 - 4096 - 256 and predictor 4096 - 256, both with
-    a last BatchNorm without factor and summand; batch 4096, AdamW at 1.5e-4 x batch / 256, weight
-    decay 0.1, 40 epochs of warm-up). A ResNet's projector has one hidden layer, and its predictor
-    no last BatchNorm (`last_norm=False`).
+    Defaults: from the paper for ViTs on ImageNet (section 5 and the authors' code: temperature 0.2,
+    momentum 0.99 to 1 on a cosine schedule, projector 4096 - 4096 - 256 and predictor 4096 - 256,
+    both ending with a BatchNorm without learned scale and shift; batch 4096, AdamW at 1.5e-4 x
+    batch / 256, weight decay 0.1, 40 epochs of warm-up). A ResNet's projector has one hidden layer,
+    and its predictor no last BatchNorm (`last_norm=False`).
 
     BatchNorm of the teacher: in training it uses the statistics of its own batch; its running
-    statistics follow the student's by the moving average.
+    statistics are a moving average of the student's.
 
-    Differs from the authors' code: linear layers of the heads start normal with variance 1 /
-    fan_in, where PyTorch's default is uniform within 1 / sqrt(fan_in), 0.58 times that spread,
-    biases as well, which BatchNorm behind them takes out again; nothing else is known. Their ViT
-    starts with queries, keys and values as three matrices and a class token of 1e-6
-    (`kernel_init="xavier_split"`, `token_std=1e-6`; so does `image/moco_v3_imagenet`).
+    Differs from the authors' code: linear layers of the heads are initialised from a normal
+    distribution with variance 1 / fan_in; PyTorch's default, for biases too, is uniform within 1 /
+    sqrt(fan_in), which has 0.58 times that standard deviation. The BatchNorm that follows cancels
+    the biases. No other difference is known. Their ViT initialises queries, keys and values as
+    three matrices and the class token with 1e-6 (`kernel_init="xavier_split"`, `token_std=1e-6`; so
+    does `image/moco_v3_imagenet`).
 
     Attributes:
-      temperature: of the softmax.
-      momentum: of the teacher at the first step; it rises to `momentum_end` by a cosine.
-      momentum_end: of the teacher at the last step.
+      temperature: temperature of the softmax.
+      momentum: momentum of the teacher at the first step; it rises to `momentum_end` on a cosine
+        schedule.
+      momentum_end: momentum of the teacher at the last step.
       hidden: widths of the projector's hidden layers.
-      out: width of projection and prediction.
+      out: width of the projection and the prediction.
       predictor: width of the predictor's hidden layer.
       last_norm: whether the predictor ends with a normalisation.
-      frozen: regular expression of the paths of parameters that keep their start; "" for none.
+      frozen: regular expression of the paths of parameters that keep their initial values; "" for
+        none.
       norm: normalisation in the heads, "batch", "layer" or "none".
       dtype: dtype in which the heads compute.
     """
@@ -88,7 +91,7 @@ class MoCoV3(Method):
         )
 
     def teachers(self) -> dict[str, MomentumTeacher]:
-        """A moving average of encoder, projector and predictor."""
+        """A moving average of the encoder, the projector and the predictor."""
         return {"teacher": MomentumTeacher(self.momentum, self.momentum_end)}
 
     def forward(self, step: Step, views: Views) -> Outputs:
@@ -118,7 +121,7 @@ class MoCoV3(Method):
         return hold(updates, self.frozen) if self.frozen else updates
 
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:
-        """Predictions and keys, and how far the teacher is; the trivial loss is 4 T ln B."""
+        """Predictions and keys, and the teacher-student distance; the trivial loss is 4 T ln B."""
         query, key = outputs["query_a"], outputs["key_b"]
         return Monitored(
             embeddings={"query": query, "key": key},

@@ -26,28 +26,29 @@ from jssl.ranges import Count, Layers, Positive
 
 @dataclasses.dataclass(frozen=True)
 class NNCLR(Method):
-    """InfoNCE between the neighbour of one view and the prediction of the other (eqs. 3 and 4).
+    """InfoNCE between the nearest neighbour of one view and the prediction of the other (eqs. 3 and
+    4).
 
-    Equation: L = -log softmax over j of (nn(z_a)_i.p_b_j / T) at j = i, and the same with a and b
-    swapped; nn looks z up in the queue.
+    Equation: L = -log softmax over j of (nn(z_a)_i.p_b_j / T) at j = i, where nn(z) is the nearest
+    neighbour of z in the queue; the same term with a and b swapped is added.
 
-    Views: `a` and `b`, each [B, ...], through the net as one batch of 2B.
+    Views: `a` and `b`, each [B, ...], passed through the net as one batch of 2B.
 
-    Remembers: a queue of the projections of `a` (the support set), starting from random unit
-    vectors; neighbours are looked up before the batch enters it, over the global batch.
+    Remembers: a queue of the projections of `a` (the support set), initialised with random unit
+    vectors. Neighbours are looked up for the global batch before the batch enters the queue.
 
-    Collapse: held off by the negatives, the predictions of the other examples.
+    Collapse: prevented by the negatives, which are the predictions of the other examples.
 
-    Defaults are the paper's for ImageNet (section 4.1: temperature 0.1, queue of 98304, projector
+    Defaults: from the paper for ImageNet (section 4.1: temperature 0.1, queue of 98304, projector
     2048 - 2048 - 256 with a last BatchNorm, predictor 4096 - 256; batch 4096, LARS at 0.3 x batch /
     256, weight decay 1e-6). The last BatchNorm has no learned shift, which could not be verified.
 
-    Differs from the authors' code, which is not public: nothing known; starting each residual
-    branch of the ResNet at zero, as SimCLR does, is unverified.
+    Differs from the paper: no difference is known. The authors' code is not public; initialising
+    each residual branch of the ResNet at zero, as SimCLR does, is unverified.
 
     Attributes:
-      temperature: of the softmax.
-      queue: number of projections that are kept.
+      temperature: temperature of the softmax.
+      queue: number of projections in the queue.
       hidden: widths of the projector's hidden layers.
       out: width of the projection.
       predictor: width of the predictor's hidden layer.
@@ -78,7 +79,7 @@ class NNCLR(Method):
             norm=self.norm,
             last_norm=normed,
             last_bias=not normed,
-            # Before the predictor's BatchNorm a shift has no gradient but rounding.
+            # The predictor's BatchNorm cancels a shift, so its gradient would be rounding errors.
             last_shift=False,
             dtype=self.dtype,
         )
@@ -98,7 +99,7 @@ class NNCLR(Method):
         return outputs
 
     def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
-        """InfoNCE of neighbours with predictions, both ways round."""
+        """InfoNCE between neighbours and predictions, in both directions."""
         rows = step.memory["queue"]["rows"]
         own = jnp.arange(outputs["prediction_a"].shape[0])
         losses = []
@@ -111,7 +112,7 @@ class NNCLR(Method):
         return jnp.mean(0.5 * (losses[0] + losses[1])), {}
 
     def remember(self, step: Step, outputs: Outputs) -> Memory:
-        """The queue with the projections of one view."""
+        """Pushes the projections of `a` to the queue."""
         return {"queue": push(step.memory["queue"], l2_normalize(outputs["projection_a"]))}
 
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:

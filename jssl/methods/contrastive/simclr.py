@@ -1,4 +1,4 @@
-"""SimCLR: two views of an example attract, all others of the batch repel.
+"""SimCLR: attract the two views of an example and repel all other views of the batch.
 
 Chen et al., "A Simple Framework for Contrastive Learning of Visual Representations", 2020.
 """
@@ -25,25 +25,26 @@ from jssl.ranges import Count, Layers, Positive
 class SimCLR(Method):
     """Normalised temperature-scaled cross-entropy between two views (the paper's eq. 1).
 
-    Equation: L_i = -log(exp(z_i.z_j / T) / sum over k != i of exp(z_i.z_k / T)), (i, j) the two
-    views of an example among 2B.
+    Equation: L_i = -log(exp(z_i.z_j / T) / sum over k != i of exp(z_i.z_k / T)), where i and j are
+    the two views of one example among the 2B views of the batch.
 
-    Views: `a` and `b`, both [B, ...]; they pass through the net as one batch of 2B, so that
-    BatchNorm sees both.
+    Views: `a` and `b`, both [B, ...]. They pass through the net as one batch of 2B, so that
+    BatchNorm statistics cover both.
 
     Remembers: nothing.
 
-    Collapse: held off by the negatives, all other views of the batch; few of them teach little.
+    Collapse: prevented by the negatives, which are all other views of the batch; small batches
+    weaken the signal.
 
-    Defaults are the paper's for ImageNet (section 2.1 and appendix B.7: temperature 0.1, projector
+    Defaults: from the paper for ImageNet (section 2.1 and appendix B.7: temperature 0.1, projector
     2048 - 128 on a ResNet-50; batch 4096, LARS at 0.3 x batch / 256, weight decay 1e-6). The
     authors' CIFAR-10 recipe uses temperature 0.5 (appendix B.9).
 
-    Differs from the authors' code: nothing known to change the numbers; their projector ends with
-    a BatchNorm without learned shift, and so does this one.
+    Differs from the authors' code: no difference is known to change the results. Both projectors
+    end with a BatchNorm without learned shift.
 
     Attributes:
-      temperature: of the softmax.
+      temperature: temperature of the softmax.
       hidden: widths of the projector's hidden layers.
       out: width of the projection.
       norm: normalisation in the projector, "batch", "layer" or "none".

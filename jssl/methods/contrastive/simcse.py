@@ -1,4 +1,4 @@
-"""SimCSE: one example twice through a net with dropout makes the two views.
+"""SimCSE: two passes of one example through a net with dropout are its two views.
 
 Gao et al., "SimCSE: Simple Contrastive Learning of Sentence Embeddings", 2021.
 """
@@ -23,28 +23,28 @@ from jssl.ranges import Count, Positive
 
 @dataclasses.dataclass(frozen=True)
 class SimCSE(Method):
-    """Each example finds its own second pass among those of the batch (the paper's eq. 4).
+    """InfoNCE between the two passes of each example, over the batch (the paper's eq. 4).
 
-    Equation: L_i = -log(exp(z_i.z'_i / T) / sum over k of exp(z_i.z'_k / T)), z and z' unit vectors
-    of the same batch under two draws of dropout.
+    Equation: L_i = -log(exp(z_i.z'_i / T) / sum over k of exp(z_i.z'_k / T)), where z and z' are
+    unit vectors of the same batch under two draws of dropout.
 
-    Views: one input [B, ...]; the encoder needs dropout, which is all that tells z from z'.
+    Views: one input [B, ...]; the encoder needs dropout, the only difference between z and z'.
 
     Remembers: nothing.
 
-    Collapse: held off by the negatives. Without dropout both passes are one, and the loss only
-    spreads examples.
+    Collapse: prevented by the negatives. Without dropout the two passes are equal, and the loss
+    only spreads the examples apart.
 
-    Defaults are the paper's for its unsupervised models (section 3 and appendix A: temperature
+    Defaults: from the paper for its unsupervised models (section 3 and appendix A: temperature
     0.05, dropout 0.1, batch 64, one epoch, learning rate 3e-5 from a pre-trained BERT).
 
-    Differs from the authors' code: dropout stands at the end of each residual branch alone, not on
-    attention weights and embeddings; the pooling is the encoder's; training may start from random
-    weights, which the paper does not do.
+    Differs from the authors' code: dropout is applied only at the end of each residual branch, not
+    to attention weights and embeddings; pooling is left to the encoder; training may start from
+    random weights, whereas the paper starts from a pre-trained model.
 
     Attributes:
-      temperature: of the softmax.
-      out: width of the layer with tanh after the pooling, which evaluation does not see.
+      temperature: temperature of the softmax.
+      out: width of the tanh layer after the pooling, which evaluation does not use.
       dtype: dtype in which that layer computes.
     """
 
@@ -68,7 +68,7 @@ class SimCSE(Method):
         return {"a": a, "b": b}
 
     def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
-        """InfoNCE of the first passes among the second ones, over the global batch."""
+        """InfoNCE of the first passes against the second ones, over the global batch."""
         a, b = outputs["a"], outputs["b"]
         own = jnp.arange(a.shape[0])
         loss = info_nce(a, b, positives=own, temperature=self.temperature)

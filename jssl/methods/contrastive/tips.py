@@ -1,4 +1,4 @@
-"""TIPS: images find their captions, and patches learn from a teacher that sees more of the image.
+"""TIPS: image-text contrast, combined with self-distillation of crops and masked patches.
 
 Maninis et al., "TIPS: Text-Image Pretraining with Spatial Awareness", 2025.
 """
@@ -26,15 +26,15 @@ from jssl.nn.dense import Dense
 from jssl.objectives.contrastive import paired_nce
 from jssl.ranges import Count, NonNegative, Positive
 
-# The scale is of no use to the teacher, but the net cannot be made without it.
+# The teacher does not use the scale, but the net cannot be built without it.
 _TAUGHT = ("encoder", "head", "patch_head", "log_scale")
 
 
 def two_tokens(features: Any) -> tuple[jax.Array, jax.Array]:
-    """The class token and a second one, which is the encoder's first register: [B, D] each.
+    """The class token and the encoder's first register as a second one, each [B, D].
 
     Raises:
-      UserError: the encoder lacks either.
+      UserError: if the encoder lacks either.
     """
     if not {"cls", "registers"} <= features.extras.keys():
         raise UserError('TIPS needs an encoder with two tokens: pool="cls" and registers=1 or more')
@@ -42,20 +42,20 @@ def two_tokens(features: Any) -> tuple[jax.Array, jax.Array]:
 
 
 class SpatialTowers(Towers):
-    """CLIP's towers with a second class token, and heads of class token and patches.
+    """CLIP's towers with a second class token, and heads for the class token and the patches.
 
     The fields are those of `Towers`, and:
 
     Attributes:
-      head: a `PrototypeHead` of the class token.
-      patch_head: one of the patches; None shares `head`.
+      head: `PrototypeHead` of the class token.
+      patch_head: `PrototypeHead` of the patches; None shares `head`.
     """
 
     head: nn.Module = dataclasses.field(kw_only=True)
     patch_head: nn.Module | None = None
 
     def setup(self) -> None:
-        """Makes the maps and the scale."""
+        """Creates the maps and the scale."""
         super().setup()
         self.map_second = Dense(self.out, use_bias=False, dtype=self.dtype)
 
@@ -70,7 +70,7 @@ class SpatialTowers(Towers):
     def patches(
         self, x: jax.Array, places: jax.Array, mask: jax.Array | None = None, *, train: bool
     ) -> tuple[jax.Array, jax.Array]:
-        """Scores of images [B, K] and of their tokens at places int [B, M]: [B, M, K]."""
+        """Scores of images [B, K] and of their tokens at positions int [B, M]: [B, M, K]."""
         features = self.encoder(x, **({} if mask is None else {"mask": mask}), train=train)
         tokens = jnp.take_along_axis(features.tokens, places[..., None], axis=1)
         head = self.head if self.patch_head is None else self.patch_head
@@ -90,19 +90,19 @@ class SpatialTowers(Towers):
         *,
         train: bool,
     ) -> dict[str, jax.Array]:
-        """Encodes the whole image, its small crops, it with patches hidden, and its captions.
+        """Encodes the whole image, its small crops, the masked image and the captions.
 
         Args:
           image: [B, ...].
           local: [B, V, ...].
-          captions: one or two inputs of `partner`, [B, ...] each.
-          places: int [B, M], tokens whose scores are wanted.
-          mask: bool [B, N], tokens hidden in the third pass.
-          train: as ever.
+          captions: one or two inputs of `partner`, each [B, ...].
+          places: int [B, M], positions of the tokens that are scored.
+          mask: bool [B, N], tokens masked in the third pass.
+          train: whether to run in training mode.
 
         Returns:
-          "a" and "second", "b" and "c" (with one caption the same) [B, out], "scale" [B], scores
-          "student" [B, 1 + V, K] and "student_patches" [B, 1, M, K].
+          "a" and "second", "b" and "c" (equal if there is one caption) [B, out], "scale" [B],
+          scores "student" [B, 1 + V, K] and "student_patches" [B, 1, M, K].
         """
         first, second = two_tokens(self.encoder(image, train=train))
         small = encode_crops(self.encoder, local, train=train).pooled
@@ -123,60 +123,61 @@ class SpatialTowers(Towers):
 
 @dataclasses.dataclass(frozen=True)
 class TIPS(PatchSelfDistillation):
-    """CLIP with two captions and two class tokens, DINO from small crops, iBOT at hidden patches.
+    """CLIP with two captions and class tokens, DINO on small crops, and iBOT at masked patches.
 
-    One image encoder serves all three. Captions of two kinds (short ones from the web, and
-    descriptions of what is where) would pull one class token two ways, so each has its own. The
-    teacher sees the whole image alone; the student sees small crops, and the image with patches
-    hidden.
+    All three losses share one image encoder. The two kinds of captions (short ones from the web,
+    and descriptions of the spatial layout) each have a class token of their own, because they would
+    conflict on a single one. The teacher sees only the whole image; the student sees small crops,
+    and the image with masked patches.
 
-    Equation: L = (1/2) [InfoNCE(a, b) + InfoNCE(a', c)] + alpha L_DINO + beta L_iBOT, a and a' the
-    two class tokens, b and c the captions; L_DINO = mean over small crops s of -sum_k P_t(image)[k]
-    log P_s(s)[k], L_iBOT = mean over hidden patches i of -sum_k P_t(image)_i[k] log
-    P_s(masked)_i[k].
+    Equation: L = (1/2) [InfoNCE(a, b) + InfoNCE(a', c)] + alpha L_DINO + beta L_iBOT; L_DINO = mean
+    over small crops s of -sum_k P_t(image)[k] log P_s(s)[k]; L_iBOT = mean over masked patches i of
+    -sum_k P_t(image)_i[k] log P_s(masked)_i[k], where a and a' are the two class tokens, b and c
+    the captions, and P_t and P_s the assignments of teacher and student.
 
     Views: `a`, an image; `local`, small crops of it [B, V, ...]; `b` and, where there is a second
-    caption, `c`, which `partner` sees; `mask`, {"mask" bool [B, N], "masked" int [B, M]}.
+    caption, `c`, the inputs of `partner`; `mask`, {"mask" bool [B, N], "masked" int [B, M]}.
 
-    Remembers: the teacher (image encoder and heads), the centre and the centre of the patches.
+    Remembers: the teacher (image encoder and heads), and the centres of the image and patch scores.
 
-    Collapse: of the embeddings held off by the negatives, of the prototypes by what keeps DINO from
-    it.
+    Collapse: collapse of the embeddings is prevented by the negatives, collapse of the prototype
+    assignments as in DINO.
 
-    Defaults are iBOT's for crops and patches, with heads of their own, and CLIP's for the contrast.
+    Defaults: from iBOT for crops and patches, with separate heads, and from CLIP for the contrast.
 
-    BatchNorm of the teacher: as DINO.
+    BatchNorm of the teacher: as in DINO.
 
-    Differs from the authors' code: class tokens pass a linear map into the common space, one each;
+    Differs from the authors' code: each class token has its own linear map into the joint space;
     the second class token is the encoder's first register.
 
-    Unverified: the weights alpha 1 and beta 2, the share of hidden patches, and which of the two
-    class tokens the small crops are compared by; evaluation sees the student, by its first class
-    token.
+    Unverified: the weights alpha 1 and beta 2, the fraction of masked patches, and which of the two
+    class tokens the small crops use. Evaluation uses the student's first class token.
 
     Attributes:
-      momentum: of the teacher at the first step.
-      momentum_end: of the teacher at the last step.
-      student_temperature: of the student's softmax.
-      temperature: of the teacher's softmax, after the warm-up.
-      temperature_start: of the teacher's softmax at the first step.
-      temperature_warmup: epochs from one to the other.
-      centring: "centre" or "sinkhorn".
-      centre_momentum: share of the old centre kept in a step.
-      freeze_epochs: epochs for which the prototypes stay as they are.
+      momentum: momentum of the teacher at the first step.
+      momentum_end: momentum of the teacher at the last step.
+      student_temperature: temperature of the student's softmax.
+      temperature: temperature of the teacher's softmax, after the warm-up.
+      temperature_start: temperature of the teacher's softmax at the first step.
+      temperature_warmup: number of epochs in which the teacher's temperature goes from
+        `temperature_start` to `temperature`.
+      centring: how the teacher's scores are balanced: "centre" subtracts a running mean, "sinkhorn"
+        applies Sinkhorn-Knopp.
+      centre_momentum: fraction of the old centre that is kept in a step.
+      freeze_epochs: number of epochs for which the prototypes are frozen.
       hidden: widths of the head's hidden layers.
-      bottleneck: width of what is compared with the prototypes.
-      prototypes: their number.
+      bottleneck: output width of the projector, whose output is compared with the prototypes.
+      prototypes: number of prototypes.
       norm: normalisation in the head, "none", "batch" or "layer".
       kernel_init: initialiser of the projector; the default suits widths of about 2048.
       dtype: dtype in which the head computes.
       partner: encoder of the captions.
-      contrast_temperature: of the contrast at the start; learnt.
-      image_weight: alpha.
-      patch_weight: beta.
-      shared_head: whether one head serves images and patches.
-      patch_prototypes: number of prototypes of a patch head of its own.
-      out: width of the common space.
+      contrast_temperature: initial temperature of the image-text contrast, which is learned.
+      image_weight: weight alpha of the DINO loss.
+      patch_weight: weight beta of the iBOT loss.
+      shared_head: whether images and patches share one head.
+      patch_prototypes: number of prototypes of the patch head when it is separate.
+      out: width of the joint space.
     """
 
     partner: nn.Module = dataclasses.field(kw_only=True)
@@ -210,16 +211,16 @@ class TIPS(PatchSelfDistillation):
         )
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What the net is run on."""
+        """Inputs on which `init` runs the net."""
         captions = tuple(views[name] for name in ("b", "c") if name in views)
         return views["a"], views["local"], captions, views["mask"]["masked"], views["mask"]["mask"]
 
     def teachers(self) -> dict[str, MomentumTeacher]:
-        """A moving average of image encoder and heads; evaluation sees the student."""
+        """A moving average of the image encoder and heads; evaluation uses the student."""
         return {"teacher": MomentumTeacher(self.momentum, self.momentum_end, of=_TAUGHT)}
 
     def forward(self, step: Step, views: Views) -> Outputs:
-        """What the student gives (see `SpatialTowers`), and the teacher for the whole image."""
+        """The student's outputs (see `SpatialTowers`), and the teacher's for the whole image."""
         image, _, _, places, mask = self.inputs(views)
         outputs = step.student(*self.inputs(views))
         teacher, patches = step.teacher(image, places, method=SpatialTowers.patches)
@@ -228,7 +229,7 @@ class TIPS(PatchSelfDistillation):
         return {**outputs, **rest, "hidden": hidden[:, None]}
 
     def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
-        """The weighted sum of the three."""
+        """The weighted sum of the three losses."""
         crops, patches = self.crops_loss(step, outputs), self.patches_loss(step, outputs)
         metrics = {"teacher_temperature": self.teacher_temperature(step.progress)}
         metrics |= {"image_loss": crops, "patch_loss": patches}
@@ -241,7 +242,7 @@ class TIPS(PatchSelfDistillation):
         return contrast + spatial, {**metrics, "contrast": contrast, "scale": scale}
 
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:
-        """Embeddings of images and captions, the teacher's assignments and its distance."""
+        """Embeddings of images and captions, the teacher's assignments and distance."""
         teacher = outputs["teacher"][:, 0].astype(jnp.float32)
         trivial = math.log(teacher.shape[0]) + self.image_weight * math.log(teacher.shape[1])
         return Monitored(
@@ -252,7 +253,7 @@ class TIPS(PatchSelfDistillation):
         )
 
     def towers(self, step: Step) -> Mapping[str, Callable[[jax.Array], jax.Array]]:
-        """Images by their first class token, captions, and images by their second."""
+        """Images by their first class token, captions, and images by their second class token."""
 
         def tower(method: Callable[..., jax.Array]) -> Callable[[jax.Array], jax.Array]:
             return lambda x: step.predict(x, method=method)

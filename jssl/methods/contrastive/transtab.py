@@ -1,4 +1,4 @@
-"""TransTab's vertical partitions: groups of columns of a row attract, those of other rows repel.
+"""TransTab: contrast vertical partitions, groups of columns, of one row with those of other rows.
 
 Wang & Sun, "TransTab: Learning Transferable Tabular Transformers Across Tables", 2022.
 """
@@ -26,37 +26,38 @@ from jssl.ranges import Count, Positive
 class TransTab(Method):
     """Vertical-partition contrastive learning (VPCL, section 3.3), self-supervised or with labels.
 
-    Every part of an input finds the other parts of the same input among all parts of the batch.
-    With `supervised`, parts of examples of the same class are to be found as well.
+    The positives of a part are the other parts of the same input, among all parts of the batch.
+    With `supervised`, parts of examples of the same class are positives as well.
 
     Equation: L_i = -mean over l in P(i) of log(exp(cos(z_i, z_l) / T) / sum over k != i of
-    exp(cos(z_i, z_k) / T)), i one of B V parts, P(i) the others of its example, or of its class.
+    exp(cos(z_i, z_k) / T)), where i is one of B V parts and P(i) are the other parts of its
+    example, or of its class.
 
-    Views: `views` [B, V, ...], V >= 2 parts of each example; with `supervised` also `label` int
-    [B]. In the paper parts are groups of columns of a table that overlap
+    Views: `views` [B, V, ...], with V >= 2 parts of each example; with `supervised` also `label`
+    int [B]. In the paper parts are overlapping groups of columns of a table
     (`jssl.augmentations.tables.partition_columns`).
 
     Remembers: nothing.
 
-    Collapse: held off by the negatives. If each example were cut in its own way, which columns a
-    part has would give its example away, and nothing else would be learnt.
+    Collapse: prevented by the negatives. All examples are partitioned in the same way; otherwise
+    the columns of a part would identify its example, which is a shortcut.
 
-    Defaults are the authors' code's for the projection (linear, 128 wide, no bias); a temperature
-    of 1 is the paper's eq. 6, which has none. Their collator cuts columns into three groups that
-    overlap by half, in the order of the table; the encoder has two layers of width 128 with eight
-    heads and MLPs of 256; Adam.
+    Defaults: from the authors' code for the projection (linear, width 128, no bias); the
+    temperature of 1 corresponds to the paper's eq. 6, which has none. The authors' collator divides
+    the columns, in table order, into three groups that overlap by half; the encoder has two layers
+    of width 128 with eight heads and MLPs of 256; Adam.
 
-    Differs from the authors' code: similarities are cosines, as in the paper, where theirs are dot
-    products over a temperature of 10. An example's part is not its own candidate, as there; in eq.
-    6 it is. Those of its class stay in the denominator, as there; in eq. 7 they do not. The encoder
-    (`jssl.encoders.cells`) has differences of its own.
+    Differs from the authors' code: similarities are cosines, as in the paper; the code uses dot
+    products divided by a temperature of 10. As in the code, a part is not its own candidate (in eq.
+    6 it is), and parts of its class stay in the denominator (in eq. 7 they do not). The encoder
+    (`jssl.encoders.cells`) lists its own differences.
 
-    Unverified: the paper's figures, AUC after fine-tuning on labels, on tables of clinical trials
+    Unverified: the paper's results, AUC after fine-tuning with labels, on tables of clinical trials
     and OpenML.
 
     Attributes:
-      temperature: of the softmax.
-      out: width of the projection, which evaluation does not see.
+      temperature: temperature of the softmax.
+      out: width of the projection, which evaluation does not use.
       supervised: whether examples with the same label attract.
       dtype: dtype in which the projection computes.
     """
@@ -80,11 +81,11 @@ class TransTab(Method):
         return MultiCrop(encoder, head)
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What the net is run on."""
+        """Inputs on which `init` runs the net."""
         return ((views["views"],),)
 
     def forward(self, step: Step, views: Views) -> Outputs:
-        """`parts` [B, V, out], and `label` [B] where it is needed."""
+        """`parts` [B, V, out], and `label` [B] if `supervised`."""
         if self.supervised and "label" not in views:
             raise UserError("supervised=True needs the label among the views: label=field('label')")
         parts = step.student((views["views"],))

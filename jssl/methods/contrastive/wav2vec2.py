@@ -1,4 +1,4 @@
-"""wav2vec 2.0: hide spans of latent steps, find the quantised step behind each hidden place.
+"""wav2vec 2.0: mask spans of latent steps and identify the quantised latent at each masked step.
 
 Baevski et al., "wav2vec 2.0: A Framework for Self-Supervised Learning of Speech Representations",
 2020.
@@ -26,10 +26,10 @@ from jssl.ranges import AboveZero, Count, NonNegative, Positive, Several
 
 
 class QuantisedTargets(nn.Module):
-    """An encoder that sees hidden latents, and a quantiser that sees them all.
+    """An encoder of masked latents and a quantiser of the unmasked ones.
 
     Attributes:
-      encoder: a token encoder; `encoder.prepare` gives what is quantised.
+      encoder: token encoder; `encoder.prepare` returns the latents that are quantised.
       quantiser: module (latents, noise, temperature) -> `Codes`.
       out: width in which predictions and targets are compared.
       dtype: dtype in which the map of the predictions computes.
@@ -50,14 +50,14 @@ class QuantisedTargets(nn.Module):
         *,
         train: bool,
     ) -> dict[str, jax.Array]:
-        """Encodes.
+        """Encodes the masked input and quantises the targets.
 
         Args:
           x: input of the encoder, [B, ...].
-          mask: bool [B, N], latents hidden from the transformer.
-          noise: [B, N, G, V], of the quantiser; None for none.
-          temperature: of the quantiser.
-          train: as ever.
+          mask: bool [B, N], latents masked in the transformer's input.
+          noise: Gumbel noise of the quantiser, [B, N, G, V]; None for no noise.
+          temperature: temperature of the quantiser.
+          train: whether to run in training mode.
 
         Returns:
           "context" and "target" [B, N, out], "logits" [B, N, G, V], "code" int [B, N, G], the
@@ -82,42 +82,43 @@ class QuantisedTargets(nn.Module):
 class Wav2Vec2(Method):
     """InfoNCE of the transformer's output with the quantised latent, within one sequence (eq. 2).
 
-    The latents of the first layers are quantised, and hidden from the transformer behind a learned
-    vector; its output at a hidden step is to fit the quantised latent of that step better than
-    those of other hidden steps of the same example. A second term keeps the entries of the
-    codebooks in use.
+    The latents of the first layers are quantised. For the transformer, masked latents are replaced
+    by a learned vector. Its output at a masked step must match the quantised latent of that step
+    better than those of other masked steps of the same example. A diversity term keeps all codebook
+    entries in use.
 
-    Equation: L = mean over hidden t of -log(exp(cos(c_t, q_t) / T) / sum over q_t and K negatives
-    q of exp(cos(c_t, q) / T)) + w mean over codebooks g of (1 - exp(H_g) / V), H_g the entropy of
-    the choices of the whole batch.
+    Equation: L = mean over masked t of -log(exp(cos(c_t, q_t) / T) / sum over q_t and K negatives q
+    of exp(cos(c_t, q) / T)) + w mean over codebooks g of (1 - exp(H_g) / V), where c_t is the
+    transformer's output, q_t the quantised latent, and H_g the entropy of the codebook choices in
+    the whole batch.
 
-    Views: one input [B, ...] and `mask` {"mask" bool [B, N]}, True where a latent step is hidden.
+    Views: one input [B, ...] and `mask` {"mask" bool [B, N]}, True where a latent step is masked.
 
     Remembers: nothing.
 
-    Collapse: to few entries of the codebooks, whose negatives then equal the positive, held off by
-    the second term.
+    Collapse: use of few codebook entries, for which negatives equal the positive, is prevented by
+    the diversity term.
 
-    Defaults are the paper's (section 4.2: two codebooks of 320 entries, 100 negatives, T 0.1,
-    weight 0.1, Gumbel temperature 2 to 0.5 by a constant factor a step, reached after 0.7 of the
-    run; BASE compares in width 256; about half of the steps are hidden in spans of 10, set in the
-    views).
+    Defaults: from the paper (section 4.2: two codebooks of 320 entries, 100 negatives, T 0.1,
+    weight 0.1, Gumbel temperature from 2 to 0.5 by a constant factor per step, reached after 0.7 of
+    the run; comparison in width 256 for BASE; about half of the steps masked in spans of 10, set in
+    the views).
 
-    Differs from the authors' code: gradients into the convolutions are not scaled down and there
-    is no penalty on their output (both belong to BASE alone); no layer drop; positions are those
-    of the encoder. As there, and not in the paper, negatives with the codes of the positive count
-    for nothing, and the second term is of the perplexity, not of the entropy.
+    Differs from the authors' code: gradients into the convolutions are not scaled down and there is
+    no penalty on their output (both apply to BASE only); there is no layer drop; positions are
+    those of the encoder. As in the code, and unlike the paper, negatives with the same codes as the
+    positive are ignored, and the diversity term uses the perplexity, not the entropy.
 
     Attributes:
-      temperature: of the contrast.
-      negatives: drawn for each hidden step.
-      diversity_weight: of the second term.
-      groups: codebooks.
-      entries: of each codebook.
-      gumbel_start: temperature of the choice of entries at the first step.
-      gumbel_end: the same after `gumbel_share` of the run.
-      gumbel_share: of the run.
-      code_width: of the chosen entries side by side.
+      temperature: temperature of the contrastive softmax.
+      negatives: number of negatives drawn for each masked step.
+      diversity_weight: weight of the diversity term.
+      groups: number of codebooks.
+      entries: number of entries of each codebook.
+      gumbel_start: Gumbel-softmax temperature at the first step.
+      gumbel_end: Gumbel-softmax temperature after `gumbel_share` of the run.
+      gumbel_share: fraction of the run in which the Gumbel-softmax temperature falls.
+      code_width: width of the concatenated codebook entries.
       out: width in which predictions and targets are compared.
       dtype: dtype in which the quantiser and the maps compute.
     """
@@ -146,11 +147,11 @@ class Wav2Vec2(Method):
         return QuantisedTargets(encoder, GumbelQuantiser(*sizes, self.dtype), self.out, self.dtype)
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What the net is run on."""
+        """Inputs on which `init` runs the net."""
         return the_input(views), views["mask"]["mask"]
 
     def forward(self, step: Step, views: Views) -> Outputs:
-        """What `QuantisedTargets` gives but the codes; `negatives` and `allowed` [B, N, K]."""
+        """`QuantisedTargets`' outputs without codes; `negatives` and `allowed` [B, N, K]."""
         x, mask = self.inputs(views)
         batch, steps = mask.shape
         noise_key, draw_key, key = jax.random.split(step.key, 3)
@@ -167,7 +168,7 @@ class Wav2Vec2(Method):
         return {**outputs, "negatives": negatives, "allowed": allowed}
 
     def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
-        """Both terms; the second is of the global batch."""
+        """Both terms; the diversity term is computed over the global batch."""
         names = ("context", "target", "negatives", "allowed", "hidden")
         contrast = jnp.mean(
             sequence_nce(*(outputs[name] for name in names), temperature=self.temperature)
@@ -181,7 +182,7 @@ class Wav2Vec2(Method):
         return contrast + self.diversity_weight * idle, metrics
 
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:
-        """Features, the first codebook's choices at each example's first hidden step, the loss."""
+        """Features, the first codebook's choices at each first masked step, and the loss."""
         hidden, logits = outputs["hidden"], outputs["logits"].astype(jnp.float32)
         first = jnp.argmax(hidden, axis=1)[:, None, None, None]
         one = jnp.take_along_axis(logits, first, axis=1)[:, 0, 0]
@@ -194,7 +195,7 @@ class Wav2Vec2(Method):
         )
 
     def gumbel_temperature(self, clock: Clock) -> jax.Array:
-        """The temperature of the choice of entries, float32 scalar."""
+        """The Gumbel-softmax temperature, float32 scalar."""
         done = jnp.minimum(clock.fraction / self.gumbel_share, 1.0)
         return self.gumbel_start * (self.gumbel_end / self.gumbel_start) ** done
 

@@ -1,1 +1,1 @@
-"""Self-distillation methods: a student predicts what its teacher says of another view."""
+"""Self-distillation methods: a student predicts its teacher's output for another view."""

@@ -1,4 +1,4 @@
-"""BYOL: predict the projection that a slow-moving teacher gives to another view.
+"""BYOL: predict a momentum teacher's projection of another view.
 
 Grill et al., "Bootstrap Your Own Latent: A New Approach to Self-Supervised Learning", 2020.
 """
@@ -23,29 +23,32 @@ from jssl.ranges import Count, Unit
 
 @dataclasses.dataclass(frozen=True)
 class BYOL(Method):
-    """Regression of the teacher's normalised projection, both ways round (eq. 2 and section 3.1).
+    """Regression of the teacher's normalised projection, in both directions (eq. 2 and section
+    3.1).
 
-    Equation: L = (2 - 2 cos(p_a, t_b)) + (2 - 2 cos(p_b, t_a)), p the student's predictions, t the
-    teacher's projections.
+    Equation: L = (2 - 2 cos(p_a, t_b)) + (2 - 2 cos(p_b, t_a)), where p are the student's
+    predictions and t the teacher's projections.
 
-    Views: `a` and `b`, each [B, ...], through the net one after the other, so that BatchNorm keeps
-    the two augmentations apart, as in the authors' code.
+    Views: `a` and `b`, each [B, ...], passed through the net one after the other, so that BatchNorm
+    statistics are separate for the two augmentations, as in the authors' code.
 
     Remembers: the teacher, an exponential moving average of encoder and projector.
 
-    Collapse: held off by nothing but the predictor, the stopped gradient and the slow teacher.
+    Collapse: no term of the loss prevents it; the predictor, the stopped gradient and the slow
+    teacher do.
 
-    Defaults are the paper's for ImageNet (appendix J: projector and predictor 4096 - 256, momentum
-    0.996 to 1 by a cosine; batch 4096, LARS at 0.2 x batch / 256, weight decay 1.5e-6).
+    Defaults: from the paper for ImageNet (appendix J: projector and predictor 4096 - 256, momentum
+    0.996 to 1 on a cosine schedule; batch 4096, LARS at 0.2 x batch / 256, weight decay 1.5e-6).
 
     BatchNorm of the teacher: in training it uses the statistics of its own batch; its running
-    statistics follow the student's by the same average. In the authors' code they come from the
-    teacher's own forward passes; they take no part in training in either form.
+    statistics are a moving average of the student's. In the authors' code they come from the
+    teacher's own forward passes. They are not used in training in either case.
 
     Attributes:
-      momentum: of the teacher at the first step; it rises to `momentum_end` by a cosine.
-      momentum_end: of the teacher at the last step.
-      hidden: width of the hidden layer of projector and predictor.
+      momentum: momentum of the teacher at the first step; it rises to `momentum_end` on a cosine
+        schedule.
+      momentum_end: momentum of the teacher at the last step.
+      hidden: width of the hidden layer of the projector and the predictor.
       out: width of the projection.
       norm: normalisation in the heads, "batch", "layer" or "none".
       dtype: dtype in which the heads compute.
@@ -80,7 +83,7 @@ class BYOL(Method):
         return Siamese(encoder, head, head.clone())
 
     def teachers(self) -> dict[str, MomentumTeacher]:
-        """A moving average of encoder, projector and predictor."""
+        """A moving average of the encoder, the projector and the predictor."""
         return {"teacher": MomentumTeacher(self.momentum, self.momentum_end)}
 
     def forward(self, step: Step, views: Views) -> Outputs:
@@ -100,7 +103,7 @@ class BYOL(Method):
         return jnp.mean(forth + back), {}
 
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:
-        """Predictions, the teacher's projections, and how far the teacher is from the student."""
+        """Predictions, the teacher's projections, and the teacher-student distance."""
         prediction, target = outputs["prediction_a"], outputs["target_b"]
         return Monitored(
             embeddings={"prediction": prediction, "target": target},

@@ -1,4 +1,4 @@
-"""data2vec: from a masked view, regress what a slow teacher's top blocks say of the whole input.
+"""data2vec: regress, from a masked view, a teacher's top-block outputs on the whole input.
 
 Baevski et al., "data2vec: A General Framework for Self-supervised Learning in Speech, Vision and
 Language", 2022.
@@ -20,10 +20,10 @@ from jssl.nn.dense import Dense
 
 
 class Data2VecNet(nn.Module):
-    """An encoder and a linear map of its tokens.
+    """An encoder and a linear head on its tokens.
 
     Attributes:
-      encoder: module `x -> Features` with tokens and block outputs, that takes a mask.
+      encoder: module that maps x and a mask to `Features` with tokens and block outputs.
       dtype: dtype in which the map computes.
     """
 
@@ -42,38 +42,40 @@ class Data2VecNet(nn.Module):
 
 @dataclasses.dataclass(frozen=True)
 class Data2Vec(ContextualTargets):
-    """Smooth L1 error of the hidden tokens' contextual targets (eqs. 2 and 3).
+    """Smooth L1 error of the masked tokens' contextual targets (eqs. 2 and 3).
 
-    Equation: L = mean over hidden tokens of smoothL1(f(h), y), y the mean over the top K blocks of
-    the teacher's normalised outputs.
+    Equation: L = mean over masked tokens of smoothL1(f(h), y), where y is the mean over the top K
+    blocks of the teacher's normalised outputs.
 
     Views: one input [B, ...] and `mask` {"mask": bool [B, N], ...}. The teacher sees the whole
-    input; a target is the mean of its top blocks' outputs at that token, each normalised without
-    learned parts.
+    input; the target of a token is the mean of the teacher's top-block outputs, each normalised
+    without learned scale and shift.
 
     Remembers: the teacher, a moving average of the encoder.
 
-    Collapse: to a constant, held off by the normalised targets, the masks and the slow teacher
-    alone (section 3.4 of the paper advises a careful learning rate and momentum).
+    Collapse: collapse to a constant is prevented only by the normalised targets, the masks and the
+    slow teacher (section 3.4 of the paper advises tuning learning rate and momentum carefully).
 
-    Defaults are the paper's for ViT-B on ImageNet, read in the paper and unverified in code: top 6
-    blocks, beta 2, momentum 0.9998 throughout, blocks hiding 60 % (set in the views), Adam at 2e-3,
-    batch 2048, 800 epochs. The authors' code has momentum rising by a line, as here.
+    Defaults: from the paper for ViT-B on ImageNet, read in the paper and unverified in code: top 6
+    blocks, beta 2, constant momentum 0.9998, block masks of 60 % (set in the views), Adam at 2e-3,
+    batch 2048, 800 epochs. In the authors' code the momentum rises linearly, as here.
 
-    BatchNorm of the teacher: statistics of its own batch in training; running ones are averaged.
+    BatchNorm of the teacher: training uses the statistics of the teacher's own batch; the running
+    statistics are a moving average of the student's.
 
-    Differs from the authors' code: the error is the mean over dimensions, not the sum over their
-    root; the teacher's patch embedding is an average too, not the student's; absolute positions; a
-    linear head, which the paper has and their vision code leaves out; targets of the last block
-    come before the final norm, as those of the others. The encoder starts as theirs with
-    `kernel_init="trunc_normal_beit"`, as in `image/data2vec_imagenet`.
+    Differs from the authors' code: the error is the mean over dimensions, not the sum divided by
+    the square root of their number; the teacher's patch embedding is a moving average too, not the
+    student's; positions are absolute; there is a linear head, as in the paper, which their vision
+    code omits; the target of the last block is taken before the final norm, like those of the other
+    blocks. The encoder is initialised as theirs with `kernel_init="trunc_normal_beit"`, as in
+    `image/data2vec_imagenet`.
 
     Attributes:
-      momentum: of the teacher at the first step.
-      momentum_end: of the teacher at the end of `momentum_epochs`.
-      momentum_epochs: epochs over which the momentum rises; 0 for the whole run.
-      top: number of blocks averaged.
-      beta: where the error turns from square to absolute.
+      momentum: momentum of the teacher at the first step.
+      momentum_end: momentum of the teacher at the end of `momentum_epochs`.
+      momentum_epochs: number of epochs over which the momentum rises linearly; 0 for the whole run.
+      top: number of top blocks whose outputs are averaged.
+      beta: threshold of the smooth L1 error, below which it is quadratic.
       dtype: dtype in which the head computes.
     """
 
@@ -87,7 +89,7 @@ class Data2Vec(ContextualTargets):
         return Data2VecNet(encoder, self.dtype)
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What the net is run on."""
+        """Inputs on which `init` runs the net."""
         return the_input(views), views["mask"]["mask"]
 
     def forward(self, step: Step, views: Views) -> Outputs:

@@ -1,4 +1,4 @@
-"""DINOv2: iBOT with heads of their own, balanced assignments and a push between neighbours.
+"""DINOv2: iBOT with separate heads, Sinkhorn centring and the KoLeo regulariser.
 
 Oquab et al., "DINOv2: Learning Robust Visual Features without Supervision", 2023.
 """
@@ -21,55 +21,59 @@ from jssl.ranges import NonNegative, Several, Unit
 
 @dataclasses.dataclass(frozen=True)
 class DINOv2(PatchSelfDistillation):
-    """DINO at the crops, iBOT at the hidden patches, KoLeo between the images (section 4).
+    """DINO on the crops, iBOT at the masked patches, KoLeo between the images (section 4).
 
-    KoLeo is taken of the student's pooled features of each large crop, over the global batch, in
-    float32 whatever the encoder computes in.
+    KoLeo is computed on the student's pooled features of each large crop, over the global batch, in
+    float32 whatever the encoder's dtype.
 
-    Equation: L = L_DINO + L_iBOT - w mean_i log(distance of image i to its nearest in the batch).
+    Equation: L = L_DINO + L_iBOT - w mean_i log d_i, where d_i is the distance of image i to its
+    nearest neighbour in the batch.
 
-    Views: those of iBOT.
+    Views: the same as iBOT.
 
-    Remembers: what iBOT does.
+    Remembers: the same as iBOT.
 
-    Collapse: held off by the balance of Sinkhorn-Knopp over batch and hidden patches; KoLeo keeps
-    images apart.
+    Collapse: prevented by Sinkhorn-Knopp, which balances the assignments over the batch and the
+    masked patches; KoLeo spreads the images.
 
-    Defaults are those of the authors' code for large models (131072 prototypes over a bottleneck of
-    384 is theirs for ViT-g; here 65536 over 256, their defaults; teacher 0.04 to 0.07 in 30 epochs,
-    teacher momentum 0.992 to 1, KoLeo at 0.1, prototypes held for an epoch; AdamW at 4e-3 x
-    sqrt(batch / 1024), gradients clipped at 3; half of the crops masked at a ratio in (0.1, 0.5),
-    set in the views). Centring by Sinkhorn-Knopp and separate heads are the paper's choice.
+    Defaults: from the authors' code for large models (131072 prototypes over a bottleneck of 384 is
+    theirs for ViT-g; here 65536 over 256, their defaults; teacher temperature 0.04 to 0.07 in 30
+    epochs, teacher momentum 0.992 to 1, KoLeo weight 0.1, prototypes frozen for one epoch; AdamW at
+    4e-3 x sqrt(batch / 1024), gradients clipped at 3; half of the crops masked at a ratio in (0.1,
+    0.5), set in the views). Sinkhorn-Knopp centring and separate heads follow the paper.
 
-    BatchNorm of the teacher: as DINO.
+    BatchNorm of the teacher: as in DINO.
 
-    Differs from the authors' code: KoLeo looks for neighbours in the global batch, not in that of
-    one device; what iBOT's docstring says. Their class token and registers start at 1e-6 and
-    the mask token at zero (`token_std`, `mask_std`), as in `image/dinov2_imagenet`; with registers
-    they interpolate positions as timm does, otherwise as DINO. The experiments on ImageNet have the
-    authors' layer decay, slower patch embedding, growing weight decay and clipping by module; the
-    small ones keep a constant weight decay and clip all gradients together.
+    Differs from the authors' code: KoLeo searches for neighbours in the global batch, not in that
+    of one device; the differences of iBOT apply too. Their class token and registers are
+    initialised with 1e-6 and the mask token with zero (`token_std`, `mask_std`), as in
+    `image/dinov2_imagenet`; with registers they interpolate positions as timm does, otherwise as
+    DINO does. The experiments on ImageNet have the authors' layer decay, lower learning rate of the
+    patch embedding, growing weight decay and clipping by module; the small ones have a constant
+    weight decay and clip all gradients together.
 
     Attributes:
-      momentum: of the teacher at the first step.
-      momentum_end: of the teacher at the last step.
-      student_temperature: of the student's softmax.
-      temperature: of the teacher's softmax, after the warm-up.
-      temperature_start: of the teacher's softmax at the first step.
-      temperature_warmup: epochs from one to the other.
-      centring: "centre" or "sinkhorn".
-      centre_momentum: share of the old centre kept in a step.
-      freeze_epochs: epochs for which the prototypes stay as they are.
+      momentum: momentum of the teacher at the first step.
+      momentum_end: momentum of the teacher at the last step.
+      student_temperature: temperature of the student's softmax.
+      temperature: temperature of the teacher's softmax, after the warm-up.
+      temperature_start: temperature of the teacher's softmax at the first step.
+      temperature_warmup: number of epochs in which the teacher's temperature goes from
+        `temperature_start` to `temperature`.
+      centring: how the teacher's scores are balanced: "centre" subtracts a running mean, "sinkhorn"
+        applies Sinkhorn-Knopp.
+      centre_momentum: fraction of the old centre that is kept in a step.
+      freeze_epochs: number of epochs for which the prototypes are frozen.
       hidden: widths of the head's hidden layers.
-      bottleneck: width of what is compared with the prototypes.
-      prototypes: their number.
+      bottleneck: output width of the projector, whose output is compared with the prototypes.
+      prototypes: number of prototypes.
       norm: normalisation in the head, "none", "batch" or "layer".
       kernel_init: initialiser of the projector; the default suits widths of about 2048.
       dtype: dtype in which the head computes.
-      patch_weight: of the loss at the patches.
-      shared_head: whether one head serves images and patches.
-      patch_prototypes: number of prototypes of a patch head of its own.
-      koleo_weight: of KoLeo, for each of the two crops.
+      patch_weight: weight of the patch loss.
+      shared_head: whether images and patches share one head.
+      patch_prototypes: number of prototypes of the patch head when it is separate.
+      koleo_weight: weight of KoLeo for each of the two large crops.
     """
 
     momentum: Unit = 0.992
@@ -84,11 +88,11 @@ class DINOv2(PatchSelfDistillation):
     targets: ClassVar[tuple[str, ...]] = ("teacher", "teacher_patches")
 
     def net(self, encoder: nn.Module) -> nn.Module:
-        """Encoder and one head or two."""
+        """Encoder and one or two heads."""
         return MaskedMultiCrop(encoder, self.head(), self.patch_head())
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What the net is run on."""
+        """Inputs on which `init` runs the net."""
         mask = views["mask"]
         return all_crops(views), mask["masked"], mask["mask"]
 
@@ -97,7 +101,7 @@ class DINOv2(PatchSelfDistillation):
         return distilled_crops(step, views)
 
     def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
-        """The losses of crops and of hidden patches, and KoLeo of both large crops."""
+        """The losses of crops and of masked patches, and KoLeo of both large crops."""
         crops, patches = self.crops_loss(step, outputs), self.patches_loss(step, outputs)
         pooled = outputs["pooled"]
         spread = jnp.mean(koleo(pooled[:, 0])) + jnp.mean(koleo(pooled[:, 1]))

@@ -1,4 +1,4 @@
-"""EAT: several masks of one input, and one teacher to regress, token by token and as a whole.
+"""EAT: regress a teacher's tokens and their mean, under several masks of one input.
 
 Chen et al., "EAT: Self-Supervised Pre-Training with Efficient Audio Transformer", 2024.
 """
@@ -26,13 +26,13 @@ from jssl.ranges import Count, NonNegative, Unit
 
 
 class ManyMasks(nn.Module):
-    """An encoder of what each of several masks leaves of an input, and a decoder by convolutions.
+    """An encoder of the visible tokens under several masks, and a convolutional decoder.
 
     Attributes:
-      encoder: a module with a class token that can drop tokens (`keep`).
-      width: channels of the decoder.
-      depth: number of its layers.
-      groups: groups of its channels.
+      encoder: module with a class token that can drop tokens (`keep`).
+      width: number of channels of the decoder.
+      depth: number of decoder layers.
+      groups: number of channel groups of the decoder.
       dtype: dtype in which the decoder computes.
     """
 
@@ -46,13 +46,13 @@ class ManyMasks(nn.Module):
     def __call__(
         self, x: Any, keep: jax.Array, masked: jax.Array, *, train: bool
     ) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """Encodes and decodes.
+        """Encodes the visible tokens of each mask and decodes all tokens.
 
         Args:
           x: [B, ...].
-          keep: int [B, M, K], the tokens that each mask leaves.
+          keep: int [B, M, K], the tokens that each mask keeps.
           masked: int [B, M, N - K], the others.
-          train: as ever.
+          train: whether to run in training mode.
 
         Returns:
           (pooled [B, M, P], class tokens [B, M, D], predictions [B, M, N, D]).
@@ -62,7 +62,7 @@ class ManyMasks(nn.Module):
         """
         batch, masks, _ = keep.shape
         keep, masked = (places.reshape(batch * masks, -1) for places in (keep, masked))
-        # Copies become examples, beside one another on a device.
+        # The copies of an example become adjacent examples on the same device.
         copies = jax.tree.map(lambda part: jnp.repeat(part, masks, axis=0), x)
         features = self.encoder(copies, keep=keep, train=train)
         if "cls" not in features.extras:
@@ -80,46 +80,48 @@ class ManyMasks(nn.Module):
 
 @dataclasses.dataclass(frozen=True)
 class EAT(Method):
-    """Squared error of the hidden tokens' targets, and of their mean by the class token (UFO).
+    """Squared error of the masked tokens' targets, and of the class token's (UFO).
 
-    One run of the teacher serves all masks of an input, and the student sees a fifth of it each
-    time: most of the cost is the light decoder's.
+    One forward pass of the teacher serves all masks of an input, and the student processes a fifth
+    of the tokens for each mask, so most of the cost is that of the light decoder.
 
-    Equation: L = mean over masks and hidden tokens of |d(f(visible)) - y|^2 / D + w mean over masks
-    of |c(visible) - mean over tokens of y|^2 / D, y = norm(mean over the top K blocks of the
-    teacher's outputs, each dimension normalised over the tokens), c the class token.
+    Equation: L = mean over masks and masked tokens of |d(f(visible)) - y|^2 / D + w mean over masks
+    of |c(visible) - mean over tokens of y|^2 / D, where c is the class token, and y is the mean
+    over the top K blocks of the teacher's outputs, each dimension normalised over the tokens, and
+    the mean normalised again.
 
     Views: one input [B, ...] and `mask` {"keep" int [B, M, K], "masked" int [B, M, N - K], "mask"
-    bool [B, M, N]}, M draws of one sampler.
+    bool [B, M, N]}, M masks drawn from one sampler.
 
     Remembers: the teacher, a moving average of the encoder.
 
-    Collapse: to a constant, held off by the normalised targets, the masks and the slow teacher
-    alone, as in data2vec.
+    Collapse: collapse to a constant is prevented only by the normalised targets, the masks and the
+    slow teacher, as in data2vec.
 
-    Defaults are the authors' code's for AudioSet (config/pretraining_AS2M.yaml: all 12 blocks, 6
+    Defaults: from the authors' code for AudioSet (config/pretraining_AS2M.yaml: all 12 blocks, 6
     layers of 3 x 3 of width 768 in 16 groups, weight 1, momentum 0.9998 to 0.99999 over 100000 of
-    400000 updates, some 2.5 of 10 epochs; 16 masks that leave blocks of 5 x 5 and hide 80 %, set in
+    400000 updates, about 2.5 of 10 epochs; 16 masks that keep blocks of 5 x 5 and mask 80 %, set in
     the views; Adam at 5e-4, weight decay 0.05, batch 48).
 
     BatchNorm of the teacher: as in data2vec.
 
-    Differs from the authors' code: errors are means over dimensions, not sums over their root; the
-    class token's is a mean over copies, as in the paper, where the code's reduction seems to sum
-    it; outputs of blocks are taken after the residual sum, in a pre-norm transformer; a learned
-    mask token stands at hidden places, not noise of deviation 0.01.
+    Differs from the authors' code: errors are means over dimensions, not sums divided by the square
+    root of their number; the class token's error is a mean over copies, as in the paper, whereas
+    the code's reduction seems to sum it; block outputs are taken after the residual sum, in a
+    pre-norm transformer; masked positions hold a learned mask token, not noise of standard
+    deviation 0.01.
 
-    Unverified: the figures of the paper, which take AudioSet.
+    Unverified: the results of the paper, which need AudioSet.
 
     Attributes:
-      momentum: of the teacher at the first step.
-      momentum_end: of the teacher at the end of `momentum_epochs`.
-      momentum_epochs: epochs over which the momentum rises; 0 for the whole run.
-      top: number of blocks averaged.
-      weight: of the class token's error.
-      decoder_width: channels of the decoder.
-      decoder_depth: number of its layers.
-      decoder_groups: groups of its channels; more than 1 is slow on a CPU.
+      momentum: momentum of the teacher at the first step.
+      momentum_end: momentum of the teacher at the end of `momentum_epochs`.
+      momentum_epochs: number of epochs over which the momentum rises linearly; 0 for the whole run.
+      top: number of top blocks whose outputs are averaged.
+      weight: weight of the class token's error.
+      decoder_width: number of channels of the decoder.
+      decoder_depth: number of decoder layers.
+      decoder_groups: number of channel groups of the decoder; more than 1 is slow on a CPU.
       dtype: dtype in which the decoder computes.
     """
 
@@ -144,7 +146,7 @@ class EAT(Method):
         return ManyMasks(encoder, *decoder, self.dtype)
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What the net is run on."""
+        """Inputs on which `init` runs the net."""
         return the_input(views), views["mask"]["keep"], views["mask"]["masked"]
 
     def teachers(self) -> dict[str, MomentumTeacher]:
@@ -154,8 +156,8 @@ class EAT(Method):
     def forward(self, step: Step, views: Views) -> Outputs:
         """Predictions of `frames` [B, M, N, D] and `utterance` [B, M, D] and the targets of both.
 
-        These are `target` [B, N, D] and `utterance_target` [B, D]; `mask` [B, M, N] says what is
-        hidden, `embedding` is the pooled output for the first mask.
+        The targets are `target` [B, N, D] and `utterance_target` [B, D]. `mask` [B, M, N] is True
+        where a token is masked; `embedding` is the pooled output for the first mask.
         """
         x, keep, masked = self.inputs(views)
         found = step.student(x, keep, masked)
@@ -187,7 +189,7 @@ class EAT(Method):
         return loss, terms
 
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:
-        """Both predictions, the pooled features, and how far the teacher is."""
+        """Both predictions, the pooled features, and the teacher-student distance."""
         utterance, whole = outputs["utterance"], outputs["utterance_target"][:, None]
         parts = (utterance, jnp.broadcast_to(whole, utterance.shape), jnp.ones(utterance.shape[:2]))
         return Monitored(
@@ -208,18 +210,18 @@ class EAT(Method):
 
 
 def mean_of_tokens(x: jax.Array, real: jax.Array) -> jax.Array:
-    """Mean over the tokens that are no padding: x [B, N, D], real bool [B, N] -> float32 [B, D]."""
+    """Mean over the non-padding tokens: x [B, N, D], real bool [B, N] -> float32 [B, D]."""
     return jax.vmap(masked_mean, in_axes=(2, None), out_axes=1)(x, real)
 
 
 def across_tokens(x: jax.Array, real: jax.Array, *, epsilon: float = 1e-5) -> jax.Array:
-    """Each dimension to mean 0 and variance 1 over the tokens of an example.
+    """Normalises each dimension to mean 0 and variance 1 over the tokens of an example.
 
-    Ulyanov et al., "Instance Normalization", 2016. What all tokens share is taken out.
+    Ulyanov et al., "Instance Normalization", 2016. This removes what all tokens have in common.
 
     Args:
       x: [B, N, D], any float dtype.
-      real: bool [B, N], True where a token is no padding.
+      real: bool [B, N], True where a token is not padding.
       epsilon: added to the variance.
 
     Returns:

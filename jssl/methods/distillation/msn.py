@@ -1,4 +1,4 @@
-"""MSN: a masked view and small crops get the prototype assignment that the whole view gets.
+"""MSN: predict the prototype assignment of a whole view from a masked view and small crops.
 
 Assran et al., "Masked Siamese Networks for Label-Efficient Learning", 2022.
 """
@@ -24,11 +24,11 @@ from jssl.ranges import Count, Layers, NonNegative, Positive, Several, Unit
 
 
 class MSNNet(nn.Module):
-    """An encoder of kept tokens and of small crops, with one head.
+    """An encoder of visible tokens and of small crops, with one head.
 
     Attributes:
-      encoder: module `x -> Features` that can drop tokens (`keep`).
-      head: a `PrototypeHead`.
+      encoder: module that maps x to `Features` and can drop tokens (`keep`).
+      head: the `PrototypeHead`.
     """
 
     encoder: nn.Module
@@ -56,39 +56,40 @@ class MSNNet(nn.Module):
 
 @dataclasses.dataclass(frozen=True)
 class MSN(Method):
-    """Cross-entropy of anchors with the sharpened target, less the entropy of the mean (eq. 1).
+    """Cross-entropy of anchors with sharpened targets, minus the entropy of the mean (eq. 1).
 
-    Equation: L = mean over anchors of -sum_k p_t[k] log p_a[k] - w H(mean p_a), p_t sharpened and
-    balanced.
+    Equation: L = mean over anchors of -sum_k p_t[k] log p_a[k] - w H(mean p_a), where p_a are the
+    assignments of the anchors and p_t the sharpened, balanced assignments of the target.
 
     Views: `target` [B, ...] for the teacher; `anchor` [B, ...] with `mask` {"keep": int [B, K]},
-    and optionally `local` [B, V, ...], small crops seen whole, for the student.
+    and optionally `local` [B, V, ...], unmasked small crops, for the student.
 
-    Remembers: the teacher, a moving average of encoder and projector; prototypes are the student's
-    for both, with no gradient from the target's side.
+    Remembers: the teacher, a moving average of encoder and projector; both use the student's
+    prototypes, which receive no gradient from the targets.
 
-    Collapse: to one prototype is kept off by the entropy of the mean anchor assignment (and by
-    Sinkhorn on the targets), to a uniform one by sharpening.
+    Collapse: the entropy of the mean anchor assignment (and Sinkhorn on the targets) prevents
+    collapse to one prototype; sharpening prevents collapse to a uniform assignment.
 
-    Defaults are those of the authors' configuration for ViT-S/16 (1024 prototypes, head 2048 -
-    2048 - 256 with BatchNorm, temperature 0.1, sharpening 0.25, Sinkhorn, entropy weight 1, 15 %
-    of the tokens dropped and 10 small crops, set in the views; momentum 0.996 to 1; AdamW at 1e-3,
-    batch 1024, 15 epochs of warm-up, clipped at 3). That the momentum rises by a line is
-    unverified.
+    Defaults: from the authors' code configuration for ViT-S/16 (1024 prototypes, head 2048 - 2048 -
+    256 with BatchNorm, temperature 0.1, sharpening 0.25, Sinkhorn, entropy weight 1, 15 % of the
+    tokens dropped and 10 small crops, set in the views; momentum 0.996 to 1; AdamW at 1e-3, batch
+    1024, 15 epochs of warm-up, clipped at 3). That the momentum rises linearly is unverified.
 
-    BatchNorm of the teacher: statistics of its own batch in training; running ones are averaged.
+    BatchNorm of the teacher: training uses the statistics of the teacher's own batch; the running
+    statistics are a moving average of the student's.
 
     Differs from the authors' code: small crops keep all their tokens; the weight decay is constant
     in the small experiments; positions are sine-cosine where theirs are learned.
 
     Attributes:
-      momentum: of the teacher at the first step.
-      momentum_end: of the teacher at the last step.
-      temperature: of anchors and targets.
-      sharpening: the target's probabilities are raised to one over this power.
+      momentum: momentum of the teacher at the first step.
+      momentum_end: momentum of the teacher at the last step.
+      temperature: temperature of the anchors' and targets' softmax.
+      sharpening: sharpening temperature; the target's probabilities are raised to the power 1 /
+        `sharpening`.
       balance: whether targets are balanced over the batch by Sinkhorn-Knopp.
-      entropy_weight: of the entropy of the mean anchor assignment.
-      prototypes: their number.
+      entropy_weight: weight of the entropy of the mean anchor assignment.
+      prototypes: number of prototypes.
       hidden: widths of the projector's hidden layers.
       out: width of the projection.
       norm: normalisation in the projector, "batch", "layer" or "none".
@@ -127,11 +128,11 @@ class MSN(Method):
         return MSNNet(encoder, PrototypeHead(projector, prototypes))
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What the net is run on."""
+        """Inputs on which `init` runs the net."""
         return views["anchor"], views["mask"]["keep"], views.get("local")
 
     def teachers(self) -> dict[str, MomentumTeacher]:
-        """A moving average that rises by a line; evaluation sees it."""
+        """A moving average with linearly rising momentum, which evaluation uses."""
         return {
             "teacher": MomentumTeacher(
                 self.momentum, self.momentum_end, schedule="linear", evaluated=True
@@ -151,7 +152,7 @@ class MSN(Method):
         return {"anchors": scores, "target": target[:, 0]}
 
     def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
-        """Cross-entropy, plus the weight times (ln K less the entropy of the mean)."""
+        """Cross-entropy, plus the weight times (ln K - entropy of the mean)."""
         anchors, sharp = outputs["anchors"], self.temperature * self.sharpening
         log_p = log_softmax(outputs["target"], temperature=sharp)
         targets = sinkhorn(log_p, temperature=1.0) if self.balance else jnp.exp(log_p)
@@ -162,7 +163,7 @@ class MSN(Method):
         return loss, {"cross_entropy": error, "mean_entropy": entropy}
 
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:
-        """Scores of anchors, the target's assignments, and how far the teacher is."""
+        """Scores of anchors, the target's assignments, and the teacher-student distance."""
         anchor, target = outputs["anchors"][:, 0], outputs["target"]
         return Monitored(
             embeddings={"anchor": anchor},
@@ -173,10 +174,10 @@ class MSN(Method):
         )
 
     def smoke(self) -> Method:
-        """32 prototypes and a head of width 32, normalised by layer.
+        """32 prototypes and a head of width 32 with LayerNorm.
 
-        BatchNorm would blow up the differences between a tiny encoder's first features, which are
-        hardly larger than rounding.
+        BatchNorm would amplify the differences between a tiny encoder's initial features, which are
+        hardly larger than rounding errors.
         """
         small = {"prototypes": 32, "hidden": (32, 32), "out": 16, "kernel_init": "lecun"}
         return dataclasses.replace(self, **small, norm="layer")

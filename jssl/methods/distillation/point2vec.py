@@ -1,4 +1,4 @@
-"""point2vec: data2vec whose student never sees where the hidden tokens are.
+"""point2vec: data2vec whose student does not see the positions of masked tokens.
 
 Abou Zeid et al., "Point2Vec for Self-Supervised Representation Learning on Point Clouds", 2023.
 """
@@ -20,43 +20,43 @@ from jssl.ranges import Count, NonNegative, Unit
 
 @dataclasses.dataclass(frozen=True)
 class Point2Vec(ContextualTargets):
-    """data2vec with the student on visible tokens alone and a shallow decoder (section 3.2).
+    """data2vec with a student of visible tokens only and a shallow decoder (section 3.2).
 
-    Where a token lies is most of what there is to say of a cloud. A student with mask tokens would
-    be told so by their positions; here these enter the decoder alone.
+    In a point cloud the positions of the tokens carry most of the information. Mask tokens would
+    leak these positions to the student; here only the decoder receives them.
 
-    Equation: L = mean over hidden tokens of smoothL1(d(f(visible)), norm(y)), y the mean over the
-    top K blocks of the teacher's normalised outputs for the whole input.
+    Equation: L = mean over masked tokens of smoothL1(d(f(visible)), norm(y)), where y is the mean
+    over the top K blocks of the teacher's normalised outputs for the whole input.
 
     Views: one input [B, ...] and `mask` {"keep" int [B, K], "masked" int [B, N - K], "mask" bool
     [B, N]}.
 
     Remembers: the teacher, a moving average of the encoder.
 
-    Collapse: to a constant, held off by the normalised targets, the masks and the slow teacher
-    alone, as in data2vec.
+    Collapse: collapse to a constant is prevented only by the normalised targets, the masks and the
+    slow teacher, as in data2vec.
 
-    Defaults are the authors' code's for ShapeNet (configs/pretraining/shapenet.yaml: top 6 of 12
+    Defaults: from the authors' code for ShapeNet (configs/pretraining/shapenet.yaml: top 6 of 12
     blocks, beta 2, momentum 0.9998 to 0.99999 over 200 of 800 epochs; decoder of 4 blocks, width
-    384, 6 heads; 65 % hidden, set in the views; AdamW at 1e-3, weight decay 0.05, batch 512, 80
+    384, 6 heads; 65 % masked, set in the views; AdamW at 1e-3, weight decay 0.05, batch 512, 80
     epochs of warm-up).
 
     BatchNorm of the teacher: as in data2vec.
 
     Differs from the authors' code: positions are added once, not before every block; the teacher's
-    patch embedding is an average too, not the student's; the decoder's positions are sines and
-    cosines of the centres; no dropout in the attention.
+    patch embedding is a moving average too, not the student's; the decoder's positions are sines
+    and cosines of the centres; there is no attention dropout.
 
     Attributes:
-      momentum: of the teacher at the first step.
-      momentum_end: of the teacher at the end of `momentum_epochs`.
-      momentum_epochs: epochs over which the momentum rises; 0 for the whole run.
-      top: number of blocks averaged.
-      beta: where the error turns from square to absolute.
+      momentum: momentum of the teacher at the first step.
+      momentum_end: momentum of the teacher at the end of `momentum_epochs`.
+      momentum_epochs: number of epochs over which the momentum rises linearly; 0 for the whole run.
+      top: number of top blocks whose outputs are averaged.
+      beta: threshold of the smooth L1 error, below which it is quadratic.
       dtype: dtype in which the decoder computes.
-      decoder_width: size of the decoder's tokens.
-      decoder_depth: number of its blocks.
-      decoder_heads: its attention heads.
+      decoder_width: width of the decoder's tokens.
+      decoder_depth: number of decoder blocks.
+      decoder_heads: number of attention heads in each decoder block.
     """
 
     momentum_end: Unit = 0.99999
@@ -74,7 +74,7 @@ class Point2Vec(ContextualTargets):
         return MaskedAutoencoder(encoder, *decoder, self.dtype, out="features")
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What the net is run on."""
+        """Inputs on which `init` runs the net."""
         mask = views["mask"]
         return the_input(views), mask["keep"], mask["masked"]
 

@@ -1,4 +1,4 @@
-"""Random Teachers: distil a student into a teacher that is random and stays so.
+"""Random Teachers: train a student to match a fixed, randomly initialised teacher.
 
 Sarnthein et al., "Random Teachers are Good Teachers", 2023.
 """
@@ -27,36 +27,39 @@ from jssl.ranges import Count, Layers, Positive, Several, Unit
 class RandomTeacher(Method):
     """Cross-entropy of the student's softmax with that of a fixed random net (eq. 1).
 
-    The student starts at `alpha * teacher + (1 - alpha) * fresh`, divided by the root of `alpha^2 +
-    (1 - alpha)^2` to keep the variance; it learns features on its way.
+    The student starts at `alpha * teacher + (1 - alpha) * fresh`, divided by the square root of
+    `alpha^2 + (1 - alpha)^2` to preserve the variance. It learns features while it approaches the
+    teacher.
 
-    Equation: L = -sum_k softmax(g_t(x) / T_t)[k] log softmax(g_s(x) / T_s)[k], g_t a random net.
+    Equation: L = -sum_k softmax(g_t(x) / T_t)[k] log softmax(g_s(x) / T_s)[k], where g_t is the
+    random teacher, g_s the student, and T_t and T_s are the temperatures.
 
-    Views: one input [B, ...], not augmented in the paper; both nets see the same.
+    Views: one input [B, ...], not augmented in the paper; both nets see the same input.
 
-    Remembers: the teacher, which never moves.
+    Remembers: the teacher, which is never updated.
 
-    Collapse: there is nothing to collapse to: the teacher is a fixed function, and equal nets are
-    where the loss is least.
+    Collapse: impossible, because the teacher is a fixed function and the loss is least where the
+    student equals it.
 
-    Defaults are those of the authors' configuration (head 2048 - 2048 - 256 with 65536 prototypes,
-    both temperatures 1, no centring; AdamW at 1e-3, batch 256, no weight decay). `alpha` is 0, a
-    student of its own, in most of the paper's tables; unverified for each of them.
+    Defaults: from the authors' code configuration (head 2048 - 2048 - 256 with 65536 prototypes,
+    both temperatures 1, no centring; AdamW at 1e-3, batch 256, no weight decay). `alpha` is 0, an
+    independent student, in most of the paper's tables; this is unverified for the individual
+    tables.
 
-    BatchNorm of the teacher: the statistics of its own batch in training. The authors run it in
-    evaluation mode on statistics gathered from the data.
+    BatchNorm of the teacher: training uses the statistics of the teacher's own batch. The authors
+    run the teacher in evaluation mode with statistics collected from the data.
 
-    Differs from the authors' code: the above; the gain of the last layer is fixed; the teacher is
-    made of the student rather than the other way round, which is the same relation, and what is
-    fresh in it is the student's own kernels with their entries shuffled.
+    Differs from the authors' code: the teacher's BatchNorm, as described above; the gain of the
+    last layer is fixed; the teacher is derived from the student instead of the reverse, which is
+    the same relation, and its independent part is the student's kernels with shuffled entries.
 
     Attributes:
-      alpha: share of the teacher in the student's start, 0 to 1.
-      temperature: of the teacher's softmax.
-      student_temperature: of the student's softmax.
+      alpha: weight of the teacher in the student's initial parameters, 0 to 1.
+      temperature: temperature of the teacher's softmax.
+      student_temperature: temperature of the student's softmax.
       hidden: widths of the head's hidden layers.
-      bottleneck: width of what is compared with the prototypes.
-      prototypes: their number.
+      bottleneck: output width of the projector, whose output is compared with the prototypes.
+      prototypes: number of prototypes.
       norm: normalisation in the head, "none", "batch" or "layer".
       kernel_init: initialiser of the projector; the default suits widths of about 2048.
       dtype: dtype in which the head computes.
@@ -87,18 +90,18 @@ class RandomTeacher(Method):
         return MultiCrop(encoder, SelfDistillation.head(self))
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What the net is run on."""
+        """Inputs on which `init` runs the net."""
         return ((the_input(views)[:, None],),)
 
     def init_memory(self, step: Step) -> Memory:
-        """A random teacher, `alpha` of it the student."""
+        """A random teacher, mixed with the student by `alpha`."""
         leaves, structure = jax.tree.flatten(step.params)
         kinds = map(jax.tree.leaves, (matrices(step.params), stacked(step.params)))
         drawn = zip(leaves, *kinds, strict=True)
         scale = (self.alpha**2 + (1 - self.alpha) ** 2) ** -0.5
 
         def mixed(key: jax.Array, x: jax.Array, matrix: bool, many: bool) -> jax.Array:
-            if not matrix:  # biases and scales start alike
+            if not matrix:  # biases and scales have equal initial values
                 return x
             if many:  # each layer of a stack keeps its own values
                 rows = x.reshape(len(x), -1)
@@ -126,7 +129,7 @@ class RandomTeacher(Method):
         return jnp.mean(loss), {}
 
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:
-        """The student's scores, and how far it is from its teacher."""
+        """The student's scores, and the teacher-student distance."""
         teacher = {"teacher": (step.params, step.memory["teacher"]["params"])}
         return Monitored(embeddings={"student": outputs["student"]}, teachers=teacher)
 

@@ -1,4 +1,4 @@
-"""SimSiam: predict the projection of another view; a stopped gradient is all there is to it.
+"""SimSiam: predict the projection of another view, under a stopped gradient and without a teacher.
 
 Chen & He, "Exploring Simple Siamese Representation Learning", 2021.
 """
@@ -21,25 +21,29 @@ from jssl.ranges import Count, Layers
 
 @dataclasses.dataclass(frozen=True)
 class SimSiam(Method):
-    """Negative cosine between predictions and stopped projections, both ways round (eqs. 2 to 4).
+    """Negative cosine between predictions and stopped projections, in both directions (eqs. 2 to
+    4).
 
-    Equation: L = -1/2 cos(p_a, stop(z_b)) - 1/2 cos(p_b, stop(z_a)).
+    Equation: L = -1/2 cos(p_a, stop(z_b)) - 1/2 cos(p_b, stop(z_a)), where p are predictions and z
+    projections.
 
-    Views: `a` and `b`, each [B, ...], through the net one after the other, so that BatchNorm keeps
-    the two apart, as in the authors' code.
+    Views: `a` and `b`, each [B, ...], passed through the net one after the other, so that BatchNorm
+    statistics are separate for the two, as in the authors' code.
 
-    Remembers: nothing: the target is the net itself.
+    Remembers: nothing; the targets come from the net itself.
 
-    Collapse: comes at once, at a loss of -1, without the predictor or the stopped gradient (section
-    4 of the paper).
+    Collapse: occurs immediately, at a loss of -1, without the predictor or the stopped gradient
+    (section 4 of the paper).
 
-    Defaults are the paper's for ImageNet (section 3: projector 2048 - 2048 - 2048, predictor with
-    a bottleneck of 512; SGD at 0.05 x batch / 256, batch 512, weight decay 1e-4). The authors' code
-    keeps the predictor's learning rate at the peak while the rest decays; `fixed_rate` does so.
+    Defaults: from the paper for ImageNet (section 3: projector 2048 - 2048 - 2048, predictor with a
+    bottleneck of 512; SGD at 0.05 x batch / 256, batch 512, weight decay 1e-4). The authors' code
+    keeps the predictor's learning rate at its peak while the others decay; `fixed_rate` does the
+    same.
 
-    Differs from the authors' code: linear layers of the heads start normal with variance 1 /
-    fan_in, where PyTorch's default is uniform within 1 / sqrt(fan_in), 0.58 times that spread,
-    biases as well; nothing else is known to change the numbers.
+    Differs from the authors' code: linear layers of the heads are initialised from a normal
+    distribution with variance 1 / fan_in; PyTorch's default, for biases too, is uniform within 1 /
+    sqrt(fan_in), which has 0.58 times that standard deviation; no other difference is known to
+    change the results.
 
     Attributes:
       hidden: widths of the projector's hidden layers.
@@ -90,11 +94,11 @@ class SimSiam(Method):
         """Mean of the two directions, averaged over the batch; between -1 and 1."""
         forth = cosine_regression(outputs["prediction_a"], outputs["target_b"])
         back = cosine_regression(outputs["prediction_b"], outputs["target_a"])
-        # 2 - 2 cos in each direction: a quarter of the sum less one is the mean of -cos.
+        # Each direction is 2 - 2 cos, so sum / 4 - 1 is the mean of -cos.
         return jnp.mean(forth + back) / 4 - 1, {}
 
     def scale_updates(self, step: Step, updates: Tree) -> Tree:
-        """Undoes the schedule for the predictor, where `fixed_rate` is set."""
+        """Cancels the learning-rate schedule for the predictor if `fixed_rate` is set."""
         if not self.fixed_rate:
             return updates
         factor = jnp.where(

@@ -1,1 +1,1 @@
-"""Masked methods: predict what was hidden from what is left."""
+"""Masked methods: predict the masked part of an input from the visible part."""

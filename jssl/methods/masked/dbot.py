@@ -1,4 +1,4 @@
-"""dBOT: masked autoencoding of the previous student's features, in stages from a random teacher.
+"""dBOT: masked prediction of the previous stage's features, starting from a random teacher.
 
 Liu et al., "Exploring Target Representations for Masked Autoencoders", 2022.
 """
@@ -24,44 +24,44 @@ from jssl.ranges import Count, NonNegative, Positive
 
 @dataclasses.dataclass(frozen=True)
 class DBOT(HiddenPatches):
-    """Smooth L1 error of the hidden patches' features, those of a fixed teacher (section 3).
+    """Smooth L1 error of a fixed teacher's features at the masked patches (section 3).
 
-    The run is cut into `stages` of equal length. In the first the teacher is the untrained encoder
-    itself; at each boundary the student's encoder becomes the teacher and the student goes back to
-    its initial parameters.
+    The run is divided into `stages` of equal length. In the first stage the teacher is the
+    untrained encoder. At each boundary the student's encoder becomes the teacher, and the student
+    is reset to its initial parameters.
 
-    Equation: L = mean over hidden patches of smoothL1(d(f(visible)), norm(t(x))), t the encoder of
-    the stage before.
+    Equation: L = mean over masked patches of smoothL1(d(f(visible)), norm(t(x))), where t is the
+    encoder of the previous stage.
 
-    Views: one input [B, ...], and `mask` {"keep" int [B, K], "masked" int [B, N - K], "mask"
-    bool [B, N]}, as for MAE.
+    Views: one input [B, ...], and `mask` {"keep" int [B, K], "masked" int [B, N - K], "mask" bool
+    [B, N]}, as in MAE.
 
     Remembers: the teacher and the initial parameters.
 
-    Collapse: a fixed teacher cannot be collapsed to; a random one whose features are nearly
-    constant teaches little.
+    Collapse: impossible with a fixed teacher whose features vary; a random teacher with nearly
+    constant features gives a weak signal.
 
-    Each stage has a learning-rate schedule of its own: warm-up and half a cosine, as a factor of
-    the optimizer's rate. Give the optimizer `end=1.0` and no warm-up.
+    Each stage has a learning-rate schedule of its own: warm-up and half a cosine, multiplied by the
+    optimizer's rate. Use `end=1.0` and no warm-up in the optimizer.
 
-    Defaults are those of the authors' code (two stages of 800 epochs, decoder of 8 blocks, width
-    512, 16 heads; beta 2; 40 epochs of warm-up in each stage; AdamW at 1.5e-4 x batch / 256, beta2
-    0.95, weight decay 0.05; Adam's moments outlive a boundary). That targets are normalised, and
-    stochastic depth of 0.2 for the student, are unverified.
+    Defaults: from the authors' code (two stages of 800 epochs, decoder of 8 blocks, width 512, 16
+    heads; beta 2; 40 epochs of warm-up in each stage; AdamW at 1.5e-4 x batch / 256, beta2 0.95,
+    weight decay 0.05; Adam's moments are kept at a stage boundary). That targets are normalised,
+    and stochastic depth of 0.2 for the student, are unverified.
 
     BatchNorm: the teacher keeps the student's running statistics; these are not reset.
 
     Differs from the authors' code: a student starts each stage from the same initial parameters,
-    not from new ones; targets are taken after the encoder's final norm; the class token is
-    neither seen by the decoder nor predicted.
+    not from new ones; targets are taken after the encoder's final norm; the class token is neither
+    an input of the decoder nor predicted.
 
     Attributes:
-      stages: number of students trained one after the other.
-      warmup_epochs: of each stage.
-      beta: where the smooth L1 error turns from square to absolute.
-      decoder_width: size of the decoder's tokens.
-      decoder_depth: number of its blocks.
-      decoder_heads: its attention heads.
+      stages: number of stages, each of which trains one student.
+      warmup_epochs: number of warm-up epochs in each stage.
+      beta: threshold of the smooth L1 error, below which it is quadratic.
+      decoder_width: width of the decoder's tokens.
+      decoder_depth: number of decoder blocks.
+      decoder_heads: number of attention heads in each decoder block.
       dtype: dtype in which the decoder computes.
     """
 
@@ -82,17 +82,17 @@ class DBOT(HiddenPatches):
     predicted: ClassVar[str] = "features"
 
     def net(self, encoder: nn.Module) -> nn.Module:
-        """Encoder and a decoder to the encoder's own width."""
+        """Encoder and a decoder that predicts features of the encoder's width."""
         decoder = (self.decoder_width, self.decoder_depth, self.decoder_heads)
         return MaskedAutoencoder(encoder, *decoder, self.dtype, out="features")
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What the net is run on."""
+        """Inputs on which `init` runs the net."""
         mask = views["mask"]
         return the_input(views), mask["keep"], mask["masked"]
 
     def init_memory(self, step: Step) -> Memory:
-        """The teacher, an untrained encoder, and what every student starts from."""
+        """The teacher, an untrained encoder, and the initial parameters of every student."""
         teacher = new_teacher(*encoder_part(step.params, step.batch_stats))
         return {"teacher": teacher, "initial": jax.tree.map(jnp.copy, step.params)}
 
@@ -105,14 +105,14 @@ class DBOT(HiddenPatches):
         return {**outputs, "mask": mask["mask"], "embedding": pooled}
 
     def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
-        """Error of the hidden patches' features, averaged over the batch."""
+        """Error of the masked patches' features, averaged over the batch."""
         error = smooth_l1(outputs["prediction"], outputs["target"], beta=self.beta)
         stage = jnp.asarray(step.progress.step, jnp.float32) // self._length(step.progress)
         metrics = {"stage": stage}
         return jnp.mean(masked_mean(error, outputs["mask"])), metrics
 
     def scale_updates(self, step: Step, updates: Tree) -> Tree:
-        """The stage's own schedule, as a factor between 0 and 1."""
+        """Multiplies the updates by the stage's schedule, between 0 and 1."""
         length = self._length(step.progress)
         warmup = min(round(self.warmup_epochs * step.progress.steps_per_epoch), length // 2)
         done = jnp.asarray(step.progress.step % length, jnp.float32)
@@ -128,7 +128,7 @@ class DBOT(HiddenPatches):
         return {**step.memory, "teacher": teacher}
 
     def next_params(self, step: Step) -> Tree:
-        """At the end of a stage, but for the last, the student starts anew."""
+        """At the end of a stage, except the last, resets the student."""
         return self._at_boundary(step.progress, step.memory["initial"], step.params)
 
     def smoke(self) -> Method:

@@ -1,4 +1,4 @@
-"""GMML: corrupt groups of connected patches in the image itself, predict what was there.
+"""GMML: corrupt groups of connected patches in the image and predict the original pixels.
 
 Atito et al., "GMML is All you Need", 2022.
 """
@@ -22,10 +22,11 @@ from jssl.objectives.masked import masked_l1
 class GMML(HiddenPatches):
     """Mean absolute error of the corrupted patches' pixels (section 3).
 
-    There is no mask token: the encoder has to find out what is wrong. A light head predicts a patch
-    from each token.
+    There is no mask token: the encoder has to recognise the corrupted patches. A light head
+    predicts a patch from each token.
 
-    Equation: L = mean over corrupted patches of |h(f(x~)) - x|.
+    Equation: L = mean over corrupted patches of |h(f(x~)) - x|, where x~ is the corrupted input, f
+    the encoder and h the head.
 
     Views: one input [B, ...], corrupted, `original` [B, ...] and `mask` bool [B, N], True where a
     patch was replaced (`jssl.augmentations.batchwise.corrupt_groups`: by noise, or by another image
@@ -33,15 +34,15 @@ class GMML(HiddenPatches):
 
     Remembers: nothing.
 
-    Collapse: not in the way of joint embeddings; the failure is a head that predicts the mean of
-    the neighbours.
+    Collapse: cannot collapse like joint-embedding methods; the failure mode is predicting the local
+    mean.
 
-    Defaults of the recipe are those of the authors' code (AdamW at 5e-4 x batch / 256, weight
-    decay 0.04 to 0.4, 10 epochs of warm-up, 800 epochs; the loss on corrupted pixels alone).
+    Defaults of the recipe: from the authors' code (AdamW at 5e-4 x batch / 256, weight decay 0.04
+    to 0.4, 10 epochs of warm-up, 800 epochs; the loss on corrupted pixels only).
 
-    Differs from the authors' code: one view an image, not two; the head sees the last block, not
-    the sum of four; it is linear, which is unverified; exact shares of corrupted tokens; jitter
-    and blur of the clean image are left out.
+    Differs from the authors' code: one view per image, not two; the head's input is the last block,
+    not the sum of four; the head is linear, which is unverified; the fraction of corrupted tokens
+    is exact; jitter and blur of the clean image are omitted.
 
     Attributes:
       dtype: dtype in which the head computes.
@@ -65,7 +66,7 @@ class GMML(HiddenPatches):
         return {**outputs, "embedding": pooled}
 
     def reconstruct(self, step: Step, views: Views) -> Mapping[str, jax.Array]:
-        """What went in, what came out and what was there."""
+        """Input, reconstruction and original."""
         _, prediction = step.predict(the_input(views))
         parts = picture(step.net.encoder, views["original"], prediction, views["mask"])
         return {**parts, "input": the_input(views)}

@@ -1,4 +1,4 @@
-"""GraphMAE: hide the features of nodes, reconstruct them from the graph, hidden once more.
+"""GraphMAE: mask node features and reconstruct them, with re-masking before the decoder.
 
 Hou et al., "GraphMAE: Self-Supervised Masked Graph Autoencoders", 2022.
 """
@@ -23,13 +23,13 @@ from jssl.ranges import AtLeastOne, BelowOne
 
 
 class GraphAutoencoder(nn.Module):
-    """An encoder of graphs with hidden nodes and a decoder of one layer of message passing.
+    """An encoder of graphs with masked nodes and a decoder of one message-passing layer.
 
     Attributes:
-      encoder: module that can hide nodes.
-      kind: of the decoder's layer.
-      dropout: rate of dropout of what goes into the decoder, in training.
-      attention_dropout: the same of the attention of a decoder "gat".
+      encoder: module that can mask nodes.
+      kind: kind of the decoder's layer.
+      dropout: dropout rate of the decoder's input in training.
+      attention_dropout: dropout rate of the attention weights of a "gat" decoder.
       dtype: dtype of the decoder's matrix products.
     """
 
@@ -43,19 +43,19 @@ class GraphAutoencoder(nn.Module):
     def __call__(
         self, x: Any, mask: jax.Array, shown: jax.Array, *, train: bool
     ) -> tuple[jax.Array, jax.Array]:
-        """Maps a graph and views of its nodes to (pooled, predictions [B, N, F]).
+        """Maps a graph and a mask of its nodes to (pooled, predictions [B, N, F]).
 
         Args:
           x: the graph.
-          mask: bool [B, N], hidden nodes.
-          shown: int [B, N], whose features the encoder sees at each node; -1 for nobody's.
-          train: whether values are dropped.
+          mask: bool [B, N], masked nodes.
+          shown: int [B, N], the node whose features the encoder sees at each node; -1 for none.
+          train: whether to apply dropout.
         """
         seen = {**x, "nodes": look_up(x["nodes"], jnp.maximum(shown, 0))}
         features = self.encoder(seen, mask=shown < 0, train=train)
         tokens, size = features.tokens, x["nodes"].shape[-1]
         hidden = Dense(tokens.shape[-1], use_bias=False, dtype=self.dtype, name="bridge")(tokens)
-        hidden = jnp.where(mask[..., None], 0.0, hidden)  # hidden once more
+        hidden = jnp.where(mask[..., None], 0.0, hidden)  # re-masking
         if train and self.dropout:
             hidden = dropout(self.make_rng("dropout"), hidden, self.dropout)
         drop = self.attention_dropout if train else 0.0
@@ -65,34 +65,34 @@ class GraphAutoencoder(nn.Module):
 
 @dataclasses.dataclass(frozen=True)
 class GraphMAE(HiddenPatches):
-    """Scaled cosine error of the hidden nodes' features (section 3.2).
+    """Scaled cosine error of the masked nodes' features (section 3.2).
 
-    The encoder sees the whole graph, with a learned vector for the features of hidden nodes, or
-    another node's for a few; its results at those are set to zero before a decoder of one layer,
-    so that they are told from their neighbours'.
+    The encoder sees the whole graph. The features of masked nodes are replaced by a learned vector
+    or, for a few nodes, by another node's features. The encoder's outputs at masked nodes are set
+    to zero before the one-layer decoder, which reconstructs them from their neighbours.
 
-    Equation: L = mean over hidden nodes of (1 - cos(x, z))^gamma, z the reconstruction of x.
+    Equation: L = mean over masked nodes of (1 - cos(x, z))^gamma, where z is the reconstruction of
+    x.
 
-    Views: one graph [B, ...] and `mask` {"mask" bool [B, N], True where hidden; "shown" int
-    [B, N], whose features are seen there, -1 for nobody's}
-    (`jssl.augmentations.graphs.node_mask`).
+    Views: one graph [B, ...] and `mask` {"mask" bool [B, N], True where masked; "shown" int [B, N],
+    the node whose features are shown there, -1 for none} (`jssl.augmentations.graphs.node_mask`).
 
     Remembers: nothing.
 
-    Collapse: not in the way of joint embeddings; the failure is a decoder that predicts the mean
-    features. The power gamma is to keep easy nodes from filling the loss.
+    Collapse: cannot collapse like joint-embedding methods; the failure mode is predicting the mean
+    features. The power gamma reduces the weight of easy nodes in the loss.
 
-    Defaults are the paper's gamma for Cora and no dropout; what else is chosen for Cora is in
+    Defaults: gamma from the paper for Cora, and no dropout; the other settings for Cora are in
     `experiments/graph/graphmae_cora.py`.
 
-    Differs from the authors' code: its attention starts with weights sqrt(2) larger, and another
-    node's features are drawn with replacement.
+    Differs from the authors' code: the initial attention weights are larger by sqrt(2) in theirs;
+    here the substituted nodes are drawn with replacement.
 
     Attributes:
-      gamma: power of the error, at least 1.
+      gamma: exponent of the error, at least 1.
       decoder: kind of the decoder's layer, "gcn", "gin" or "gat".
-      dropout: rate of dropout of what goes into the decoder.
-      attention_dropout: the same of the attention of a decoder "gat".
+      dropout: dropout rate of the decoder's input.
+      attention_dropout: dropout rate of the attention weights of a "gat" decoder.
       dtype: dtype of the decoder's matrix products.
     """
 
@@ -105,7 +105,7 @@ class GraphMAE(HiddenPatches):
     views: ClassVar[Spec] = Spec.single() + Spec.mask("mask", "shown")
     paper: ClassVar[str] = "GraphMAE: Self-Supervised Masked Graph Autoencoders"
     scale_invariant: ClassVar[tuple[str, ...]] = ("prediction",)
-    # Only hidden nodes have a loss, and what "gin" and "gat" have of the node itself is zero there.
+    # Only masked nodes have a loss, and there the self term of "gin" and "gat" is zero.
     unreached: ClassVar[tuple[str, ...]] = ("decoder/epsilon", "decoder/attend_to")
 
     def net(self, encoder: nn.Module) -> nn.Module:
@@ -115,7 +115,7 @@ class GraphMAE(HiddenPatches):
         )
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What the net is run on."""
+        """Inputs on which `init` runs the net."""
         return the_input(views), views["mask"]["mask"], views["mask"]["shown"]
 
     def forward(self, step: Step, views: Views) -> Outputs:
@@ -126,9 +126,9 @@ class GraphMAE(HiddenPatches):
         return {**outputs, "embedding": pooled}
 
     def error(self, prediction: jax.Array, target: jax.Array, mask: jax.Array) -> jax.Array:
-        """Scaled cosine error of each graph's hidden nodes: [B]."""
+        """Scaled cosine error of each graph's masked nodes: [B]."""
         return masked_scaled_cosine(prediction, target, mask, gamma=self.gamma)
 
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:
-        """The graphs' features; a cosine leaves the reconstruction's size open."""
+        """The graphs' features; the cosine error does not constrain the reconstruction's norm."""
         return Monitored(embeddings={"embedding": outputs["embedding"]})

@@ -1,4 +1,4 @@
-"""MAE: hide most patches, encode the rest, reconstruct the hidden pixels.
+"""MAE: mask most patches, encode the rest and reconstruct the masked pixels.
 
 He et al., "Masked Autoencoders Are Scalable Vision Learners", 2022.
 """
@@ -22,33 +22,35 @@ from jssl.ranges import Count
 
 @dataclasses.dataclass(frozen=True)
 class MAE(HiddenPatches):
-    """Mean squared error of the hidden patches' pixels, each patch normalised (section 3).
+    """Mean squared error of the masked patches' pixels, each patch normalised (section 3).
 
-    The encoder sees the kept patches alone; a small decoder sees its tokens and mask tokens.
+    The encoder processes only the visible patches; a small decoder processes its tokens and mask
+    tokens.
 
-    Equation: L = mean over hidden patches of (d(f(visible)) - norm(x))^2.
+    Equation: L = mean over masked patches of (d(f(visible)) - norm(x))^2, where f is the encoder, d
+    the decoder and norm the normalisation of each patch.
 
     Views: one input [B, ...] and `mask` {"keep" int [B, K], "masked" int [B, N - K], "mask"
     bool [B, N]}.
 
     Remembers: nothing.
 
-    Collapse: not in the way of joint embeddings; the failure is a decoder that predicts the mean
+    Collapse: cannot collapse like joint-embedding methods; the failure mode is predicting the mean
     patch.
 
-    Defaults are the paper's for ImageNet (section 4 and appendix A.1: decoder of 8 blocks, width
+    Defaults: from the paper for ImageNet (section 4 and appendix A.1: decoder of 8 blocks, width
     512, 16 heads; normalised pixels; masking ratio 0.75, set in the views; AdamW at 1.5e-4 x batch
     / 256, beta2 0.95, weight decay 0.05, 40 epochs of warm-up).
 
-    Differs from the authors' code: the decoder does not see the class token. A net that starts and
-    is placed as theirs has the encoder's `positions="sincos_mae"` beside the default
-    `kernel_init="xavier"`, as in `image/mae_imagenet`; with `"sincos"` the channels of rows and
-    columns change places, which training does not notice.
+    Differs from the authors' code: the decoder does not receive the class token. The encoder's
+    `positions="sincos_mae"` with the default `kernel_init="xavier"` gives their initialisation and
+    positions, as in `image/mae_imagenet`; `"sincos"` swaps the channels of rows and columns, which
+    does not affect training.
 
     Attributes:
-      decoder_width: size of the decoder's tokens.
-      decoder_depth: number of its blocks.
-      decoder_heads: its attention heads.
+      decoder_width: width of the decoder's tokens.
+      decoder_depth: number of decoder blocks.
+      decoder_heads: number of attention heads in each decoder block.
       normalize_target: whether each target patch is normalised.
       dtype: dtype in which the decoder computes.
     """
@@ -69,7 +71,7 @@ class MAE(HiddenPatches):
         return MaskedAutoencoder(encoder, *decoder, self.dtype)
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What the net is run on."""
+        """Inputs on which `init` runs the net."""
         mask = views["mask"]
         return the_input(views), mask["keep"], mask["masked"]
 
@@ -85,10 +87,10 @@ class MAE(HiddenPatches):
         return {**outputs, "embedding": pooled}
 
     def reconstruct(self, step: Step, views: Views) -> Mapping[str, jax.Array]:
-        """What went in, what came out and what was there; visible patches are copied over."""
+        """Input, reconstruction and original; visible patches are copied over."""
         x, mask = the_input(views), views["mask"]
         _, prediction = step.predict(x, mask["keep"], mask["masked"])
-        if self.normalize_target:  # each patch gets back its own mean and spread
+        if self.normalize_target:  # restore the mean and standard deviation of each patch
             patches = step.net.encoder.patches(x)
             mean = jnp.mean(patches, axis=-1, keepdims=True)
             prediction = prediction * jnp.std(patches, axis=-1, keepdims=True, ddof=1) + mean

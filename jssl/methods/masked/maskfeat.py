@@ -1,4 +1,4 @@
-"""MaskFeat: hide patches behind a mask token, predict a hand-made feature of what was there.
+"""MaskFeat: replace patches by a mask token and predict hand-crafted features of them.
 
 Wei et al., "Masked Feature Prediction for Self-Supervised Visual Pre-Training", 2022.
 """
@@ -19,27 +19,28 @@ from jssl.objectives.masked import masked_mse
 
 @dataclasses.dataclass(frozen=True)
 class MaskFeat(HiddenPatches):
-    """Mean squared error of the hidden patches' features, by default HOG (section 3.2).
+    """Mean squared error of the masked patches' features, by default HOG (section 3.2).
 
-    Which feature is predicted is the view's business; HOG is `jssl.augmentations.hog.with_hog`. A
-    linear layer predicts it from each token of the encoder.
+    The view determines the predicted feature; HOG is `jssl.augmentations.hog.with_hog`. A linear
+    layer predicts it from each token of the encoder.
 
-    Equation: L = mean over hidden patches of (h(f(x, mask)) - HOG(x))^2.
+    Equation: L = mean over masked patches of (h(f(x, mask)) - HOG(x))^2, where f is the encoder and
+    h the head.
 
-    Views: `image` {"image" [B, ...], "target" float [B, N, P]}, made from one crop, and `mask`
-    {"mask" bool [B, N]}, True where hidden.
+    Views: `image` {"image" [B, ...], "target" float [B, N, P]}, both made from one crop, and `mask`
+    {"mask" bool [B, N]}, True where masked.
 
     Remembers: nothing.
 
-    Collapse: not in the way of joint embeddings; the failure is a head that predicts the mean
+    Collapse: cannot collapse like joint-embedding methods; the failure mode is predicting the mean
     histogram.
 
-    Defaults of the recipe are those of the authors' code for ViT-B on ImageNet
-    (`in1k_VIT_B_MaskFeat_PT.yaml`): blocks that hide 40 %, crops from 0.5, AdamW at 2e-4 x batch /
+    Defaults of the recipe: from the authors' code for ViT-B on ImageNet
+    (`in1k_VIT_B_MaskFeat_PT.yaml`): block masks of 40 %, crops from 0.5, AdamW at 2e-4 x batch /
     256, weight decay 0.05, 30 epochs of warm-up, gradients clipped at 0.02, 9 bins in cells of 8
-    pixels. That HOG is predicted with a mean squared error is the code's (`multi_mse`) as well.
+    pixels. The code predicts HOG with a mean squared error (`multi_mse`) as well.
 
-    Differs from the authors' code: its optional Gaussian window over magnitudes is left out.
+    Differs from the authors' code: the optional Gaussian window over magnitudes is omitted.
 
     Attributes:
       dtype: dtype in which the head computes.
@@ -57,11 +58,11 @@ class MaskFeat(HiddenPatches):
     predicted: ClassVar[str] = "features"
 
     def net(self, encoder: nn.Module) -> nn.Module:
-        """Encoder; the size of the linear head is known with the views."""
+        """Encoder and linear head, whose size is inferred from the views."""
         return TokenPredictor(encoder, dtype=self.dtype)
 
     def init(self, net: nn.Module, key: jax.Array, views: Views) -> Tree:
-        """Variables of the net, the mask token among them."""
+        """Variables of the net, including the mask token."""
         keys = {"params": key, "dropout": key}
         net = net.clone(out=views["image"]["target"].shape[-1])
         return net.init(keys, views["image"]["image"], mask=views["mask"]["mask"], train=True)

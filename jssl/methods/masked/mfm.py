@@ -1,4 +1,4 @@
-"""MFM: take the low or the high frequencies out of an image, predict them.
+"""MFM: remove the low or the high frequencies of an image and predict them.
 
 Xie et al., "Masked Frequency Modeling for Self-Supervised Visual Pre-Training", 2023.
 """
@@ -24,27 +24,29 @@ from jssl.ranges import Positive
 class MFM(Method):
     """Distance of the spectra of prediction and original where they were removed (eq. 6 and 7).
 
-    The encoder sees no mask and no mask token; a linear layer predicts a patch from each of its
-    tokens.
+    The encoder receives neither a mask nor a mask token; a linear layer predicts a patch from each
+    of its tokens.
 
-    Equation: L = mean over removed frequencies of |F(h(f(x~))) - F(x)|^gamma, F the Fourier
-    transform.
+    Equation: L = mean over removed frequencies of |F(h(f(x~))) - F(x)|^gamma, where F is the
+    Fourier transform and x~ the image without the removed frequencies.
 
-    Views: `image` {"image" [B, *S, C], what is left; "original" [B, *S, C]; "mask" bool [B, *S],
-    True where a frequency was removed}, S being (H, W) for images.
+    Views: `image` {"image" [B, *S, C], the remaining frequencies; "original" [B, *S, C]; "mask"
+    bool [B, *S], True where a frequency was removed}, where S is (H, W) for images.
 
     Remembers: nothing.
 
-    Collapse: not in the way of joint embeddings; the failure is a net that only blurs.
+    Collapse: cannot collapse like joint-embedding methods; the failure mode is predicting a blurred
+    image.
 
-    Defaults are those of the authors' code for ViT-B on ImageNet
-    (`mfm_pretrain__vit_base__img224__300ep.yaml`: radius 16 of 224 pixels, low and high in turn
-    with probability 1/2, set in the views; AdamW at 3e-4 x batch / 512, beta2 0.95, weight decay
+    Defaults: from the authors' code for ViT-B on ImageNet
+    (`mfm_pretrain__vit_base__img224__300ep.yaml`: radius 16 of 224 pixels, low or high with
+    probability 1/2 each, set in the views; AdamW at 3e-4 x batch / 512, beta2 0.95, weight decay
     0.05, 300 epochs, 20 of warm-up, gradients clipped at 3).
 
-    Differs from the authors' code: frequencies are removed after normalisation, and what is left is
-    not clipped to the range of pixels. A convolutional encoder without tokens is not supported. The
-    encoder starts as theirs with `kernel_init="trunc_normal_beit"`, as in `image/mfm_imagenet`.
+    Differs from the authors' code: frequencies are removed after normalisation, and the remaining
+    image is not clipped to the pixel range. A convolutional encoder without tokens is not
+    supported. The encoder is initialised as theirs with `kernel_init="trunc_normal_beit"`, as in
+    `image/mfm_imagenet`.
 
     Attributes:
       gamma: exponent of the distance.
@@ -65,7 +67,7 @@ class MFM(Method):
         return TokenPredictor(encoder, "patches", dtype=self.dtype)
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What the net is run on."""
+        """Inputs on which `init` runs the net."""
         return (views["image"]["image"],)
 
     def forward(self, step: Step, views: Views) -> Outputs:
@@ -86,7 +88,7 @@ class MFM(Method):
         return Monitored(features={"embedding": outputs["embedding"]})
 
     def reconstruct(self, step: Step, views: Views) -> Mapping[str, jax.Array]:
-        """What was left of the image, the whole prediction, and the image."""
+        """The filtered image, the whole prediction and the original."""
         view = views["image"]
         _, patches = step.predict(view["image"])
         prediction = step.net.encoder.assemble(patches, view["image"].shape)

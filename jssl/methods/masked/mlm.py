@@ -1,4 +1,4 @@
-"""Masked language modelling: hide symbols of a sequence, say which they were.
+"""Masked language modelling: mask symbols of a sequence and predict them.
 
 Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding",
 2019.
@@ -18,24 +18,25 @@ from jssl.methods.hidden_symbols import HiddenSymbols
 
 @dataclasses.dataclass(frozen=True)
 class MaskedLM(HiddenSymbols):
-    """Cross-entropy of the hidden symbols (section 3.1, task 1).
+    """Cross-entropy of the masked symbols (section 3.1, task 1).
 
-    The encoder sees all places, with a learned vector at the hidden ones; a linear layer scores
+    The encoder sees all positions, with a learned vector at the masked ones; a linear layer scores
     each symbol of the vocabulary.
 
-    Equation: L = mean over hidden places i of -log softmax(h(f(x, mask))_i)[x_i].
+    Equation: L = mean over masked positions i of -log softmax(h(f(x, mask))_i)[x_i], where f is the
+    encoder and h the head.
 
-    Views: one sequence int [B, N] and `mask` {"mask" bool [B, N]}, True where hidden.
+    Views: one sequence int [B, N] and `mask` {"mask" bool [B, N]}, True where masked.
 
     Remembers: nothing.
 
-    Collapse: not in the way of joint embeddings; the failure is a head that says how common each
-    symbol is.
+    Collapse: cannot collapse like joint-embedding methods; the failure mode is predicting the
+    frequency of each symbol.
 
-    Defaults are the paper's: 15 % of the symbols are hidden, which is set in the views.
+    Defaults: from the paper: 15 % of the symbols are masked, set in the views.
 
-    Differs from the authors' code: a hidden symbol is never left as it is or replaced by another
-    one; there is no task of the next sentence, and the head is one linear layer.
+    Differs from the authors' code: a masked symbol is never kept or replaced by another symbol;
+    there is no next-sentence prediction, and the head is one linear layer.
 
     Attributes:
       dtype: dtype in which the head computes.
@@ -47,7 +48,7 @@ class MaskedLM(HiddenSymbols):
     )
 
     def init(self, net: nn.Module, key: jax.Array, views: Views) -> Tree:
-        """Variables of the net, the mask token among them."""
+        """Variables of the net, including the mask token."""
         keys = {"params": key, "dropout": key}
         return net.init(keys, the_input(views), mask=views["mask"]["mask"], train=True)
 

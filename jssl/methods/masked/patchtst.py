@@ -1,4 +1,4 @@
-"""PatchTST: hide patches of the input behind zeros, predict them linearly from every token.
+"""PatchTST: set patches of the input to zero and predict them linearly from the tokens.
 
 Nie et al., "A Time Series is Worth 64 Words: Long-term Forecasting with Transformers", 2023.
 """
@@ -21,27 +21,28 @@ from jssl.objectives.masked import masked_mse
 
 @dataclasses.dataclass(frozen=True)
 class PatchTST(HiddenPatches):
-    """Mean squared error of the hidden patches (section 3.2).
+    """Mean squared error of the masked patches (section 3.2).
 
-    The encoder sees all places; what is hidden is set to zero in the input itself, so there is no
-    mask token. A linear layer turns each token into a patch.
+    The encoder sees all positions. Masked patches are set to zero in the input, so there is no mask
+    token. A linear layer maps each token to a patch.
 
-    Equation: L = mean over hidden patches of (h(f(x * visible)) - x)^2.
+    Equation: L = mean over masked patches of (h(f(x * visible)) - x)^2, where f is the encoder and
+    h the linear head.
 
     Views: one input [B, ...], each channel normalised over time, and `mask` {"mask" bool [B, N]},
-    True where hidden.
+    True where masked.
 
     Remembers: nothing.
 
-    Collapse: not in the way of joint embeddings; the failure is a head that predicts the mean of
-    the neighbours.
+    Collapse: cannot collapse like joint-embedding methods; the failure mode is predicting the local
+    mean.
 
-    Defaults are in the views and the encoder: patches of 12 steps that do not overlap, 40 % of them
-    hidden in each channel (section 4.2), 3 blocks of width 128 with 16 heads and MLPs of 512 (the
-    authors' code; width 16 on the small ETT sets is that of supervised training).
+    Defaults are set in the views and the encoder: non-overlapping patches of 12 steps, 40 % of them
+    masked in each channel (section 4.2), 3 blocks of width 128 with 16 heads and MLPs of 512 (the
+    authors' code; the width 16 for the small ETT data sets is that of supervised training).
 
-    Differs from the authors' code: the transformer normalises each token before its branches
-    instead of the batch after them, has fixed positions and no dropout.
+    Differs from the authors' code: the transformer applies LayerNorm before its branches instead of
+    BatchNorm after them, and has fixed positions and no dropout.
 
     Attributes:
       dtype: dtype in which the head computes.
@@ -68,7 +69,7 @@ class PatchTST(HiddenPatches):
         return outputs
 
     def reconstruct(self, step: Step, views: Views) -> Mapping[str, jax.Array]:
-        """What went in, what came out and what was there."""
+        """Input, reconstruction and original."""
         x, mask = the_input(views), views["mask"]["mask"]
         seen, _ = hide(step.net.encoder, x, mask)
         _, prediction = step.predict(seen)
@@ -76,6 +77,6 @@ class PatchTST(HiddenPatches):
 
 
 def hide(encoder: nn.Module, x: Any, mask: jax.Array) -> tuple[Any, jax.Array]:
-    """The input with its hidden patches at zero, and all patches as they were: [B, N, P]."""
+    """The input with masked patches set to zero, and all original patches [B, N, P]."""
     patches = encoder.patches(x)
     return encoder.assemble(jnp.where(mask[..., None], 0.0, patches), x.shape), patches

@@ -1,4 +1,4 @@
-"""Point-CMAE: reconstruct two different masks of one input; what both hide is to be guessed alike.
+"""Point-CMAE: reconstruct one input under two masks, with agreement where both mask a token.
 
 Ren et al., "Bringing Masked Autoencoders Explicit Contrastive Properties for Point Cloud
 Self-Supervised Learning", 2024.
@@ -26,14 +26,14 @@ MASKS = ("first", "second")
 
 
 class TwoMasks(nn.Module):
-    """One encoder of what each mask leaves, and a decoder for each mask.
+    """One encoder of the visible tokens, and a decoder for each mask.
 
     Attributes:
-      encoder: can drop tokens (`keep`) and cuts its input into patches of points.
-      width: size of the decoders' tokens.
-      depth: number of their blocks.
-      heads: their attention heads.
-      dtype: dtype in which they compute.
+      encoder: module that can drop tokens (`keep`) and divides its input into patches of points.
+      width: width of the decoders' tokens.
+      depth: number of blocks of each decoder.
+      heads: number of attention heads in each decoder block.
+      dtype: dtype in which the decoders compute.
     """
 
     encoder: nn.Module
@@ -49,8 +49,8 @@ class TwoMasks(nn.Module):
         """Maps x and masks {"first", "second"} of {"keep" [B, K], "masked" [B, N - K]}.
 
         Returns:
-          (pooled [B, D] of the first, features [B, N, width] of each mask's decoder, predictions
-          [B, N, P] of each).
+          (pooled [B, D] for the first mask, features [B, N, width] of each mask's decoder,
+          predictions [B, N, P] of each).
         """
         size = self.encoder.patches(x).shape[-1]
         pooled, features, predictions = None, {}, {}
@@ -69,36 +69,36 @@ class TwoMasks(nn.Module):
 
 @dataclasses.dataclass(frozen=True)
 class PointCMAE(Method):
-    """Chamfer distance of the hidden patches under each mask, and agreement where both hide.
+    """Chamfer distance of each mask's patches, and agreement on patches that both masks hide.
 
     Equation: L = CD(d1(f(x, m1)), x; m1) + CD(d2(f(x, m2)), x; m2) + weight * mean over tokens
-    hidden by both of (1 - cos(z1, z2)), CD the Chamfer distance of patches, z1 and z2 the decoders'
-    features.
+    masked by both of (1 - cos(z1, z2)), where CD is the Chamfer distance of patches, and z1 and z2
+    are the decoders' features.
 
     Views: one input [B, ...] and `mask` {"keep" int [B, 2, K], "masked" int [B, 2, N - K], "mask"
-    bool [B, 2, N]}, two draws of one sampler.
+    bool [B, 2, N]}, two masks drawn from one sampler.
 
     Remembers: nothing.
 
-    Collapse: not in the way of joint embeddings; the agreement alone would make all features of the
-    decoders equal, which the reconstruction forbids.
+    Collapse: cannot collapse like joint-embedding methods; the agreement term alone would make all
+    decoder features equal, which the reconstruction prevents.
 
-    Defaults are the authors' code's for ShapeNet (cfgs/pretrain/base.yaml: decoders of 4 blocks and
-    6 heads, width 384; 60 % hidden, set in the views; squared Chamfer distance; AdamW at 5e-4,
+    Defaults: from the authors' code for ShapeNet (cfgs/pretrain/base.yaml: decoders of 4 blocks and
+    6 heads, width 384; 60 % masked, set in the views; squared Chamfer distance; AdamW at 5e-4,
     weight decay 0.05, batch 128, 300 epochs, 10 of warm-up).
 
-    Unverified: the weight of the agreement; the code returns both terms and their sum is taken
+    Unverified: the weight of the agreement term; the code returns both terms, and they are summed
     elsewhere.
 
-    Differs from the authors' code: that compares a token hidden by both with all tokens of the
-    other mask, where the paper says the same token, as here; the decoders' positions are sines and
-    cosines of the centres, not an MLP of them.
+    Differs from the authors' code: the code compares a token masked by both with all tokens of the
+    other mask; here, as in the paper, it is compared with the same token. The decoders' positions
+    are sines and cosines of the centres, not an MLP of them.
 
     Attributes:
-      weight: of the agreement.
-      decoder_width: size of the decoders' tokens.
-      decoder_depth: number of their blocks.
-      decoder_heads: their attention heads.
+      weight: weight of the agreement term.
+      decoder_width: width of the decoders' tokens.
+      decoder_depth: number of blocks of each decoder.
+      decoder_heads: number of attention heads in each decoder block.
       dtype: dtype in which the decoders compute.
     """
 
@@ -123,7 +123,7 @@ class PointCMAE(Method):
         return TwoMasks(encoder, *decoder, self.dtype)
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What the net is run on."""
+        """Inputs on which `init` runs the net."""
         masks = {
             name: {part: views["mask"][part][:, i] for part in ("keep", "masked")}
             for i, name in enumerate(MASKS)
@@ -157,12 +157,13 @@ class PointCMAE(Method):
         return terms["reconstruction"] + self.weight * terms["disagreement"], terms
 
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:
-        """The features of what the first mask leaves; a set of points has no order to compare."""
+        """Features of the first mask's visible tokens; point sets have no order to compare."""
         return Monitored(features={"embedding": outputs["embedding"]})
 
     def reconstruct(self, step: Step, views: Views) -> Mapping[str, jax.Array]:
-        """Points of all patches, [B, N * K, 3]: of the visible alone (the hidden at their centres),
-        with the first decoder's guess of the hidden, and the true ones."""
+        """Points of all patches, [B, N * K, 3]: the visible points (masked ones at their centres),
+        those with the first decoder's prediction of the masked ones, and the original points.
+        """
         x, masks = self.inputs(views)
         _, _, predictions = step.predict(x, masks)
         true, hidden = step.net.encoder.patches(x), views["mask"]["mask"][:, 0, :, None]

@@ -1,4 +1,4 @@
-"""Random token substitution: say of each token whether it was exchanged for a random one.
+"""Random token substitution: predict for each token whether it was replaced by a random one.
 
 Di Liello, "Structural Self-Supervised Objectives for Transformers", 2023.
 """
@@ -21,24 +21,24 @@ from jssl.objectives.masked import masked_mean
 
 @dataclasses.dataclass(frozen=True)
 class RTS(Method):
-    """Binary cross-entropy of "exchanged" for every real token.
+    """Binary cross-entropy of "replaced" for every token that is not padding.
 
-    Equation: L = mean over real places i of BCE(h(f(x'))_i, m_i), x' = x where m = 0 and random
-    symbols where m = 1.
+    Equation: L = mean over real positions i of BCE(h(f(x'))_i, m_i), where x' is x where m = 0 and
+    random symbols where m = 1.
 
-    Views: one sequence int [B, N], 0 for padding, and `mask` {"mask" bool [B, N], "symbols"
-    int [B, N]}: where symbols are exchanged, and for which.
+    Views: one sequence int [B, N], 0 for padding, and `mask` {"mask" bool [B, N], "symbols" int [B,
+    N]}: where symbols are replaced, and by which.
 
     Remembers: nothing.
 
-    Collapse: not in the way of joint embeddings; the failure is a head that says how common
-    exchanged tokens are.
+    Collapse: cannot collapse like joint-embedding methods; the failure mode is predicting the
+    frequency of replaced tokens.
 
     Differs from the paper: the published variant with clusters (C-RTS) draws symbols that are hard
-    to tell from the original; here the view decides, which by default draws from the sequence's
+    to tell from the original; here the view decides, and by default it draws from the sequence's
     own symbols.
 
-    Unverified: the share of exchanged tokens (0.15) and that the head is one linear layer.
+    Unverified: the fraction of replaced tokens (0.15) and that the head is one linear layer.
 
     Attributes:
       dtype: dtype in which the head computes.
@@ -75,5 +75,5 @@ class RTS(Method):
         return loss, {"accuracy": jnp.mean(right)}
 
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:
-        """The pooled features, judged by their spread alone."""
+        """The pooled features, of which only the spread is monitored."""
         return Monitored(features={"embedding": outputs["embedding"]})

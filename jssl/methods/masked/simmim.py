@@ -1,4 +1,4 @@
-"""SimMIM: hide patches behind a mask token inside the encoder, predict their raw pixels linearly.
+"""SimMIM: replace patches by a mask token in the encoder and predict their raw pixels linearly.
 
 Xie et al., "SimMIM: A Simple Framework for Masked Image Modeling", 2022.
 """
@@ -20,28 +20,29 @@ from jssl.objectives.masked import masked_l1
 
 @dataclasses.dataclass(frozen=True)
 class SimMIM(HiddenPatches):
-    """Mean absolute error of the hidden patches' pixels (section 3.4).
+    """Mean absolute error of the masked patches' pixels (section 3.4).
 
-    The encoder sees all places, with a learned token at the hidden ones; a linear layer turns each
-    of its tokens into a patch.
+    The encoder sees all positions, with a learned token at the masked ones; a linear layer maps
+    each of its tokens to a patch.
 
-    Equation: L = mean over hidden patches of |h(f(x, mask)) - x|.
+    Equation: L = mean over masked patches of |h(f(x, mask)) - x|, where f is the encoder and h the
+    linear head.
 
-    Views: one input [B, ...] and `mask` {"mask" bool [B, N]}, True where hidden.
+    Views: one input [B, ...] and `mask` {"mask" bool [B, N]}, True where masked.
 
     Remembers: nothing.
 
-    Collapse: not in the way of joint embeddings; the failure is a head that predicts the mean of
-    the neighbours.
+    Collapse: cannot collapse like joint-embedding methods; the failure mode is predicting the local
+    mean.
 
-    Defaults of the recipe are the paper's for ViT-B (section 4 and appendix): squares of 32 pixels,
+    Defaults of the recipe: from the paper for ViT-B (section 4 and appendix): squares of 32 pixels,
     ratio 0.6, AdamW at 1e-4 x batch / 512, weight decay 0.05, 800 epochs, batch 2048; the pixels
-    are normalised by the data set's statistics alone.
+    are normalised only by the data set's statistics.
 
-    Differs from the authors' code: its ViT has a shared relative position bias in place of position
-    embeddings and factors of 0.1 on its branches; the linear head starts by Xavier's rule. The
-    encoder's kernels start as theirs with `kernel_init="trunc_normal_beit"`, as in
-    `image/simmim_imagenet`.
+    Differs from the authors' code: their ViT has a shared relative position bias instead of
+    position embeddings, and factors of 0.1 on its branches; the linear head here has Xavier
+    initialisation. The encoder's kernels are initialised as theirs with
+    `kernel_init="trunc_normal_beit"`, as in `image/simmim_imagenet`.
 
     Attributes:
       dtype: dtype in which the head computes.
@@ -58,7 +59,7 @@ class SimMIM(HiddenPatches):
         return TokenPredictor(encoder, "patches", dtype=self.dtype)
 
     def init(self, net: nn.Module, key: jax.Array, views: Views) -> Tree:
-        """Variables of the net, the mask token among them."""
+        """Variables of the net, including the mask token."""
         keys = {"params": key, "dropout": key}
         return net.init(keys, the_input(views), mask=views["mask"]["mask"], train=True)
 
@@ -71,7 +72,7 @@ class SimMIM(HiddenPatches):
         return outputs
 
     def reconstruct(self, step: Step, views: Views) -> Mapping[str, jax.Array]:
-        """What went in, what came out and what was there."""
+        """Input, reconstruction and original."""
         x, mask = the_input(views), views["mask"]["mask"]
         _, prediction = step.predict(x, mask=mask)
         return picture(step.net.encoder, x, prediction, mask)

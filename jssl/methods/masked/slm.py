@@ -1,4 +1,4 @@
-"""Swapped language modelling: say what stood where a random symbol was put.
+"""Swapped language modelling: predict the original of each randomly replaced symbol.
 
 Di Liello, "Structural Self-Supervised Objectives for Transformers", 2023.
 """
@@ -16,22 +16,22 @@ from jssl.methods.hidden_symbols import HiddenSymbols
 
 @dataclasses.dataclass(frozen=True)
 class SwappedLM(HiddenSymbols):
-    """Masked language modelling without a mask token: hidden symbols are exchanged for others.
+    """Masked language modelling without a mask token: masked symbols are replaced by others.
 
-    What is learnt from is then what evaluation shows: sequences of symbols alone.
+    Training and evaluation then see the same kind of input, sequences of symbols.
 
-    Equation: L = mean over exchanged places i of -log softmax(h(f(x'))_i)[x_i], x' = x but for
-    random symbols at those places.
+    Equation: L = mean over replaced positions i of -log softmax(h(f(x'))_i)[x_i], where x' is x
+    with random symbols at those positions.
 
-    Views: one sequence int [B, N], 0 for padding, and `mask` {"mask" bool [B, N], "symbols"
-    int [B, N]}: where symbols are exchanged, and for which.
+    Views: one sequence int [B, N], 0 for padding, and `mask` {"mask" bool [B, N], "symbols" int [B,
+    N]}: where symbols are replaced, and by which.
 
     Remembers: nothing.
 
-    Collapse: not in the way of joint embeddings; the failure is a head that says how common each
-    symbol is.
+    Collapse: cannot collapse like joint-embedding methods; the failure mode is predicting the
+    frequency of each symbol.
 
-    Unverified: the share of exchanged tokens (0.15) and that the head is one linear layer.
+    Unverified: the fraction of replaced tokens (0.15) and that the head is one linear layer.
 
     Attributes:
       dtype: dtype in which the head computes.

@@ -1,4 +1,4 @@
-"""SSAST: hide patches behind a mask token, find each among the hidden ones and reconstruct it.
+"""SSAST: replace patches by a mask token, then match and reconstruct them.
 
 Gong et al., "SSAST: Self-Supervised Audio Spectrogram Transformer", 2022.
 """
@@ -22,10 +22,10 @@ from jssl.ranges import Count, NonNegative
 
 
 class TwoHeads(nn.Module):
-    """An encoder and two heads on each of its tokens, both as wide as a patch.
+    """An encoder and two heads on each token, whose outputs have the size of a patch.
 
     Attributes:
-      encoder: module that can hide tokens and cuts its input into patches.
+      encoder: module that can mask tokens and divides its input into patches.
       hidden: width of the heads' hidden layer.
       dtype: dtype in which the heads compute.
     """
@@ -48,30 +48,31 @@ class TwoHeads(nn.Module):
 
 @dataclasses.dataclass(frozen=True)
 class SSAST(HiddenPatches):
-    """Matching and mean squared error of the hidden patches, one weighted sum (section 3.2).
+    """Weighted sum of matching and mean squared error of the masked patches (section 3.2).
 
-    The encoder sees all places, with a learned token at the hidden ones. One head answers with a
-    vector that is to fit the true patch better than the other hidden patches of the same example;
-    the other reconstructs it.
+    The encoder sees all positions, with a learned token at the masked ones. The output of one head
+    must match the true patch better than the other masked patches of the same example; the other
+    head reconstructs the patch.
 
-    Equation: L = mean over hidden i of -log(exp(c_i.x_i) / sum over hidden j of exp(c_i.x_j)) + w
-    |r_i - x_i|^2.
+    Equation: L = mean over masked i of -log(exp(c_i.x_i) / sum over masked j of exp(c_i.x_j)) + w
+    |r_i - x_i|^2, where c_i is the output of the matching head, r_i the reconstruction and x_i the
+    patch.
 
-    Views: one input [B, ...] and `mask` {"mask" bool [B, N]}, True where hidden.
+    Views: one input [B, ...] and `mask` {"mask" bool [B, N]}, True where masked.
 
     Remembers: nothing.
 
-    Collapse: not in the way of joint embeddings; the failure is a head that predicts the mean of
-    the neighbours.
+    Collapse: cannot collapse like joint-embedding methods; the failure mode is predicting the local
+    mean.
 
-    Defaults are the paper's (sections 3.2 and 4.1: weight 10; patches of 16 by 16, 400 of 512 of
-    them hidden, in clusters; the latter two are set in the views).
+    Defaults: from the paper (sections 3.2 and 4.1: weight 10; patches of 16 by 16, 400 of 512 of
+    them masked, in clusters; the last two are set in the views).
 
     Differs from the authors' code: the encoder's positions are fixed, and it has at most one class
-    token where theirs has two.
+    token; theirs has two.
 
     Attributes:
-      weight: of the reconstruction.
+      weight: weight of the reconstruction.
       hidden: width of the heads' hidden layer.
       dtype: dtype in which the heads compute.
     """
@@ -88,7 +89,7 @@ class SSAST(HiddenPatches):
         return TwoHeads(encoder, self.hidden, self.dtype)
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What the net is run on."""
+        """Inputs on which `init` runs the net."""
         return the_input(views), views["mask"]["mask"]
 
     def forward(self, step: Step, views: Views) -> Outputs:
@@ -113,7 +114,7 @@ class SSAST(HiddenPatches):
         return terms["matching"] + self.weight * terms["reconstruction"], terms
 
     def reconstruct(self, step: Step, views: Views) -> Mapping[str, jax.Array]:
-        """What went in, what came out and what was there."""
+        """Input, reconstruction and original."""
         x, mask = self.inputs(views)
         _, _, prediction = step.predict(x, mask)
         return picture(step.net.encoder, x, prediction, mask)

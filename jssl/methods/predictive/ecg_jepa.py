@@ -1,4 +1,4 @@
-"""ECG-JEPA: from the tokens that spans of hidden ones leave, predict a teacher's hidden tokens.
+"""ECG-JEPA: predict a teacher's tokens in masked spans from the visible tokens.
 
 Weimann & Conrad, "Self-Supervised Pre-Training with Joint-Embedding Predictive Architecture Boosts
 ECG Classification Performance", 2024.
@@ -20,49 +20,49 @@ from jssl.ranges import Count, Positive, Unit
 
 @dataclasses.dataclass(frozen=True)
 class ECGJEPA(TokenPrediction):
-    """I-JEPA with all hidden tokens as one block, and the absolute error of the teacher's own.
+    """I-JEPA with all masked tokens as one block and the absolute error of raw targets.
 
-    Any sampler of masks will do; the paper hides spans of time, and a token holds all leads
-    (`JointSeriesTransformer`), so that no lead tells what is hidden in another.
+    Any mask sampler can be used. The paper masks spans of time, and a token covers all leads
+    (`JointSeriesTransformer`), so that no lead reveals what is masked in another.
 
-    Equation: L = mean over hidden tokens of |g(f(visible), places) - t(x)[places]|_1 / D, t the
-    teacher; its corner is rounded.
+    Equation: L = mean over masked tokens of |g(f(visible), positions) - t(x)[positions]|_1 / D,
+    where t is the teacher. The absolute error is smoothed near zero (`beta`).
 
     Views: one input [B, ...] and `mask` {"keep" int [B, K], "masked" int [B, N - K]}. The student
-    sees what is kept, the teacher everything.
+    sees the kept tokens, the teacher all tokens.
 
-    Remembers: the teacher, an exponential moving average of the encoder, and the encoder that is
-    evaluated.
+    Remembers: the teacher, an exponential moving average of the encoder, which is also the encoder
+    that is evaluated.
 
-    Collapse: to tokens that tell nothing of the input, held off by nothing but the stopped
-    gradient, the slow teacher and the hardness of the task. The targets have the scale that the
-    encoder's last normalisation gives them, which is learned.
+    Collapse: collapse to tokens that are independent of the input is prevented only by the stopped
+    gradient, the slow teacher and the difficulty of the task. The scale of the targets is that of
+    the encoder's last normalisation, which is learned.
 
-    Defaults are the authors' code's for ViT-S (configs/pretrain/ViTS_all.yaml and models/JEPA.py:
+    Defaults: from the authors' code for ViT-S (configs/pretrain/ViTS_all.yaml and models/JEPA.py:
     predictor of width 192 with 8 blocks and 6 heads; momentum 0.998 to 0.9995; patches of 25 of
-    5000 samples, 12 leads, one register token; spans of at least 10 patches hide 75 to 85 %, set
-    in the views; AdamW at 1e-3, batch 2048, 100000 steps, 10000 of warm-up). Weight decay grows
+    5000 samples, 12 leads, one register token; spans of at least 10 patches that mask 75 to 85 %,
+    set in the views; AdamW at 1e-3, batch 2048, 100000 steps, 10000 of warm-up). Weight decay grows
     from 0.01 to 0.1 there; it is constant in the small experiments
-    (`optimizer.weight_decay_end=0.1` for theirs).
+    (`optimizer.weight_decay_end=0.1` gives theirs).
 
-    Differs from the authors' code: errors below `beta` are squared, so that the gradient has no
-    jump, where theirs are absolute throughout; the share that is hidden is fixed, and spans longer
-    than the least come of several that overlap (`span_mask`); layers have biases.
+    Differs from the authors' code: errors below `beta` are squared, so that the gradient is
+    continuous; theirs are always absolute. The masked fraction is fixed, and spans longer than the
+    minimum arise from overlapping spans (`span_mask`); layers have biases.
 
-    Unverified: the paper's figures, which take a million records. Kim's method of the same name
-    (2024) has tokens of single leads that see their lead and their time
-    (`CrossSeriesTransformer`), the same times hidden in every lead (`tube_mask`), normalised
-    targets as I-JEPA, and a predictor that sees one lead at a time, which is not here.
+    Unverified: the paper's results, which need a million records. Kim's method of the same name
+    (2024) has tokens of single leads that attend to their lead and their time
+    (`CrossSeriesTransformer`), masks the same times in every lead (`tube_mask`), normalises targets
+    as I-JEPA does, and has a predictor of one lead at a time, which is not implemented.
 
     Attributes:
-      momentum: of the teacher at the first step; it rises linearly to `momentum_end`.
-      momentum_end: of the teacher at the last step.
-      predictor_width: size of the predictor's tokens.
-      predictor_depth: number of its blocks.
-      predictor_heads: its attention heads.
-      kernel_init: initialiser of its kernels; the authors' is unverified.
+      momentum: momentum of the teacher at the first step; it rises linearly to `momentum_end`.
+      momentum_end: momentum of the teacher at the last step.
+      predictor_width: width of the predictor's tokens.
+      predictor_depth: number of predictor blocks.
+      predictor_heads: number of attention heads in each predictor block.
+      kernel_init: initialiser of the predictor's kernels; the authors' is unverified.
       dtype: dtype in which the predictor computes.
-      beta: where the error turns from square to absolute.
+      beta: threshold of the smooth L1 error, below which it is quadratic.
     """
 
     momentum: Unit = 0.998
@@ -80,12 +80,12 @@ class ECGJEPA(TokenPrediction):
     )
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What the net is run on."""
+        """Inputs on which `init` runs the net."""
         mask = views["mask"]
         return the_input(views), mask["keep"], mask["masked"][:, None]
 
     def regressed(self, tokens: jax.Array) -> jax.Array:
-        """The teacher's tokens as they are."""
+        """The teacher's tokens, without normalisation."""
         return tokens
 
     def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:

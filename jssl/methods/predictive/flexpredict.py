@@ -1,4 +1,4 @@
-"""FlexPredict (StoP): I-JEPA whose mask tokens stand at stochastic positions.
+"""FlexPredict (StoP): I-JEPA whose mask tokens have stochastic positions.
 
 Bar et al., "Predicting masked tokens in stochastic locations improves masked image modeling",
 2023; published as "Stochastic positional embeddings improve masked image modeling", 2024.
@@ -23,32 +23,32 @@ from jssl.ranges import Count, NonNegative
 class FlexPredict(TokenPrediction):
     """I-JEPA's loss; the position of a mask token is drawn from N(psi, noise^2 A A^T) (eq. 3-6).
 
-    A is the matrix that projects the context into the predictor, so it cannot shrink to make the
-    positions certain without losing the context.
+    A is the matrix that projects the context into the predictor, so it cannot shrink to remove the
+    noise without losing the context.
 
-    Equation: L = mean of smoothL1(g(A f(context), psi + noise A n), norm(t(x))), n standard normal,
-    psi the position of the target.
+    Equation: L = mean of smoothL1(g(A f(context), psi + noise A n), norm(t(x))), where n is
+    standard normal noise, psi the position embedding of the target, and t the teacher.
 
-    Views: those of I-JEPA.
+    Views: the same as I-JEPA.
 
-    Remembers: what I-JEPA does.
+    Remembers: the same as I-JEPA.
 
-    Collapse: held off as in I-JEPA. BatchNorm and what is evaluated are I-JEPA's as well.
+    Collapse: prevented as in I-JEPA. BatchNorm and the evaluated encoder are as in I-JEPA too.
 
-    Defaults are those of the authors' code for ViT-B/16 (`configs/pretrain/vit-b16.yaml`: predictor
-    of width 384 with 6 blocks, AdamW at 8e-4, batch 2048, 15 epochs of warm-up, 600 epochs). Its
-    noise of 0.25 is a standard deviation; the paper calls sigma the variance. The teacher's
-    momentum is I-JEPA's, unverified for this code.
+    Defaults: from the authors' code for ViT-B/16 (`configs/pretrain/vit-b16.yaml`: predictor of
+    width 384 with 6 blocks, AdamW at 8e-4, batch 2048, 15 epochs of warm-up, 600 epochs). Its noise
+    of 0.25 is a standard deviation; the paper calls sigma the variance. The teacher's momentum is
+    that of I-JEPA, unverified for this code.
 
-    Differs from the authors' code: the learned mask token of eq. 6 is there, which the code leaves
-    out; the bias of the projection is added to the noise as well, as in the code.
+    Differs from the authors' code: the learned mask token of eq. 6 is included, which the code
+    omits. As in the code, the bias of the projection is added to the noise as well.
 
     Attributes:
-      momentum: of the teacher at the first step; it rises linearly to `momentum_end`.
-      momentum_end: of the teacher at the last step.
-      predictor_width: size of the predictor's tokens.
-      predictor_depth: number of its blocks.
-      predictor_heads: its attention heads.
+      momentum: momentum of the teacher at the first step; it rises linearly to `momentum_end`.
+      momentum_end: momentum of the teacher at the last step.
+      predictor_width: width of the predictor's tokens.
+      predictor_depth: number of predictor blocks.
+      predictor_heads: number of attention heads in each predictor block.
       dtype: dtype in which the predictor computes.
       noise: standard deviation of the noise before A.
     """
@@ -62,7 +62,7 @@ class FlexPredict(TokenPrediction):
     )
 
     def predictor(self) -> BlockPredictor:
-        """I-JEPA's, with noise on the mask tokens' positions."""
+        """I-JEPA's predictor, with noise on the mask tokens' positions."""
         return super().predictor().clone(noise=self.noise)
 
     def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:

@@ -1,4 +1,4 @@
-"""I-JEPA: from the tokens of one context block, predict a teacher's tokens of several other blocks.
+"""I-JEPA: predict a teacher's tokens in several target blocks from one context block.
 
 Assran et al., "Self-Supervised Learning from Images with a Joint-Embedding Predictive
 Architecture", 2023.
@@ -19,41 +19,42 @@ from jssl.objectives.regression import smooth_l1
 
 @dataclasses.dataclass(frozen=True)
 class IJEPA(TokenPrediction):
-    """Smooth L1 error of the predicted tokens, the teacher's being normalised (section 3).
+    """Smooth L1 error between predicted tokens and the teacher's normalised ones (section 3).
 
-    Equation: L = mean over blocks and their tokens of smoothL1(g(f(context), places),
-    norm(t(x))[places]), t the teacher.
+    Equation: L = mean over blocks and their tokens of smoothL1(g(f(context), positions),
+    norm(t(x))[positions]), where f is the encoder, g the predictor and t the teacher.
 
     Views: one input [B, ...] and `mask` {"keep" int [B, K], the context; "targets" int [B, M, T],
-    the M blocks}. The student sees the context alone, the teacher everything.
+    the M blocks}. The student sees only the context, the teacher the whole input.
 
-    Remembers: the teacher, an exponential moving average of the encoder, and the encoder that is
-    evaluated.
+    Remembers: the teacher, an exponential moving average of the encoder, which is also the encoder
+    that is evaluated.
 
-    Collapse: to tokens that tell nothing of the input, such as their positions, is held off by
-    nothing but the stopped gradient, the slow teacher and the hardness of the task.
+    Collapse: collapse to tokens that are independent of the input, for example functions of their
+    position, is prevented only by the stopped gradient, the slow teacher and the difficulty of the
+    task.
 
-    Defaults are the paper's for ImageNet (appendix A; predictor of width 384 with 12 blocks for
+    Defaults: from the paper for ImageNet (appendix A; predictor of width 384 with 12 blocks for
     ViT-L and larger, 6 for ViT-B; momentum 0.996 to 1; AdamW at 1e-3, batch 2048, 15 to 40 epochs
-    of warm-up, no class token, weight decay 0.04 to 0.4 by a cosine). The small experiments keep a
-    constant weight decay: 0.4 is a value for runs of 10^5 steps.
+    of warm-up, no class token, weight decay 0.04 to 0.4 on a cosine schedule). The small
+    experiments keep a constant weight decay: 0.4 suits runs of 10^5 steps.
 
-    The paper writes the squared L2 distance; smooth L1 and the teacher's layer normalisation
-    without learned parts are the authors' code's. It differs from that code in drawing masks for
-    each example, cut to a common length by the view. Encoder and predictor start as there in
-    `image/ijepa_imagenet`: standard deviation 0.02, output layers of attention and MLP of block l
-    over sqrt(2 l).
+    Differs from the authors' code: masks are drawn for each example, and the view cuts them to a
+    common length. The paper states the squared L2 distance; smooth L1 and the layer normalisation
+    of the targets without learned scale and shift follow the code. `image/ijepa_imagenet`
+    initialises encoder and predictor as the code does: standard deviation 0.02, divided by sqrt(2
+    l) for the output layers of attention and MLP in block l.
 
-    BatchNorm of the teacher: as in BYOL; a ViT has none.
+    BatchNorm of the teacher: as in BYOL; a ViT has no BatchNorm.
 
     Attributes:
-      momentum: of the teacher at the first step; it rises linearly to `momentum_end`.
-      momentum_end: of the teacher at the last step.
-      predictor_width: size of the predictor's tokens.
-      predictor_depth: number of its blocks.
-      predictor_heads: its attention heads.
-      kernel_init: initialiser of its kernels; the default is the authors', who start the encoder in
-        the same way, and suits widths from about 200 up.
+      momentum: momentum of the teacher at the first step; it rises linearly to `momentum_end`.
+      momentum_end: momentum of the teacher at the last step.
+      predictor_width: width of the predictor's tokens.
+      predictor_depth: number of predictor blocks.
+      predictor_heads: number of attention heads in each predictor block.
+      kernel_init: initialiser of the predictor's kernels; the default is the authors', who
+        initialise the encoder in the same way, and suits widths of about 200 and more.
       dtype: dtype in which the predictor computes.
     """
 

@@ -1,4 +1,4 @@
-"""T-JEPA: from the tokens of one subset of an example, predict a teacher's tokens of other subsets.
+"""T-JEPA: predict a teacher's tokens of column subsets from the tokens of another subset.
 
 Thimonier et al., "T-JEPA: Augmentation-Free Self-Supervised Learning for Tabular Data", 2025.
 """
@@ -18,34 +18,34 @@ from jssl.ranges import Count
 
 @dataclasses.dataclass(frozen=True)
 class TJEPA(TokenPrediction):
-    """I-JEPA with subsets for blocks, the squared distance, and a regularisation token.
+    """I-JEPA with subsets instead of blocks, squared error, and a regularisation token.
 
-    Equation: L = mean over subsets and their tokens of |g(f(context), places) -
-    norm(t(x))[places]|^2, t the teacher.
+    Equation: L = mean over subsets and their tokens of |g(f(context), positions) -
+    norm(t(x))[positions]|^2, where f is the encoder, g the predictor and t the teacher.
 
     Views: one input [B, ...] and `mask` {"keep" int [B, K], the context; "targets" int [B, M, T],
-    the M subsets}. The student sees the context alone, the teacher everything.
+    the M subsets}. The student sees only the context, the teacher the whole input.
 
-    Remembers: the teacher, an exponential moving average of the encoder, and the encoder that is
-    evaluated.
+    Remembers: the teacher, an exponential moving average of the encoder, which is also the encoder
+    that is evaluated.
 
-    Collapse: to tokens that tell of their place alone, the paper's main trouble. A regularisation
-    token, which takes part in the attention of both encoders and in no loss, is what holds it off
-    there: give the encoder `registers=1`.
+    Collapse: tokens may collapse to functions of their position alone, the main difficulty that the
+    paper reports. There a regularisation token prevents it, which takes part in the attention of
+    both encoders but in no loss: set `registers=1` in the encoder.
 
-    Defaults: momentum 0.996 to 1 as in I-JEPA, which the paper starts from; sizes here are for
-    tables of a dozen columns.
+    Defaults: momentum 0.996 to 1 as in I-JEPA, on which the paper builds; sizes are for tables of
+    about a dozen columns.
 
-    Unverified: whether the authors normalise the teacher's tokens, as I-JEPA does and as is done
-    here; their predictor's sizes, which they choose for each data set.
+    Unverified: whether the authors normalise the teacher's tokens, as in I-JEPA and here; the sizes
+    of their predictor, which they choose for each data set.
 
     Attributes:
-      momentum: of the teacher at the first step; it rises linearly to `momentum_end`.
-      momentum_end: of the teacher at the last step.
-      predictor_width: size of the predictor's tokens.
-      predictor_depth: number of its blocks.
-      predictor_heads: its attention heads.
-      kernel_init: initialiser of its kernels; the authors' is unverified.
+      momentum: momentum of the teacher at the first step; it rises linearly to `momentum_end`.
+      momentum_end: momentum of the teacher at the last step.
+      predictor_width: width of the predictor's tokens.
+      predictor_depth: number of predictor blocks.
+      predictor_heads: number of attention heads in each predictor block.
+      kernel_init: initialiser of the predictor's kernels; the authors' is unverified.
       dtype: dtype in which the predictor computes.
     """
 

@@ -22,24 +22,25 @@ from jssl.ranges import Count, Unit
 class DIET(Classifier):
     """Cross-entropy of the example's index, with strong label smoothing.
 
-    One linear layer has an output for each training example. It learns slowly, since each output
-    has one positive an epoch.
+    One linear layer has an output for each training example. It learns slowly, because each output
+    has one positive example per epoch.
 
-    Equation: L = -sum_n y_n log softmax(W f(x))_n, y the example's own index, smoothed.
+    Equation: L = -sum_n y_n log softmax(W f(x))_n, where y is the smoothed one-hot vector of the
+    example's index.
 
-    Views: one input [B, ...], and `index` int [B], the example's place in the training split
+    Views: one input [B, ...], and `index` int [B], the example's position in the training split
     (`jssl.augmentations.compose.field("index")`).
 
-    Remembers: nothing beyond that layer.
+    Remembers: nothing except that layer.
 
-    Collapse: impossible, since a constant feature costs ln N.
+    Collapse: impossible, because a constant feature costs ln N.
 
-    Defaults: smoothing 0.8 and a linear layer without bias are those of the paper; AdamW at 1e-3
-    with weight decay 0.05 and a cosine, as the experiments have it, unverified.
+    Defaults: smoothing 0.8 and a linear layer without bias are from the paper; the experiments'
+    AdamW at 1e-3 with weight decay 0.05 and a cosine schedule is unverified.
 
     Attributes:
       examples: N, number of training examples. An index beyond it makes the loss NaN.
-      smoothing: share of the target that is spread over all examples.
+      smoothing: fraction of the target that is spread over all examples.
       dtype: dtype in which the head computes.
     """
 
@@ -64,5 +65,5 @@ class DIET(Classifier):
         return {"logits": logits, "label": views["index"]}
 
     def smoke(self) -> Method:
-        """A head for the few examples of a smoke data set."""
+        """A head for the few examples of a smoke-test data set."""
         return dataclasses.replace(self, examples=min(self.examples, 64))

@@ -1,4 +1,4 @@
-"""DropPos: show some patches, take away the positions of most of those, tell where they belong.
+"""DropPos: drop the position embeddings of most visible patches and predict their positions.
 
 Wang et al., "DropPos: Pre-Training Vision Transformers by Reconstructing Dropped Positions", 2023.
 """
@@ -26,37 +26,38 @@ from jssl.ranges import Count, NonNegative
 
 @dataclasses.dataclass(frozen=True)
 class DropPos(Method):
-    """Cross-entropy of each dropped place, smoothed over near places, weighted by affinity (3.2).
+    """Cross-entropy of each dropped position, with smoothing and affinity weights (section 3.2).
 
-    A decoder without positions classifies the place of every shown patch among all N. Targets
-    spread to near places by a Gaussian of `sigma` tokens that shrinks to nothing over the run;
-    patches weigh by the softmax of their similarity to the pooled feature of the whole image, seen
-    by the same encoder without gradient.
+    A decoder without positions classifies the position of every visible patch among all N. Targets
+    are smoothed over nearby positions by a Gaussian of `sigma` tokens, which shrinks to zero over
+    the run. Patches are weighted by the softmax of their similarity to the pooled feature of the
+    whole image, computed by the same encoder without gradient.
 
-    Equation: L = -sum over dropped i of w_i sum_j y_ij log softmax(o_i)_j, y_ij proportional to
-    exp(-distance(i, j)^2 / sigma^2).
+    Equation: L = -sum over dropped i of w_i sum_j y_ij log softmax(o_i)_j, where y_ij is
+    proportional to exp(-distance(i, j)^2 / sigma^2) and w_i is the affinity weight.
 
-    Views: one input [B, ...], `mask` {"keep" int [B, K]}, the patches shown, and `dropped` {"mask"
-    bool [B, K]}, True for those of them that get a learned token for their position.
+    Views: one input [B, ...], `mask` {"keep" int [B, K]}, the visible patches, and `dropped`
+    {"mask" bool [B, K]}, True for visible patches whose position is replaced by a learned token.
 
     Remembers: nothing.
 
-    Collapse: impossible, since a constant feature costs ln N. Patches that look alike everywhere
-    teach nothing, hence the weights.
+    Collapse: impossible, because a constant feature costs ln N. Patches with the same appearance
+    everywhere give no signal, hence the weights.
 
-    Defaults are those of the authors' code for ViT-B on ImageNet (`scripts/pretrain_base.sh`:
-    both ratios 0.75, set in the views; decoder of 2 blocks, width 512, 16 heads; sigma 1 to 0;
-    affinity by similarity at temperature 0.1; AdamW at 1.5e-4 x batch / 256, beta2 0.95).
+    Defaults: from the authors' code for ViT-B on ImageNet (`scripts/pretrain_base.sh`: both ratios
+    0.75, set in the views; decoder of 2 blocks, width 512, 16 heads; sigma from 1 to 0; affinity by
+    similarity at temperature 0.1; AdamW at 1.5e-4 x batch / 256, beta2 0.95).
 
     Differs from the authors' code: weights are normalised within each image, not over the batch;
-    sigma shrinks with every step, not every epoch.
+    sigma shrinks every step, not every epoch.
 
     Attributes:
-      sigma: reach of the smoothing at the first step, in tokens; 0 for hard labels.
-      temperature: of the weights; 0 weighs all dropped patches alike and saves a pass.
-      decoder_width: size of the decoder's tokens.
-      decoder_depth: number of its blocks.
-      decoder_heads: its attention heads.
+      sigma: width of the smoothing at the first step, in tokens; 0 for hard labels.
+      temperature: temperature of the weights; 0 weights all dropped patches equally and saves a
+        forward pass.
+      decoder_width: width of the decoder's tokens.
+      decoder_depth: number of decoder blocks.
+      decoder_heads: number of attention heads in each decoder block.
       dtype: dtype in which the decoder computes.
     """
 
@@ -77,14 +78,14 @@ class DropPos(Method):
     targets: ClassVar[tuple[str, ...]] = ("target", "weight")
 
     def net(self, encoder: nn.Module) -> nn.Module:
-        """Encoder and decoder; an encoder without positions has none to drop."""
+        """Encoder and decoder; the encoder must have positions to drop."""
         if getattr(encoder, "positions", "") == "none":
             raise UserError("DropPos needs an encoder with positions, such as positions='sincos'")
         decoder = (self.decoder_width, self.decoder_depth, self.decoder_heads)
         return TokenPredictor(encoder, "positions", *decoder, dtype=self.dtype)
 
     def init(self, net: nn.Module, key: jax.Array, views: Views) -> Tree:
-        """Variables of the net, the position token among them."""
+        """Variables of the net, including the position token."""
         keys = {"params": key, "dropout": key}
         return net.init(keys, the_input(views), train=True, **self._options(net, views))
 
@@ -107,14 +108,14 @@ class DropPos(Method):
         return {**outputs, "embedding": pooled}
 
     def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
-        """Weighted cross-entropy of the dropped places, averaged over the batch."""
+        """Weighted cross-entropy of the dropped positions, averaged over the batch."""
         logits, weight = outputs["logits"], outputs["weight"]
         loss = masked_mean(soft_cross_entropy(logits, outputs["target"]), weight)
         right = masked_mean(accuracy(logits, outputs["place"]), weight > 0)
         return jnp.mean(loss), {"accuracy": jnp.mean(right)}
 
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:
-        """Features, and the loss of a constant one, ln N."""
+        """The features, and the loss ln N of a constant feature."""
         features = {"embedding": outputs["embedding"]}
         return Monitored(features=features, trivial_loss=math.log(outputs["logits"].shape[-1]))
 

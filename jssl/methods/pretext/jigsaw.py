@@ -1,4 +1,4 @@
-"""Jigsaw: tell by which permutation the tiles of an image were shuffled.
+"""Jigsaw: predict the permutation by which the tiles of an image were shuffled.
 
 Noroozi & Favaro, "Unsupervised Learning of Visual Representations by Solving Jigsaw Puzzles", 2016.
 """
@@ -19,12 +19,12 @@ from jssl.ranges import Count, Several
 
 
 class JigsawNet(nn.Module):
-    """An encoder of single tiles and a classifier of what it says of all of them together.
+    """An encoder of single tiles and a classifier of their concatenated features.
 
     Attributes:
-      encoder: module `x -> Features`.
-      tile: module [B * T, D] -> [B * T, E] on each tile's pooled feature.
-      classifier: module [B, T * E] -> [B, permutations].
+      encoder: module that maps x to `Features`.
+      tile: module that maps each tile's pooled feature, [B * T, D], to [B * T, E].
+      classifier: module that maps [B, T * E] to logits [B, permutations].
       activation: name of the non-linearity between the two.
     """
 
@@ -43,29 +43,30 @@ class JigsawNet(nn.Module):
 
 @dataclasses.dataclass(frozen=True)
 class Jigsaw(Classifier):
-    """Cross-entropy of the permutation's number in a fixed set (section 3).
+    """Cross-entropy of the permutation's index in a fixed set (section 3).
 
-    Every tile passes the encoder alone, so that the order is found from what is in them and not
-    from edges that continue.
+    Every tile passes through the encoder separately, so that the order is inferred from the content
+    of the tiles and not from continuous edges.
 
-    Equation: L = -log softmax(h(f(tile 1), ..., f(tile T)))[permutation].
+    Equation: L = -log softmax(h(f(tile 1), ..., f(tile T)))[permutation], where f is the encoder
+    and h the head.
 
     Views: `image` {"image" [B, T, ...], T tiles in shuffled order; "label" int [B]}
     (`jssl.augmentations.labelled.jigsaw_tiles`).
 
     Remembers: nothing.
 
-    Collapse: impossible, since a constant feature costs ln(permutations). Its shortcuts are
-    low-level: tiles are therefore cropped apart and normalised one by one, in the views.
+    Collapse: impossible, because a constant feature costs ln(permutations). Its shortcuts are
+    low-level: the views therefore leave gaps between tiles and normalise each tile separately.
 
-    Defaults are the paper's: 9 tiles, 1000 permutations, layers of 512 for a tile (fc6) and 4096
-    for all (fc7). SGD and its schedule in the experiments are unverified.
+    Defaults: from the paper: 9 tiles, 1000 permutations, layers of width 512 for a tile (fc6) and
+    4096 for all tiles (fc7). SGD and its schedule in the experiments are unverified.
 
-    Differs from the paper: any encoder in place of an AlexNet of stride 2; no local response
-    normalisation; the permutation set is drawn by our own generator.
+    Differs from the paper: any encoder replaces the AlexNet of stride 2; there is no local response
+    normalisation; the permutation set comes from this library's generator.
 
     Attributes:
-      permutations: size of the set, the same as in the view.
+      permutations: number of permutations in the set, equal to that of the view.
       tile: width of a tile's layer.
       hidden: width of the layer over all tiles.
       dtype: dtype in which the heads compute.
@@ -82,13 +83,13 @@ class Jigsaw(Classifier):
     )
 
     def net(self, encoder: nn.Module) -> nn.Module:
-        """Encoder, layer of a tile and classifier."""
+        """Encoder, tile layer and classifier."""
         options = {"norm": "none", "dtype": self.dtype}
         classifier = MLPHead((self.hidden,), self.permutations, **options)
         return JigsawNet(encoder, MLPHead((), self.tile, **options), classifier)
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What the net is run on."""
+        """Inputs on which `init` runs the net."""
         return (views["image"]["image"],)
 
     def forward(self, step: Step, views: Views) -> Outputs:

@@ -1,4 +1,4 @@
-"""Motion statistics: tell where a clip moves most, in which direction, and when.
+"""Motion statistics: predict where, in which direction and when a clip's motion is largest.
 
 Wang et al., "Self-supervised Spatio-temporal Representation Learning for Videos by Predicting
 Motion and Appearance Statistics", 2019.
@@ -27,38 +27,40 @@ LOSSES = ("regression", "classification")
 
 @dataclasses.dataclass(frozen=True)
 class MotionStatistics(Method):
-    """Fourteen numbers that sum up a clip's motion, from its pooled feature.
+    """Prediction of fourteen statistics of a clip's motion from its pooled feature.
 
-    A frame is cut into blocks in three ways: a grid, rings and sectors. For each of them, and for
-    both parts of the optical flow, the labels are the block in which the motion boundaries (the
-    gradients of the flow, added up over time) are strongest, and their direction there; two more
-    say at which moment they are strongest.
+    A frame is divided into blocks in three ways: a grid, rings and sectors. For each division, and
+    for both components of the optical flow, the labels are the block in which the motion boundaries
+    (the gradients of the flow, summed over time) are strongest, and their direction there. Two more
+    labels are the times at which they are strongest.
 
-    Equation: L = (1/14) sum over labels k of (o_k - y_k)^2, y_k the label taken to [-1, 1], or,
-    with `loss="classification"`, -(1/14) sum over k of log softmax(o_k)[y_k].
+    Equation: L = (1/14) sum over labels k of (o_k - y_k)^2; L (classification) = -(1/14) sum over k
+    of log softmax(o_k)[y_k], where o_k is the prediction and y_k the label, scaled to [-1, 1] for
+    regression.
 
     Views: one input {"video" [B, T, H, W, C], "label" int [B, 14]}
     (`jssl.augmentations.video.motion_view`).
 
     Remembers: nothing.
 
-    Collapse: impossible, since a constant feature costs the labels' variance (or ln of their
-    numbers). The failure is a label that never changes, such as the block of a clip in which the
-    same thing moves in the same place.
+    Collapse: impossible, because a constant feature costs the labels' variance (or the logarithm of
+    their number of values). The failure mode is a label that never changes, such as the block if
+    the same object always moves at the same position.
 
-    Defaults: regression, as in the paper. The authors' code (`train.py` of 2021) takes SGD at 5e-4
-    with momentum 0.9 and weight decay 5e-3, a tenth of the rate after each third of 18 epochs.
+    Defaults: regression, as in the paper. The authors' code (`train.py` of 2021) uses SGD at 5e-4
+    with momentum 0.9 and weight decay 5e-3, and divides the rate by ten after each third of 18
+    epochs.
 
-    Differs from the authors' code: the flow is that of Lucas and Kanade between the frames of the
-    view, where theirs is TV-L1, computed before on whole frames; sectors are numbered clockwise,
-    and rings and sectors touch for any size; labels begin at 0 and are taken to [-1, 1], theirs are
-    the bare numbers, so that a label with more values weighs more; the statistics of appearance
-    (the most and the least diverse block, and their colours), whose loss has a tenth of the weight,
-    are left out.
+    Differs from the authors' code: the flow is computed by the method of Lucas and Kanade between
+    the frames of the view; theirs is TV-L1, precomputed on whole frames. Sectors are numbered
+    clockwise, and rings and sectors leave no gaps at any size. Labels start at 0 and are scaled to
+    [-1, 1]; theirs are unscaled, so that a label with more values has more weight. The appearance
+    statistics (the most and the least diverse block, and their colours), whose loss has a tenth of
+    the weight, are omitted.
 
     Attributes:
-      values: how many values each label has; `jssl.augmentations.motion.label_counts` of the
-        clips' frames, of which there are 16 in the paper.
+      values: number of values of each label; `jssl.augmentations.motion.label_counts` of the clips'
+        number of frames, 16 in the paper.
       loss: "regression" or "classification".
       hidden: widths of the head's hidden layers.
       dtype: dtype in which the head computes.
@@ -84,7 +86,7 @@ class MotionStatistics(Method):
         """Encoder and head.
 
         Raises:
-          UserError: an unknown loss.
+          UserError: if the loss is unknown.
         """
         if self.loss not in LOSSES:
             raise UserError(f"no loss is called {self.loss!r}: {nearest(self.loss, LOSSES)}")
@@ -92,11 +94,11 @@ class MotionStatistics(Method):
         return Siamese(encoder, MLPHead(self.hidden, size, norm="none", dtype=self.dtype))
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What the net is run on."""
+        """Inputs on which `init` runs the net."""
         return (the_input(views)["video"],)
 
     def forward(self, step: Step, views: Views) -> Outputs:
-        """`prediction` [B, 14], or of all values of all labels, and `label` [B, 14]."""
+        """`prediction` [B, 14], or logits of all values of all labels, and `label` [B, 14]."""
         view = the_input(views)
         if view["label"].shape[1] != len(self.values):
             raise UserError(
@@ -121,9 +123,11 @@ class MotionStatistics(Method):
         """The loss of a constant feature: the labels' variance, or the mean of ln n."""
         if self.loss == "regression":
             spread = jnp.mean(jnp.var(self._scaled(outputs["label"]), axis=0))
-            return Monitored(trivial_loss=jnp.maximum(spread, 1e-6))  # a batch may have one label
+            return Monitored(
+                trivial_loss=jnp.maximum(spread, 1e-6)
+            )  # all labels of a batch may be equal
         return Monitored(trivial_loss=sum(map(math.log, self.values)) / len(self.values))
 
     def _scaled(self, label: jax.Array) -> jax.Array:
-        """Labels from 0 to n - 1 as numbers from -1 to 1."""
+        """Labels from 0 to n - 1, scaled to [-1, 1]."""
         return 2.0 * label / jnp.asarray([max(n - 1, 1) for n in self.values], jnp.float32) - 1.0

@@ -1,4 +1,4 @@
-"""O3N: tell which of several stretches of one recording has its steps in a wrong order.
+"""O3N: predict which of several segments of one recording has its steps in a wrong order.
 
 Fernando et al., "Self-Supervised Video Representation Learning With Odd-One-Out Networks", 2017.
 """
@@ -37,12 +37,12 @@ def sum_of_differences(x: jax.Array) -> jax.Array:
 
 
 class OddOneOutNet(nn.Module):
-    """An encoder of single parts, which are compared by a classifier.
+    """An encoder of single parts and a classifier that compares them.
 
     Attributes:
-      encoder: module `x -> Features`.
-      part: module [B, D] -> [B, E] on each part's pooled feature.
-      classifier: module -> [B, S], on what the fusion makes of the parts.
+      encoder: module that maps x to `Features`.
+      part: module that maps each part's pooled feature, [B, D], to [B, E].
+      classifier: module that maps the fused parts to logits [B, S].
       fusion: "concatenation" or "differences" (`sum_of_differences`).
       activation: name of the non-linearity after `part`.
     """
@@ -68,31 +68,31 @@ class OddOneOutNet(nn.Module):
 
 @dataclasses.dataclass(frozen=True)
 class O3N(Classifier):
-    """Cross-entropy of the odd part's number (section 3).
+    """Cross-entropy of the odd part's index (section 3).
 
-    The parts come from the same recording, so what they show is the same; only what happens from
-    step to step tells them apart.
+    The parts come from the same recording and have the same content; they differ only in the order
+    of their steps.
 
-    Equation: L = -log softmax(h(g(f(part 1), ..., f(part S))))[odd], where g puts the parts'
-    features side by side or sums the differences of all pairs.
+    Equation: L = -log softmax(h(g(f(part 1), ..., f(part S))))[odd], where g concatenates the
+    parts' features or sums the differences of all pairs.
 
     Views: one input {"parts" [B, S, ...], "label" int [B], which part is odd}
     (`jssl.augmentations.video.odd_one_out`).
 
     Remembers: nothing.
 
-    Collapse: impossible, since a constant feature costs ln S. Its shortcut is whatever differs
-    between parts besides their order; they are augmented alike.
+    Collapse: impossible, because a constant feature costs ln S. Any difference between parts other
+    than their order is a shortcut, so all parts get the same augmentation.
 
     Defaults are those of the paper's best network: six parts, fused by the sum of differences.
 
-    Differs from the paper: any encoder of a part in place of an AlexNet on a stack of differences
-    of frames.
+    Differs from the paper: any encoder of a part replaces the AlexNet on a stack of frame
+    differences.
 
-    Unverified: the number of parts, the widths of the layers, and the optimiser's settings.
+    Unverified: the number of parts, the widths of the layers, and the optimizer's settings.
 
     Attributes:
-      parts: number of parts S, the same as in the view.
+      parts: number of parts S, equal to that of the view.
       fusion: "differences" or "concatenation".
       part: width of a part's layer.
       hidden: width of the layer after the fusion.
@@ -109,10 +109,10 @@ class O3N(Classifier):
     paper: ClassVar[str] = "Self-Supervised Video Representation Learning With Odd-One-Out Networks"
 
     def net(self, encoder: nn.Module) -> nn.Module:
-        """Encoder, layer of a part and classifier.
+        """Encoder, part layer and classifier.
 
         Raises:
-          UserError: an unknown fusion.
+          UserError: if the fusion is unknown.
         """
         if self.fusion not in FUSIONS:
             raise UserError(f"no fusion is called {self.fusion!r}: {nearest(self.fusion, FUSIONS)}")
@@ -121,7 +121,7 @@ class O3N(Classifier):
         return OddOneOutNet(encoder, MLPHead((), self.part, **options), classifier, self.fusion)
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What the net is run on."""
+        """Inputs on which `init` runs the net."""
         return (the_input(views)["parts"],)
 
     def forward(self, step: Step, views: Views) -> Outputs:

@@ -1,4 +1,4 @@
-"""RotNet: tell by how many quarter turns an image was rotated.
+"""RotNet: predict by how many quarter turns an image was rotated.
 
 Gidaris et al., "Unsupervised Representation Learning by Predicting Image Rotations", 2018.
 """
@@ -20,25 +20,26 @@ from jssl.ranges import Several
 
 @dataclasses.dataclass(frozen=True)
 class RotNet(Classifier):
-    """Cross-entropy of a linear classifier of the transformation (eq. 2 and 3).
+    """Cross-entropy of a linear classifier of the rotation (eq. 2 and 3).
 
-    Equation: L = mean over rotations r of -log softmax(h(f(rotate(x, r))))[r].
+    Equation: L = mean over rotations r of -log softmax(h(f(rotate(x, r))))[r], where f is the
+    encoder and h the classifier.
 
     Views: `image` {"image" [B, R, ...], "label" int [B, R]}: R transformed copies of each example
-    and which transformation each had, all four rotations as in the paper
-    (`jssl.augmentations.labelled.rotate_all`), or, without the axis R, one drawn at random. The
-    copies pass the net as one batch.
+    and the index of each transformation: all four rotations as in the paper
+    (`jssl.augmentations.labelled.rotate_all`) or, without the axis R, one drawn at random. The
+    copies pass through the net as one batch.
 
     Remembers: nothing.
 
-    Collapse: impossible, since a constant feature costs ln 4. Its shortcuts are artefacts of
-    resampling, hence quarter turns, which need none.
+    Collapse: impossible, because a constant feature costs ln 4. Resampling artefacts are a
+    shortcut; quarter turns need no resampling.
 
-    Defaults of the recipe are the authors' code's for CIFAR-10 (SGD at 0.1 with momentum 0.9,
+    Defaults of the recipe: from the authors' code for CIFAR-10 (SGD at 0.1 with momentum 0.9,
     Nesterov, weight decay 5e-4, batch 128 of four rotations each, 200 epochs).
 
-    Differs from the authors' code: a linear head on the pooled features, where theirs is a
-    network in network whose last block and classifier are the head.
+    Differs from the authors' code: the head is linear on the pooled features; their network is a
+    network-in-network whose last block and classifier form the head.
 
     Attributes:
       classes: number of transformations.
@@ -56,7 +57,7 @@ class RotNet(Classifier):
         return Siamese(encoder, MLPHead((), self.classes, norm="none", dtype=self.dtype))
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What the net is run on."""
+        """Inputs on which `init` runs the net."""
         return (self._flat(views)[0],)
 
     def forward(self, step: Step, views: Views) -> Outputs:

@@ -1,4 +1,4 @@
-"""SelfTask: tell how far nodes are apart, how alike they are, and what a hidden one shows.
+"""SelfTask: predict node distances, node similarities and the features of masked nodes.
 
 Jin et al., "Self-supervised Learning on Graphs: Deep Insights and New Direction", 2020.
 """
@@ -30,8 +30,8 @@ class SelfTaskNet(nn.Module):
     """An encoder of graphs and a linear map for each task.
 
     Attributes:
-      encoder: module that can hide nodes.
-      dtype: dtype of the maps.
+      encoder: module that can mask nodes.
+      dtype: dtype in which the maps compute.
     """
 
     encoder: nn.Module
@@ -41,7 +41,7 @@ class SelfTaskNet(nn.Module):
     def __call__(
         self, x: Any, mask: jax.Array, pair: jax.Array, *, train: bool
     ) -> dict[str, jax.Array]:
-        """Maps a graph, hidden nodes bool [B, N] and pairs of nodes int [B, P, 2] to predictions.
+        """Maps a graph, masked nodes bool [B, N] and node pairs int [B, P, 2] to predictions.
 
         Returns:
           `embedding` [B, D], `steps` [B, P, 4], `likeness` [B, P] and `attributes` [B, N, F].
@@ -60,35 +60,39 @@ class SelfTaskNet(nn.Module):
 
 @dataclasses.dataclass(frozen=True)
 class SelfTask(Method):
-    """The paper's basic tasks about pairs of nodes and hidden ones, learnt together.
+    """The paper's basic tasks on pairs of nodes and on masked nodes, trained jointly.
 
-    PairwiseDistance: into which of four classes, 1, 2, 3 and more steps, a pair's distance falls.
-    PairwiseAttrSim: how alike the pair's features are. AttributeMask: the features of nodes that
-    are hidden from the encoder. A linear map does each, the first two from |h_i - h_j|.
+    PairwiseDistance classifies a pair's distance as 1, 2, 3 or more steps. PairwiseAttrSim
+    regresses the similarity of the pair's features. AttributeMask predicts the features of nodes
+    that are masked in the encoder. Each task has a linear map; the inputs of the first two are |h_i
+    - h_j|.
 
-    Equation: L = d * mean over pairs of -log softmax(A |h_i - h_j|)[steps(i, j)]
-    + s * mean over pairs of (b |h_i - h_j| - cos(x_i, x_j))^2 / mean of cos^2
-    + a * mean over hidden nodes of |C h_i - x_i|^2 / mean of |x_i|^2.
+    Equation: L = d * mean over pairs of -log softmax(A |h_i - h_j|)[steps(i, j)] + s * mean over
+    pairs of (b |h_i - h_j| - cos(x_i, x_j))^2 / mean of cos^2 + a * mean over masked nodes of |C
+    h_i - x_i|^2 / mean of |x_i|^2, where h are the encoder's node features, x the input features,
+    and A, b and C the linear maps.
 
-    Views: one graph [B, ...]; `mask` {"mask" bool [B, N]}, True where hidden
+    Views: one graph [B, ...]; `mask` {"mask" bool [B, N]}, True where masked
     (`jssl.augmentations.graphs.node_mask`); `target` {"pair" int [B, P, 2], "label" int [B, P],
-    "mask" bool [B, P], which pairs there are} (`jssl.augmentations.graphs.node_pairs`).
+    "mask" bool [B, P], True for pairs that exist} (`jssl.augmentations.graphs.node_pairs`).
 
     Remembers: nothing.
 
-    Collapse: impossible, since a constant feature costs ln 4 and the spread of the others. The
-    shortcut is that a graph convolution knows its neighbours: near nodes are told by what they
-    share.
+    Collapse: impossible, because a constant feature costs ln 4 and the variance of the other
+    targets. A shortcut exists: a graph convolution aggregates neighbours, so nearby nodes are
+    recognised by the features that they share.
 
-    Defaults: a tenth of the nodes is hidden and classes are drawn alike, as in the authors' code
-    (`src/selfsl.py`); it weighs a task beside the labels' loss by data set (for Cora 20, 100 and
-    100). Here errors are divided by the targets' size, and weigh 1.
+    Defaults: a tenth of the nodes is masked and classes are drawn with equal probability, as in the
+    authors' code (`src/selfsl.py`). The code weights each task relative to the supervised loss by
+    data set (for Cora 20, 100 and 100). Here errors are divided by the mean square of the targets
+    and have weight 1.
 
-    Differs from the paper: tasks are learnt together and without labels, where it adds one at a
-    time to the loss of the labelled nodes; hence SelfTask's own ones (Distance2Label, ContextLabel
-    and its kin), which are made of labels, are left out, and so are NodeProperty, EdgeMask and
-    Distance2Cluster. Pairs are drawn among all, not the most and the least alike; hidden nodes show
-    a learned vector in place of zeros, and are others in each step.
+    Differs from the paper: tasks are trained jointly and without labels; the paper adds one task at
+    a time to the loss of the labelled nodes. The tasks that SelfTask derives from labels
+    (Distance2Label, ContextLabel and its variants) are therefore omitted, and so are NodeProperty,
+    EdgeMask and Distance2Cluster. Pairs are drawn from all pairs, not from the most and the least
+    similar ones. Masked nodes are replaced by a learned vector instead of zeros, and are redrawn in
+    each step.
 
     Attributes:
       distance: weight d of PairwiseDistance.
@@ -115,17 +119,18 @@ class SelfTask(Method):
     targets: ClassVar[tuple[str, ...]] = ("target", "alike")
 
     def net(self, encoder: nn.Module) -> nn.Module:
-        """Encoder and the tasks' maps."""
+        """Encoder and one linear map for each task."""
         return SelfTaskNet(encoder, self.dtype)
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What the net is run on."""
+        """Inputs on which `init` runs the net."""
         return the_input(views), views["mask"]["mask"], views["target"]["pair"]
 
     def forward(self, step: Step, views: Views) -> Outputs:
-        """What `SelfTaskNet` predicts, and what is right.
+        """The predictions of `SelfTaskNet` and their targets.
 
-        `label`, `real` and `alike` [B, P] of the pairs, `target` [B, N, F] and `hidden` [B, N].
+        The targets are `label`, `real` and `alike` [B, P] of the pairs, `target` [B, N, F] and
+        `hidden` [B, N].
         """
         x, hidden, pair = self.inputs(views)
         outputs = step.student(x, hidden, pair)
@@ -144,20 +149,20 @@ class SelfTask(Method):
         shown = _relative(outputs["attributes"], outputs["target"], hidden)
         parts = {"distance": steps, "similarity": likeness, "attributes": shown}
         loss = sum(getattr(self, name) * jnp.mean(part) for name, part in parts.items())
-        # No accuracy: of nodes that look alike from everywhere, rounding would choose the class.
+        # No accuracy: for structurally equal nodes rounding errors would decide the class.
         return loss, {name: jnp.mean(part) for name, part in parts.items()}
 
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:
-        """The graphs' features, and the loss of predictions of nothing: ln 4, 1 and 1."""
+        """The graphs' features, and the losses of constant predictions: ln 4, 1 and 1."""
         nothing = self.distance * math.log(STEPS) + self.similarity + self.attributes
         return Monitored(features={"embedding": outputs["embedding"]}, trivial_loss=nothing)
 
     def smoke(self) -> Method:
-        """All tasks, so that tests see each."""
+        """All tasks, so that tests cover each of them."""
         return dataclasses.replace(self, distance=1.0, similarity=1.0, attributes=1.0)
 
 
 def _relative(prediction: jax.Array, target: jax.Array, mask: jax.Array) -> jax.Array:
-    """Squared error over the targets' mean square, of each graph: [B]."""
+    """Squared error of each graph, divided by the targets' mean square: [B]."""
     size = masked_mse(jnp.zeros_like(target), target, mask)
     return masked_mse(prediction, target, mask) / jnp.maximum(size, 1e-12)

@@ -1,1 +1,1 @@
-"""Methods that keep the dimensions of the embedding apart, without negatives or a teacher."""
+"""Redundancy-reduction methods: regularise the embedding without negatives or a teacher."""

@@ -1,4 +1,4 @@
-"""What the methods of this family share: two views through an encoder and a wide projector."""
+"""Shared part of this family: two views through an encoder and a wide projector."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jssl.ranges import Count, Layers
 
 @dataclasses.dataclass(frozen=True)
 class Twins(Method):
-    """Views `a` and `b`, each [B, ...], through the net one after the other; no memory.
+    """Views `a` and `b`, each [B, ...], passed through the net one after the other; no memory.
 
     Attributes:
       hidden: widths of the projector's hidden layers.

@@ -20,26 +20,28 @@ from jssl.ranges import NonNegative, Positive
 class BarlowTwins(Twins):
     """Invariance on the diagonal, decorrelation off it (eqs. 1 and 2), over the global batch.
 
-    Equation: L = sum_i (1 - C_ii)^2 + w sum over i != j of C_ij^2, C the cross-correlation of the
-    views' standardised embeddings.
+    Equation: L = sum_i (1 - C_ii)^2 + w sum over i != j of C_ij^2, where C is the cross-correlation
+    matrix of the views' standardised embeddings.
 
-    Views: `a` and `b`, each [B, ...], through the net one after the other, as in the authors' code.
+    Views: `a` and `b`, each [B, ...], passed through the net one after the other, as in the
+    authors' code.
 
     Remembers: nothing.
 
-    Collapse: of a dimension costs 1, of all of them the width of the embedding; with too small a
-    weight off the diagonal the dimensions become copies of each other.
+    Collapse: collapse of one dimension costs 1, collapse of all dimensions costs the width of the
+    embedding. If the off-diagonal weight is too small, dimensions become copies of each other.
 
-    Defaults are the paper's for ImageNet (section 2.2: weight 5e-3, projector 8192 - 8192 - 8192;
+    Defaults: from the paper for ImageNet (section 2.2: weight 5e-3, projector 8192 - 8192 - 8192;
     batch 2048, LARS at 0.2 x batch / 256, weight decay 1.5e-6).
 
-    Differs from the authors' code: there biases and normalisation have a learning rate of their
-    own, 0.024 times that of the weights. LARS rescales the gradients of the weights alone, so that
-    a `scale` of 0.024 here (the loss scale of the code's first version) is the same; linear layers
-    of the projector start normal with variance 1 / fan_in, where PyTorch's default is uniform
-    within 1 / sqrt(fan_in), 0.58 times that spread, biases as well.
+    Differs from the authors' code: in the code the learning rate of biases and normalisation
+    parameters is 0.024 times that of the weights. LARS rescales only the gradients of the weights,
+    so `scale=0.024` (the loss scale of the code's first version) is equivalent; linear layers of
+    the projector are initialised from a normal distribution with variance 1 / fan_in; PyTorch's
+    default, for biases too, is uniform within 1 / sqrt(fan_in), which has 0.58 times that standard
+    deviation.
 
-    The projector's fields are those of `Twins`.
+    The fields of the projector are those of `Twins`.
 
     Attributes:
       off_diagonal: weight of the redundancy term.

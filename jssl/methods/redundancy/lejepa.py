@@ -1,4 +1,4 @@
-"""LeJEPA: predict the mean embedding of the global views, and make embeddings Gaussian.
+"""LeJEPA: predict the mean embedding of the global views, and regularise towards a Gaussian.
 
 Balestriero & LeCun, "LeJEPA: Provable and Scalable Self-Supervised Learning Without the
 Heuristics", 2025.
@@ -25,31 +25,31 @@ class LeJEPA(Method):
     """`(1 - weight) * prediction + weight * SIGReg` (algorithms 1 and 2), over the global batch.
 
     Equation: L = (1 - w) mean over views v of |z_v - mean of the global z|^2 + w mean over slices u
-    of EppsPulley(u.z).
+    of EppsPulley(u.z), where w is `weight` and u a random unit direction.
 
-    Views: global ones `a` and `b`, [B, ...], and, if there are such, `local` [B, V, ...], which may
-    be smaller.
+    Views: global ones `a` and `b`, [B, ...], and, optionally, `local` [B, V, ...], which may be
+    smaller.
 
     Remembers: nothing; new random slices are drawn in each step.
 
-    Collapse: held off by SIGReg; with too small a weight embeddings shrink to a point.
+    Collapse: prevented by SIGReg; if its weight is too small, embeddings shrink to a point.
 
-    Three forms of this loss are about: this is the paper's, with the Epps-Pulley statistic on 17
-    points in [-5, 5], times the global batch. The authors' later example integrates 17 points on
-    [0, 3]; eb_jepa weighs the regulariser without the factor 1 - weight.
+    Three variants of this loss exist. This one is the paper's, with the Epps-Pulley statistic on 17
+    points in [-5, 5], multiplied by the global batch size. The authors' later example integrates
+    over 17 points on [0, 3]; eb_jepa omits the factor 1 - weight.
 
     Defaults: weight 0.05, 1024 slices and the projector 2048 - 2048 - 128 with BatchNorm; the first
-    two are the paper's recommendation as far as known (unverified), the projector is that of the
-    authors' example (AdamW at 2e-3 with batch 256 and weight decay 0.05, weight 0.02 there).
+    two are the paper's recommendation (unverified), the projector is that of the authors' example
+    (AdamW at 2e-3 with batch 256 and weight decay 0.05, weight 0.02 there).
 
-    Differs from the authors' code: an example's slices depend on the run's seed, not on the step
-    alone.
+    Differs from the authors' code: the slices depend on the run's seed and the step; theirs depend
+    only on the step.
 
     Attributes:
-      weight: of SIGReg, between 0 and 1.
+      weight: weight of SIGReg, between 0 and 1.
       slices: number of random directions.
-      points: of the quadrature.
-      limit: end of the interval of the quadrature.
+      points: number of quadrature points.
+      limit: upper end of the quadrature interval.
       hidden: widths of the projector's hidden layers.
       out: width of the embedding.
       norm: normalisation in the projector, "batch", "layer" or "none".
@@ -75,7 +75,7 @@ class LeJEPA(Method):
         return MultiCrop(encoder, MLPHead(self.hidden, self.out, norm=self.norm, dtype=self.dtype))
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What the net is run on."""
+        """Inputs on which `init` runs the net."""
         return (all_crops(views),)
 
     def forward(self, step: Step, views: Views) -> Outputs:

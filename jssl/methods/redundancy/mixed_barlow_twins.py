@@ -1,4 +1,4 @@
-"""Mixed Barlow Twins: Barlow Twins, and mixed inputs correlate like mixtures of embeddings.
+"""Mixed Barlow Twins: Barlow Twins with a regulariser on linearly mixed inputs.
 
 Bandara et al., "Guarding Barlow Twins Against Overfitting with Mixed Samples", 2023.
 """
@@ -18,27 +18,29 @@ from jssl.ranges import Count, Layers, NonNegative, Positive
 
 @dataclasses.dataclass(frozen=True)
 class MixedBarlowTwins(Twins):
-    """Barlow Twins and a penalty on how mixed inputs correlate with unmixed ones (section 3).
+    """Barlow Twins and a penalty on the cross-correlation of mixed inputs (section 3).
 
-    Equation: L = L_BT(a, b) + w / 2 (|C(m, a) - lambda C(a, a) - (1 - lambda) C(b*, a)|^2 + the
-    same with b), m = lambda a + (1 - lambda) b*, b* the partners.
+    Equation: L = L_BT(a, b) + w / 2 (R_a + R_b); R_v = |C(m, v) - lambda C(a, v) - (1 - lambda)
+    C(b*, v)|^2, where m is the embedding of the mixture lambda a + (1 - lambda) b*, b* are the
+    partners, and C is the cross-correlation.
 
     Views: `a`, `b` and `mixed` {"image" [B, ...], "partner" int [B], "share" [B]}, which
-    `augmentations.batchwise.mix_views` makes of them; the three pass through the net one after the
-    other.
+    `augmentations.batchwise.mix_views` makes from them; the three pass through the net one after
+    the other.
 
     Remembers: nothing.
 
     Collapse: as in Barlow Twins; the penalty stops the embedding from overfitting in long training.
 
-    Defaults are the authors' for CIFAR-10 (their code: weight 1/128 off the diagonal, 4 times that
-    on the penalty, projector 512 - 1024; batch 256, Adam at 0.01 x batch / 256 with a cosine, 2000
-    epochs). For ImageNet their code halves the penalty and lets its weight grow over ten epochs.
+    Defaults: from the authors' code for CIFAR-10 (their code: weight 1/128 off the diagonal, 4
+    times that for the penalty, projector 512 - 1024; batch 256, Adam at 0.01 x batch / 256 with a
+    cosine, 2000 epochs). For ImageNet their code halves the penalty and lets its weight grow over
+    ten epochs.
 
     Differs from the authors' code: embeddings are standardised as in Barlow Twins; theirs for
-    CIFAR-10 gives each unit length before that, and divides by the unbiased standard deviation.
-    Their code for ImageNet has a target of `b` without `a`; here and in their code for CIFAR-10
-    both targets are mixtures of `a` and `b`.
+    CIFAR-10 first scales each embedding to unit length, and divides by the unbiased standard
+    deviation. In their code for ImageNet the target uses `b` without `a`; here and in their code
+    for CIFAR-10 both targets are mixtures of `a` and `b`.
 
     Attributes:
       hidden: widths of the projector's hidden layers.
@@ -56,7 +58,7 @@ class MixedBarlowTwins(Twins):
     hidden: Layers = (512,)
     out: Count = 1024
 
-    # Partners are drawn by position, so another order mixes other pairs.
+    # Partners are drawn by position, so a permutation of the batch mixes other pairs.
     permutable: ClassVar[bool] = False
     views: ClassVar[Spec] = Spec.pair() + Spec.named("mixed", parts=("image", "partner", "share"))
     paper: ClassVar[str] = "Guarding Barlow Twins Against Overfitting with Mixed Samples"

@@ -1,4 +1,4 @@
-"""T-REGS: stretch the minimum spanning tree of the embeddings while they stay near the sphere.
+"""T-REGS: maximise the minimum spanning tree's length of embeddings near the unit sphere.
 
 Mordacq et al., "T-REGS: Minimum Spanning Tree Regularization for Self-Supervised Learning", 2025.
 """
@@ -20,24 +20,26 @@ from jssl.ranges import NonNegative
 
 @dataclasses.dataclass(frozen=True)
 class TREGS(Twins):
-    """Distance of views, length of the spanning tree of each, distance from the sphere (section 4).
+    """Distance of views, spanning-tree length of each view, and a sphere term (section 4).
 
     Distances are averaged over the global batch. The tree is found by Prim's algorithm on the
     device in B - 1 steps; gradients flow to its edges.
 
     Equation: L = invariance |a - b|^2 + mean over views of (sphere (|z| - 1)^2 - length E(MST) /
-    B), E the length of the tree.
+    B), where E is the total edge length of the tree.
 
-    Views: `a` and `b`, each [B, ...], through the net one after the other.
+    Views: `a` and `b`, each [B, ...], passed through the net one after the other.
 
     Remembers: nothing.
 
-    Collapse: a short tree is what it looks like; without the sphere embeddings fly apart.
+    Collapse: collapse shortens the spanning tree, which the loss penalises; the sphere term bounds
+    the norms.
 
-    Unverified: the paper's text could be read in part alone. The two terms of the regulariser are
-    the paper's; the three weights and the projector (8192 wide, like VICReg's) are chosen here.
+    Unverified: only a part of the paper's text could be read. The two terms of the regulariser are
+    from the paper; the three weights and the projector (width 8192, as in VICReg) are choices of
+    this library.
 
-    The projector's fields are those of `Twins`.
+    The fields of the projector are those of `Twins`.
 
     Attributes:
       invariance: weight of the squared distance between views.

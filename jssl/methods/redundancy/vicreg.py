@@ -1,4 +1,4 @@
-"""VICReg: views agree, every dimension keeps its variance, and dimensions do not covary.
+"""VICReg: make views agree, keep the variance of every dimension, and decorrelate dimensions.
 
 Bardes et al., "VICReg: Variance-Invariance-Covariance Regularization for Self-Supervised
 Learning", 2022.
@@ -20,28 +20,30 @@ from jssl.ranges import NonNegative
 
 @dataclasses.dataclass(frozen=True)
 class VICReg(Twins):
-    """Mean squared error of the views, variance hinge and covariance of each (eqs. 1 to 6).
+    """Mean squared error between views, and variance and covariance terms (eqs. 1 to 6).
 
-    Equation: L = l |a - b|^2 + m (mean_d max(0, 1 - std_d) of a and b) + n (mean of squared
-    covariances off the diagonal, of a and of b).
+    Equation: L = l |a - b|^2 / D + m (V(a) + V(b)) / 2 + n (C(a) + C(b)); V(z) = mean over
+    dimensions d of max(0, 1 - std(z_d)); C(z) = (1 / D) sum over d != e of cov(z_d, z_e)^2, where
+    l, m and n are `invariance`, `variance` and `covariance`, and D is the width of the embedding.
 
-    Views: `a` and `b`, each [B, ...], through the net one after the other, as in the authors' code.
+    Views: `a` and `b`, each [B, ...], passed through the net one after the other, as in the
+    authors' code.
 
     Remembers: nothing.
 
-    Collapse: without the variance term all embeddings become one, without the covariance term all
-    dimensions do.
+    Collapse: without the variance term all embeddings become equal; without the covariance term all
+    dimensions become equal.
 
-    Defaults are the paper's for ImageNet (section 4.2: weights 25, 25 and 1, projector 8192 - 8192
-    - 8192; batch 2048, LARS at 0.2 x batch / 256, weight decay 1e-6). As in the authors' code the
-    variance term is the mean of the two views, where eq. 6 has their sum.
+    Defaults: from the paper for ImageNet (section 4.2: weights 25, 25 and 1, projector 8192 - 8192
+    - 8192; batch 2048, LARS at 0.2 x batch / 256, weight decay 1e-6). As in the authors' code, the
+    variance term is the mean over the two views; eq. 6 has their sum.
 
-    Differs from the authors' code: nothing known to change the numbers; statistics are those of the
-    global batch there too; linear layers of the projector start normal with variance 1 / fan_in,
-    where PyTorch's default is uniform within 1 / sqrt(fan_in), 0.58 times that spread, biases as
-    well.
+    Differs from the authors' code: no difference is known to change the results. Statistics are
+    those of the global batch in both. Linear layers of the projector are initialised from a normal
+    distribution with variance 1 / fan_in; PyTorch's default, for biases too, is uniform within 1 /
+    sqrt(fan_in), which has 0.58 times that standard deviation.
 
-    The projector's fields are those of `Twins`.
+    The fields of the projector are those of `Twins`.
 
     Attributes:
       invariance: weight of the distance between views.

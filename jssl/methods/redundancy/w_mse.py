@@ -1,4 +1,4 @@
-"""W-MSE: bring the views of an example together after whitening, which keeps the batch apart.
+"""W-MSE: minimise the distance between whitened embeddings of an example's views.
 
 Ermolov et al., "Whitening for Self-Supervised Representation Learning", 2021.
 """
@@ -25,31 +25,31 @@ from jssl.ranges import BelowOne, Count, Layers, Several
 class WMSE(Method):
     """Distance of whitened unit embeddings over all pairs of views (eq. 6, sections 3.1 and 3.2).
 
-    Each view is whitened by itself, in random groups of `group` examples of the global batch, by
+    Each view is whitened separately, in random groups of `group` examples of the global batch, by
     the Cholesky factor of the group's covariance in float32; several groupings are averaged.
 
-    Equation: L = mean over pairs of views of (2 - 2 cos(W z_i, W z_j)), W whitening the view's
+    Equation: L = mean over pairs of views of (2 - 2 cos(W z_i, W z_j)), where W whitens the view's
     group.
 
     Views: `views` [B, V, ...], V >= 2.
 
     Remembers: nothing.
 
-    Collapse: impossible, since the embeddings are whitened; groups smaller than about twice the
-    embedding make whitening unstable.
+    Collapse: impossible, because the embeddings are whitened; groups smaller than about twice the
+    embedding's width make whitening unstable.
 
-    Defaults are the paper's for CIFAR-10 (section 5 and the authors' code: embedding 64, hidden
+    Defaults: from the paper for CIFAR-10 (section 5 and the authors' code: embedding 64, hidden
     layer 1024, groups of 128, one grouping; Adam at 3e-3, weight decay 1e-6, batch 256 with four
-    views; STL-10 takes embedding 128, groups of 256 and, with two views, four groupings).
+    views; for STL-10 embedding 128, groups of 256 and, with two views, four groupings).
 
-    Differs from the authors' code: `epsilon` is 1e-4 of the mean variance where theirs is 0 and
-    fails on a singular covariance; BatchNorm in the encoder sees all views together, theirs each by
-    itself.
+    Differs from the authors' code: `epsilon` is 1e-4 of the mean variance; theirs is 0 and fails on
+    a singular covariance. BatchNorm in the encoder normalises all views together; theirs normalises
+    each separately.
 
     Attributes:
-      group: examples that are whitened together; a smaller batch is one group.
-      groupings: how many random groupings are averaged.
-      epsilon: share of the mean variance mixed into the covariance.
+      group: number of examples that are whitened together; a smaller batch is one group.
+      groupings: number of random groupings that are averaged.
+      epsilon: weight of the mean variance that is mixed into the covariance.
       hidden: widths of the projector's hidden layers.
       out: width of the embedding.
       norm: normalisation in the projector, "batch", "layer" or "none".
@@ -64,19 +64,19 @@ class WMSE(Method):
     norm: str = "batch"
     dtype: str = "float32"
 
-    # It divides by the least spread of a batch, and then by the length of each whitened embedding.
+    # Whitening divides by the least variance of a batch and by the norm of each embedding.
     amplifies: ClassVar[float] = 3.0
     views: ClassVar[Spec] = Spec.named("views")
     paper: ClassVar[str] = "Whitening for Self-Supervised Representation Learning"
 
     def net(self, encoder: nn.Module) -> nn.Module:
         """Encoder and projector."""
-        # No last bias: whitening takes the mean away, so that its gradient is nothing but rounding.
+        # No last bias: whitening subtracts the mean, so its gradient would be rounding errors.
         head = MLPHead(self.hidden, self.out, norm=self.norm, last_bias=False, dtype=self.dtype)
         return MultiCrop(encoder, head)
 
     def inputs(self, views: Views) -> tuple[Any, ...]:
-        """What the net is run on."""
+        """Inputs on which `init` runs the net."""
         return ((views["views"],),)
 
     def forward(self, step: Step, views: Views) -> Outputs:
@@ -103,5 +103,5 @@ class WMSE(Method):
         return Monitored(embeddings={"embedding": a}, pairs={"views": (a, b)})
 
     def smoke(self) -> Method:
-        """An embedding of width 2, which a batch of 4 can whiten."""
+        """An embedding of width 2, for which a batch of 4 suffices."""
         return dataclasses.replace(self, hidden=(16,), out=2)

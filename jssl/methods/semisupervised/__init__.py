@@ -1,1 +1,1 @@
-"""Stages after pre-training: few labels, and a teacher's labels for the rest."""
+"""Stages after pre-training: fine-tuning on few labels, and distillation on unlabelled data."""

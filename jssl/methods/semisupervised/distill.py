@@ -1,4 +1,4 @@
-"""Distillation: imitate a frozen teacher's class probabilities on unlabelled examples.
+"""Distillation: match a frozen teacher's class probabilities on unlabelled examples.
 
 Chen et al., "Big Self-Supervised Models are Strong Semi-Supervised Learners", 2020 (SimCLRv2).
 """
@@ -24,33 +24,36 @@ from jssl.ranges import Layers, Positive, Several
 
 @dataclasses.dataclass(frozen=True)
 class Distill(Method):
-    """Cross-entropy of the teacher's probabilities and the student's (eq. 2), the third stage.
+    """Cross-entropy between the teacher's and the student's probabilities (eq. 2, third stage).
 
-    Teacher and student both start as the net of a fine-tuned run, given with `--init-from RUN`;
-    without one the teacher is a random net, which teaches nothing.
+    Teacher and student are both initialised from a fine-tuned run, given with `--init-from RUN`.
+    Without it the teacher is a random net and gives no useful signal.
 
-    Equation: L = -sum_c softmax(t(x) / T)[c] log softmax(s(x) / T)[c].
+    Equation: L = -sum_c softmax(t(x) / T)[c] log softmax(s(x) / T)[c], where t is the teacher and s
+    the student.
 
-    Views: one input [B, ...]; both see the same view.
+    Views: one input [B, ...]; teacher and student see the same view.
 
-    Remembers: the teacher, a fine-tuned net of the student's own form (self-distillation), in
-    evaluation mode and never updated: its BatchNorm uses the running statistics it came with.
+    Remembers: the teacher, a fine-tuned net of the student's architecture (self-distillation), in
+    evaluation mode and never updated: its BatchNorm uses the running statistics of the fine-tuned
+    run.
 
-    Collapse: impossible with a teacher that was trained; the student becomes what it is.
+    Collapse: impossible with a trained teacher, which is a fixed function that the student
+    converges to.
 
-    Defaults are the paper's for ImageNet (section 2 and appendix C: temperature 0.1, no labels in
+    Defaults: from the paper for ImageNet (section 2 and appendix C: temperature 0.1, no labels in
     the loss; LARS at 0.1 x sqrt(batch) with batch 4096, weight decay 1e-6, 400 epochs, SimCLR's
-    crops and flips; the figures of the optimizer are unverified).
+    crops and flips; the values of the optimizer are unverified).
 
-    Differs from the authors' code: teacher and student have one form; a smaller student needs a
-    net of its own for the teacher.
+    Differs from the authors' code: teacher and student have the same architecture; a smaller
+    student, which would need a separate net for the teacher, is not supported.
 
     Attributes:
       classes: number of classes.
       hidden: widths of the projector's layers that are kept, each with norm and ReLU.
       norm: normalisation in the kept layers, "batch", "layer" or "none".
       dtype: dtype in which the head computes.
-      temperature: of both distributions.
+      temperature: temperature of both softmaxes.
     """
 
     classes: Several = 1000
@@ -73,7 +76,7 @@ class Distill(Method):
         return Siamese(encoder, head)
 
     def inherited(self) -> tuple[str, ...]:
-        """All of the fine-tuned net."""
+        """The whole fine-tuned net."""
         return ("encoder", "projector")
 
     def init_memory(self, step: Step) -> Memory:

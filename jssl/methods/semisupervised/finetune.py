@@ -1,4 +1,4 @@
-"""Fine-tuning: train encoder, first layers of the projector and a classifier on labels.
+"""Fine-tuning: train the encoder, the first projector layers and a classifier on labels.
 
 Chen et al., "Big Self-Supervised Models are Strong Semi-Supervised Learners", 2020 (SimCLRv2).
 """
@@ -23,31 +23,32 @@ _LAYER = ("dense", "norm")  # the parts of a hidden layer of `MLPHead`
 class FineTune(Classifier):
     """Cross-entropy of labels (section 2), the second of SimCLRv2's three stages.
 
-    Equation: L = -sum_c y_c log softmax(h(f(x)))[c], y the label, smoothed.
+    Equation: L = -sum_c y_c log softmax(h(f(x)))[c], where y is the smoothed label, f the encoder
+    and h the classifier.
 
     Views: one input [B, ...], and `label` int [B] (`jssl.augmentations.compose.field("label")`).
 
     Remembers: nothing.
 
-    Collapse: impossible, since a constant feature costs the entropy of the labels. With few labels
-    it overfits.
+    Collapse: impossible, because a constant feature costs the entropy of the labels. With few
+    labels the net overfits.
 
-    The projector of pre-training is kept up to `layers` of its hidden layers: `hidden` names their
-    widths, and its parameters have the names they have in SimCLR's projector ("projector/dense0",
-    "projector/norm0"): they and the encoder are taken over with `--init-from RUN`. The classifier
-    follows them. With `hidden=()` it stands on the encoder, which is ordinary fine-tuning.
+    The first hidden layers of the pre-training projector are kept; `hidden` gives their widths.
+    Their parameters have the same names as in SimCLR's projector ("projector/dense0",
+    "projector/norm0"), and `--init-from RUN` loads them and the encoder. The classifier follows
+    them. With `hidden=()` the classifier is applied to the encoder, which is ordinary fine-tuning.
 
-    Defaults are the paper's for ImageNet (section 2 and appendix C: fine-tuned from the first layer
+    Defaults: from the paper for ImageNet (section 2 and appendix C: fine-tuned from the first layer
     of a projector of three, no weight decay; LARS at 0.16 with batch 1024, 30 epochs for 10 % of
     the labels and 60 for 1 %, crops and flips alone).
 
-    Differs from the authors' code: BatchNorm statistics are those of the global batch, as there;
-    nothing known to change the numbers.
+    Differs from the authors' code: no difference is known to change the results. BatchNorm
+    statistics are those of the global batch in both.
 
     Attributes:
       classes: number of classes.
-      hidden: widths of the projector's layers that are kept, each with norm and ReLU.
-      smoothing: share of the target that is spread over all classes.
+      hidden: widths of the projector layers that are kept, each followed by a norm and ReLU.
+      smoothing: fraction of the target that is spread over all classes.
       norm: normalisation in the kept layers, "batch", "layer" or "none".
       dtype: dtype in which the head computes.
     """
