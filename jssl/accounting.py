@@ -1,5 +1,4 @@
-"""The cost of a run: compilation, speed, time spent waiting for input, memory, use of the device's
-peak."""
+"""The cost of a run: compilation, speed, time waiting for input, memory, share of peak speed."""
 
 from __future__ import annotations
 

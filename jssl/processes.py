@@ -238,7 +238,7 @@ class _Peers:
         threading.Thread(target=self._wait, args=(index, peer), daemon=True).start()
 
     def _wait(self, index: int, peer: socket.socket) -> None:
-        """Process 0 receives from each process and informs the others; they receive from process 0
+        """Process 0 listens to each process and informs the others, which listen to process 0
         only."""
         done, failed, lost = False, False, index
         while True:

@@ -1,4 +1,4 @@
-"""What a person does, as the accelerometer and the gyroscope of a phone or a watch see it."""
+"""Human activity from the accelerometer and the gyroscope of a phone or a watch."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Recording(NamedTuple):
     """One recording.
 
     Attributes:
-      subject: who is seen.
+      subject: identifies the person.
       milliseconds: float [T], in order.
       values: float [T, 6], m/s^2 and rad/s.
-      names: str [T], what is done at each time.
+      names: str [T], the activity at each time.
     """
 
     subject: str
@@ -47,18 +47,18 @@ class Recording(NamedTuple):
 class PhoneAndWatch(Ranged):
     """People who stand up, walk, turn and sit down (Matey-Sanz et al., Data in Brief, 2023).
 
-    223 recordings of 23 people at about 100 Hz, five activities. They are read at even times and
-    cut into windows; the label is what is done for most of a window. There is no published split:
-    no person is in two of these.
+    223 recordings of 23 people at about 100 Hz, five activities. They are resampled at even times
+    and cut into windows; the label is the activity in most of a window. There is no published
+    split; here no person is in two splits.
 
     Attributes:
       path: the folder `DATA` with `sNN/sNN_MM_sp.csv` as published, or one `.npz` file with
         `imu_int16` [T, 6], `scale` [6], `t_ms`, `label` and `offsets` (first row of each recording,
         and the end), `subject` of each recording and `class_names`.
-      device: "sp" for the phone, "sw" for the watch; of a folder alone.
-      rate: even times a second.
-      length: times in a window.
-      step: times from one window to the next.
+      device: "sp" for the phone, "sw" for the watch; only for a folder.
+      rate: samples per second after resampling.
+      length: samples in a window.
+      step: samples from one window to the next.
       validation: people whose recordings are for validation.
       test: people whose recordings are for the test.
       seed: of the choice of people.
@@ -85,8 +85,7 @@ class PhoneAndWatch(Ranged):
           int32.
 
         Raises:
-          UserError: when a file is missing or is not what it should be, or
-            people are too few.
+          UserError: when a file is missing or invalid, or there are too few people.
         """
         path = Path(self.path).expanduser()
         if self.device not in DEVICES:
@@ -221,7 +220,7 @@ def _words(lines: list[int]) -> Place:
 
 
 def _check_times(recording: Recording, where: str) -> None:
-    """Refuses times that go back, and recordings that are too long for one."""
+    """Refuses decreasing timestamps and recordings that are implausibly long."""
     time = recording.milliseconds
     if not len(time):
         raise UserError(f"{where} has no rows")

@@ -1,4 +1,4 @@
-"""Arrays of a file by name: that they are there, of the right kind, and fit each other."""
+"""Checks of the arrays in a file: present, of the right kind, and consistent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KINDS = {
 def check_fields(
     arrays: Mapping[str, np.ndarray], path: str | Path, fields: Mapping[str, tuple[str, int]]
 ) -> None:
-    """Refuses arrays that are missing, or of another kind or number of axes.
+    """Refuses arrays that are missing or have the wrong kind of dtype or number of axes.
 
     Args:
       arrays: of the file, by name.
@@ -28,7 +28,7 @@ def check_fields(
       fields: name -> (kinds of dtypes, one of `iu`, `biu`, `iuf` and `US`; number of axes).
 
     Raises:
-      UserError: naming the file, the array and what it should be.
+      UserError: naming the file, the array and what is expected.
     """
     lacking = [key for key in fields if key not in arrays]
     if lacking:
@@ -43,11 +43,11 @@ def check_fields(
 
 
 def check_bounds(bounds: np.ndarray, total: int, path: str | Path, key: str) -> None:
-    """Refuses bounds of parts that do not lead from 0 to the end in order.
+    """Refuses bounds of parts that do not increase from 0 to the end.
 
     Args:
       bounds: integers [parts + 1], where each part begins, and the end.
-      total: number of what is divided into parts.
+      total: number of elements that are divided into parts.
       path: of the file.
       key: name of the bounds.
 
@@ -67,7 +67,7 @@ def check_range(values: np.ndarray, count: int, path: str | Path, key: str) -> N
     """Refuses integers that do not lie in [0, count).
 
     Raises:
-      UserError: naming the file, the array and the first such value with its place.
+      UserError: naming the file, the array and the first such value with its position.
     """
     wrong = np.argwhere((values < 0) | (values >= count))
     if len(wrong):

@@ -1,4 +1,4 @@
-"""Arrays already in memory, as a data set."""
+"""A data set from arrays in memory."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Arrays(Ranged):
       test: the same keys. None carves ``fraction`` of train for it.
       validation: the same keys. None carves ``fraction`` of train for it.
       name: of the data set.
-      classes: names of the classes; None calls each what its label is.
-      fraction: the part of train that is carved for a split that is not given.
+      classes: names of the classes; None uses the labels as names.
+      fraction: the share of train that is held out for a split that is not given.
       seed: of the carving, unrelated to the run's seed.
     """
 
@@ -46,7 +46,7 @@ class Arrays(Ranged):
     seed: Seed = 0
 
     def load(self) -> Splits:
-        """Checks the arrays and carves what is missing.
+        """Checks the arrays and creates missing splits.
 
         Returns:
           The three splits.
@@ -71,12 +71,12 @@ class Arrays(Ranged):
 def labelled_sources(
     parts: Mapping[str, Mapping[str, Any]], names: Sequence[Any] | None, where: str = ""
 ) -> tuple[dict[str, ArraySource], tuple[str, ...]]:
-    """Sources of the splits of a data set in arrays, their labels numbered alike.
+    """Sources of the splits of a data set in arrays, with a common numbering of the labels.
 
     Args:
       parts: split -> key -> array [N, ...]; `image` and `label` are checked, others are carried.
       names: of the classes, or None; see `jssl.data.class_labels.encode_labels`.
-      where: of what the arrays are, such as the file, for messages.
+      where: the origin of the arrays, such as the file, for messages.
 
     Returns:
       (split -> source, the names of the classes, none where there are no labels).
@@ -136,7 +136,7 @@ def finish(
       classes: name of each label, none where there are no labels.
       fraction: of ``train``, for each split that is carved.
       seed: of the carving.
-      stratify: keep class shares; False never reads the labels.
+      stratify: keep the class proportions; False never reads the labels.
 
     Returns:
       The three splits.
@@ -179,7 +179,7 @@ def check_named(source: Source | None, classes: tuple[str, ...], name: str) -> N
 
 
 def noise_images(size: int = 32, channels: int = 3, *, count: int = 24) -> Arrays:
-    """Random images with two classes: what a data set that is not here is tested with.
+    """Random images with two classes, used in tests in place of a data set that is not present.
 
     Args:
       size: height and width in pixels.
@@ -203,7 +203,7 @@ def check_images(image: np.ndarray, where: str) -> np.ndarray:
 
     Args:
       image: uint8 [N, H, W, C] or [N, H, W] (one channel is added).
-      where: how messages name the array.
+      where: name of the array in messages.
 
     Returns:
       uint8 [N, H, W, C].
@@ -233,7 +233,7 @@ def check_images(image: np.ndarray, where: str) -> np.ndarray:
 
 
 def _described(image: np.ndarray) -> str:
-    """What images of another type than uint8 hold, and how they become it."""
+    """Describes images of another type than uint8 and how to convert them."""
     if image.dtype.kind not in "biuf":
         return f"{image.dtype}"
     if image.dtype.kind == "f" and image.size and not np.isfinite(image).all():

@@ -27,14 +27,14 @@ _OFFSETS = {"train": 0, "validation": 1 << 20, "test": 1 << 21}
 
 
 def read_wavs(paths: Sequence[Path], rate: int, length: int) -> np.ndarray:
-    """Sounds of one length: mono, cut at the end or filled with silence.
+    """Reads sounds at one length: mono, truncated at the end or padded with silence.
 
-    Said once: how many files are silent, have channels that cancel each other, have floats that
-    are clipped at full scale, or have another rate than most.
+    One note counts the files that are silent, have channels that cancel each other, have floats
+    that are clipped at full scale, or have another rate than most.
 
     Args:
-      paths: WAV files with integers of 8, 16, 24 or 32 bits or floats; several channels become one
-        as `jssl.data.wav_files.read_mono` says.
+      paths: WAV files with integers of 8, 16, 24 or 32 bits or floats; several channels are mixed
+        as in `jssl.data.wav_files.read_mono`.
       rate: samples a second; files of another rate are resampled.
       length: samples of the result.
 
@@ -42,8 +42,8 @@ def read_wavs(paths: Sequence[Path], rate: int, length: int) -> np.ndarray:
       int16 [N, length].
 
     Raises:
-      UserError: there are no files, they are all silent, or some are missing or not what they
-        should be; it names the first of these and says how many more there are.
+      UserError: there are no files, they are all silent, or some are missing or invalid; the
+        message names the first of these and the number of others.
     """
     out = np.zeros((len(paths), length), np.int16)
     silent, cancelled, clipped, wrong, rates = [], [], [], [], {}
@@ -215,7 +215,7 @@ class ESC(Ranged):
         return Splits(*parts, name="esc-10" if self.ten else "esc-50", classes=tuple(classes))
 
     def _rows(self, path: Path) -> list[dict[str, str]]:
-        """The table's rows, checked."""
+        """The validated rows of the table."""
         lines = read_rows(read_text(path), path, ",")
         names = [name.strip() for name in lines[0].cells] if lines else []
         if {"filename", "fold", "category", "esc10"} - set(names):
@@ -247,7 +247,7 @@ class ESC(Ranged):
 
 @dataclass(frozen=True)
 class Tones(Ranged):
-    """Procedural sounds of eight kinds; pitch, loudness, place in time and noise are drawn.
+    """Procedural sounds of eight kinds with random pitch, loudness, onset and noise.
 
     Attributes:
       train: number of training sounds.

@@ -14,7 +14,7 @@ _Key = int | str
 
 
 def read_captions(path: Path) -> tuple[dict[_Key, str], dict[_Key, list[str]]]:
-    """The images of a file and what is said of each.
+    """The images of a file and their captions.
 
     Args:
       path: a JSON object with `images` (each with `id` and `file_name`) and `annotations` (each
@@ -70,7 +70,7 @@ def read_captions(path: Path) -> tuple[dict[_Key, str], dict[_Key, list[str]]]:
 
 
 def _records(read: Any, field: str, path: Path) -> list[tuple[str, dict[str, Any]]]:
-    """The entries of a list with the words by which messages name each."""
+    """The entries of a list, each with its name for messages."""
     entries = read.get(field) if isinstance(read, dict) else None
     if not isinstance(entries, list):
         raise UserError(f"{path} is no file of COCO's captions: it has no list {field!r}")

@@ -1,4 +1,4 @@
-"""Images with captions: COCO's published format, and procedural shapes that are described."""
+"""Images with captions: COCO's published format, and procedural shapes with descriptions."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class COCOCaptions(Ranged):
       annotations: such as `captions_train2017.json`.
       test_folder: of the test images, or None to carve them.
       test_annotations: their file, or None.
-      size: height and width to which images are brought; the centre is kept.
-      captions: the most of an image; further ones are left out.
+      size: height and width of the images after resizing and centre-cropping.
+      captions: maximum number per image; further ones are ignored.
       length: bytes to which captions are cut or filled up.
       fraction: the part of train that is carved for a split that is not given.
       seed: of the carving.
@@ -105,10 +105,10 @@ class COCOCaptions(Ranged):
 
 @dataclass(frozen=True)
 class CaptionedShapes(Ranged):
-    """The images of `jssl.data.Shapes` with captions of what was drawn.
+    """The images of `jssl.data.Shapes` with captions that describe them.
 
-    Caption k of an image names the shape and some of colour, texture, background, place and size;
-    no two captions of an image name the same.
+    Each caption names the shape and some of colour, texture, background, position and size; no two
+    captions of an image name the same attributes.
 
     Attributes:
       train: number of training images.

@@ -1,4 +1,5 @@
-"""Rows as cells: words of columns' names beside those of values, for tables of any columns."""
+"""Table rows as cells, which combine the words of column names and values, for arbitrary
+columns."""
 
 from __future__ import annotations
 
@@ -20,11 +21,11 @@ PARTS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Described:
-    """A table whose rows come as cells too (Wang & Sun, "TransTab", 2022, section 3.1).
+    """A table whose rows are also given as cells (Wang & Sun, "TransTab", 2022, section 3.1).
 
     Attributes:
       table: the table.
-      names: what its columns beside the label are called, in words; () for the table's own names.
+      names: descriptive names of its columns without the label; () for the table's own names.
     """
 
     table: Table | Factors | RandomRows
@@ -61,7 +62,7 @@ class Described:
 
 
 def _check_words(columns: Columns) -> None:
-    """Refuses columns that have no words, and categories that their words do not tell apart."""
+    """Refuses columns without words and categories that have the same words."""
     for name, values in zip(columns.names, columns.values, strict=True):
         if not words(name):
             raise UserError(
@@ -85,12 +86,13 @@ def _with_cells(source: Any, columns: Columns) -> ArraySource:
 
 
 def words(text: str) -> list[str]:
-    """The words of a text in lower case: what stands between spaces and signs."""
+    """The words of a text in lower case, split at spaces and punctuation."""
     return re.findall(r"[^\W_]+", text.lower())
 
 
 def word_number(word: str) -> int:
-    """A word's number in [1, 2^31), the same in every table; an encoder has room for fewer."""
+    """A word's hash in [1, 2^31), the same in every table; encoders reduce it to their
+    vocabulary."""
     return zlib.crc32(word.encode()) % (2**31 - 1) + 1
 
 

@@ -1,4 +1,4 @@
-"""Checks of numbers from files, in one place: that they are numbers, finite, and in range."""
+"""Shared checks of numbers from files: syntax, finiteness and range."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Place = Callable[[tuple[int, ...]], str]
 
 
 def parse_number(text: str) -> float:
-    """A number as files write it: `3`, `-1.5`, `1e5`, `nan`, `inf`.
+    """Parses a number such as `3`, `-1.5`, `1e5`, `nan` or `inf`.
 
     Raises:
       ValueError: it is something else, `1_000` included, which Python's own `float` accepts.
@@ -51,9 +51,9 @@ def finite(
 
     Args:
       values: numbers of any shape and type, before they are narrowed to float32.
-      where: what holds them, such as a file, for the message.
-      place: words for an index; None counts rows and columns from 1.
-      missing: whether NaN is legal, as the mark of a missing value.
+      where: their origin, such as a file, for the message.
+      place: describes an index; None counts rows and columns from 1.
+      missing: whether NaN is allowed as a missing value.
       largest: the largest size of a number: `LARGEST`, or `LARGEST_RAW` for numbers that are
         standardised in float64 before they become float32.
 
@@ -86,7 +86,7 @@ def finite(
 
 
 def measurable(values: np.ndarray, where: str) -> None:
-    """Refuses numbers of which the largest is so small that float32 loses their squares.
+    """Refuses numbers that are all so small that their squares underflow in float32.
 
     Args:
       values: finite numbers or NaN, of any shape.
@@ -105,7 +105,7 @@ def measurable(values: np.ndarray, where: str) -> None:
 
 
 def train_scale(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each column, by which all splits are standardised.
+    """Mean and standard deviation of each column, with which all splits are standardised.
 
     Args:
       values: float64 [N, C], of the training split; NaN where a value is missing.
@@ -135,7 +135,7 @@ def train_scale(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def standardised(
     values: np.ndarray, scale: tuple[np.ndarray, np.ndarray], where: str, place: Place | None = None
 ) -> np.ndarray:
-    """Columns in units of the training split's mean and scale, checked once more.
+    """Columns standardised by the training split's mean and scale, checked for overflow.
 
     Args:
       values: float64 [..., C]; NaN where a value is missing, which stays NaN.
@@ -147,7 +147,7 @@ def standardised(
       float32 [..., C].
 
     Raises:
-      UserError: a value lies so far from the training split's that float32 loses its square.
+      UserError: a value is so far from the training split's that its square overflows in float32.
     """
     mean, spread = scale
     with np.errstate(over="ignore"):

@@ -1,4 +1,4 @@
-"""Class numbers from labels as files write them: whole numbers, names, or either as text."""
+"""Class indices from labels as written in files: integers, names, or either as text."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def encode_labels(
     missing: frozenset[str] = MISSING,
     negative: bool = False,
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    """Numbers the classes of a data set from 0 up, in all of its splits alike.
+    """Numbers the classes of a data set from 0, consistently over all splits.
 
     Labels are compared by value before anything is cast: 1 and 2**32 + 1 are two classes, 1 and
-    1.0 are one, "1" and "1." are two unless `same` says otherwise. A class that occurs in one split
-    alone counts as a class.
+    1.0 are one, "1" and "1." are two unless `same` says otherwise. A class that occurs in only one
+    split still counts.
 
-    Without `names` the classes are the values that occur, numbers in their order and texts sorted,
-    and each is called what the file calls it. With `names` (K of them):
+    Without `names` the classes are the values that occur, in ascending or alphabetical order, and
+    the values are their names. With `names` (K of them):
 
-    * labels that are texts must be among them, and are numbered as `names` lists them;
-    * labels that are numbers from 0 to K - 1 are kept, so that a class may be without examples;
-    * other numbers, K different ones (1 to K, or 0, 10, 20), are named in their order.
+    * text labels must be among them and are numbered in the order of `names`; * numeric labels from
+    0 to K - 1 are kept, so a class may have no examples; * other numbers, K different ones (1 to K,
+    or 0, 10, 20), are named in their order.
 
     Args:
       parts: split -> labels [N] or [N, 1]: integers of any width, floats that are whole numbers,
@@ -42,8 +42,8 @@ def encode_labels(
       where: of what the labels are, such as the file, for messages.
       names: of the classes, each one once; None where the data set brings none.
       order: key by which texts are sorted; None sorts them as they are.
-      same: what texts are compared by; by default they lose blanks around them.
-      missing: texts in small letters that mark a missing label.
+      same: key by which texts are compared; by default they are stripped of surrounding whitespace.
+      missing: lower-case texts that mark a missing label.
       negative: whether numbers below 0 are classes like others. By default they are refused,
         because -1 marks a missing label in many files.
 
@@ -105,11 +105,11 @@ def class_names(names: Sequence[Any], start: str = "") -> tuple[str, ...]:
 
 
 def check_class_numbers(label: np.ndarray, count: int | None, where: str) -> np.ndarray:
-    """Class numbers that a data set itself declares, checked before they are narrowed.
+    """Checks class indices that a data set declares, before they are cast to a narrower type.
 
     Args:
       label: integers [N].
-      count: number of classes; None where nothing says it.
+      count: number of classes; None if unknown.
       where: how messages name the array.
 
     Returns:
@@ -233,7 +233,7 @@ def _lacking(where: str, rows: Sequence[int] | np.ndarray, value: Any) -> UserEr
 
 
 def _distinct(values: list[np.ndarray]) -> list[Any]:
-    """The values of all splits, each once, in order; Python's own, which no cast can wrap."""
+    """The distinct values of all splits in order, as Python objects, which cannot overflow."""
     return sorted({one for value in values for one in np.unique(value).tolist()})
 
 

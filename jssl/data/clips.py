@@ -1,4 +1,4 @@
-"""Procedural clips of moving silhouettes: what moves says nothing of how it moves."""
+"""Procedural clips of moving silhouettes whose shape is independent of their motion."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class MovingShapes(Ranged):
     """Silhouettes that drift, turn, grow, shrink or stay, in the spirit of Moving MNIST.
 
     (Srivastava et al., "Unsupervised Learning of Video Representations using LSTMs", 2015, for the
-    kind of clips.) The class is the action. The figure, its place, size, angle, speed and
-    brightness and the ground are drawn alike for every action, and what leaves the picture on one
-    side comes in on the other, so a single frame tells nothing of a drift or a turn.
+    kind of clips.) The class is the action. The figure, its position, size, angle, speed and
+    brightness and the background have the same distribution for every action, and positions wrap
+    around at the borders, so a single frame contains no information about a drift or a turn.
 
     Example i of a split is a function of (seed, split, i): a larger set begins with the smaller
     one. Random draws are the same on every machine; pixels can differ by one grey level.
@@ -42,7 +42,7 @@ class MovingShapes(Ranged):
       frames: of a clip.
       size: height and width in pixels.
       noise: largest grey level of the noise, drawn anew for each pixel of each frame.
-      texture: grey levels of each of the two waves that the ground is painted with.
+      texture: grey levels of each of the two waves of the background.
       channels: 1, or 3 equal ones.
       seed: of the whole set, unrelated to the run's seed.
     """

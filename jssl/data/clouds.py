@@ -23,11 +23,11 @@ from jssl.ranges import Count, Inside, Ranged, Seed
 
 
 def pad(clouds: Sequence[np.ndarray], points: int) -> Batch:
-    """Clouds as arrays of one size.
+    """Pads clouds to arrays of one size.
 
     Args:
       clouds: of each example, float [n, 3] with n at least 1; only the first `points` are kept.
-      points: number of points P to fill up to.
+      points: number of points P after padding.
 
     Returns:
       "points/xyz" float32 [N, P, 3], zero at padding, and "points/valid" bool [N, P].
@@ -56,7 +56,7 @@ class ModelNet(Ranged):
     Attributes:
       folder: that holds the files.
       name: the beginning of the lists' names of the resampled form: "modelnet40" or "modelnet10".
-      points: of a cloud; the first so many of a resampled file.
+      points: of a cloud; from a resampled file, the first ones.
       fraction: the part of the training clouds that is carved for validation.
       seed: of the carving, and of the points on meshes.
     """
@@ -213,7 +213,7 @@ class Clouds(Ranged):
 
 
 def _clouds(arrays: dict[str, np.ndarray], part: str, path: Path) -> Batch:
-    """Clouds and their labels as they are written."""
+    """Clouds and their labels as stored in the files."""
     xyz, label = arrays[f"{part}_points"], arrays.get(f"{part}_label")
     if xyz.ndim != 3 or xyz.shape[2] != 3 or label is None or label.shape[:1] != xyz.shape[:1]:
         raise UserError(f"{path} needs {part}_points [N, P, 3] and {part}_label [N]")
@@ -234,7 +234,7 @@ def _clouds(arrays: dict[str, np.ndarray], part: str, path: Path) -> Batch:
 
 
 def check_extent(xyz: np.ndarray, valid: np.ndarray, where: str) -> None:
-    """Refuses clouds whose points are all at one place, of which no shape can be learned.
+    """Refuses clouds whose points all coincide and therefore have no shape.
 
     Args:
       xyz: [N, P, 3].

@@ -1,4 +1,4 @@
-"""Columns of text as numbers or categories, and refusals where neither is what was meant."""
+"""Classifies text columns as numeric or categorical, and refuses ambiguous ones."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def read_columns(
 ) -> list[Column]:
     """The columns of tables of text.
 
-    A column is numeric if every value that is not missing is a number. One of numbers but for a few
-    texts is refused, as are thousands separators, signs of units, and commas that may separate
-    either decimals or thousands.
+    A column is numeric if every value that is not missing is a number. A numeric column with a few
+    other texts is refused, as are thousands separators, units, and commas that may separate either
+    decimals or thousands.
 
     Args:
       tables: [N, C] of strings, the training table first.
       place: words for a cell.
-      missing: texts that stand for a missing value, in small letters, beside the usual ones.
+      missing: lower-case texts that mark a missing value, in addition to the usual ones.
       decimal: "." or ","; None finds it by column.
 
     Returns:
@@ -82,7 +82,7 @@ def read_columns(
 
 
 class _Kinds:
-    """The different texts of a column, sorted by what they are."""
+    """The distinct texts of a column, grouped by kind."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class _Kinds:
             self.missing, self.odd = self.missing | absent, set()
 
     def at(self, texts: set[str]) -> str:
-        """The first cell that holds one of the texts, in words."""
+        """Describes the first cell that contains one of the texts."""
         for table, part in enumerate(self.parts):
             for row, text in enumerate(part):
                 if text in texts:
@@ -152,7 +152,7 @@ class _Kinds:
         return Column(None, values)
 
     def _refuse_almost_numbers(self) -> None:
-        """Refuses a column of numbers but for a few texts, which would become its categories."""
+        """Refuses a numeric column with a few other texts, which would be read as categories."""
         forms = (_THOUSANDS, _UNIT, _OTHER_SIGNS)
         if all(any(form.fullmatch(text) for form in forms) for text in self.odd):
             raise UserError(
@@ -190,7 +190,7 @@ def number_columns(table: Delimited, columns: Iterable[int]) -> np.ndarray:
       float64 [N, C], NaN where a value is missing.
 
     Raises:
-      UserError: naming the line and the column of a value that is no number.
+      UserError: naming the line and the column of a value that is not a number.
     """
     columns = list(columns)
     cells = np.asarray(table.rows, dtype=object).reshape(len(table.rows), -1)[:, columns]

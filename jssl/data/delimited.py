@@ -1,4 +1,4 @@
-"""Delimited text (CSV and its dialects), read in one place for all data sets that use it."""
+"""Reader of delimited text (CSV and its dialects), shared by all data sets."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Delimited:
     delimiter: str
 
     def place(self, row: int, column: int) -> str:
-        """Words for a cell: its line, and its column by name or number."""
+        """Describes a cell by its line and its column's name or number."""
         name = repr(self.names[column]) if self.names else str(column + 1)
         return f"line {self.lines[row]}, column {name}"
 
@@ -67,14 +67,14 @@ def read_delimited(
 ) -> Delimited:
     """Reads a file of delimited text in UTF-8, with or without a byte-order mark.
 
-    Blank lines are left out, and so is Excel's first line `sep=;`.
+    Blank lines and Excel's first line `sep=;` are skipped.
 
     Args:
       path: of the file, also with `.gz`.
       delimiter: between columns; None finds it among comma, semicolon, tab and `|`: the one that
         gives all rows the same number of columns.
       header: whether the first row names the columns.
-      quotes: whether `"` quotes a cell; False takes it as a character like others.
+      quotes: whether `"` quotes a cell; False treats it as an ordinary character.
       strip: whether blanks around cells are removed.
       ragged: whether rows may differ in their number of columns.
       comment: lines that begin with it are left out, unless it is the delimiter; "" for none.
@@ -83,7 +83,7 @@ def read_delimited(
       The table, which has at least one row.
 
     Raises:
-      UserError: the file is missing, no text in UTF-8, another format, empty or without rows; rows
+      UserError: the file is missing, not UTF-8 text, of another format, empty or without rows; rows
         differ in their number of columns; a quote is never closed; or two columns have one name.
     """
     text = read_text(path)
@@ -122,7 +122,7 @@ def read_delimited(
 
 
 def refuse_foreign(text: str, path: Path) -> None:
-    """Names a file that is no delimited text but one of another format.
+    """Refuses a file of another format than delimited text, and names the format.
 
     Raises:
       UserError: it begins as an ARFF file, a web page, XML or JSON does.
@@ -138,7 +138,7 @@ def refuse_foreign(text: str, path: Path) -> None:
 
 
 def place_columns(wanted: Delimited, other: Delimited) -> list[int]:
-    """Where the columns of one table stand in another: by name where both have a header.
+    """Finds the columns of one table in another, by name if both have a header.
 
     Args:
       wanted: the table whose order is kept.
@@ -148,8 +148,8 @@ def place_columns(wanted: Delimited, other: Delimited) -> list[int]:
       For each column of `wanted` its number in `other`.
 
     Raises:
-      UserError: `other` lacks a column or has one more, named; or, without names, another number
-        of columns.
+      UserError: `other` lacks a column or has an extra one, which is named; or, without names,
+        another number of columns.
     """
     if wanted.names is None or other.names is None:
         here, there = len(wanted.rows[0]), len(other.rows[0])

@@ -1,4 +1,4 @@
-"""Data sets that fit live on the device, and a batch is a gather inside the compiled step."""
+"""Data sets that fit are kept on the device, where a batch is a gather in the compiled step."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def source_bytes(source: Source) -> int:
 
 
 def fits(source: Source, limit_bytes: int = LIMIT_BYTES) -> bool:
-    """Whether a source goes onto the device whole.
+    """Whether a source fits on the device.
 
     Args:
       source: any source.
-      limit_bytes: the most that the data may take on each device.
+      limit_bytes: maximum size of the data on each device.
 
     Returns:
       True when the decoded source takes at most ``limit_bytes``.
@@ -57,11 +57,11 @@ class DeviceData:
 
     @classmethod
     def load(cls, source: Source, limit_bytes: int = LIMIT_BYTES) -> DeviceData:
-        """Decodes a source whole.
+        """Decodes a whole source.
 
         Args:
           source: any source.
-          limit_bytes: the most that it may take.
+          limit_bytes: its maximum size.
 
         Returns:
           The arrays.

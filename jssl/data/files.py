@@ -1,8 +1,8 @@
-"""Files of unknown origin: what may be opened, and how much they may unpack to.
+"""Safe reading of untrusted files: what may be opened, and the size it may decompress to.
 
-A file may unpack to 1 GiB, or to 20 times its own size where that is more. The environment variable
-`JSSL_UNPACK_LIMIT_GB` (in GiB) raises or lowers the first of the two. What is read into memory
-unpacked has no limit: it takes what it takes on disk.
+A file may decompress to 1 GiB, or to 20 times its own size if that is more. The environment
+variable `JSSL_UNPACK_LIMIT_GB` (in GiB) raises or lowers the first of the two. Uncompressed files
+have no limit, since they take no more memory than disk space.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _SPECIAL = (
 
 
 def special(path: Path) -> str | None:
-    """What a path leads to when that is no regular file, links followed; None when it is one.
+    """The kind of file a path leads to, following links; None if it is a regular file.
 
     Raises:
-      OSError: there is nothing there, a link that leads nowhere or round in a circle included.
+      OSError: there is no such file, including dangling and circular links.
     """
     mode = path.stat().st_mode
     if stat.S_ISREG(mode):
@@ -48,7 +48,7 @@ def special(path: Path) -> str | None:
 
 @contextmanager
 def open_regular(path: Path) -> Iterator[BinaryIO]:
-    """Opens a regular file to read bytes; a FIFO, which would be waited on for ever, is refused.
+    """Opens a regular file to read bytes; a FIFO, which would block forever, is refused.
 
     Raises:
       UserError: there is no such file, it cannot be opened, or it is a folder, FIFO, socket or
@@ -87,8 +87,8 @@ def read_bytes(path: Path) -> bytes:
 def inside(root: Path, name: str, where: Path | str) -> Path:
     """The path of a file that a list names, relative to a folder.
 
-    A link in the folder may lead out of it: it is the owner's. A name that leaves it by itself is
-    the list's, which may come from elsewhere.
+    A link in the folder may lead out of it, since its owner made it. A listed name may not, since
+    the list may come from elsewhere.
 
     Args:
       root: the folder.
@@ -114,7 +114,7 @@ def inside(root: Path, name: str, where: Path | str) -> Path:
 
 
 def gunzip(raw: bytes, path: Path) -> bytes:
-    """Unpacks a gzip file of one or several members, and stops at the limit.
+    """Decompresses a gzip file of one or several members, up to the limit.
 
     Raises:
       UserError: naming the file, when it is damaged, cut short or unpacks to more.
@@ -142,9 +142,9 @@ def gunzip(raw: bytes, path: Path) -> bytes:
 
 
 def check_archive(archive: zipfile.ZipFile, path: Path, members: list[str] | None = None) -> None:
-    """Refuses a zip whose members, as it declares them, unpack to more than the limit.
+    """Refuses a zip whose members have declared sizes above the limit.
 
-    Python reads no member further than it declares.
+    Python does not read a member beyond its declared size.
 
     Args:
       archive: the opened file.
@@ -188,7 +188,7 @@ def positive(variable: str, default: float) -> float:
 
 
 def too_large(path: Path, limit: int) -> UserError:
-    """The sentence about a file that unpacks to more than the limit."""
+    """The error message for a file that decompresses to more than the limit."""
     return UserError(
         f"{path} unpacks to more than {limit / 2**30:.3g} GiB, which a damaged or malicious file "
         f"does too; if it is sound, raise the limit with the environment variable {UNPACK_LIMIT}"

@@ -25,7 +25,7 @@ _IMAGES = Kind(
 
 
 class FileSource:
-    """Image files, decoded when they are asked for.
+    """Image files, decoded on access.
 
     Args:
       root: the folder that ``files`` are relative to.
@@ -97,21 +97,21 @@ class FileSource:
 
 @dataclass(frozen=True)
 class ImageFolder(Ranged):
-    """Image files on disk, streamed or held in memory as they fit.
+    """Image files on disk, streamed or, if they fit, held in memory.
 
     Two layouts: `path/train/<class>/*` with `path/test/<class>/*` (and, if there is one,
     `path/validation/<class>/*`), or `path/<class>/*`, from which validation and test are carved.
-    Splits may also be called training, testing, val and valid, in any case of letters. With train
-    and validation but no test, as ImageNet is kept, the validation folder is the test split and
-    validation is carved from train. Sub-folders of a class are read too. Hidden files are passed
-    over; files without an image suffix, links that lead nowhere or in a circle, and further names
-    of one file are passed over and counted in a note.
+    Splits may also be called training, testing, val and valid, ignoring case. With train and
+    validation but no test, as ImageNet is kept, the validation folder is the test split and
+    validation is carved from train. Sub-folders of a class are read too. Hidden files are skipped;
+    files without an image suffix, dangling or circular links, and further names of one file are
+    skipped and counted in a note.
 
     How orientation, transparency, depth and several frames are read: `jssl.data.images`.
 
     Attributes:
       path: the folder.
-      size: height and width that images are brought to: shorter side, then the centre.
+      size: height and width of the images: the shorter side is resized, then the centre is cropped.
       channels: 3 for RGB, 1 for grey.
       name: of the data set; the folder's name when None.
       fraction: the part of train that is carved for a split that the folder lacks.

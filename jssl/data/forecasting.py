@@ -17,14 +17,14 @@ from jssl.ranges import Count, Ranged, Seed
 
 
 class WindowSource:
-    """Every stretch of a long series: `series` float32 [length, C] and what follows, `future`.
+    """All windows of a long series: `series` float32 [length, C] and its continuation, `future`.
 
     Args:
       values: float32 [T, C].
       length: steps of the past.
       horizon: steps of the future.
       first: start of the first window.
-      count: number of windows, one a step.
+      count: number of windows, one per step.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ def windows(
 
     Returns:
       Splits of `WindowSource`, without labels. A column that is constant in the training part is
-      measured from its value in its own unit.
+      centred but not scaled.
 
     Raises:
       UserError: a part is too short for one window, or a value is not finite.
@@ -125,7 +125,7 @@ class ETT(Ranged):
 
 @dataclass(frozen=True)
 class Seasons(Ranged):
-    """A procedural long series: days, weeks, a slow drift and noise with memory, in 7 channels.
+    """A procedural series in 7 channels: daily and weekly cycles, slow drift, autocorrelated noise.
 
     Attributes:
       hours: (train, validation, test), in steps.

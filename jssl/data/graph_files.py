@@ -1,4 +1,4 @@
-"""Graphs from files, checked: every edge within its graph, every attribute read or named."""
+"""Reads and validates graphs from files; attributes that are not read must be named."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read_tu(
     Args:
       folder: that holds the files.
       name: of the data set.
-      ignore: which of `TU_EXTRAS` are left out although the folder has them.
+      ignore: which of `TU_EXTRAS` are ignored although the folder has them.
 
     Returns:
       (features of the nodes of each graph, float32 [n, F]; its edges int64 [e, 2] between its own
@@ -151,7 +151,7 @@ def _one_column(path: Path) -> np.ndarray:
 
 
 def _numbers(path: Path, dtype: type) -> np.ndarray:
-    """[N, C] of numbers between commas."""
+    """Comma-separated numbers as an array [N, C]."""
     text = read_text(path)
     kind = "whole numbers" if dtype is np.int64 else "numbers"
     if not text.strip():

@@ -24,13 +24,13 @@ _OFFSETS = {"train": 0, "validation": 1 << 20, "test": 1 << 21}
 def pad(
     nodes: list[np.ndarray], edges: list[np.ndarray], size: int = 0, links: int = 0
 ) -> dict[str, np.ndarray]:
-    """Graphs as arrays of one size.
+    """Pads graphs to arrays of one size.
 
     Args:
       nodes: of each graph, float [n, F].
       edges: of each graph, int [e, 2]; from, to.
-      size: nodes to fill up to; the largest graph's if that is more.
-      links: edges to fill up to; likewise.
+      size: nodes after padding; the largest graph's number if that is more.
+      links: edges after padding; likewise.
 
     Returns:
       "graph/nodes" float32 [G, N, F], "graph/edges" int32 [G, E, 2], "graph/node_mask" bool [G, N]
@@ -54,10 +54,11 @@ def pad(
 
 @dataclass(frozen=True)
 class TU(Ranged):
-    """A set of the TU collection of graphs (Morris et al., 2020): `NAME_A.txt` and its kin.
+    """A data set of the TU collection of graphs (Morris et al., 2020): `NAME_A.txt` and related
+    files.
 
-    Nodes show their label, one of a few, and beside it their attributes; where a set has neither,
-    their degree up to 20. Labels and attributes of edges, and attributes of graphs, are not read: a
+    The features of a node are its one-hot label and its attributes; if a data set has neither, its
+    degree up to 20. Labels and attributes of edges, and attributes of graphs, are not read: a data
     set that has them is refused unless `ignore` names them.
 
     Attributes:
@@ -65,7 +66,7 @@ class TU(Ranged):
       name: of the data set; the folder's own name when None.
       fraction: the part that is carved for validation, and again for test.
       seed: of the carving.
-      ignore: what is left out though the folder has it: "node_labels", "node_attributes",
+      ignore: what is ignored although the folder has it: "node_labels", "node_attributes",
         "edge_labels", "edge_attributes" or "graph_attributes".
     """
 
@@ -100,8 +101,8 @@ class TU(Ranged):
 class CitationGraph:
     """One graph whose nodes have labels: Cora, Citeseer (Sen et al., 2008; Yang et al., 2016).
 
-    The one example of each split is the whole graph (the transductive setting); which nodes belong
-    to which split says `node_split`: 0 train, 1 validation, 2 test, -1 none.
+    The only example of each split is the whole graph (the transductive setting). `node_split` gives
+    the split of each node: 0 train, 1 validation, 2 test, -1 none.
 
     Attributes:
       path: what Planetoid's published files begin with, such as `DIR/ind.cora`
@@ -169,9 +170,9 @@ class CitationGraph:
 
 @dataclass(frozen=True)
 class Motifs(Ranged):
-    """Procedural graphs: random trees with a motif hung on, which is the class.
+    """Procedural graphs: random trees with an attached motif, which is the class.
 
-    Nodes show their degree, one of eight, wrong at one node in ten.
+    The feature of a node is its degree, one of eight, which is wrong for one node in ten.
 
     Attributes:
       train: number of training graphs.

@@ -1,13 +1,11 @@
-"""Encoded images to uint8 arrays of one size: every place that decodes an image does it here.
+"""Decodes images to uint8 arrays of one size; all image decoding in the library is done here.
 
-* Orientation: an EXIF tag that says how the image is turned or mirrored is applied.
-* Transparency, of whatever form (alpha channels, palettes, a transparent colour), is composited on
-  white.
-* 16-bit grey values are scaled by their depth, so that the greatest value of 16 bits (of 12 in a
-  12-bit TIFF) becomes 255; 16-bit colour likewise. 1-bit images become 0 and 255.
-* Floating-point and 32-bit integer images, whose range nothing tells, are refused, as is LAB.
-* Of several frames (GIF, TIFF, WebP, APNG) the first is taken.
-* CMYK is converted without a colour profile; profiles of any image are left out of account.
+* Orientation: the EXIF orientation tag is applied. * Transparency, of whatever form (alpha
+channels, palettes, a transparent colour), is composited on white. * 16-bit grey values are scaled
+by their depth, so that the greatest value of 16 bits (of 12 in a 12-bit TIFF) becomes 255; 16-bit
+colour likewise. 1-bit images become 0 and 255. * Floating-point and 32-bit integer images, whose
+range is unknown, are refused, as is LAB. * Of several frames (GIF, TIFF, WebP, APNG) the first is
+taken. * CMYK is converted without a colour profile; colour profiles are ignored.
 
 An image may have 89 478 485 pixels, Pillow's own limit. The environment variable
 `JSSL_PIXEL_LIMIT` (a number of pixels) raises or lowers it.
@@ -53,11 +51,11 @@ def decode(
     where: str | None = None,
     advice: str = SOUND_COPY,
 ) -> np.ndarray:
-    """Decodes one image; with a size, the shorter side is brought to it and the centre kept.
+    """Decodes one image; with a size, resizes the shorter side to it and crops the centre.
 
-    What becomes of orientation, transparency and depth is said at the head of this module. JPEGs
-    far larger than needed are decoded at a lower resolution first, but never below twice the size
-    asked for.
+    The module's docstring describes the treatment of orientation, transparency and depth. JPEGs far
+    larger than needed are decoded at a lower resolution first, but never below twice the size asked
+    for.
 
     Args:
       file: a path or the encoded bytes.
@@ -87,7 +85,7 @@ def decode(
 def open_image(
     file: Path | bytes, *, where: str | None = None, advice: str = SOUND_COPY
 ) -> Iterator[Image.Image]:
-    """Opens an image, reading its header; what goes wrong inside the block is said as well.
+    """Opens an image and reads its header; errors inside the block are reported in the same way.
 
     Args:
       file: a path or the encoded bytes.
@@ -119,10 +117,10 @@ def open_image(
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """The image as it is to be seen: turned as its tag says, opaque, and of 8 bits.
+    """The image with its orientation applied, opaque, with 8 bits per channel.
 
     Args:
-      image: of a mode that `open_image` lets through.
+      image: of a mode that `open_image` accepts.
 
     Returns:
       In the mode L or RGB.
@@ -135,9 +133,9 @@ def upright(image: Image.Image) -> Image.Image:
 
 
 def frames(image: Image.Image) -> int:
-    """How many pictures a file shows one after another: 1, or 2 where there are several.
+    """Number of frames in a file: 1, or 2 if there are several.
 
-    Telephones' JPEGs with a second picture (MPO: a preview, a gain map) count as one.
+    JPEGs of phones with a second image (MPO: a preview, a gain map) count as one frame.
     """
     return 2 if image.format != "MPO" and getattr(image, "is_animated", False) else 1
 

@@ -1,4 +1,4 @@
-"""Labels that files write beside texts and sequences: what cannot be a label, by its place."""
+"""Labels of texts and sequences in files; invalid labels are reported with their position."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class LabelColumn(NamedTuple):
 
     Attributes:
       path: of the file.
-      labels: as they are written.
-      places: of each, such as "line 7".
+      labels: as written in the file.
+      places: the position of each, such as "line 7".
     """
 
     path: str | Path
@@ -33,7 +33,7 @@ class LabelColumn(NamedTuple):
 def number_labels(
     columns: Mapping[str, LabelColumn],
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    """Numbers the labels of all splits alike, in the order of their texts.
+    """Numbers the labels consistently over all splits, in alphabetical order.
 
     Args:
       columns: split -> labels; "train" is among them.
@@ -73,7 +73,7 @@ def number_labels(
 def read_numbers(
     written: Sequence[str], path: str | Path, name: str, places: Sequence[str]
 ) -> np.ndarray:
-    """A column of numbers as it is written in a file.
+    """Parses a column of numbers.
 
     Args:
       written: the cells, N of them.
@@ -85,7 +85,7 @@ def read_numbers(
       float32 [N].
 
     Raises:
-      UserError: naming the file and the place of what is no number, or none that is finite.
+      UserError: naming the file and the position of a value that is not a finite number.
     """
     found = []
     for text, place in zip(written, places, strict=True):

@@ -1,4 +1,4 @@
-"""Files sorted into splits and classes by the folders that they lie in."""
+"""Sorts files into splits and classes by their folders."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _SYSTEM = ("thumbs.db", "desktop.ini", "__macosx")  # in small letters; passed o
 
 @dataclass(frozen=True)
 class Kind:
-    """What files are looked for.
+    """A kind of file to look for.
 
     Attributes:
-      name: of one of them, for messages.
-      suffixes: in small letters, with the dot.
+      name: of one such file, for messages.
+      suffixes: in lower case, with the dot.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Listing:
     Attributes:
       root: the folder that `files` are relative to.
       files: N paths, by class and then by name.
-      label: int32 [N]; None where nothing says the classes.
+      label: int32 [N]; None if the classes are unknown.
     """
 
     root: Path
@@ -52,13 +52,13 @@ class Listing:
 
 @dataclass
 class Passed:
-    """What a walk through folders left out, to be said once.
+    """What a walk through folders skipped, for one note.
 
     Attributes:
       others: files of another kind.
       empty: class folders without a file of the kind.
       doubled: links to files, and second names of them, that are listed already.
-      unreadable: links that lead nowhere or round in a circle, FIFOs, sockets and devices.
+      unreadable: dangling and circular links, FIFOs, sockets and devices.
       outside: files and folders that belong to no class or split.
     """
 
@@ -69,7 +69,7 @@ class Passed:
     outside: list[str] = field(default_factory=list)
 
     def say(self, root: Path, kind: Kind) -> None:
-        """Notes what was left out, relative to a folder; nothing if there is nothing."""
+        """Logs a note about what was skipped, relative to a folder, if anything was."""
         start = f"{root}/"
         counted = (
             (self.others, f"files that are no {kind.name}s"),
@@ -118,8 +118,8 @@ def split_folders(root: Path) -> dict[str, Path]:
 def list_splits(path: str, kind: Kind) -> tuple[dict[str, Listing], tuple[str, ...]]:
     """Finds the files of the layouts that `jssl.data.ImageFolder` describes.
 
-    Each file is listed once, however many links lead to it. What is passed over is counted and
-    named in a note (`jssl.data.notes`).
+    Each file is listed once, however many links lead to it. Skipped files are counted and named in
+    a note (`jssl.data.notes`).
 
     Args:
       path: of the folder.
@@ -164,9 +164,9 @@ def list_splits(path: str, kind: Kind) -> tuple[dict[str, Listing], tuple[str, .
 
 
 def list_flat(root: Path, kind: Kind) -> Listing | None:
-    """Files of no class, side by side in a folder; None if there are none.
+    """Files without classes, directly in a folder; None if there are none.
 
-    What lies beside them, sub-folders included, is counted and named in a note.
+    Everything else in the folder, including sub-folders, is counted and named in a note.
 
     Raises:
       UserError: there are folders of splits as well.
@@ -212,13 +212,13 @@ def existing(path: str) -> Path:
 def files_in(folder: Path, kind: Kind, passed: Passed | None = None) -> Iterator[Path]:
     """Files of a kind at any depth, in the order of their paths.
 
-    Hidden files and those that systems leave behind are passed over. Links are followed, but not
-    into a folder that they lie in.
+    Hidden files and files created by operating systems are skipped. Links are followed, but not
+    into a parent folder of the link.
 
     Args:
       folder: where to look.
       kind: of the files.
-      passed: where to write down what was left out.
+      passed: records what was skipped.
 
     Raises:
       UserError: a folder cannot be opened.
@@ -243,7 +243,7 @@ def _walk(
 
 
 def _what(child: Path, above: tuple[tuple[int, int], ...]) -> str | None:
-    """What stands at a path: None for a file, `_FOLDER`, or words for what cannot be read."""
+    """The kind of a path: None for a file, `_FOLDER`, or a description of what cannot be read."""
     try:
         what = special(child)
         if what != _FOLDER:
@@ -265,7 +265,7 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _identity(path: Path) -> tuple[int, int]:
-    """What two names of one file or folder share."""
+    """A key that is equal for two names of the same file or folder."""
     status = os.stat(path)
     return status.st_dev, status.st_ino
 
@@ -302,7 +302,7 @@ def _by_class(folder: Path, kind: Kind, passed: Passed) -> dict[str, list[Path]]
 
 
 def _keep_once(parts: dict[str, dict[str, list[Path]]], passed: Passed) -> None:
-    """Leaves one name of each file: not a link if there is another, and else the first."""
+    """Keeps one name of each file, the first one that is not a link if possible."""
     kept: dict[tuple[int, int], Path] = {}
     every = [file for part in parts.values() for members in part.values() for file in members]
     for file in every:

@@ -20,11 +20,12 @@ _AROUND = 48  # sides of a solid of revolution
 
 
 def sample(mesh: Mesh, uniform: np.ndarray) -> np.ndarray:
-    """Points evenly spread over a surface.
+    """Samples points uniformly from a surface.
 
     Args:
       mesh: corners and triangles.
-      uniform: [..., 3] in [0, 1): which triangle, by its share of the area, and where in it.
+      uniform: [..., 3] in [0, 1): selects the triangle, in proportion to its area, and the position
+        in it.
 
     Returns:
       float64 [..., 3].
@@ -41,7 +42,7 @@ def sample(mesh: Mesh, uniform: np.ndarray) -> np.ndarray:
 
 
 def read_off(path: Path) -> Mesh:
-    """Reads a mesh in the Object File Format; faces with more corners become fans of triangles.
+    """Reads a mesh in the Object File Format; faces with more than three corners are triangulated.
 
     Comments begin with `#`. "OFF" may stand on a line of its own, before the counts, or, as in some
     files of ModelNet, directly against them; with C, N or ST before it corners have colours,
@@ -55,8 +56,8 @@ def read_off(path: Path) -> Mesh:
       The mesh.
 
     Raises:
-      UserError: the file is missing, cut or no such mesh; a corner is not finite; or the faces have
-        no area.
+      UserError: the file is missing, truncated or not such a mesh; a corner is not finite; or the
+        faces have no area.
     """
     text = read_text(path)
     try:
@@ -118,7 +119,7 @@ def _count(word: str) -> int:
 
 
 def revolve(profile: list[tuple[float, float]]) -> Mesh:
-    """The surface that a line makes when it is turned about the z axis.
+    """The surface of revolution of a line about the z axis.
 
     Args:
       profile: its points (radius, height); the line is open.
@@ -142,7 +143,7 @@ def revolve(profile: list[tuple[float, float]]) -> Mesh:
 
 
 def prism(corners: list[tuple[float, float]], low: float, high: float) -> Mesh:
-    """A convex polygon drawn out along z, both ends closed."""
+    """A convex polygon extruded along z, closed at both ends."""
     count = len(corners)
     flat = np.asarray(corners, np.float64)
     both = [np.column_stack([flat, np.full(count, z)]) for z in (low, high)]

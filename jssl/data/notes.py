@@ -1,4 +1,4 @@
-"""What a data set was read with that its user should know, said once."""
+"""Notes to the user about unusual data, each logged once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LOGGER = logging.getLogger("jssl.data")
 
 @functools.lru_cache(maxsize=4096)
 def note(message: str) -> None:
-    """Logs a sentence about data that are usable but not quite as expected.
+    """Logs a sentence about data that are usable but unusual.
 
     The same sentence is logged once in a process, however often the data are read. Python prints
     warnings of a logger without handlers on the standard error stream.

@@ -1,7 +1,7 @@
 """The order of examples: a batch is a pure function of (seed, step), so a run resumes exactly.
 
-Only raw Philox words and a stable sort are used, both of which NumPy keeps bit for bit from one
-version to the next; ``Generator.permutation`` carries no such promise.
+Only raw Philox words and a stable sort are used, which NumPy keeps bit-identical between versions;
+``Generator.permutation`` has no such guarantee.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ def random_words(seed: int, purpose: str, count: int, *, start: int = 0) -> np.n
       seed: any integer; taken modulo 2**64.
       purpose: names the stream: two purposes never share words.
       count: number of words.
-      start: the first word, a multiple of 4 (Philox makes four words a counter step), so a part
-        of a stream is had without the words before it.
+      start: the first word, a multiple of 4 (Philox makes four words a counter step), so a part of
+        a stream can be computed without the words before it.
 
     Returns:
       uint64 [count].

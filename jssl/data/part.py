@@ -1,4 +1,4 @@
-"""A part of another data set: fewer examples of the same splits."""
+"""A subset of another data set: fewer examples of the same splits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jssl.ranges import Count, Ranged, Seed
 
 @dataclass(frozen=True)
 class Part(Ranged):
-    """A stratified part of each split of a data set.
+    """A stratified subset of each split of a data set.
 
     Attributes:
       data: the spec of the whole.
@@ -35,13 +35,13 @@ class Part(Ranged):
         return self.data.smoke()
 
     def load(self) -> Splits:
-        """Draws the parts, each class in its share.
+        """Draws the subsets, keeping the class proportions.
 
         Returns:
           The splits.
 
         Raises:
-          UserError: if more examples are asked for than there are, or what the whole raises.
+          UserError: if more examples are requested than exist, or as the whole data set raises.
         """
         whole = self.data.load()
         parts = {

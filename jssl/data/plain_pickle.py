@@ -1,8 +1,9 @@
-"""Pickles of numbers: lists, dicts, plain arrays and SciPy's compressed rows, and nothing else.
+"""Safe reader of pickles that contain only lists, dicts, plain arrays and SciPy CSR matrices.
 
-A pickle is a program. Here it has only the instructions that such data need, no function or class
-that it names is called, and what an array is made of is checked against its bytes. Whatever a file
-holds, no code of its own runs and no more memory is taken than a few times its size.
+A pickle is a program. Here only the instructions that such data need are allowed, functions and
+classes named in the file are not called, and the shape and dtype of an array are checked against
+its bytes. Whatever a file contains, none of its code is executed and memory is limited to a few
+times its size.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def read_plain_pickle(path: Path) -> Any:
 
     Returns:
       A number, text, list, dict (a `defaultdict` of lists becomes a dict), NumPy array of booleans
-      or numbers, or `scipy.sparse.csr_matrix`; arrays inside of lists and dicts stay unread.
+      or numbers, or `scipy.sparse.csr_matrix`; arrays inside of lists and dicts are not read.
 
     Raises:
       UserError: the file is missing or no regular file.
@@ -76,7 +77,7 @@ class _Fixed(type):
 
 
 class _Call(metaclass=_Fixed):
-    """What a pickle gets for a function that it names: calls ours, and has no state to set."""
+    """Replaces a function named in a pickle: calls ours, and has no state to set."""
 
     __slots__ = ("_function",)
 
@@ -94,7 +95,7 @@ class _Call(metaclass=_Fixed):
 
 
 class _Dtype(metaclass=_Fixed):
-    """A dtype that is being read; its state says the order of bytes."""
+    """A dtype that is being read; its state gives the byte order."""
 
     __slots__ = ("order", "text")
 
@@ -215,7 +216,7 @@ _KNOWN = {
 
 
 class _Unpickler(pickle._Unpickler):
-    """Python's own unpickler in Python: the one in C makes room for whatever a file asks for."""
+    """The unpickler written in Python; the one in C allocates as much memory as a file requests."""
 
     dispatch: ClassVar = {
         code: pickle._Unpickler.dispatch[code]

@@ -1,7 +1,7 @@
 """Planetoid's published files: `ind.cora.x`, `ind.cora.graph`, ... (Yang et al., 2016).
 
-All but `test.index` are pickles, which can run code when they are read. Here they are read as data
-alone (`jssl.data.plain_pickle`).
+All but `test.index` are pickles, which can run code when they are read. Here they are read as plain
+data (`jssl.data.plain_pickle`).
 """
 
 from __future__ import annotations

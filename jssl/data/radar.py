@@ -1,4 +1,4 @@
-"""RadHAR: what a person does, as the points that a millimetre-wave radar sees of them."""
+"""RadHAR: human activity as point clouds from a millimetre-wave radar."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _RECORDINGS = Kind("recording", (".txt",))
 
 @dataclass(frozen=True)
 class RadHAR(Ranged):
-    """RadHAR (Singh et al., 2019), five activities; a cloud is what is seen in a window of time.
+    """RadHAR (Singh et al., 2019), five activities; a cloud holds the points of a time window.
 
     Validation is carved by whole recordings, so that no recording is in two splits. The paper's
     windows are 60 frames (2 s), moved on by 10.

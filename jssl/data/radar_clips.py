@@ -1,4 +1,4 @@
-"""RadHAR as clips: what a radar sees of a person, drawn from three sides in each moment."""
+"""RadHAR as clips: projections of the radar's points onto three planes over time."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ SIDES = ((0, 2), (0, 1), (1, 2))  # (across, up): from the front, from above, fr
 class RadHARClips(RadHAR):
     """RadHAR (Singh et al., 2019), five activities; a clip is a window of time.
 
-    The authors count points in voxels; here, so that encoders of clips can read them, in the pixels
-    of three pictures: from the front, from above and from the side, about the median of the
-    window's points. Splits are those of `RadHAR`.
+    The authors count points in voxels. Here they are counted in the pixels of three projections
+    (front, top and side, centred at the median of the window's points), so that video encoders can
+    be used. Splits are those of `RadHAR`.
 
     Attributes:
       images: T, pictures in a clip; must divide `frames`, and each counts as many frames.

@@ -1,4 +1,4 @@
-"""Pairs of sentences with a score of how alike they are, such as STS-B, and procedural ones."""
+"""Pairs of sentences with a similarity score, such as STS-B, and procedural pairs."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _FASTA = (".fasta", ".fa", ".faa", ".fna")
 
 
 def read_entries(path: Path, member: str | None = None) -> list[Entry]:
-    """The sequences of a file with what it says of each.
+    """Reads the sequences of a file with their annotations.
 
     Args:
       path: by its ending, before which `.gz` may stand: FASTA (`.fasta`, `.fa`, `.faa`, `.fna`;
@@ -88,7 +88,7 @@ def parse_fasta(text: str, path: str | Path = "the text") -> list[Entry]:
 
 
 def places(entries: list[Entry]) -> list[str]:
-    """What messages call the entries: by their names where they have some, else by their rows."""
+    """The names of the entries in messages: their own names if they have any, else their rows."""
     return [
         f"sequence {entry['name']!r}" if entry.get("name") else f"sequence {number}"
         for number, entry in enumerate(entries, 1)

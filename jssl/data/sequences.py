@@ -1,4 +1,4 @@
-"""Proteins and DNA as symbols: labelled sequences, fitness landscapes, and planted motifs."""
+"""Protein and DNA sequences as symbols: labelled sequences, fitness landscapes, planted motifs."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def to_symbols(sequences: list[str], alphabet: str, length: int) -> np.ndarray:
 
     Args:
       sequences: in letters of either case.
-      alphabet: letter k is symbol k + 1; its last letter, the field's sign for "any" (N, X), also
-        stands for every letter that is not in it. U is read as T by the alphabet of DNA, and T as
-        U by that of RNA.
+      alphabet: letter k is symbol k + 1; its last letter, the wildcard (N or X), also stands for
+        every letter that is not in it. With the DNA alphabet U is read as T, and with the RNA
+        alphabet T as U.
       length: to which sequences are cut or filled up with 0.
 
     Returns:
@@ -58,7 +58,7 @@ def to_symbols(sequences: list[str], alphabet: str, length: int) -> np.ndarray:
 
 
 def _other_letter(alphabet: str) -> dict[str, str]:
-    """U stands for T where the alphabet is that of DNA, and T for U where it is that of RNA."""
+    """The equivalent letter: U for T in the DNA alphabet, and T for U in the RNA alphabet."""
     bases = "".join(sorted(set(alphabet.upper()) - {"N"}))
     return {"ACGT": {"U": "T"}, "ACGU": {"T": "U"}}.get(bases, {})
 
@@ -66,7 +66,8 @@ def _other_letter(alphabet: str) -> dict[str, str]:
 def kept_letters(
     entries: list[Entry], sequences: list[str], alphabet: str, length: int, path: str | Path
 ) -> np.ndarray:
-    """A file's sequences as symbols; says once what is empty, unknown, cut or named twice.
+    """A file's sequences as symbols; one note counts empty, unknown, truncated and duplicate
+    entries.
 
     Args:
       entries: of the file.
@@ -188,7 +189,7 @@ class Sequences(Ranged):
 
 @dataclass(frozen=True)
 class FLIP(Ranged):
-    """A fitness landscape of FLIP: variants of a protein, a measured number, published splits.
+    """A fitness landscape of FLIP: protein variants with a measured value, in published splits.
 
     Dallago et al., "FLIP: Benchmark tasks in fitness landscape inference for proteins", 2021.
 
@@ -254,8 +255,8 @@ MOTIFS = ("TATAAA", "CACGTG", "GGGCGG", "TGACTCA")
 class Planted(Ranged):
     """Procedural DNA: one to three copies of one of four motifs in random letters.
 
-    A letter of a copy is redrawn with probability `noise`, so that a motif is a profile rather than
-    a word. The label is the motif and the target is the number of copies.
+    Each letter of a copy is redrawn with probability `noise`, so a motif is a profile and not an
+    exact string. The label is the motif and the target is the number of copies.
 
     Attributes:
       train: number of training sequences.

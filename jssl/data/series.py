@@ -26,7 +26,7 @@ class UCR(Ranged):
     """A data set of the UCR or UEA archive: `NAME_TRAIN` and `NAME_TEST` in a folder.
 
     Dau et al., "The UCR Time Series Archive", 2019; Bagnall et al., 2018. The published test split
-    is kept; validation is carved from train. Series of unequal length are brought to the longest
+    is kept; validation is carved from train. Series of unequal length are resampled to the longest
     of the training split.
 
     Attributes:
@@ -99,14 +99,15 @@ def _find(folder: Path, name: str, part: str) -> Path:
 
 @dataclass(frozen=True)
 class Waves(Ranged):
-    """Procedural series: eight kinds of waves; period, phase, size, drift and noise are drawn.
+    """Procedural series: eight kinds of waves with random period, phase, amplitude, drift and
+    noise.
 
     Attributes:
       train: number of training series.
       validation: number of validation series.
       test: number of test series.
       length: steps of a series.
-      channels: each shows the same kind of wave with its own period and phase.
+      channels: number of channels, each with the same kind of wave but its own period and phase.
       noise: standard deviation of the white noise, in units of the wave's.
       seed: of the whole set, unrelated to the run's seed.
     """

@@ -32,7 +32,7 @@ def read_series(path: Path) -> tuple[Series, list[str] | None]:
     Returns:
       Series, each float32 [T, C], of one or several lengths, with NaN where a value is missing; and
       labels, or None if a `.ts` file says `@classLabel false`. In `.tsv` / `.txt`, where archives
-      write the label as a number, `1`, `1.0` and `1.0000000e+00` are one label.
+      write labels as numbers, `1`, `1.0` and `1.0000000e+00` are the same label.
 
     Raises:
       UserError: the file is missing or of another form, or, naming the line: a number is infinite
@@ -214,7 +214,7 @@ def _value(text: str, where: str, place: str) -> float:
 
 
 def _label(value: float, text: str) -> str:
-    """A label that is written as a number: 1.0 and 1 are one, 1000001 and 1000002 are two."""
+    """Parses a numeric label: 1.0 and 1 are equal, 1000001 and 1000002 are not."""
     if value == np.floor(value) and abs(value) < 2**53:
         return str(int(value))
     short = f"{value:g}"
@@ -222,7 +222,7 @@ def _label(value: float, text: str) -> str:
 
 
 def equal_lengths(series: Series, length: int) -> np.ndarray:
-    """All series at one length, linearly between their steps; missing values are bridged.
+    """Resamples all series to one length by linear interpolation, also across missing values.
 
     Args:
       series: each [T, C], T at least 1.

@@ -1,8 +1,9 @@
 """Procedural images of textured shapes with every factor of variation known.
 
-The class is the silhouette. Colour, background, lighting, place, size and orientation are drawn
-for each image, and figure and ground swap their brightness at random, so neighbours in pixel space
-say little of the class; an encoder that is invariant to crops, flips and colour finds it.
+The class is the silhouette. Colour, background, lighting, position, size and orientation are random
+in each image, and figure and background swap their brightness at random, so nearest neighbours in
+pixel space carry little information about the class; an encoder that is invariant to crops, flips
+and colour recovers it.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Shapes(Ranged):
       test: number of test images.
       size: height and width in pixels.
       seed: of the whole set, unrelated to the run's seed.
-      textures: names out of `TEXTURES` that figures are painted with, drawn alike.
+      textures: names from `TEXTURES` of the figures' textures, drawn with equal probability.
     """
 
     train: Count = 8192
@@ -96,7 +97,7 @@ def render(
       start: global index of the first example; the class of example i is i modulo 10.
       count: number of examples N.
       size: height and width in pixels.
-      textures: those that are drawn from.
+      textures: the possible textures.
 
     Returns:
       The batch that ``Shapes.load`` describes, with leading dimension N.
@@ -167,7 +168,7 @@ def _noise(seed: int, start: int, count: int, size: int) -> np.ndarray:
 def _colours(
     colour: np.ndarray, background: np.ndarray, u: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """RGB float32 [N, 3] of figure and ground: one dark, one light, drawn which."""
+    """RGB float32 [N, 3] of figure and background: a random one of them dark, the other light."""
     dark, light = 0.14 + 0.20 * u[8], 0.60 + 0.30 * u[9]
     inverted = u[10] < 0.5
     figure = _tint(colour + 0.6 * u[11], np.where(inverted, dark, light))
@@ -190,7 +191,7 @@ def _tint(hue: np.ndarray, luma: np.ndarray) -> np.ndarray:
 def _pattern(
     texture: np.ndarray, x: np.ndarray, y: np.ndarray, size: int, phase: np.ndarray
 ) -> np.ndarray:
-    """How far each pixel is painted in the texture's second tone, 0..1, [N, size, size].
+    """Share of the texture's second tone in each pixel, 0..1, [N, size, size].
 
     Coordinates are in pixels along the shape's own axes; edges are a pixel soft.
     """

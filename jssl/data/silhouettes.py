@@ -20,7 +20,7 @@ def distance(shape: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
       y: float32 [N, H, W], downwards.
 
     Returns:
-      float32 [N, H, W]; beyond the table the distance at its border, which is outside.
+      float32 [N, H, W]; beyond the table, the distance at its border, which is positive.
     """
     table = _table()
     per_cell = np.float32(_CELLS / (2 * _EXTENT))

@@ -1,7 +1,7 @@
 """Procedural point clouds of ten solids, with every factor of variation known.
 
-The class is the solid. Proportions, size, orientation, noise, the number of points and the part
-that a scanner does not see are drawn for each cloud.
+The class is the solid. Proportions, size, orientation, noise, the number of points and the occluded
+part are random in each cloud.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ class Solids(Ranged):
       train: number of training clouds.
       validation: number of validation clouds.
       test: number of test clouds.
-      points: largest number of points, to which clouds are padded; half as many are drawn at least.
+      points: largest number of points, to which clouds are padded; a cloud has at least half as
+        many.
       noise: largest standard deviation of the noise, in units of the solid's radius.
-      hidden: largest share of the points that is not seen.
+      hidden: largest share of the points that is occluded.
       seed: of the whole set, unrelated to the run's seed.
     """
 
@@ -149,7 +150,7 @@ def draw(
 
 
 def rotations(uniform: np.ndarray) -> np.ndarray:
-    """Rotations spread evenly over all there are (Shoemake, "Uniform Random Rotations", 1992).
+    """Uniformly distributed rotations (Shoemake, "Uniform Random Rotations", 1992).
 
     Args:
       uniform: [N, 3] in [0, 1).

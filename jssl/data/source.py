@@ -1,4 +1,4 @@
-"""What a data set is: random-access sources, three explicit splits, and how they are carved."""
+"""Random-access sources, the three explicit splits of a data set, and how splits are created."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class Splits:
     """The three parts of a data set; each example is in exactly one.
 
     Attributes:
-      train: what self-supervision and probes learn from.
-      validation: what choices (a probe's strength, early stopping) are made on.
-      test: what is reported.
+      train: for self-supervised training and for fitting probes.
+      validation: for choices such as a probe's regularisation or early stopping.
+      test: for reported scores.
       name: the data set's name in result tables.
       classes: the name of each label, in label order; empty where there are no labels.
     """
@@ -120,7 +120,7 @@ class SubsetSource:
 
 
 def entry(batch: Mapping[str, Any], field: str) -> Any:
-    """What an example or a batch holds under a name.
+    """The field of an example or a batch under a name.
 
     Args:
       batch: key -> array. A field of several arrays, such as a graph, is kept in parts whose keys
@@ -155,7 +155,7 @@ def labels(source: Source) -> np.ndarray | None:
 
 
 def stratified(label: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Draws ``count`` examples with every class in its share (largest remainders).
+    """Draws ``count`` examples with the class proportions preserved (largest remainders).
 
     Args:
       label: integers [N].
@@ -179,11 +179,11 @@ def stratified(label: np.ndarray, count: int, seed: int) -> np.ndarray:
 def carve_validation(
     source: Source, fraction: float, seed: int = 0, *, known: np.ndarray | None = None
 ) -> tuple[SubsetSource, SubsetSource]:
-    """Splits a source in two, each class in its share.
+    """Splits a source in two with the class proportions preserved.
 
     Args:
       source: what to split, usually the training data.
-      fraction: the part that goes into the second source, in (0, 1).
+      fraction: the share of examples in the second source, in (0, 1).
       seed: of the draw.
       known: integers [N], what to stratify by; the source's labels when None. Without labels the
         draw is uniform.
@@ -207,7 +207,7 @@ def carve_validation(
 
 
 def fingerprint(what: Source | np.ndarray) -> str:
-    """A short hash that result files carry, so that two figures are known to share their data.
+    """A short hash stored in result files, which shows whether two results are from the same data.
 
     Args:
       what: a source, or an array such as subset indices. A source in memory is hashed whole; one

@@ -1,4 +1,4 @@
-"""Sparse matrices from files, checked before they are used: SciPy itself does not look inside."""
+"""Validates sparse matrices from files before use, since SciPy does not check their indices."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from jssl.data.files import unpack_limit
 
 
 def checked_csr(data: Any, indices: Any, indptr: Any, shape: Any, packed: int) -> csr_matrix:
-    """A matrix in compressed rows whose every entry lies inside.
+    """Builds a CSR matrix after checking that every index is within bounds.
 
     Args:
       data: the entries, numbers or booleans [E].
       indices: integers [E], their columns.
       indptr: integers [rows + 1], where each row begins.
       shape: rows and columns.
-      packed: bytes of the file; as a dense matrix of float32, which features become, it may take
-        what such a file may unpack to (`jssl.data.files`).
+      packed: bytes of the file. As a dense float32 matrix, which features are converted to, it may
+        be as large as such a file may decompress to (`jssl.data.files`).
 
     Returns:
       The matrix.

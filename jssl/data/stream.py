@@ -1,7 +1,7 @@
-"""Data sets that do not fit stream through Grain, whole batches at a time, indexed by step.
+"""Streaming of data sets that do not fit on the device, through Grain, one batch per step.
 
-Grain's element is a step, not an example: its random access then makes the batch a function of
-(seed, step), resuming is starting at a step, and no iterator state is saved.
+Grain's element is a step, not an example: the batch is then a function of (seed, step), a run
+resumes by starting at a step, and no iterator state is saved.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ def _end(batches: list[Any]) -> None:
 
 
 def _settle_flags() -> None:
-    """Gives Grain's own absl flags their defaults in a program that parses none.
+    """Sets Grain's absl flags to their defaults in a program that does not parse absl flags.
 
     Grain reads them through absl, which refuses before flags were parsed. Only Grain's are
     touched: a program that does use absl still parses its own later.
@@ -179,11 +179,11 @@ def _settle_flags() -> None:
 
 
 def _start_worker(index: int, count: int) -> None:
-    """What each worker does first.
+    """Initialises a worker process.
 
-    A worker outlives neither a killed parent (it would wait for ever on a full queue) nor, for
-    long, a SIGTERM sent to the whole job, which leaves the parent time to save; Ctrl-C is the
-    parent's affair.
+    A worker ends when its parent is killed (it would otherwise wait forever on a full queue) and
+    shortly after a SIGTERM sent to the whole job, so that the parent has time to save. Ctrl-C is
+    handled by the parent.
     """
     del index, count
     _settle_flags()

@@ -1,4 +1,4 @@
-"""What `jssl.data.tables.Table` does with its files once their cells are read."""
+"""Steps of `jssl.data.tables.Table` after the cells of its files have been read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ENOUGH = 8  # rows from which a first line whose values never come again is one
 
 
 def cell(files: list[Delimited], table: int, row: int, column: int) -> str:
-    """A cell in words; columns are numbered as in the first file."""
+    """Describes a cell; columns are numbered as in the first file."""
     file, names = files[table], files[0].names
     own = column if names is None else file.names.index(names[column])
     return f"{file.path}, {file.place(row, own)}"
@@ -51,7 +51,7 @@ def read_labels(
 
 
 def _refuse_measured(labels: list[str], where: str) -> None:
-    """Refuses labels that are measured numbers, of which most are different."""
+    """Refuses labels that are continuous values, most of which are distinct."""
     different = set(labels)
     if len(different) <= max(_CLASSES, len(labels) // 2) or not all(map(is_number, different)):
         return
@@ -63,7 +63,8 @@ def _refuse_measured(labels: list[str], where: str) -> None:
 
 
 def note_unique(file: Delimited, place: int, columns: list[Column]) -> None:
-    """Says once which columns have another category in each row, which tells nothing."""
+    """Logs a note about columns with a distinct category in each row, which carry no
+    information."""
     names = file.names or tuple(map(str, range(len(columns) + 1)))
     own = [*names[:place], *names[place + 1 :]]
     unique = [
@@ -79,7 +80,7 @@ def note_unique(file: Delimited, place: int, columns: list[Column]) -> None:
 
 
 def check_header(file: Delimited, table: np.ndarray, place: int, columns: list[Column]) -> None:
-    """Refuses a first line of values that was read as names, and one of names read as values."""
+    """Refuses a `header` setting that contradicts the first line."""
     if file.names is None:
         first = table[0]
         if (

@@ -1,4 +1,4 @@
-"""Tables of numbers and categories, one row an example: CSV files, and a procedural one."""
+"""Tables of numbers and categories with one example per row: CSV files, and a procedural table."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from jssl.ranges import Count, Inside, Naturals, NonNegative, Ranged, Seed, Whol
 
 
 class Columns(NamedTuple):
-    """What a table is about.
+    """The columns of a table.
 
     Attributes:
       names: of the columns.
@@ -88,7 +88,7 @@ class Table(Ranged):
         return self.read()[0]
 
     def read(self) -> tuple[Splits, Columns]:
-        """What `load` and `columns` give, of files that are read once."""
+        """The results of `load` and `columns`, so that files are read once."""
         files, tables, place = self._tables()
         columns = self._columns(files, tables, place)
         label, classes = read_labels(files, tables, place)
@@ -118,7 +118,7 @@ class Table(Ranged):
         return with_rows(splits, rows), described
 
     def columns(self) -> Columns:
-        """What the file says of the columns beside the label, in their order."""
+        """The columns of the file without the label, in order."""
         return self.read()[1]
 
     def _tables(self) -> tuple[list[Delimited], list[np.ndarray], int]:
@@ -169,7 +169,7 @@ class Table(Ranged):
 def encode(tables: list[np.ndarray]) -> list[np.ndarray]:
     """Text to numbers: [N, C] of strings -> float32 [N, C], categories by the first table.
 
-    Numbers are as they are written, missing ones NaN.
+    Numbers are not scaled; missing ones are NaN.
     """
     columns = read_columns(tables)
     return [
@@ -213,7 +213,7 @@ def _numbered(categories: tuple[int, ...], names: list[str]) -> Columns:
 
 @dataclass(frozen=True)
 class RandomRows(Ranged):
-    """Rows of noise with given columns: what a table that is not here is tested with.
+    """Random rows with given columns, used in tests in place of a table that is not present.
 
     Attributes:
       categories: for each column 0 if it is numeric, else the number of its categories.
@@ -240,16 +240,17 @@ class RandomRows(Ranged):
 
 @dataclass(frozen=True)
 class Factors(Ranged):
-    """Procedural rows: 12 columns of which 9 show three hidden factors and 3 show nothing.
+    """Procedural rows: 12 columns, of which 9 depend on three latent factors and 3 are noise.
 
-    Six numbers bend the factors, three categories follow them by chance; two numbers and a category
-    are noise. The label says on which side of zero the first two factors are.
+    Six numeric columns are non-linear functions of the factors and three categorical columns depend
+    on them stochastically; two numeric columns and one categorical column are noise. The label is
+    given by the signs of the first two factors.
 
     Attributes:
       train: number of training rows.
       validation: number of validation rows.
       test: number of test rows.
-      noise: standard deviation of what is added to each number.
+      noise: standard deviation of the noise added to each number.
       seed: of the whole set, unrelated to the run's seed.
     """
 
@@ -267,7 +268,7 @@ class Factors(Ranged):
         return replace(self, train=24, validation=8, test=8)
 
     def columns(self) -> Columns:
-        """Columns by what they show, and a number."""
+        """Column names made of the factor they depend on and a number."""
         names = [f"{kind} {k}" for kind, count in self.KINDS for k in range(count)]
         return _numbered(self.CATEGORIES, names)
 

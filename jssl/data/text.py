@@ -1,4 +1,4 @@
-"""Labelled texts as bytes: files with a text and a label a line, and procedural phrases."""
+"""Labelled texts as bytes: files with a text and a label per line, and procedural phrases."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def kept_symbols(
     length: int,
     unit: str,
 ) -> np.ndarray:
-    """Texts of a file as symbols; says once how many are empty, and how many are cut.
+    """Texts of a file as symbols; notes count the empty and the truncated ones.
 
     Args:
       symbols: from texts and a length to int32 [N, length], 0 where there is none.
@@ -196,7 +196,7 @@ def kept_symbols(
 
 
 def _looks_like_name(labels: list[str]) -> bool:
-    """Whether the first of several labels is rather the name of their column."""
+    """Whether the first of several labels looks like a column name."""
     first, rest = labels[0], labels[1:]
     if len(rest) < 2 or first in rest:
         return False
@@ -215,7 +215,7 @@ _SHARED = ("the", "a", "old", "new", "saw", "near", "and", "was", "on", "by", "l
 
 @dataclass(frozen=True)
 class Phrases(Ranged):
-    """Procedural phrases: words of one of four topics among words that all share.
+    """Procedural phrases: words of one of four topics among words common to all topics.
 
     Attributes:
       train: number of training phrases.

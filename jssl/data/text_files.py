@@ -1,4 +1,4 @@
-"""Text files and their rows: decoding, dialects, and what is wrong with them by line."""
+"""Text files and their rows: decoding, dialects, and errors with line numbers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Row(NamedTuple):
 
     Attributes:
       line: number of its first line in the file, from 1.
-      cells: as they are written.
+      cells: as written in the file.
     """
 
     line: int
@@ -170,7 +170,7 @@ def read_table(
 
 
 def count_empty(path: str | Path, kind: str, empty: np.ndarray, places: Sequence[str]) -> None:
-    """Says once how many examples of a file are empty.
+    """Logs a note with the number of empty examples of a file.
 
     Args:
       path: of the file.
@@ -193,20 +193,20 @@ def count_empty(path: str | Path, kind: str, empty: np.ndarray, places: Sequence
 
 
 def count_cut(path: str | Path, kind: str, cut: np.ndarray, length: str) -> None:
-    """Says once how many examples of a file are longer than what is kept of them.
+    """Logs a note with the number of truncated examples of a file.
 
     Args:
       path: of the file.
       kind: what the examples are, in the plural.
       cut: bool [N].
-      length: what is kept at most, with its unit, such as "128 bytes".
+      length: the maximum length with its unit, such as "128 bytes".
     """
     if cut.any():
         note(f"{path}: {int(cut.sum())} of {len(cut)} {kind} are cut to {length}")
 
 
 def _check_quotes(text: str, path: str | Path, delimiter: str) -> None:
-    """Finds a quoted cell that runs to the end of the file, which the reader passes in silence."""
+    """Finds a quoted cell that is never closed, which the csv reader does not report."""
     before = 0
     with any_length():
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -223,7 +223,7 @@ def _check_quotes(text: str, path: str | Path, delimiter: str) -> None:
 
 @contextmanager
 def any_length() -> Iterator[None]:
-    """Lifts the limit of 128 KiB that Python sets on a cell of a CSV file."""
+    """Removes Python's limit of 128 KiB for a cell of a CSV file."""
     before = csv.field_size_limit(sys.maxsize)
     try:
         yield
@@ -241,7 +241,7 @@ def _columns(count: int) -> str:
 
 
 def _other_delimiter(text: str, columns: Sequence[int], delimiter: str) -> str:
-    """A hint, where the first line has enough columns by another delimiter."""
+    """A hint for the case that the first line has enough columns with another delimiter."""
     line = text.lstrip("\r\n").partition("\n")[0]
     for other, name in _DELIMITERS.items():
         if other != delimiter and line.count(other) >= max(columns):

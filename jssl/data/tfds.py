@@ -81,7 +81,7 @@ class RecordSource:
 
     @contextmanager
     def _readable(self) -> Iterator[None]:
-        """Turns what the libraries raise for damaged records into a sentence.
+        """Converts the libraries' exceptions for damaged records into a `UserError`.
 
         Raises:
           UserError: naming the data set and the split.
@@ -277,7 +277,7 @@ def _command(name: str, directory: str | None) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """TFDS logs guesses about folders it looks into; the sentence the user needs is ours."""
+    """Silences TFDS's log messages about folders, since our own error message is more specific."""
     logger = logging.getLogger("absl")
     before = logger.level
     logger.setLevel(logging.ERROR)

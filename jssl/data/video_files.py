@@ -1,6 +1,6 @@
 """Video files by the PyAV library: an extra, `pip install jssl[video]`.
 
-PyAV binds FFmpeg's libraries and brings them along, so what they decode can be read.
+PyAV includes FFmpeg's libraries, so every format that they decode can be read.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _HEADED = {"matroska", "webm", "mp4"}
 
 
 class Cut(NamedTuple):
-    """What is cut out of a file.
+    """The form of the clips that are taken from a file.
 
     Attributes:
       frames: T, of a clip.
       stride: frames from one to the next.
       size: height and width in pixels: shorter side, then the centre.
       channels: 3 for RGB, 1 for grey.
-      clips: in each file, their places spread evenly from its beginning to its end; one alone lies
-        in the middle.
+      clips: per file, evenly spaced from its beginning to its end; a single clip is taken from the
+        middle.
     """
 
     frames: int
@@ -41,7 +41,7 @@ class Cut(NamedTuple):
 
     @property
     def span(self) -> int:
-        """Frames from the first of a clip to its last, both counted."""
+        """Number of frames from the first of a clip to its last, inclusive."""
         return (self.frames - 1) * self.stride + 1
 
     def places(self, clip: int, count: int, file: Path) -> np.ndarray:
@@ -61,11 +61,12 @@ class Cut(NamedTuple):
 
 
 class Packets(NamedTuple):
-    """What a file says of its frames before any is decoded.
+    """Information on the frames of a file before any is decoded.
 
     Attributes:
       times: when each is shown, in the file's units: int64 [N] in order, -1 where it is unknown.
-      lacking: in words, how much of what the file's header promises is not there; None if it is.
+      lacking: describes how much of the content declared in the header is missing; None if nothing
+        is.
     """
 
     times: np.ndarray
@@ -75,15 +76,15 @@ class Packets(NamedTuple):
 def read_clip(file: Path, clip: int, cut: Cut, *, quiet: bool = False) -> np.ndarray:
     """Decodes one clip of a file.
 
-    Where the file says when each frame is shown, decoding begins at the key frame before the clip;
-    otherwise, as in `.avi`, at the beginning. Of a file that is cut short the frames that are left
-    count, and a note says so.
+    If the file contains timestamps, decoding begins at the key frame before the clip; otherwise, as
+    in `.avi`, at the beginning. For a truncated file the remaining frames are used, and a note says
+    so.
 
     Args:
       file: path.
       clip: its number in the file, from 0.
       cut: what a clip is.
-      quiet: whether the note is left out, because it has been made.
+      quiet: whether to omit the note because it has already been logged.
 
     Returns:
       uint8 [T, size, size, channels].
@@ -108,7 +109,7 @@ def read_clip(file: Path, clip: int, cut: Cut, *, quiet: bool = False) -> np.nda
 
 
 def read_packets(file: Path) -> Packets:
-    """Reads through a file; nothing is decoded.
+    """Reads the packets of a file without decoding.
 
     Raises:
       UserError: the library is missing, or the file cannot be read.
@@ -136,7 +137,7 @@ def read_packets(file: Path) -> Packets:
 
 
 def _lacking(container: Any, stream: Any, count: int, end: float, gap: float) -> str | None:
-    """Compares a header with what follows; a twentieth less may be how the file was written."""
+    """Compares the header with the content; up to 5 % less is within the accuracy of headers."""
     if count < 0.95 * stream.frames - 1:
         return f"it holds {count} of the {stream.frames} frames that its header promises"
     if not _HEADED & set(container.format.name.split(",")) or container.duration is None:

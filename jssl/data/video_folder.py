@@ -27,7 +27,7 @@ _VIDEOS = Kind(
 
 
 class ClipSource:
-    """Clips of video files, decoded when they are asked for; those of a file lie side by side.
+    """Clips of video files, decoded on access; the clips of a file are consecutive.
 
     Args:
       listing: the files.
@@ -66,7 +66,7 @@ class ClipSource:
         return digest.hexdigest()[:16]
 
     def check(self) -> None:
-        """Reads the packets of every file, decoding nothing, and notes which are cut short.
+        """Reads the packets of every file without decoding, and notes which are truncated.
 
         Raises:
           UserError: naming the first file that is no video or too short, and how many there are.
@@ -105,14 +105,14 @@ class ClipSource:
 
 @dataclass(frozen=True)
 class VideoFolder(Ranged):
-    """Video files on disk, streamed or held in memory as they fit: `pip install jssl[video]`.
+    """Video files on disk, streamed or, if they fit, held in memory: `pip install jssl[video]`.
 
     Layouts: those of `ImageFolder` (a folder per class, perhaps in `train`, `validation` and
-    `test`); lists of files, such as UCF-101's; or files of no class, side by side. Splits that are
-    not there are carved by whole files, so that no file is in two.
+    `test`); lists of files, such as UCF-101's; or files without classes in one folder. Missing
+    splits are created from whole files, so that no file is in two.
 
-    Where clips lie in a file is fixed (see `clips`); a recipe draws a shorter stretch of each in
-    every epoch (`jssl.augmentations.video.temporal_crop`).
+    The positions of clips in a file are fixed (see `clips`); a recipe draws a shorter part of each
+    clip in every epoch (`jssl.augmentations.video.temporal_crop`).
 
     Attributes:
       path: the folder.
@@ -131,7 +131,7 @@ class VideoFolder(Ranged):
       name: of the data set; the folder's name when None.
       fraction: the part of train's files that is carved for a split that is not given.
       seed: of the carving.
-      check: whether `load` reads through every file, decoding nothing.
+      check: whether `load` reads the packets of every file, without decoding.
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""WAV files: samples of every depth, one channel of them, and what is wrong with a file.
+"""Reader of WAV files: samples of every bit depth, mixing to one channel, and error messages.
 
 The format is that of Microsoft and IBM, "Multimedia Programming Interface and Data Specifications
 1.0" (1991), with WAVE_FORMAT_EXTENSIBLE (2001), and RF64 for files beyond 4 GiB (EBU Tech 3306).
@@ -25,7 +25,7 @@ _UNKNOWN_SIZE = 0xFFFFFFFF
 
 
 class Sound(NamedTuple):
-    """What a file holds.
+    """The content of a file.
 
     Attributes:
       rate: samples a second.

@@ -27,8 +27,8 @@ class WordPiece:
 
     Attributes:
       path: BERT's `vocab.txt` (a piece a line, continuations after "##") or a `tokenizer.json`.
-      lowercase: whether letters are made small and accents dropped; a `tokenizer.json` says so
-        itself.
+      lowercase: whether text is lower-cased and accents are removed; a `tokenizer.json` has its own
+        setting.
     """
 
     path: str = "vocab.txt"
@@ -59,7 +59,7 @@ class WordPiece:
 
 @dataclass(frozen=True)
 class Pieces:
-    """A vocabulary at work: piece k is symbol k + 1, and 0 is padding.
+    """A loaded vocabulary: piece k is symbol k + 1, and 0 is padding.
 
     Attributes:
       tokenizer: of the library.
@@ -95,7 +95,7 @@ class Pieces:
 
 @dataclass(frozen=True)
 class _Pieced:
-    """What texts and pairs as pieces have in common.
+    """Common base of texts and pairs that are read as pieces.
 
     Attributes:
       pieces: the vocabulary. The encoder's `vocabulary` must be its number of pieces + 1.
@@ -106,7 +106,7 @@ class _Pieced:
     unit = "pieces"
 
     def symbols(self, texts: list[str]) -> Callable[[list[str], int], np.ndarray]:
-        """The vocabulary at work."""
+        """The loaded vocabulary."""
         del texts
         return self.pieces.read().symbols
 
@@ -131,8 +131,8 @@ def learn_vocabulary(
 ) -> None:
     """Writes a `vocab.txt` of the pieces that are common in some texts.
 
-    It is a step of its own because the library breaks ties by chance: two calls give two
-    vocabularies, and a run that is resumed has to find its own.
+    This is a separate step because the library breaks ties randomly: two calls give two
+    vocabularies, and a resumed run needs its own.
 
     Args:
       texts: of a training split.
