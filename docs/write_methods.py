@@ -143,7 +143,8 @@ def _page(
 ) -> str:
     said = facts(method)
     module = inspect.getdoc(inspect.getmodule(method))
-    headline, _, source = module.partition("\n")
+    headline, _, source = module.partition("\n\n")
+    headline = " ".join(headline.split())
     subject, colon, rest = headline.partition(": ")
     if colon and _letters(subject) == _letters(method.__name__):
         headline = _capital(rest)

@@ -95,7 +95,7 @@ class CLIP(Method):
 
     Attributes:
       partner: encoder of view `b`.
-      loss: "softmax" or "sigmoid".
+      loss: kind of the loss, "softmax" or "sigmoid".
       temperature: initial temperature.
       bias: initial bias of the sigmoid loss.
       out: width of the joint space.

@@ -1,5 +1,4 @@
-"""Frame Projections: contrast representations of a signal in several bases, with one encoder per
-basis.
+"""Frame Projections: contrast a signal's representations in several bases.
 
 Demirel & Holz, "Learning Without Augmenting: Unsupervised Time Series Representation Learning via
 Frame Projections", 2025.

@@ -26,8 +26,7 @@ from jssl.ranges import Count, Layers, Positive
 
 @dataclasses.dataclass(frozen=True)
 class NNCLR(Method):
-    """InfoNCE between the nearest neighbour of one view and the prediction of the other (eqs. 3 and
-    4).
+    """InfoNCE of one view's nearest neighbour with the other's prediction (eqs. 3 and 4).
 
     Equation: L = -log softmax over j of (nn(z_a)_i.p_b_j / T) at j = i, where nn(z) is the nearest
     neighbour of z in the queue; the same term with a and b swapped is added.

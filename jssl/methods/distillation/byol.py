@@ -23,8 +23,7 @@ from jssl.ranges import Count, Unit
 
 @dataclasses.dataclass(frozen=True)
 class BYOL(Method):
-    """Regression of the teacher's normalised projection, in both directions (eq. 2 and section
-    3.1).
+    """Regression of the teacher's normalised projection in both directions (eq. 2, section 3.1).
 
     Equation: L = (2 - 2 cos(p_a, t_b)) + (2 - 2 cos(p_b, t_a)), where p are the student's
     predictions and t the teacher's projections.

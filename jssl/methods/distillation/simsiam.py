@@ -21,8 +21,7 @@ from jssl.ranges import Count, Layers
 
 @dataclasses.dataclass(frozen=True)
 class SimSiam(Method):
-    """Negative cosine between predictions and stopped projections, in both directions (eqs. 2 to
-    4).
+    """Negative cosine of predictions and stopped projections in both directions (eqs. 2 to 4).
 
     Equation: L = -1/2 cos(p_a, stop(z_b)) - 1/2 cos(p_b, stop(z_a)), where p are predictions and z
     projections.

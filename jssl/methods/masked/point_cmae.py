@@ -161,8 +161,10 @@ class PointCMAE(Method):
         return Monitored(features={"embedding": outputs["embedding"]})
 
     def reconstruct(self, step: Step, views: Views) -> Mapping[str, jax.Array]:
-        """Points of all patches, [B, N * K, 3]: the visible points (masked ones at their centres),
-        those with the first decoder's prediction of the masked ones, and the original points.
+        """Visible, reconstructed and original points of all patches, each [B, N * K, 3].
+
+        Masked patches of the input are shown as points at their centres; those of the
+        reconstruction are the first decoder's prediction.
         """
         x, masks = self.inputs(views)
         _, _, predictions = step.predict(x, masks)

@@ -36,7 +36,7 @@ class MotionStatistics(Method):
 
     Equation: L = (1/14) sum over labels k of (o_k - y_k)^2; L (classification) = -(1/14) sum over k
     of log softmax(o_k)[y_k], where o_k is the prediction and y_k the label, scaled to [-1, 1] for
-    regression.
+    regression; `loss="classification"` selects the second form.
 
     Views: one input {"video" [B, T, H, W, C], "label" int [B, 14]}
     (`jssl.augmentations.video.motion_view`).
@@ -61,7 +61,7 @@ class MotionStatistics(Method):
     Attributes:
       values: number of values of each label; `jssl.augmentations.motion.label_counts` of the clips'
         number of frames, 16 in the paper.
-      loss: "regression" or "classification".
+      loss: kind of the loss, "regression" or "classification".
       hidden: widths of the head's hidden layers.
       dtype: dtype in which the head computes.
     """

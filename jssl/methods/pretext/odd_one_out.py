@@ -93,7 +93,7 @@ class O3N(Classifier):
 
     Attributes:
       parts: number of parts S, equal to that of the view.
-      fusion: "differences" or "concatenation".
+      fusion: how the parts are combined, "differences" or "concatenation".
       part: width of a part's layer.
       hidden: width of the layer after the fusion.
       dtype: dtype in which the heads compute.

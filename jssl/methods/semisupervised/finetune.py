@@ -40,7 +40,7 @@ class FineTune(Classifier):
 
     Defaults: from the paper for ImageNet (section 2 and appendix C: fine-tuned from the first layer
     of a projector of three, no weight decay; LARS at 0.16 with batch 1024, 30 epochs for 10 % of
-    the labels and 60 for 1 %, crops and flips alone).
+    the labels and 60 for 1 %, crops and flips only).
 
     Differs from the authors' code: no difference is known to change the results. BatchNorm
     statistics are those of the global batch in both.
