@@ -1,4 +1,4 @@
-"""The encoder of rows as cells: words and numbers, so that tables of any columns share it."""
+"""Encoder of table rows given as cells (words and numbers), shared by tables with any columns."""
 
 from __future__ import annotations
 
@@ -22,19 +22,20 @@ PARTS = ("column", "number", "value", "words")
 class CellTransformer(TokenEncoder):
     """A gated transformer over cells (Wang & Sun, "TransTab", 2022, sections 3.1 and 3.2).
 
-    A word is embedded by one table for all tables; a number is the mean of its column's words
-    times the number, and a bias (eq. 1). Tokens have no positions, so that the order of columns is
-    of no account, and a word is of no column but by what it says. Each token has a gate in the MLP
-    of a block (eq. 3). No parameter knows how many columns there are; a token of column 0 is not
-    there and changes no number. A row comes as the dict of `jssl.data.cells.cells`.
+    Words are embedded by one table shared by all data sets; a number is embedded as the mean of its
+    column's words times the number, plus a bias (eq. 1). Tokens have no positions, so the encoder
+    is invariant to the order of columns, and a word does not depend on its column. Each token has a
+    gate in the MLP of a block (eq. 3). No parameter depends on the number of columns; tokens of
+    column 0 are padding and do not change the result. A row is given as the dict of
+    `jssl.data.cells.cells`.
 
     Differs from the authors' code: blocks are pre-norm with GELU, theirs post-norm with ReLU; whole
-    words have a place by their hash, where theirs are split by BERT's tokeniser.
+    words are hashed, while theirs are split by BERT's tokeniser.
 
     The fields are those of `TokenEncoder`, and:
 
     Attributes:
-      vocabulary: places for words; words that share one cannot be told apart.
+      vocabulary: number of embeddings; words with the same hash share one.
       token_gate: whether blocks have gates.
     """
 
@@ -43,7 +44,7 @@ class CellTransformer(TokenEncoder):
     token_gate: bool = True
 
     def patches(self, x: Mapping[str, jax.Array]) -> jax.Array:
-        """Cells [B, N] -> [B, N, W + 2]: the places of words, whether it is a number, the value."""
+        """Cells [B, N] -> [B, N, W + 2]: hashes of words, whether it is a number, the value."""
         if not isinstance(x, Mapping) or not set(PARTS) <= set(x):
             raise UserError(
                 f"this encoder takes rows as cells, a dict of {', '.join(PARTS)}; see "
@@ -70,12 +71,12 @@ class CellTransformer(TokenEncoder):
         return Dense(self.width, use_bias=False, name="align", **options)(token)
 
     def place(self, x: Mapping[str, jax.Array], places: jax.Array, count: int) -> jax.Array:
-        """Nothing: the order of columns is of no account."""
+        """Zero: the encoder is invariant to the order of columns."""
         del x, count
         return jnp.zeros((*places.shape, 1), jnp.float32)
 
     def valid(self, x: Mapping[str, jax.Array]) -> jax.Array:
-        """All but those of column 0."""
+        """All tokens except those of column 0."""
         return x["column"] > 0
 
     def token_positions(self, shape: Sequence[int], width: int) -> jax.Array:

@@ -1,4 +1,4 @@
-"""What every encoder returns."""
+"""The output of every encoder."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Features:
     """An encoder's output.
 
     Attributes:
-      pooled: [B, D], one vector an example; what a linear probe sees.
-      tokens: [B, N, D], one vector for each place (patch, cell of a feature map, time step), or
-        None where the encoder has no places. Class and register tokens are not among them.
-      extras: intermediate results by name. Inside a compiled program those that nobody uses cost
-        nothing: XLA removes them.
+      pooled: [B, D], one vector per example, the input of a linear probe.
+      tokens: [B, N, D], one vector per position (patch, cell of a feature map, time step), or None
+        if the encoder has no positions. Class and register tokens are not included.
+      extras: intermediate results by name. In a compiled program, unused ones cost nothing, since
+        XLA removes them.
     """
 
     pooled: jax.Array
@@ -39,7 +39,7 @@ class Features:
 
 
 def refuse_masks(encoder: str, mask: jax.Array | None, keep: jax.Array | None) -> None:
-    """Stops a method that masks from running on an encoder that cannot.
+    """Refuses masks for an encoder that does not support them.
 
     Args:
       encoder: the encoder's name.

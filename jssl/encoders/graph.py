@@ -1,4 +1,4 @@
-"""The encoder of graphs: layers of message passing on padded batches."""
+"""Graph encoder: message-passing layers on padded batches."""
 
 from __future__ import annotations
 
@@ -30,13 +30,12 @@ class GNN(Ranged, nn.Module):
       width: size of a node's features.
       depth: number of layers.
       heads: attention heads of "gat".
-      pool: "mean" or "sum" of the real nodes, of all layers side by side (Xu et al., 2019, eq.
+      pool: "mean" or "sum" of the real nodes, concatenated over all layers (Xu et al., 2019, eq.
         4.2).
       norm: whether each node is normalised after a layer.
       activation: name of the non-linearity after each layer; "prelu" is a ReLU with a learned
         slope for negative values, 0.25 at first, one for each layer.
-      dropout: rate of dropout of what goes into each layer, in training alone, from the rng
-        "dropout".
+      dropout: dropout rate of each layer's input, in training only, from the rng "dropout".
       attention_dropout: the same of the attention of "gat".
       dtype: dtype of the matrix products.
     """
@@ -53,7 +52,7 @@ class GNN(Ranged, nn.Module):
     dtype: str = "float32"
 
     def conflict(self) -> str | None:
-        """Heads are those of "gat" alone."""
+        """Several heads are only possible with "gat"."""
         return super().conflict() if self.kind == "gat" else None
 
     def smoke(self) -> GNN:
@@ -61,7 +60,7 @@ class GNN(Ranged, nn.Module):
         return self.clone(width=16, depth=2, heads=2)
 
     def patches(self, x: Mapping[str, jax.Array]) -> jax.Array:
-        """What each token shows: the features of a node, [B, N, F]."""
+        """The content of each token: the features of a node, [B, N, F]."""
         return x["nodes"]
 
     @nn.compact
@@ -77,8 +76,8 @@ class GNN(Ranged, nn.Module):
 
         Args:
           x: a batch of graphs; see the class.
-          mask: bool [B, N]; True puts a learned vector in the place of a node's own features. It
-            is a parameter only of modules initialised with a mask.
+          mask: bool [B, N]; True replaces a node's features by a learned vector, which is a
+            parameter only of modules initialised with a mask.
           keep: must be None.
           train: whether values are dropped.
 

@@ -13,7 +13,7 @@ from jssl.ranges import Ranged, Widths
 
 
 class MLP(Ranged, nn.Module):
-    """Dense layers, each with norm and activation, over the input flattened to one vector.
+    """Dense layers, each with norm and activation, on the flattened input.
 
     Attributes:
       hidden: width of each layer; the last one is the width of the features.

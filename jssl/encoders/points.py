@@ -22,7 +22,7 @@ from jssl.ranges import Count, Ranged, Widths
 
 
 def check_cloud(x: Any) -> None:
-    """Stops an encoder of clouds from being given something else.
+    """Refuses inputs that are not point clouds.
 
     Raises:
       UserError: if `x` is not {"xyz": [B, P, 3], "valid": [B, P]}.
@@ -99,11 +99,12 @@ class PointNet(Ranged, nn.Module):
 class PointTransformer(TokenEncoder):
     """A transformer over patches of points (Yu et al., "Point-BERT", 2022; Pang et al., 2022).
 
-    Centres are chosen by farthest point sampling; a patch is what lies nearest to a centre, seen
-    from there. A small PointNet embeds a patch: an MLP of each point, the maximum, both together
-    through another MLP, and the maximum again. A token's position is an MLP of its centre. There is
-    no gradient into the choice of points. The papers' PointNet normalises over the batch; here, as
-    in all transformers of this project, each point is normalised.
+    Centres are chosen by farthest point sampling; a patch consists of the nearest points of a
+    centre, relative to it. A small PointNet embeds a patch: an MLP of each point, the maximum over
+    points, another MLP of both concatenated, and the maximum again. The position embedding is an
+    MLP of the centre. No gradient flows through the choice of points. The papers' PointNet
+    normalises over the batch; here, as in all transformers of this project, each point is
+    normalised.
 
     The fields are those of `TokenEncoder`, and:
 
@@ -124,14 +125,14 @@ class PointTransformer(TokenEncoder):
         return super().smoke().clone(neighbours=4, points=8)
 
     def prepare(self, x: Any) -> Patches:
-        """Cuts a cloud {"xyz": [B, P, 3], "valid": [B, P]} into patches, once for all."""
+        """Groups a cloud {"xyz": [B, P, 3], "valid": [B, P]} into patches, once per input."""
         if isinstance(x, Patches):
             return x
         check_cloud(x)
         return cut(x, self.centres, self.neighbours)
 
     def patches(self, x: Any) -> jax.Array:
-        """The points of each patch as seen from its centre: [B, centres, neighbours * 3]."""
+        """The points of each patch relative to its centre: [B, centres, neighbours * 3]."""
         offsets = self.prepare(x).offsets
         return offsets.reshape(*offsets.shape[:2], -1)
 
@@ -178,8 +179,8 @@ class PointTransformer(TokenEncoder):
     def positions_of(self, x: Any, width: int) -> jax.Array:
         """Sine and cosine of the centres, [B, centres, width], for a decoder.
 
-        Each coordinate has a third of the width; wavelengths go from 4 (clouds are of about unit
-        radius) down to 4 / 32 by equal ratios.
+        Each coordinate has a third of the width; wavelengths are spaced geometrically from 4
+        (clouds have about unit radius) down to 4 / 32.
         """
         if width < 6:
             raise UserError(f"positions in space need a width of at least 6, not {width}")

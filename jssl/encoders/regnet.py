@@ -20,10 +20,10 @@ from jssl.ranges import AboveOne, Count, Positive, Ranged
 
 @dataclasses.dataclass(frozen=True)
 class Design(Ranged):
-    """The numbers that a network of the design space is made of.
+    """The parameters of a network in the design space.
 
     Attributes:
-      depth: blocks in all.
+      depth: total number of blocks.
       initial: w_0, width of the first block before rounding.
       slope: w_a, by how much the width grows from block to block before rounding.
       factor: w_m, by how much the width grows from stage to stage.
@@ -123,9 +123,9 @@ class RegNet(nn.Module):
 
     Attributes:
       variant: a name of `DESIGNS`.
-      design: the network's numbers, in place of the variant's.
-      scan: run the blocks of a stage after its first as one loop, parameters stacked: the
-        program's size does not grow with depth.
+      design: the network's parameters, in place of the variant's.
+      scan: run the blocks of a stage after its first as one loop with stacked parameters, so that
+        the program's size does not grow with depth.
       remat: what is kept for the gradient: "none" keeps all, "full" the input of each block.
       dtype: dtype of the computation; parameters and batch statistics are float32.
     """

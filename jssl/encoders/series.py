@@ -20,7 +20,8 @@ from jssl.ranges import Count, Ranged
 
 
 class SeriesTransformer(TokenEncoder):
-    """Patches of each channel are tokens; channels share all weights and do not see each other.
+    """Patches of each channel are tokens; channels share all weights and do not attend to each
+    other.
 
     Nie et al., "A Time Series is Worth 64 Words", 2023, section 3.1. Tokens are channel-major: the
     N patches of the first channel, then those of the second. Positions are sine and cosine of the
@@ -31,7 +32,7 @@ class SeriesTransformer(TokenEncoder):
 
     Attributes:
       patch: steps of time in a patch; must divide the length.
-      mix: whether channels see each other.
+      mix: whether channels attend to each other.
     """
 
     patch: Count = 12
@@ -80,10 +81,10 @@ class SeriesTransformer(TokenEncoder):
 
 
 class JointSeriesTransformer(SeriesTransformer):
-    """A patch holds all channels at its time, as the leads of an electrocardiogram.
+    """A patch contains all channels of its time steps, as for the leads of an electrocardiogram.
 
     Weimann & Conrad, "Self-Supervised Pre-Training with Joint-Embedding Predictive Architecture
-    Boosts ECG Classification Performance", 2024. `mix` says nothing here.
+    Boosts ECG Classification Performance", 2024. `mix` has no effect here.
     """
 
     def patches(self, x: jax.Array) -> jax.Array:
@@ -95,7 +96,7 @@ class JointSeriesTransformer(SeriesTransformer):
         return patches.reshape(shape)
 
     def groups(self, shape: Sequence[int]) -> int:
-        """All tokens see each other."""
+        """All tokens attend to each other."""
         return 1
 
     def token_positions(self, shape: Sequence[int], width: int) -> jax.Array:
@@ -104,20 +105,21 @@ class JointSeriesTransformer(SeriesTransformer):
 
 
 class CrossSeriesTransformer(SeriesTransformer):
-    """Patches of each channel are tokens, and see those of their channel and those of their time.
+    """Patches of each channel are tokens, which attend to tokens of their channel and of their
+    time.
 
     This is cross-pattern attention (CroPA) over the leads of an electrocardiogram: Kim, "Learning
     General Representation of 12-Lead Electrocardiogram with a Joint-Embedding Predictive
-    Architecture", 2024. Half of a position is the channel's, half the time's. `mix` says nothing
-    here.
+    Architecture", 2024. Half of a position embedding encodes the channel, half the time. `mix` has
+    no effect here.
     """
 
     def groups(self, shape: Sequence[int]) -> int:
-        """One: `sees` says who sees whom."""
+        """One: `sees` gives the attention mask."""
         return 1
 
     def sees(self, shape: Sequence[int]) -> jax.Array:
-        """Tokens of one channel, or of one time: bool [C * N, C * N]."""
+        """Tokens of the same channel or of the same time: bool [C * N, C * N]."""
         count = self.count(shape)
         token = jnp.arange(shape[2] * count)
         channel, time = token // count, token % count
@@ -130,7 +132,7 @@ class CrossSeriesTransformer(SeriesTransformer):
 
 
 class TCN(Ranged, nn.Module):
-    """Residual blocks of dilated convolutions; block i looks 2^i steps to each side.
+    """Residual blocks of dilated convolutions; block i has dilation 2^i.
 
     Yue et al., "TS2Vec: Towards Universal Representation of Time Series", 2022, section 3.2: a
     linear map of each step, then blocks of GELU, convolution, GELU, convolution, of kernel 3. The
@@ -194,10 +196,10 @@ class TCN(Ranged, nn.Module):
 
 
 def dilated(conv: nn.Module, x: jax.Array, dilation: int) -> jax.Array:
-    """Runs a convolution over time with holes in its kernel.
+    """Runs a dilated convolution over time.
 
-    Time goes into two axes, (step // dilation, step % dilation); along the first, neighbours are
-    `dilation` steps apart, so an ordinary convolution does.
+    Time is split into two axes, (step // dilation, step % dilation); along the first, neighbours
+    are `dilation` steps apart, so an ordinary convolution can be used.
 
     Args:
       conv: a convolution over [B, H, W, C] with a kernel of (k, 1) and zeros as padding.

@@ -1,4 +1,4 @@
-"""The encoder of table rows [B, C]: a token for each column."""
+"""Encoder of table rows [B, C] with one token per column."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from jssl.ranges import Naturals
 class TableTransformer(TokenEncoder):
     """A transformer over columns (Gorishniy et al., "FT-Transformer", 2021, section 3.3).
 
-    A number is embedded as its product with a vector of its column, a category by a table of its
-    column; both get the column's own vector, which a hidden column keeps. A row comes as one array
-    of floats, categories as their codes.
+    A number is embedded as its product with a vector of its column, a category by an embedding
+    table of its column. The column's own vector is added to both and also kept for masked columns.
+    A row is one array of floats, with categories given as codes.
 
     The fields are those of `TokenEncoder`, and:
 
@@ -46,7 +46,7 @@ class TableTransformer(TokenEncoder):
         return patches.reshape(shape)
 
     def embed(self, patches: jax.Array, places: jax.Array) -> jax.Array:
-        """The value of a column in the column's own terms."""
+        """The embedding of a column's value."""
         counts = np.asarray(self.categories)
         start, columns = initializer("uniform_fan_in"), len(counts)
         scale = self.param("scale", nn.initializers.normal(1.0), (columns, self.width))

@@ -16,15 +16,16 @@ from jssl.ranges import BelowOne, Count, Positive
 
 
 class SymbolTransformer(TokenEncoder):
-    """A transformer over symbols; symbol 0 is padding, which no token sees and no mean counts.
+    """A transformer over symbols; symbol 0 is padding, excluded from attention and pooling.
 
     The fields are those of `TokenEncoder`, and:
 
     Attributes:
       vocabulary: number of symbols, 0 included.
-      embedding_scale: factor on the learned vectors, which start as much smaller, so that Adam
-        moves them as much faster; "Attention is all you need" (2017), section 3.4, has the root
-        of the width. Without it rare symbols keep their random start for many epochs.
+      embedding_scale: factor on the learned vectors, which are initialised smaller by the same
+        factor, so that Adam changes them faster by this factor; "Attention is all you need" (2017),
+        section 3.4, uses the square root of the width. Without it, rare symbols stay close to their
+        initialisation for many epochs.
       dropout: rate at the end of each branch of a block, in training.
     """
 
@@ -49,9 +50,9 @@ class SymbolTransformer(TokenEncoder):
         return self.embedding_scale * table[patches[..., 0]]
 
     def valid(self, x: jax.Array) -> jax.Array:
-        """All but symbol 0."""
+        """All tokens except symbol 0."""
         return x != 0
 
     def token_positions(self, shape: Sequence[int], width: int) -> jax.Array:
-        """Sine and cosine of the place."""
+        """Sine-cosine embedding of the position."""
         return jnp.asarray(sincos_1d(np.arange(shape[1]), width))

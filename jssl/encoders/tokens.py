@@ -1,4 +1,4 @@
-"""What token transformers of all modalities share: masks, padding, pooling."""
+"""The common part of the token transformers of all modalities: masks, padding, pooling."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ POOLS = ("cls", "mean", "mean_max")
 class TokenEncoder(Ranged, nn.Module):
     """A pre-norm transformer over the tokens that a subclass makes of its input.
 
-    A subclass says what each token shows (`patches`), how it is embedded (`embed`), and, where it
-    matters, which tokens are real (`valid`) and which may see each other (`groups`). Masking,
-    dropping, class and register tokens, padding and pooling are done here, once.
+    A subclass defines the content of each token (`patches`), its embedding (`embed`) and, if
+    needed, which tokens are real (`valid`) and which attend to each other (`groups`). Masking,
+    dropping, class and register tokens, padding and pooling are implemented here.
 
     Attributes:
       width: size of a token.
@@ -57,11 +57,11 @@ class TokenEncoder(Ranged, nn.Module):
         return self.clone(width=16, depth=2, heads=2, kernel_init="lecun")
 
     def prepare(self, x: Any) -> Any:
-        """What is done once with an input before all else; the others are given its result."""
+        """Preprocessing done once per input; the other functions receive its result."""
         return x
 
     def patches(self, x: Any) -> jax.Array:
-        """What each token shows: [B, ...] -> [B, N, P]."""
+        """The content of each token: [B, ...] -> [B, N, P]."""
         raise NotImplementedError
 
     def assemble(self, patches: jax.Array, shape: Sequence[int]) -> jax.Array:
@@ -78,12 +78,13 @@ class TokenEncoder(Ranged, nn.Module):
         return None
 
     def groups(self, shape: Sequence[int]) -> int:
-        """Number of equal runs of tokens that do not see each other; 1 where all see all."""
+        """Number of equal groups of consecutive tokens that attend only within the group; 1 for
+        all."""
         del shape
         return 1
 
     def sees(self, shape: Sequence[int]) -> jax.Array | None:
-        """Which tokens (rows) see which (columns), bool [N, N]; None where `groups` says it all."""
+        """Which tokens (rows) attend to which (columns), bool [N, N]; None if `groups` suffices."""
         del shape
         return None
 
@@ -92,9 +93,10 @@ class TokenEncoder(Ranged, nn.Module):
         raise NotImplementedError
 
     def layout(self, shape: Sequence[int], count: int) -> tuple[int, int]:
-        """How the `count` tokens of an input of a shape lie, for convolutions: (rows, columns).
+        """Arrangement of the `count` tokens of an input of a shape, for convolutions: (rows,
+        columns).
 
-        By default one after another.
+        By default a single row.
         """
         del shape
         return count, 1
@@ -125,17 +127,17 @@ class TokenEncoder(Ranged, nn.Module):
 
         Args:
           x: [B, ...].
-          mask: bool [B, N]; True puts the learned mask token in the place of a token. It is a
-            parameter only of modules initialised with a mask.
+          mask: bool [B, N]; True replaces a token by the learned mask token, which is a parameter
+            only of modules initialised with a mask.
           keep: int [B, K]; only these tokens are processed, and returned in this order.
           context: bool [B, N]; where given, only tokens that are True are attended to.
           train: whether stochastic depth is active (it then needs the rng "dropout").
 
         Returns:
           Features after the final norm: pooled [B, groups * D], tokens [B, N or K, D]. Padding is
-          neither attended to nor pooled; its tokens are zero. Extras: "embedding" (what the blocks
-          are given), "block0" ..., "mean", "cls", "registers", and "valid" bool [B, N or K] where
-          there may be padding.
+          excluded from attention and pooling, and its tokens are zero. Extras: "embedding" (what
+          the blocks are given), "block0" ..., "mean", "cls", "registers", and "valid" bool [B, N or
+          K] where there may be padding.
 
         Raises:
           UserError: if a mask or a field does not fit.
@@ -225,7 +227,7 @@ class TokenEncoder(Ranged, nn.Module):
     def place(self, x: Any, places: jax.Array, count: int) -> jax.Array:
         """Positions of tokens at places int [B, K] out of the `count` of a group: [B, K, width].
 
-        By default sine and cosine of the number of the token, which starts anew in each group.
+        By default a sine-cosine embedding of the token's index within its group.
         """
         del x
         return jnp.asarray(sincos_1d(range(count), self.width))[places]

@@ -17,12 +17,13 @@ from jssl.ranges import Count
 
 
 class VideoTransformer(TokenEncoder):
-    """Tubelets (a patch through a few frames) are tokens; every token sees every other.
+    """Tubelets (a patch over a few frames) are tokens; all tokens attend to each other.
 
     Tong et al., "VideoMAE", 2022, section 3.2: cubes embedded by a linear map, joint attention over
-    space and time. Tokens go frame after frame, each row by row. Positions are sine and cosine of
-    the frame, the row and the column (`jssl.nn.positions.sincos_3d`; the authors number all tokens
-    on one line). They are fixed, so that clips of any length and size can be read.
+    space and time. Tokens are ordered by frame, row and column. Positions are sine-cosine
+    embeddings of the frame, the row and the column (`jssl.nn.positions.sincos_3d`; the authors
+    number all tokens consecutively). They are fixed, so clips of any length and size can be
+    encoded.
 
     The fields are those of `TokenEncoder`, and:
 

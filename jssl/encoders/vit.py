@@ -42,9 +42,9 @@ class ViT(Ranged, nn.Module):
       heads: attention heads; must divide the width.
       positions: "sincos" (fixed, 2-D, rows in the first half of the width, as in MoCo v3),
         "sincos_mae" (columns in the first half, as in MAE and I-JEPA), "learned", or "none".
-      image_size: the image whose grid the positions belong to, a number or (H, W); images of other
-        sizes get them stretched (sincos) or interpolated (learned). None: for learned positions,
-        the size with which the parameters are made; for sincos, every image's own grid.
+      image_size: the image whose grid the positions belong to, a number or (H, W); for images of
+        other sizes they are stretched (sincos) or interpolated (learned). None: for learned
+        positions, the image size at initialisation; for sincos, every image's own grid.
       pool: "cls" (the class token after the final norm) or "mean" (of the patch tokens after it).
       class_token: whether there is a class token; None means with ``pool="cls"`` only.
       registers: number of register tokens (Darcet et al., 2024).
@@ -60,9 +60,10 @@ class ViT(Ranged, nn.Module):
       implementation: attention kernel (see :class:`jssl.nn.attention.Attention`).
       kernel_init: initialiser of the kernels: "xavier" (MAE), "xavier_split" (MoCo v3),
         "trunc_normal" (DINO), "trunc_normal_depth" (I-JEPA), "trunc_normal_beit" (BEiT).
-      interpolation: how learned positions get to another grid (`jssl.nn.positions.interpolate`).
-      token_std: standard deviation with which class and register tokens start; 1e-6 in MoCo v3 and
-        DINOv2.
+      interpolation: how learned positions are resized to another grid
+        (`jssl.nn.positions.interpolate`).
+      token_std: standard deviation of the initialisation of class and register tokens; 1e-6 in MoCo
+        v3 and DINOv2.
       mask_std: that of the mask token; 0 in iBOT and DINOv2.
       dtype: dtype of the computation, "float32" or "bfloat16"; parameters are float32.
     """
@@ -94,7 +95,8 @@ class ViT(Ranged, nn.Module):
     dtype: str = "float32"
 
     def conflict(self) -> str | None:
-        """Heads divide the width, also where both are the variant's; patches divide the image."""
+        """Heads must divide the width, also if both are the variant's; patches must divide the
+        image."""
         width, _, heads = self.shape
         if width % heads:
             return f"heads is {heads}; it must divide the width, which is {width}"
@@ -108,7 +110,7 @@ class ViT(Ranged, nn.Module):
         return self.clone(width=32, depth=2, heads=2)
 
     def patches(self, x: jax.Array) -> jax.Array:
-        """What each token shows: images [B, H, W, C] -> [B, N, patch_size ** 2 * C]."""
+        """The content of each token: images [B, H, W, C] -> [B, N, patch_size ** 2 * C]."""
         return patchify(x, self.patch_size)
 
     def assemble(self, patches: jax.Array, shape: Sequence[int]) -> jax.Array:
@@ -127,7 +129,7 @@ class ViT(Ranged, nn.Module):
         return self.token_positions(x.shape, width)
 
     def layout(self, shape: Sequence[int], count: int) -> tuple[int, int]:
-        """How the tokens of a batch of the given shape lie: (rows, columns)."""
+        """Arrangement of the tokens of a batch of the given shape: (rows, columns)."""
         del count
         return self.grid(shape[1:3])
 
@@ -138,7 +140,7 @@ class ViT(Ranged, nn.Module):
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(width, depth, heads), the variant's where no field says otherwise."""
+        """(width, depth, heads), taken from the variant unless set."""
         if self.variant not in VARIANTS:
             raise UserError(
                 f"no ViT variant is called {self.variant!r}: {nearest(self.variant, VARIANTS)}"
@@ -182,12 +184,12 @@ class ViT(Ranged, nn.Module):
 
         Args:
           x: float [B, H, W, C].
-          mask: bool [B, N]; True puts the learned mask token in the place of a patch. The token is
-            a parameter only of modules initialised with a mask.
+          mask: bool [B, N]; True replaces a patch by the learned mask token, which is a parameter
+            only of modules initialised with a mask.
           keep: int [B, K]; only these patches are processed. The returned tokens are in this
-            order. A ``mask`` beside it still has N columns, and so have the two that follow.
-          unplaced: bool [B, N]; True puts a learned token in the place of a patch's position
-            embedding. It is a parameter only of modules initialised with this argument.
+            order. ``mask``, ``unplaced`` and ``context`` still have N columns.
+          unplaced: bool [B, N]; True replaces a patch's position embedding by a learned token,
+            which is a parameter only of modules initialised with this argument.
           context: bool [B, N]; where given, only patches that are True are attended to, and the
             class and register tokens. Every patch attends.
           train: whether stochastic depth is active (it then needs the rng "dropout").

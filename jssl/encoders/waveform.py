@@ -1,4 +1,4 @@
-"""The encoder of raw sounds [B, T]: convolutions, then a transformer over their frames."""
+"""Encoder of raw audio [B, T]: convolutions, then a transformer over their frames."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from jssl.ranges import Count, Widths
 
 
 class Latents(NamedTuple):
-    """What the convolutions make of sounds.
+    """The output of the convolutions.
 
     Attributes:
       values: [B, N, channels], normalised.
-      valid: bool [B, N], frames that look at real samples alone.
+      valid: bool [B, N], frames that see only real samples.
     """
 
     values: jax.Array
@@ -34,16 +34,16 @@ class WaveformTransformer(TokenEncoder):
     """wav2vec 2.0's net: strided convolutions over samples and a transformer over their frames.
 
     Baevski et al., "wav2vec 2.0: A Framework for Self-Supervised Learning of Speech
-    Representations", 2020, section 2. Zeros at the end of a sound fill it up: frames that look at
-    any are neither attended to nor pooled. Positions are sines and cosines of the frame's number;
-    the paper's are a convolution of the tokens.
+    Representations", 2020, section 2. Zeros at the end of a sound are padding: frames that see any
+    are excluded from attention and pooling. Positions are sine-cosine embeddings of the frame's
+    index; the paper uses a convolution of the tokens.
 
     The fields are those of `TokenEncoder`, and:
 
     Attributes:
       channels: of the convolutions.
-      kernels: samples or frames that each of them looks at.
-      strides: between its places; the defaults are the paper's, 20 ms at 16 kHz.
+      kernels: kernel size of each layer, in samples or frames.
+      strides: stride of each layer; the defaults are the paper's, 20 ms at 16 kHz.
     """
 
     channels: Count = 512
@@ -66,14 +66,14 @@ class WaveformTransformer(TokenEncoder):
         return super().smoke().clone(channels=8)
 
     def field(self) -> tuple[int, int]:
-        """(samples that a frame looks at, samples between frames)."""
+        """(receptive field of a frame in samples, samples between frames)."""
         width, hop = 1, 1
         for kernel, stride in zip(self.kernels, self.strides, strict=True):
             width, hop = width + (kernel - 1) * hop, hop * stride
         return width, hop
 
     def prepare(self, x: Any) -> Latents:
-        """Runs the convolutions on sounds float [B, T], once for all."""
+        """Runs the convolutions on sounds float [B, T], once per input."""
         if isinstance(x, Latents):
             return x
         if self.scope is None:
@@ -98,7 +98,7 @@ class WaveformTransformer(TokenEncoder):
         return self.prepare(x).values
 
     def valid(self, x: Any) -> jax.Array:
-        """False where a frame looks at what fills a sound up."""
+        """False if a frame sees padding."""
         return self.prepare(x).valid
 
     def embed(self, patches: jax.Array, places: jax.Array) -> jax.Array:
@@ -115,13 +115,13 @@ class WaveformTransformer(TokenEncoder):
 
 
 def small_waveform(**changes: Any) -> WaveformTransformer:
-    """A small encoder of words at 8 kHz: 20 ms between frames, each of 52 ms.
+    """A small encoder for words at 8 kHz, with frames of 52 ms every 20 ms.
 
     Args:
       **changes: fields that differ.
 
     Returns:
-      The encoder; a second has 48 frames.
+      The encoder; one second of audio has 48 frames.
     """
     fields = {"width": 64, "depth": 3, "heads": 4, "channels": 64}
     return WaveformTransformer(

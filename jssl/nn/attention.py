@@ -21,7 +21,7 @@ def attend(
     mask: jax.Array | None = None,
     dtype: str = "float32",
 ) -> tuple[jax.Array, jax.Array]:
-    """Scaled dot-product attention (Vaswani et al., 2017, equation 1), every step in the open.
+    """Scaled dot-product attention (Vaswani et al., 2017, equation 1), written out step by step.
 
     Operands of the two products are rounded to ``dtype``; sums and the softmax are float32.
 
@@ -45,7 +45,7 @@ def attend(
 
 
 def cudnn_fits(dtype: str, head_dim: int, masked: bool) -> bool:
-    """Says whether cuDNN's fused attention can run here.
+    """Whether cuDNN's fused attention can be used.
 
     Args:
       dtype: dtype of queries, keys and values.
@@ -96,14 +96,14 @@ class Attention(Ranged, nn.Module):
         return_map: bool = False,
         start: jax.Array | float | None = None,
     ) -> tuple[jax.Array, jax.Array | None]:
-        """Lets each token of ``x`` look at ``context`` (or at ``x`` itself).
+        """Lets each token of ``x`` attend to ``context`` (or to ``x`` itself).
 
         Args:
           x: [B, N, D].
           context: [B, M, D'], or None for self-attention (M = N).
           mask: bool, broadcastable to [B, heads, N, M]; False hides a key from a query.
           return_map: whether the attention map is wanted; it forces plain products.
-          start: what the output layer's kernel is multiplied with when it is made.
+          start: factor on the initial kernel of the output layer.
 
         Returns:
           [B, N, D] in ``dtype``, and the map [B, heads, N, M] in float32, or None.

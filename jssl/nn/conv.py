@@ -1,11 +1,11 @@
-"""2-D convolution whose gradient is fast on a CPU too, also inside loops.
+"""2-D convolution whose gradient is also fast on a CPU inside loops.
 
 XLA's CPU back end runs a forward convolution through a tuned routine, but the convolutions that
 automatic differentiation makes for the gradient fall back to scalar loops inside ``while`` bodies
-(tens of times slower), and the training loop is such a body. The rule below asks for nothing but
-forward convolutions in the plain layout and matrix products. On other back ends the native gradient
-is kept; the choice is made when the program is lowered, so a TPU program lowered on a CPU machine
-is right too.
+(tens of times slower), and the training loop is such a body. The rule below uses only forward
+convolutions in the plain layout and matrix products. On other backends the native gradient is kept;
+the choice is made when the program is lowered, so a TPU program lowered on a CPU machine is also
+correct.
 """
 
 from __future__ import annotations
@@ -134,9 +134,9 @@ def _kernel_gradient(
     convolution. Otherwise, and in other precisions than float32, where a convolution would round
     its sums, it is one matrix product for each offset of the kernel.
 
-    The batch is walked in pieces that stay in the cache, a few of them abreast. A piece takes its
-    images from all over the batch (the second axis of a [piece, pieces] view), so that with a
-    batch sharded over devices each of them works on images of its own.
+    The batch is processed in pieces that fit the cache, a few at a time. A piece takes its images
+    from across the batch (the second axis of a [piece, pieces] view), so that with a batch sharded
+    over devices, each device works on its own images.
     """
     kh, kw, channels, features = kernel.shape
     convolved = strides == (1, 1) and kh * kw > 1 and x.dtype == jnp.float32

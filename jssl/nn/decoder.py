@@ -1,4 +1,4 @@
-"""Nets of masked prediction: an encoder, and what turns its tokens into predictions."""
+"""Networks for masked prediction: an encoder, and heads that map its tokens to predictions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TARGETS = ("patches", "features", "positions")
 
 
 def target_size(out: int | str, encoder: nn.Module, x: jax.Array, tokens: jax.Array) -> int:
-    """How many values are predicted for each token.
+    """The number of values predicted for each token.
 
     Args:
       out: a number; or "patches" (the values of a patch), "features" (the width of the encoder's
@@ -44,7 +44,7 @@ def target_size(out: int | str, encoder: nn.Module, x: jax.Array, tokens: jax.Ar
 
 
 def real_tokens(encoder: nn.Module, x: Any) -> jax.Array | None:
-    """Which tokens of an input are no padding: bool [B, N]; None where all are."""
+    """Which tokens of an input are not padding: bool [B, N]; None if all are real."""
     valid = getattr(encoder, "valid", None)
     return None if valid is None else valid(x)
 
@@ -91,22 +91,22 @@ class TokenPredictor(Ranged, nn.Module):
 def blocks_like(
     encoder: nn.Module, depth: int, heads: int, *, dtype: str, name: str
 ) -> Transformer:
-    """A decoder's blocks, run as those of the encoder where it says how (`scan`, `remat`).
+    """A decoder's blocks, with the encoder's `scan` and `remat` settings if it has them.
 
-    What makes a deep encoder compile in time and fit in memory is wanted beside it, too.
+    The decoder of a deep encoder needs the same measures for compilation time and memory.
     """
     how = {key: getattr(encoder, key) for key in ("scan", "remat") if hasattr(encoder, key)}
     return Transformer(depth, heads, dtype=dtype, name=name, **how)
 
 
 def in_order(visible: jax.Array, token: jax.Array, keep: jax.Array, masked: jax.Array) -> jax.Array:
-    """Visible tokens and one for each hidden place, in order of place.
+    """Visible tokens and a mask token for each masked position, in order of position.
 
     Args:
       visible: [B, K, D].
-      token: [D], what stands at hidden places.
-      keep: int [B, K], places of the visible.
-      masked: int [B, N - K], the other places.
+      token: [D], the mask token.
+      keep: int [B, K], positions of the visible tokens.
+      masked: int [B, N - K], the other positions.
 
     Returns:
       [B, N, D].
@@ -123,7 +123,7 @@ def with_places(tokens: jax.Array, encoder: nn.Module, x: Any) -> jax.Array:
 
     Args:
       tokens: [B, N, D], in order of place.
-      encoder: says where the tokens of its input lie.
+      encoder: gives the positions of the tokens of its input.
       x: its input, [B, ...].
 
     Returns:
@@ -142,7 +142,7 @@ def with_places(tokens: jax.Array, encoder: nn.Module, x: Any) -> jax.Array:
 
 
 class MaskedDecoder(Ranged, nn.Module):
-    """A light transformer over visible tokens and mask tokens, each at its place (He et al., 2022).
+    """A light transformer over visible tokens and mask tokens with positions (He et al., 2022).
 
     Attributes:
       width: size of its tokens.
@@ -224,11 +224,11 @@ class MaskedAutoencoder(Ranged, nn.Module):
 
 
 class ConvDecoder(Ranged, nn.Module):
-    """Convolutions over the tokens, visible ones and mask tokens, where they lie.
+    """Convolutions over the grid of visible tokens and mask tokens.
 
-    Each layer is a convolution, a layer normalisation without learned parts and GELU, added to what
-    went in where the widths are the same; a linear layer comes last. Places need no embedding: a
-    token is told by its neighbours where it is.
+    Each layer is a convolution, a layer normalisation without learned parts and GELU, added to its
+    input if the widths are equal; a linear layer comes last. No position embedding is needed, since
+    the position of a token follows from its neighbours.
 
     Baevski et al., "Efficient Self-supervised Learning with Contextualized Target Representations
     for Vision, Speech and Language" (data2vec 2.0), 2023.

@@ -1,4 +1,4 @@
-"""Message passing on padded batches of graphs; padding changes no number."""
+"""Message passing on padded batches of graphs; padding does not change the result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Graph = Mapping[str, jax.Array]
 
 
 def collect(messages: jax.Array, targets: jax.Array, nodes: int) -> jax.Array:
-    """Sums messages at the nodes that they go to.
+    """Sums messages at their target nodes.
 
     Args:
       messages: [B, E, ...], zero where an edge is padding.
@@ -38,7 +38,7 @@ def collect(messages: jax.Array, targets: jax.Array, nodes: int) -> jax.Array:
 
 
 def look_up(values: jax.Array, places: jax.Array) -> jax.Array:
-    """values [B, N, ...] at places int [B, E]: [B, E, ...]."""
+    """values [B, N, ...] at indices int [B, E]: [B, E, ...]."""
     return jax.vmap(lambda value, place: value[place])(values, places)
 
 

@@ -1,4 +1,4 @@
-"""Initialisers and activations by name, so that a module's fields stay plain values."""
+"""Initialisers and activations by name, so that the fields of modules are plain values."""
 
 from __future__ import annotations
 
@@ -72,15 +72,15 @@ def initializer(name: str, parts: int = 1) -> Callable:
 
 
 def output_scales(name: str, depth: int) -> np.ndarray | None:
-    """What the output layers of each block's branches are multiplied with at the start.
+    """Initial factors on the output layers of each block's branches.
 
     Args:
       name: of the kernels' initialiser.
       depth: number of blocks.
 
     Returns:
-      float32 [depth], 1 / sqrt(2 l) for block l = 1 ... depth; None where the initialiser asks for
-      no such thing.
+      float32 [depth], 1 / sqrt(2 l) for block l = 1 ... depth; None if the initialiser has no such
+      factors.
     """
     if name not in DEPTH_SCALED:
         return None

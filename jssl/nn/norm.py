@@ -1,8 +1,8 @@
 """Normalisation layers with the field's usual settings.
 
-Every variance is the mean squared distance from the mean, found in a second pass. The one-pass
-E[x^2] - E[x]^2 (Flax's default) cancels in float32: it is 16 % off where the mean is a thousand
-standard deviations, and means nothing at ten thousand.
+Every variance is the mean squared distance from the mean, found in a second pass. The one-pass form
+E[x^2] - E[x]^2 (Flax's default) suffers from cancellation in float32: its error is 16 % if the mean
+is a thousand standard deviations, and it is meaningless at ten thousand.
 """
 
 from __future__ import annotations
@@ -29,10 +29,9 @@ def batch_norm(
 ) -> nn.BatchNorm:
     """Makes a batch normalisation layer (Ioffe & Szegedy, 2015).
 
-    The statistics are means over every axis but the last, in float32, over the global batch: the
-    array a step sees is the global one, so nothing here knows of devices. The running averages
-    live in the collection "batch_stats" and move as
-    ``running = momentum * running + (1 - momentum) * batch``.
+    The statistics are means over every axis but the last, in float32, over the global batch: a step
+    sees the global array, so devices play no role here. The running averages live in the collection
+    "batch_stats" and move as ``running = momentum * running + (1 - momentum) * batch``.
 
     Differs from PyTorch: the running average is of the biased variance (divided by n, as in Flax,
     TensorFlow and the paper's training step), where PyTorch's is of the unbiased one (n - 1). For
@@ -40,7 +39,7 @@ def batch_norm(
     1.00002 for the smallest map of a ResNet-50 at a batch of 1024.
 
     Args:
-      train: True normalises by the batch and moves the running averages; False uses these.
+      train: True normalises by the batch and updates the running averages; False uses these.
       dtype: dtype of the result.
       scale: whether there is a learned factor.
       shift: whether there is a learned summand.

@@ -30,15 +30,15 @@ class Patches(NamedTuple):
 
 
 def squared_distances(a: jax.Array, b: jax.Array) -> jax.Array:
-    """Of each point to each other: [..., N, 3] and [..., M, 3] -> [..., N, M].
+    """Squared distances of all pairs: [..., N, 3] and [..., M, 3] -> [..., N, M].
 
-    Differences are squared, not expanded: near points would lose all digits.
+    Differences are squared and not expanded, which would lose all digits for near points.
     """
     return jnp.sum(jnp.square(a[..., :, None, :] - b[..., None, :, :]), axis=-1)
 
 
 def farthest_points(xyz: jax.Array, valid: jax.Array, count: int) -> jax.Array:
-    """Farthest point sampling: each next point is the farthest from those there are.
+    """Farthest point sampling: each next point is the farthest from those already chosen.
 
     The first is the farthest from the mean, so the choice does not depend on the order of the
     points. Once all have been chosen, the first in the list is repeated.
@@ -95,7 +95,7 @@ def nearest_points(
 
 
 def cut(cloud: Cloud, centres: int, neighbours: int) -> Patches:
-    """Cuts clouds into overlapping patches: farthest points, and what is near them.
+    """Groups clouds into overlapping patches: farthest points and their neighbours.
 
     Patches of a cloud with fewer than `neighbours` points repeat the point nearest to the centre.
 

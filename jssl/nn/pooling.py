@@ -1,4 +1,4 @@
-"""The largest of many values, with a gradient that cannot miss it."""
+"""Maximum with a numerically safe gradient."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import jax.numpy as jnp
 
 
 def largest(x: jax.Array, axis: int, real: jax.Array | None = None) -> jax.Array:
-    """The largest value along an axis, of those that are no padding.
+    """The largest value along an axis, ignoring padding.
 
-    The gradient goes to the place of the largest. That of `jnp.max` looks for the value again; a
-    compiler that computes it anew, rounded otherwise, finds none and divides by 0.
+    The gradient goes to the index of the maximum. The gradient of `jnp.max` searches for the value
+    again; a compiler that recomputes it with other rounding finds no match and divides by 0.
 
     Args:
       x: any shape, float.

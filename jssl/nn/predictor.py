@@ -16,13 +16,13 @@ from jssl.ranges import Count, NonNegative, Ranged
 class BlockPredictor(Ranged, nn.Module):
     """A narrow transformer that predicts blocks of tokens, each block on its own.
 
-    Context tokens are projected and placed; a block is a set of learned mask tokens at its places;
-    a transformer runs over the two together, and what it puts out at the mask tokens is projected
-    back to the width of the context (Assran et al., 2023, section 3).
+    Context tokens are projected and get position embeddings; a block is a set of learned mask
+    tokens with the positions of its targets. A transformer runs over both, and its outputs at the
+    mask tokens are projected back to the width of the context (Assran et al., 2023, section 3).
 
-    With `noise` the places are stochastic: a mask token's position is its embedding plus A n, n
-    normal, with A the very matrix that projects the context, so that the noise cannot be learned
-    away without the context (Bar et al., 2023, eq. 6).
+    With `noise` the positions are stochastic: a mask token's position is its embedding plus A n
+    with normal n, where A is the matrix that also projects the context, so that training cannot
+    remove the noise without removing the context (Bar et al., 2023, eq. 6).
 
     Attributes:
       width: size of the predictor's tokens, a multiple of four.
@@ -55,7 +55,7 @@ class BlockPredictor(Ranged, nn.Module):
 
         Args:
           context: [B, K, D] tokens of the context.
-          keep: int [B, K], their places.
+          keep: int [B, K], their positions.
           targets: int [B, M, T], places of the tokens of each of the M blocks.
           positions: [N, width], embedding of every place; [B, N, width] where inputs differ in it.
           train: whether positions are stochastic.

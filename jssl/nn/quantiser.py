@@ -13,10 +13,10 @@ from jssl.ranges import Count, Ranged
 
 
 class Codes(NamedTuple):
-    """What a quantiser found.
+    """The output of a quantiser.
 
     Attributes:
-      vectors: [..., out], the chosen entries side by side, through a linear map.
+      vectors: [..., out], the chosen entries, concatenated and mapped linearly.
       logits: float32 [..., G, V], scores of the entries.
       index: int32 [..., G], the entries chosen.
     """

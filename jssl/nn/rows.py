@@ -1,4 +1,4 @@
-"""Rows of a batch: random numbers that belong to an example, and where its activations lie."""
+"""Rows of a batch: random numbers per example, and the sharding of activations."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _SPREAD: contextvars.ContextVar[Callable[[jax.Array], jax.Array] | None] = conte
 
 @contextlib.contextmanager
 def spread_by(place: Callable[[jax.Array], jax.Array] | None) -> Iterator[None]:
-    """Says where rows of activations lie in what is traced inside.
+    """Sets the sharding of activation rows for code traced inside the block.
 
     Args:
-      place: array -> the same array, its leading axis kept where the batch lies; None for
-        wherever the compiler likes.
+      place: array -> the same array with its leading axis constrained to the batch sharding; None
+        leaves the choice to the compiler.
     """
     token = _SPREAD.set(place)
     try:
@@ -41,11 +41,11 @@ def spread_by(place: Callable[[jax.Array], jax.Array] | None) -> Iterator[None]:
 
 
 def spread(x: jax.Array) -> jax.Array:
-    """Keeps the rows of an activation with their examples; see `spread_by`.
+    """Constrains the rows of an activation to the batch sharding; see `spread_by`.
 
-    Where parameters are split over devices, the compiler may otherwise split features as well and
-    keep the rows of all examples on every device. Layers call it once a block; it is `x` itself
-    where nothing was said.
+    If parameters are sharded, the compiler may otherwise shard features as well and keep the rows
+    of all examples on every device. Layers call this once per block; without `spread_by` it returns
+    `x` itself.
 
     Args:
       x: [rows, ...].
@@ -59,7 +59,7 @@ def spread(x: jax.Array) -> jax.Array:
 
 @contextlib.contextmanager
 def part(index: jax.Array, count: int, examples: int) -> Iterator[None]:
-    """Says that what is traced inside sees one micro-batch of a global batch.
+    """Declares that code traced inside the block sees one micro-batch of a global batch.
 
     Args:
       index: int [], which micro-batch: it holds the examples `index`, `index + count`, ...
@@ -74,10 +74,10 @@ def part(index: jax.Array, count: int, examples: int) -> Iterator[None]:
 
 
 def numbers(rows: int) -> jax.Array:
-    """The number of each row in the global batch.
+    """The index of each row in the global batch.
 
-    Rows are example-major everywhere: V rows of one example (its views, its blocks) stand side by
-    side, so row v of example e has the number e * V + v, in whichever micro-batch e is.
+    Rows are example-major: the V rows of one example (its views, its blocks) are adjacent, so row v
+      of example e has the index e * V + v, whichever micro-batch contains e.
 
     Args:
       rows: how many there are here.
@@ -99,7 +99,8 @@ def numbers(rows: int) -> jax.Array:
 
 
 def draw(key: jax.Array, rows: int, sample: Callable[[jax.Array], jax.Array]) -> jax.Array:
-    """Draws for each row by itself, the same whether the batch comes whole or in micro-batches.
+    """Draws independently for each row, with the same result for a whole batch and for
+    micro-batches.
 
     Args:
       key: PRNG key.

@@ -66,8 +66,8 @@ class Block(Ranged, nn.Module):
     Attributes:
       heads: attention heads.
       mlp_ratio: hidden width of the MLP over the block's width.
-      self_attention: whether tokens look at each other.
-      cross_attention: whether tokens look at a context.
+      self_attention: whether tokens attend to each other.
+      cross_attention: whether tokens attend to a context.
       layer_scale: initial value of a learned factor per channel on each branch (Touvron et al.,
         2021), or None for no such factor.
       activation: name of the MLP's non-linearity.
@@ -112,9 +112,9 @@ class Block(Ranged, nn.Module):
           x: [B, N, D].
           rate: stochastic-depth rate, drawn from the rng "dropout"; None (as in evaluation) drops
             nothing and needs no rng.
-          context: [B, M, D'], for cross-attention; it is taken as it is, not normalised.
+          context: [B, M, D'], for cross-attention; it is not normalised.
           mask: bool, broadcastable to [B, heads, N, N], of the self-attention; False hides.
-          start: what the output kernels of its branches are multiplied with when they are made.
+          start: factor on the initial output kernels of its branches.
 
         Returns:
           [B, N, D], and the maps asked for: "attention", "cross_attention".

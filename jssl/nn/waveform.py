@@ -1,4 +1,4 @@
-"""Layers of raw sounds [B, T]: what is sound and what fills it up, and a stack of convolutions."""
+"""Layers for raw audio [B, T]: detection of padding, and a stack of convolutions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jssl.ranges import Count, Ranged, Widths
 
 
 def real_samples(x: jax.Array) -> jax.Array:
-    """Which samples are sound: all up to the last that is not exactly 0.
+    """Which samples are not padding: all up to the last one that is not exactly 0.
 
     Args:
       x: [..., T].
@@ -33,8 +33,8 @@ class WaveStack(Ranged, nn.Module):
 
     Attributes:
       channels: of every layer.
-      kernels: samples or frames that each layer looks at.
-      strides: between its places.
+      kernels: kernel size of each layer, in samples or frames.
+      strides: stride of each layer.
       dtype: dtype of the computation; parameters are float32.
     """
 
@@ -45,7 +45,7 @@ class WaveStack(Ranged, nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        """Maps [B, T] to frames [B, N, channels]; nothing is filled up at the ends."""
+        """Maps [B, T] to frames [B, N, channels], without padding at the ends."""
         frames = x[:, :, None]
         for i, (kernel, stride) in enumerate(zip(self.kernels, self.strides, strict=True)):
             # Where strides divide kernels, a stride's worth of frames becomes channels of one: the
