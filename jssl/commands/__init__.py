@@ -1,4 +1,5 @@
-"""Commands of the command line that are too large for `jssl/cli.py`, one file each.
+"""Subcommands of the command line, one file each.
 
-A module has `add(commands)`, which adds its parser; what it runs is imported when it runs.
+Each module defines `add(commands)`, which adds its parser. Heavy imports are deferred until the
+command runs.
 """

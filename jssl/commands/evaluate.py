@@ -1,4 +1,4 @@
-"""`jssl evaluate RUN [--protocol NAME ...]`: measure the features of a run."""
+"""`jssl evaluate RUN [--protocol NAME ...]`: evaluate the features of a run."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
     """Adds the command's parser.
 
     Args:
-      commands: of the main parser.
-      device_options: adds the options about devices.
+      commands: subparsers of the main parser.
+      device_options: adds the device options to a parser.
     """
     parser = commands.add_parser("evaluate", help="measure the features of a run")
     add_subject(parser, "folder", required=False, type=Path, help="a run's folder")
@@ -59,7 +59,7 @@ def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Carries the command out; returns the exit status."""
+    """Runs the command; returns the exit status."""
     from jssl.errors import UserError
 
     if arguments.list:
@@ -97,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def listing() -> str:
-    """The protocols as text: name, what it is, and its paper."""
+    """The protocols as text: name, description and paper."""
     from jssl.evaluation.protocols import protocols
 
     lines = []

@@ -1,4 +1,4 @@
-"""Options that several commands share: lists of values, trust in a file, acceptance of changes."""
+"""Options shared by several commands: lists of values, `--trust`, `--accept-changes`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-_PAIR = re.compile(r"[\w.\s-]+=")  # not the folder "runs/own/batch_size=32,seed0"
-_ORDER = "_lists"  # where a namespace keeps its list options, in the order of the command line
+_PAIR = re.compile(r"[\w.\s-]+=")  # must not match the folder "runs/own/batch_size=32,seed0"
+_ORDER = "_lists"  # namespace attribute with the list options, in command-line order
 
 
 class _List(argparse.Action):
-    """Gathers the values of an option that may be given several times, several values each."""
+    """Collects the values of an option that may be repeated, with several values each time."""
 
     def __init__(self, *args: Any, pairs: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, nargs="+", **kwargs)
@@ -44,16 +44,16 @@ def add_list(
     metavar: str,
     help: str,
 ) -> None:
-    """Adds an option of one or more values, which may stand before the command's own argument.
+    """Adds an option with one or more values, which may precede the command's positional argument.
 
     Args:
-      parser: the command's.
-      flag: such as "--set".
-      dest: attribute; the flag's name when None.
-      pairs: whether every value is KEY=VALUE.
-      default: values when the option is not given.
-      metavar: of a value.
-      help: one line.
+      parser: parser of the command.
+      flag: the flag, such as "--set".
+      dest: namespace attribute; derived from the flag if None.
+      pairs: whether every value has the form KEY=VALUE.
+      default: values if the option is not given.
+      metavar: name of a value in the help text.
+      help: help text, one line.
     """
     more = {} if dest is None else {"dest": dest}
     parser.add_argument(
@@ -70,27 +70,27 @@ def add_list(
 def add_subject(
     parser: argparse.ArgumentParser, name: str, *, required: bool = True, **kwargs: Any
 ) -> None:
-    """Adds the argument that a command is about, wherever it stands among list options.
+    """Adds the command's positional argument, which may follow list options.
 
-    `jssl train --set a=1 NAME` reads as argparse would have it: NAME is one more value of `--set`.
-    `settle` gives it back.
+    In `jssl train --set a=1 NAME` argparse takes NAME as one more value of `--set`; `settle`
+    recovers it.
 
     Args:
-      parser: the command's.
-      name: of the argument.
-      required: whether the command needs it.
-      **kwargs: for `add_argument`.
+      parser: parser of the command.
+      name: name of the argument.
+      required: whether the argument is required.
+      **kwargs: passed to `add_argument`.
     """
     parser.add_argument(name, nargs="?", **kwargs)
     parser.set_defaults(_subject=(name, required, kwargs.get("type", str), parser))
 
 
 def settle(arguments: argparse.Namespace) -> None:
-    """Fills in the subject of a command where a list option before it has swallowed it.
+    """Recovers a positional argument that a preceding list option has consumed.
 
     Args:
-      arguments: what was parsed; changed in place. Ends the process as argparse does where the
-        argument is missing.
+      arguments: the parsed arguments; modified in place. If the argument is missing, the process
+        exits as argparse does.
     """
     name, required, kind, parser = getattr(arguments, "_subject", (None, False, str, None))
     if name is None:
@@ -117,7 +117,7 @@ def _swallowed(given: list[tuple[_List, list[str]]]) -> tuple[_List, str] | None
         for value in values:
             if action.pairs and not _PAIR.match(value):
                 return action, value
-    for action, values in given:  # a run's folder is known by its record
+    for action, values in given:  # a run folder is recognised by its record
         for value in values[-1:]:
             if (Path(value) / "run.json").exists():
                 return action, value
@@ -129,7 +129,7 @@ def _swallowed(given: list[tuple[_List, list[str]]]) -> tuple[_List, str] | None
 
 
 def add_trust(parser: argparse.ArgumentParser) -> None:
-    """Adds `--trust`: leave to run a Python file that a run's folder names."""
+    """Adds `--trust`, which permits running the Python file that a run's folder names."""
     parser.add_argument(
         "--trust",
         action="store_true",
@@ -138,7 +138,7 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
 
 
 def add_accept(parser: argparse.ArgumentParser) -> None:
-    """Adds `--accept-changes`: leave to go on with other data or code than the run's."""
+    """Adds `--accept-changes`, which permits resuming with data or code that has changed."""
     parser.add_argument(
         "--accept-changes",
         action="store_true",

@@ -1,4 +1,4 @@
-"""`jssl plan NAME --topology v5e:4x4`: what a run needs and costs, before there is a machine."""
+"""`jssl plan NAME --topology v5e:4x4`: memory, time and cost of a run, without the hardware."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
     """Adds the command's parser.
 
     Args:
-      commands: of the main parser.
-      device_options: adds the options about devices.
+      commands: subparsers of the main parser.
+      device_options: adds the device options to a parser.
     """
     parser = commands.add_parser(
         "plan", help="compile a run's step for machines that are not here: memory, time, cost"
@@ -59,7 +59,7 @@ def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Carries the command out; returns the exit status: 4 where the plan does not fit."""
+    """Runs the command; returns the exit status, which is 4 if the plan does not fit."""
     import jax
 
     from jssl.errors import UserError
@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.slices < 1 or arguments.accumulate < 1:
         raise UserError("--slices and --accumulate are numbers from 1 up")
     if arguments.topology:
-        jax.config.update("jax_platforms", "cpu")  # nothing runs: only the compiler is asked
+        jax.config.update("jax_platforms", "cpu")  # nothing is run, only compiled
         chip, devices = chips.topology_devices(arguments.topology, arguments.slices)
         times = f" x {arguments.slices}" if arguments.slices > 1 else ""
         target = arguments.topology + times

@@ -1,4 +1,4 @@
-"""`jssl reproduce NAME`: a paper's table, ours beside the published figures."""
+"""`jssl reproduce NAME`: reproduce a paper's table and compare it with the published results."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
     """Adds the command's parser.
 
     Args:
-      commands: of the main parser.
-      device_options: adds the options about devices.
+      commands: subparsers of the main parser.
+      device_options: adds the device options to a parser.
     """
     parser = commands.add_parser("reproduce", help="run or collect the rows of a paper's table")
     add_subject(
@@ -46,7 +46,7 @@ def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Carries the command out; returns the exit status."""
+    """Runs the command; returns the exit status."""
     from jssl import reproduction
     from jssl.data import Npz
     from jssl.errors import UserError

@@ -1,4 +1,4 @@
-"""`jssl show NAME`: an experiment's settings, and what a run of it would do."""
+"""`jssl show NAME`: the settings of an experiment and a summary of the run."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from jssl.commands.options import add_list, add_subject
 if TYPE_CHECKING:
     from jssl.showing import Shown
 
-_VALUE = 36  # letters of a value that are shown
+_VALUE = 36  # displayed characters of a value
 
 
 def add(commands: argparse._SubParsersAction) -> None:
     """Adds the command's parser.
 
     Args:
-      commands: of the main parser.
+      commands: subparsers of the main parser.
     """
     parser = commands.add_parser(
         "show", help="an experiment's settings, and what a run would do; compiles nothing"
@@ -37,7 +37,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Carries the command out; returns the exit status."""
+    """Runs the command; returns the exit status."""
     from jssl.errors import UserError
     from jssl.experiment import load
     from jssl.overrides import override
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def text(shown: Shown) -> str:
-    """What is shown, as text for a terminal."""
+    """Renders the summary as text for a terminal."""
     lines = [shown.name, f"  {shown.paper}", "", "a run"]
     lines += [f"  {name:22}{_fact(value)}" for name, value in shown.facts.items()]
     if shown.data:

@@ -1,4 +1,4 @@
-"""`jssl sweep NAME --seeds 8 --grid method.temperature=0.1,0.2`: many runs as one program."""
+"""`jssl sweep NAME --seeds 8 --grid method.temperature=0.1,0.2`: many runs in one program."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jssl.commands.options import add_accept, add_list, add_subject
 
 
 def add(commands: argparse._SubParsersAction) -> None:
-    """Adds the command's parser to those of the main one."""
+    """Adds the command's parser to the main parser's subparsers."""
     parser = commands.add_parser("sweep", help="train many seeds and settings as one program")
     add_subject(parser, "name", help="an experiment")
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="seeds 0..N-1")
@@ -45,7 +45,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Carries the command out; returns the exit status."""
+    """Runs the command; returns the exit status."""
     from jssl.errors import UserError
     from jssl.experiment import load
     from jssl.overrides import override

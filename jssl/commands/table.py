@@ -10,7 +10,7 @@ FORMATS = ("markdown", "latex", "html")
 
 
 def add(commands: argparse._SubParsersAction) -> None:
-    """Adds the command's parser to those of the main one."""
+    """Adds the command's parser to the main parser's subparsers."""
     parser = commands.add_parser("table", help="tabulate evaluation records of runs and seeds")
     parser.add_argument(
         "paths", type=Path, nargs="+", help="record files, runs' folders or folders of them"
@@ -21,7 +21,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Carries the command out; returns the exit status."""
+    """Runs the command; returns the exit status."""
     text = render(arguments.paths, arguments.format)
     if arguments.out is None:
         print(text, end="")
@@ -32,14 +32,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def render(paths: list[Path], form: str) -> str:
-    """One table for each protocol and data set found under the paths.
+    """Renders one table per protocol and data set found under the paths.
 
     Args:
       paths: see `jssl.reporting.tables.read_records`.
       form: one of `FORMATS`.
 
     Returns:
-      The text.
+      The rendered text.
 
     Raises:
       UserError: there is no record.

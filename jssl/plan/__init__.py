@@ -1,1 +1,1 @@
-"""What a run would cost on machines that are not here: see `jssl plan` and docs/scale.md."""
+"""Cost of a run on accelerators that need not be available: `jssl plan` and docs/scale.md."""

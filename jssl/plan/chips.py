@@ -1,4 +1,4 @@
-"""Published figures of accelerators, and the mesh of devices that are not here."""
+"""Published specifications of accelerators, and meshes of devices that need not be available."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ GIB = 2.0**30
 
 @dataclasses.dataclass(frozen=True)
 class Chip:
-    """What the maker says of one chip.
+    """Published specification of a chip.
 
     Attributes:
-      name: such as "v5e".
-      flops: peak floating-point operations a second, bfloat16 operands.
-      memory: bytes of memory that a program can have; None if not published.
-      bandwidth: bytes a second between chip and memory.
-      link: bytes a second that a chip can send to the others, all links together, one way.
-      source: where the figures are from.
-      kinds: regular expression of `device_kind`.
-      pod: most chips joined by the fast network.
-      accelerator: prefix of the type's name at the vendor.
+      name: name of the chip, such as "v5e".
+      flops: peak FLOP/s with bfloat16 operands.
+      memory: memory available to a program, in bytes; None if not published.
+      bandwidth: memory bandwidth in bytes/s.
+      link: interconnect bandwidth in bytes/s, over all links, in one direction.
+      source: source of the figures.
+      kinds: regular expression for `device_kind`.
+      pod: largest number of chips joined by the fast interconnect.
+      accelerator: prefix of the vendor's accelerator type.
     """
 
     name: str
@@ -76,7 +76,7 @@ _TOPOLOGY = re.compile(r"(?P<kind>[a-z0-9]+):(?P<shape>\d+(x\d+){1,2})")
 
 
 def chip_of(device: Any) -> Chip | None:
-    """The chip that a device is, or None where nothing is published (a CPU, say)."""
+    """The specification of a device, or None if there is none (for example, a CPU)."""
     for chip in CHIPS.values():
         if re.search(chip.kinds, device.device_kind):
             return chip
@@ -84,13 +84,13 @@ def chip_of(device: Any) -> Chip | None:
 
 
 def peak_flops(devices: int) -> float | None:
-    """Peak operations a second of that many devices of the machine at hand; None if not known."""
+    """Peak FLOP/s of that many local devices; None if unknown."""
     chip = chip_of(jax.devices()[0])
     return None if chip is None else chip.flops * devices
 
 
 def parse_topology(text: str) -> tuple[Chip, tuple[int, ...]]:
-    """Reads "v5e:4x4".
+    """Parses a topology such as "v5e:4x4".
 
     Args:
       text: chip and shape.
@@ -99,7 +99,7 @@ def parse_topology(text: str) -> tuple[Chip, tuple[int, ...]]:
       (chip, shape).
 
     Raises:
-      UserError: for another form, a chip that cannot be planned for, or too many chips.
+      UserError: for an invalid format, an unsupported chip, or too many chips.
     """
     plannable = [chip.name for chip in CHIPS.values() if chip.accelerator]
     found = _TOPOLOGY.fullmatch(text)
@@ -123,17 +123,17 @@ def parse_topology(text: str) -> tuple[Chip, tuple[int, ...]]:
 
 
 def topology_devices(text: str, slices: int = 1) -> tuple[Chip, list[Any]]:
-    """Devices of a topology that need not be here; programs can be compiled for them, not run.
+    """Devices of a topology for ahead-of-time compilation; programs cannot be run on them.
 
     Args:
-      text: such as "v5e:4x4".
-      slices: how many such topologies, joined by the data centre's network.
+      text: topology such as "v5e:4x4".
+      slices: number of such slices, joined by the data-centre network.
 
     Returns:
       (chip, devices).
 
     Raises:
-      UserError: for a topology that cannot be, or without the TPU compiler.
+      UserError: for an invalid topology, or if the TPU compiler is not installed.
     """
     chip, shape = parse_topology(text)
     try:
@@ -144,17 +144,17 @@ def topology_devices(text: str, slices: int = 1) -> tuple[Chip, list[Any]]:
         ) from None
     del libtpu
     cores = 2 if chip.name == "v5p" else 1
-    # What a TPU host's environment would say; without these the library looks for such a host.
+    # Environment variables of a TPU host; without them libtpu searches for such a host.
     os.environ["TPU_SKIP_MDS_QUERY"] = "1"
     os.environ["TPU_ACCELERATOR_TYPE"] = f"{chip.accelerator}{math.prod(shape) * cores}"
     os.environ["TPU_WORKER_HOSTNAMES"] = "localhost"
-    os.environ["ALLOW_MULTIPLE_LIBTPU_LOAD"] = "1"  # nothing runs, so there is nothing to lock
+    os.environ["ALLOW_MULTIPLE_LIBTPU_LOAD"] = "1"  # nothing runs, so no lock is needed
     from jax.experimental import topologies
 
     options = {"num_slices": slices} if slices > 1 else {}
     try:
         found = topologies.get_topology_desc(text, platform="tpu", **options)
-    except Exception as error:  # the library's errors have no type of their own
+    except Exception as error:  # libtpu raises no specific error type
         raise UserError(
             f"the TPU compiler refuses the topology {text}: {_sentence(error)}"
         ) from error
@@ -162,7 +162,7 @@ def topology_devices(text: str, slices: int = 1) -> tuple[Chip, list[Any]]:
 
 
 def mesh_of(devices: list[Any], fsdp: int = 1) -> Mesh:
-    """The mesh `jssl train` would make of these devices; see `jssl.sharding.make_mesh`."""
+    """The mesh that `jssl train` would create on these devices; see `jssl.sharding.make_mesh`."""
     if fsdp < 1 or len(devices) % fsdp:
         raise UserError(f"an fsdp axis of {fsdp} does not divide {len(devices)} devices")
     grid = np.asarray(devices).reshape(-1, fsdp)

@@ -1,8 +1,8 @@
-"""What a compiled program moves: bytes to and from memory, and collectives between devices.
+"""Memory traffic and collectives of a compiled program, read from its HLO.
 
-XLA's `cost_analysis` counts the body of a loop once; here the text of the compiled program is
-walked with the number of turns of each loop: what the compiler wrote down (CPU, GPU), or what the
-loop's condition says (TPU).
+XLA's `cost_analysis` counts the body of a loop once. Here the text of the compiled program is
+traversed with the trip count of each loop, which the compiler annotates (CPU, GPU) or which is
+derived from the loop's condition (TPU).
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ _FREE = {
 
 @dataclasses.dataclass(frozen=True)
 class Collective:
-    """One kind of exchange in a step.
+    """One kind of collective in a step.
 
     Attributes:
-      kind: such as "all-reduce".
-      group: devices that take part in one.
-      count: how many run in a step, loops in full.
-      size: bytes of the whole arrays exchanged, all of them together: what one device ends with
-        (all-gather) or starts with (the others).
-      sent: bytes that each device sends, if exchanged around a ring.
+      kind: kind of collective, such as "all-reduce".
+      group: number of participating devices.
+      count: executions per step, including loop iterations.
+      size: total bytes of the full arrays: the output of one device (all-gather) or its input
+        (all others).
+      sent: bytes that each device sends with a ring algorithm.
     """
 
     kind: str
@@ -58,13 +58,13 @@ class Collective:
 
 @dataclasses.dataclass(frozen=True)
 class Moved:
-    """What a step moves, on each device.
+    """Data movement of a step, per device.
 
     Attributes:
-      memory: bytes read from and written to memory by the compiled operations, loops in full;
-        each operation reads its operands and writes its result once.
-      collectives: the exchanges, the largest first.
-      unknown: loops whose number of turns is not to be found, counted as one turn.
+      memory: bytes read from and written to memory, including loop iterations; each operation
+        reads its operands and writes its result once.
+      collectives: the collectives, largest first.
+      unknown: number of loops with unknown trip count, counted as one iteration.
     """
 
     memory: float
@@ -73,7 +73,7 @@ class Moved:
 
     @property
     def sent(self) -> float:
-        """Bytes that each device sends in a step."""
+        """Bytes that each device sends per step."""
         return sum(collective.sent for collective in self.collectives)
 
 
@@ -88,13 +88,13 @@ class _Instruction:
 
 
 def moved(text: str) -> Moved:
-    """Reads a compiled program.
+    """Analyses a compiled program.
 
     Args:
-      text: of the optimised HLO, `compiled.as_text()`: one device's share.
+      text: optimised per-device HLO, `compiled.as_text()`.
 
     Returns:
-      What it moves.
+      Its data movement.
     """
     computations, entry = _parse(text)
     memory = 0.0
@@ -108,7 +108,7 @@ def moved(text: str) -> Moved:
             if instruction.operation == "while":
                 unknown += _turns(instruction, body, computations) is None
             if kind in COLLECTIVES and not instruction.operation.endswith("-done"):
-                if name.startswith("all-reduce-scatter"):  # how a TPU writes it: reduce, then slice
+                if name.startswith("all-reduce-scatter"):  # on TPU: an all-reduce, then a slice
                     kind = "reduce-scatter"
                 size = sum(
                     _size(shapes.get(operand, ""), fast=True) for operand in instruction.operands
@@ -140,7 +140,7 @@ def _parse(text: str) -> tuple[dict[str, list[_Instruction]], str]:
         found = _LINE.match(line)
         if current is None or not found:
             continue
-        # A shape, which may be a tuple, then the operation and its operands.
+        # A shape, possibly a tuple, followed by the operation and its operands.
         text = found[3]
         end = _closing(text, 0) + 1 if text.startswith("(") else text.find(" ")
         operation = _OPERATION.match(text, end)
@@ -155,7 +155,7 @@ def _parse(text: str) -> tuple[dict[str, list[_Instruction]], str]:
 
 
 def _closing(text: str, start: int) -> int:
-    """Where the bracket that opens at `start` closes."""
+    """Index of the bracket that closes the one at `start`."""
     depth = 0
     for position in range(start, len(text)):
         depth += {"(": 1, ")": -1}.get(text[position], 0)
@@ -167,7 +167,7 @@ def _closing(text: str, start: int) -> int:
 def _walk(
     computations: dict[str, list[_Instruction]], entry: str
 ) -> Iterator[tuple[str, int, bool]]:
-    """(computation, how often it runs, whether it is inside a fusion), callers first."""
+    """Yields (computation, number of executions, whether inside a fusion), callers first."""
     counts: Counter[tuple[str, bool]] = Counter()
 
     def visit(name: str, turns: int, fused: bool) -> None:
@@ -189,7 +189,7 @@ def _walk(
 def _turns(
     loop: _Instruction, around: list[_Instruction], computations: dict[str, list[_Instruction]]
 ) -> int | None:
-    """Turns of a loop; where they are not written, those of a counter that goes up by one."""
+    """Trip count of a loop; without annotation, that of a counter incremented by one."""
     known = _TURNS.search(loop.text)
     if known:
         return int(known[1])
@@ -213,12 +213,12 @@ def _turns(
 
 def _called(instruction: _Instruction) -> list[str]:
     if instruction.operation in ("reduce", "scatter", "sort", "map", "reduce-window", "all-reduce"):
-        return []  # their functions work on single numbers
+        return []  # their computations are scalar
     names = []
     for found in re.finditer(r"(?:calls|to_apply|body|condition)=%([\w.\-]+)", instruction.text):
         names.append(found[1])
     for found in re.finditer(r"branch_computations=\{([^}]*)\}", instruction.text):
-        names += _NAME.findall(found[1])[:1]  # one branch runs; all are alike for this purpose
+        names += _NAME.findall(found[1])[:1]  # one branch runs; the first one is counted
     if instruction.operation == "conditional":
         two = re.search(r"true_computation=%([\w.\-]+)", instruction.text)
         names += [two[1]] if two else []
@@ -226,7 +226,7 @@ def _called(instruction: _Instruction) -> list[str]:
 
 
 def _size(shape: str, *, fast: bool = False) -> float:
-    """Bytes of a shape or tuple of shapes, what lies in fast memory ("S(1)") only if asked."""
+    """Bytes of a shape or tuple of shapes; fast memory ("S(1)") counts only if `fast`."""
     total = 0.0
     for dtype, sides, layout in _SHAPE.findall(shape):
         if dtype in _BYTES and (fast or "S(1)" not in layout):
@@ -239,12 +239,12 @@ def _traffic(
     shapes: dict[str, str],
     computations: dict[str, list[_Instruction]],
 ) -> float:
-    """Bytes an instruction reads and writes; of what it only slices, the slices alone."""
+    """Bytes an instruction reads and writes; of sliced operands only the slices count."""
     if instruction.operation in ("dynamic-slice", "slice", "gather"):
         return 2 * _size(instruction.shape)
     if instruction.operation in ("copy-start", "slice-start"):
-        # (what it writes, what it reads, ...) and ((what it slices), slice, ...): a TPU's way to
-        # move between its memory and the fast one, one of the two.
+        # (destination, source, ...) and ((sliced operand), slice, ...): TPU copies between main
+        # and fast memory, in either direction.
         return min(
             _size(f"{dtype}[{sides}]") for dtype, sides, _ in _SHAPE.findall(instruction.shape)[:2]
         )
@@ -259,7 +259,7 @@ def _traffic(
 
 
 def _number(instruction: _Instruction) -> int | None:
-    """Which parameter of its computation it is."""
+    """Index of a parameter instruction in its computation."""
     found = re.search(r" parameter\((\d+)\)", instruction.text)
     return int(found[1]) if found else None
 
@@ -267,7 +267,7 @@ def _number(instruction: _Instruction) -> int | None:
 def _read(
     name: str, body: list[_Instruction], computations: dict[str, list[_Instruction]]
 ) -> float:
-    """Bytes of a value that a fusion reads: the whole, or what all its users slice of it."""
+    """Bytes of a value that a fusion reads: all of it, or only the slices that its users take."""
     shape = next(one.shape for one in body if one.name == name)
     total = 0.0
     for user in body:
@@ -288,11 +288,11 @@ def _read(
 def _written(
     name: str, body: list[_Instruction], computations: dict[str, list[_Instruction]]
 ) -> float:
-    """Bytes of its result that a fusion writes: what a loop stacks is updated in place."""
+    """Bytes of its result that a fusion writes; stacked loop outputs are updated in place."""
     one = next(one for one in body if one.name == name)
     if one.operation == "tuple":
         return sum(_written(operand, body, computations) for operand in one.operands)
-    size = _size(one.shape)  # of which nothing is left where it is written to the fast memory
+    size = _size(one.shape)  # zero if the result is written to fast memory
     if one.operation == "bitcast":
         return min(size, _written(one.operands[0], body, computations))
     if one.operation == "dynamic-update-slice":
@@ -306,7 +306,7 @@ def _written(
 
 
 def _group(text: str) -> int:
-    """Devices that take part, from any of the forms in which groups are written."""
+    """Number of participating devices, from any notation of replica groups."""
     listed = re.search(r"replica_groups=\{\{([\d,]*)\}", text)
     if listed:
         return len(listed[1].split(","))
@@ -316,14 +316,14 @@ def _group(text: str) -> int:
     mesh = re.search(r"replica_groups=mesh\[([^\]]*)\][^{]*\{([^}]*)\}", text)
     if mesh:
         sides = {name: int(size) for name, size in re.findall(r"'(\w+)'=(\d+)", mesh[1])}
-        # An axis, or a part of one: 'axis':(offset)size.
+        # An axis, or part of one: 'axis':(offset)size.
         used = re.findall(r"'(\w+)'(?::\(\d+\)(\d+))?", mesh[2])
         return math.prod(int(part) if part else sides[name] for name, part in used)
     return 2 if "source_target_pairs" in text else 1
 
 
 def _exchange(kind: str, size: float, group: int) -> tuple[float, float]:
-    """(bytes of the whole array, bytes a device sends around a ring) for operands of `size`."""
+    """(bytes of the full array, bytes a device sends with a ring algorithm) for operand `size`."""
     if group < 2:
         return size, 0.0
     share = (group - 1) / group

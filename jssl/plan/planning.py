@@ -1,4 +1,4 @@
-"""Compiles the real train step for devices that need not be here and says what it would cost."""
+"""Compiles the train step for devices that need not be available and estimates its cost."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from jssl.train import Program, build
 Tree = Any
 
 PARTS = ("parameters", "optimizer", "memory", "statistics", "batch")
-# What the TPU's compiler is asked to leave out: it takes a quarter of the time, and the memory it
-# finds is the same to a hundredth.
+# Passes that the TPU compiler skips: compilation takes a quarter of the time, and the reported
+# memory is the same within one percent.
 _QUICK = {"exec_time_optimization_effort": -1.0, "memory_fitting_effort": -1.0}
 _UNITS = {"": 1.0, "K": 2.0**10, "M": 2.0**20, "G": 2.0**30, "T": 2.0**40}
 _AMOUNT = r"([\d.]+)([KMGT]?)"
@@ -39,12 +39,12 @@ _LENGTHS = {
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """How an experiment would be run.
+    """The execution settings of a run.
 
     Attributes:
-      fsdp: devices that share each parameter.
-      accumulate: micro-batches in a step.
-      remat: what the encoder keeps for its gradient; None for what the experiment says.
+      fsdp: number of devices over which each parameter is sharded.
+      accumulate: micro-batches per step.
+      remat: rematerialisation policy of the encoder; None for that of the experiment.
     """
 
     fsdp: int = 1
@@ -54,32 +54,32 @@ class Setting:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What one run would cost. Sizes are bytes, times seconds, all of one step if not said.
+    """The estimated cost of a run: sizes in bytes, times in seconds, per step unless stated.
 
     Attributes:
-      experiment: its name.
+      experiment: name of the experiment.
       target: the devices, such as "v5e:4x4".
-      chips: how many.
-      setting: how it would be run.
-      batch: global batch.
-      fits: whether the step fits the memory of a chip; None where that is not known.
-      needed: bytes on each chip at the worst moment.
-      limit: bytes there are; None if not known.
-      parts: bytes on each chip by what takes them, "working" for everything that is made and
-        used within a step.
-      flops: operations on all chips, recomputation included.
-      model_flops: the same without recomputation: what utilisation is measured by.
-      moved: bytes between chip and memory, on each chip.
+      chips: number of chips.
+      setting: the execution settings.
+      batch: global batch size.
+      fits: whether the step fits the memory of a chip; None if unknown.
+      needed: peak memory per chip.
+      limit: available memory per chip; None if unknown.
+      parts: memory per chip by use; "working" is everything allocated and used within a step.
+      flops: FLOPs on all chips, including recomputation.
+      model_flops: FLOPs without recomputation, on which utilisation is based.
+      moved: memory traffic per chip.
       sent: bytes each chip sends to others.
-      collectives: the exchanges.
-      seconds: least time by "compute", "memory" and "network", each alone; None if not known.
-      mfu: model operations over what the chips could do in the longest of these times.
-      steps: of the whole run.
-      steps_per_epoch: steps in an epoch.
+      collectives: the collectives.
+      seconds: lower bounds on the time for "compute", "memory" and "network" alone; None if
+        unknown.
+      mfu: model FLOPs utilisation if the step takes the longest of these times.
+      steps: steps of the whole run.
+      steps_per_epoch: steps per epoch.
       parameters: number of parameters.
-      compile_seconds: how long the compiler took here.
-      quick: whether the compiler was asked for its least effort.
-      refusal: the compiler's own words where it refused.
+      compile_seconds: compilation time on this machine.
+      quick: whether the compiler ran at its lowest effort.
+      refusal: the compiler's error message, if it failed.
     """
 
     experiment: str
@@ -107,35 +107,35 @@ class Plan:
 
     @property
     def step_seconds(self) -> float | None:
-        """Least time of a step: the longest of the three, overlapping perfectly."""
+        """Lower bound on the step time: the longest of the three, assuming perfect overlap."""
         return None if self.seconds is None else max(self.seconds.values())
 
     @property
     def chip_hours(self) -> tuple[float, float] | None:
-        """Least chip-hours of (an epoch, the run)."""
+        """Lower bounds on the chip-hours of (an epoch, the run)."""
         if self.step_seconds is None:
             return None
         hours = self.step_seconds * self.chips / 3600
         return hours * self.steps_per_epoch, hours * self.steps
 
     def json(self) -> dict[str, Any]:
-        """For machines."""
+        """The plan as JSON-compatible types."""
         found = dataclasses.asdict(self)
         return found | {"step_seconds": self.step_seconds, "chip_hours": self.chip_hours}
 
 
 def data_facts(experiment: Experiment, length: int | None = None) -> tuple[dict[str, Any], int]:
-    """One example and the number of examples, without the data where it is well known.
+    """One example and the number of examples; well-known data sets need not be available.
 
     Args:
       experiment: the experiment.
-      length: number of training examples; None to find out.
+      length: number of training examples; None to determine it.
 
     Returns:
       (example, length).
 
     Raises:
-      UserError: if the data is not here and not known.
+      UserError: if the data is neither available nor well known.
     """
     data = experiment.data
     try:
@@ -156,7 +156,7 @@ def data_facts(experiment: Experiment, length: int | None = None) -> tuple[dict[
 
 
 def with_setting(experiment: Experiment, setting: Setting) -> Experiment:
-    """The experiment with the setting's rematerialisation."""
+    """Applies the rematerialisation policy of a setting to an experiment."""
     if setting.remat is None:
         return experiment
     if not hasattr(experiment.encoder, "remat"):
@@ -176,21 +176,21 @@ def make_plan(
     approximate: bool = False,
     quick: bool = False,
 ) -> Plan:
-    """Traces, compiles and measures the train step.
+    """Traces, compiles and analyses the train step.
 
     Args:
-      experiment: what would be run.
+      experiment: the experiment.
       mesh: the devices; see `jssl.plan.chips.mesh_of`.
-      target: their name.
-      chip: what is published of them; None if nothing.
-      setting: how it would be run; its fsdp is that of the mesh.
+      target: name of the devices.
+      chip: their published specification, or None.
+      setting: the execution settings; its fsdp must be that of the mesh.
       example: one example of the data.
-      length: examples in the training split.
-      approximate: accept batch statistics of micro-batches.
-      quick: ask a TPU's compiler for its least effort; elsewhere it changes nothing.
+      length: number of training examples.
+      approximate: whether batch statistics may be computed per micro-batch.
+      quick: compile at the TPU compiler's lowest effort; no effect on other platforms.
 
     Returns:
-      The plan; one that does not fit says by how much.
+      The plan; if it does not fit, it states by how much.
 
     Raises:
       UserError: if the batch does not divide over the mesh, or the compiler fails otherwise.
@@ -262,7 +262,7 @@ def make_plan(
 
 
 def state_bytes(experiment: Experiment, mesh: Mesh, example: dict[str, Any], length: int) -> float:
-    """Bytes that the state alone takes on each device; nothing is compiled."""
+    """Size of the train state on each device, in bytes; nothing is compiled."""
     state = build(experiment, example, length, mesh).abstract_state
     return _per_device(state)
 
@@ -288,7 +288,7 @@ def _parts(program: Program, batch: Tree) -> tuple[Tree, ...]:
 
 
 def _per_device(tree: Tree) -> float:
-    """Bytes of the largest shard of every leaf."""
+    """Total bytes of the largest shard of every leaf."""
     total = 0.0
     for leaf in jax.tree.leaves(tree):
         shape = leaf.sharding.shard_shape(leaf.shape) if leaf.sharding else leaf.shape
@@ -297,9 +297,9 @@ def _per_device(tree: Tree) -> float:
 
 
 def _without_remat(program: Program, example: dict[str, Any], length: int, platform: str) -> float:
-    """Operations of the same step with nothing computed twice: no rematerialisation, one batch.
+    """FLOPs of the step without recomputation: no rematerialisation, no micro-batches.
 
-    Traced for one device here: the count does not depend on the mesh.
+    Traced for a single local device, as the count does not depend on the mesh.
     """
     experiment = program.experiment
     if getattr(experiment.encoder, "remat", "none") != "none":
@@ -313,7 +313,7 @@ def _without_remat(program: Program, example: dict[str, Any], length: int, platf
 
 
 def _refused(error: Exception) -> tuple[float, float, str]:
-    """(bytes needed, bytes there are, the compiler's words) of a program that does not fit."""
+    """(bytes needed, bytes available, compiler message) of a program that does not fit."""
     text = str(error)
     for pattern in _REFUSALS:
         found = re.search(pattern, text, re.DOTALL | re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""Looks for the cheapest way to run an experiment that fits the devices."""
+"""Searches for the cheapest execution settings with which an experiment fits the devices."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _MICRO = (1, 2, 4, 8, 16)
 
 
 def candidates(experiment: Experiment, devices: int) -> Iterator[Setting]:
-    """Settings that divide the batch, what should cost least first.
+    """Yields settings that divide the batch, in order of expected cost.
 
-    Sharing parameters costs network time that a step can hide; rematerialisation costs up to a
-    third more operations; micro-batches cost another pass where the loss couples examples.
+    Sharding parameters costs network time that can overlap with computation; rematerialisation adds
+    up to a third of the FLOPs; micro-batches require a second pass if the loss couples examples.
 
     Args:
       experiment: the experiment.
-      devices: how many.
+      devices: number of devices.
 
     Yields:
       Settings, ordered by micro-batches, then rematerialisation, then sharding.
@@ -53,29 +53,28 @@ def search(
     quick: bool = False,
     most: int = 12,
 ) -> Plan:
-    """Compiles candidates until one fits; if none does, batches of half the size.
+    """Compiles candidates until one fits, and halves the batch size if none does.
 
-    A candidate whose state alone is too large is not compiled. Once a candidate with a
-    rematerialisation and its fully shared parameters does not fit, the next rematerialisation is
-    tried.
+    Candidates whose train state alone is too large are not compiled. If a rematerialisation policy
+    with fully sharded parameters does not fit, the search continues with the next policy.
 
     Args:
       experiment: the experiment.
       devices: the devices.
-      target: their name.
-      chip: what is published of them.
-      example: one example.
-      length: training examples.
+      target: name of the devices.
+      chip: their published specification.
+      example: one example of the data.
+      length: number of training examples.
       say: prints a line.
-      approximate: accept batch statistics of micro-batches.
-      quick: ask the compiler for its least effort.
-      most: compilations at most.
+      approximate: whether batch statistics may be computed per micro-batch.
+      quick: compile at the compiler's lowest effort.
+      most: largest number of compilations.
 
     Returns:
-      The first plan that fits, or the last that does not.
+      The first plan that fits, or else the last plan.
 
     Raises:
-      UserError: if nothing could be tried, or the chip's memory is not known.
+      UserError: if there is no candidate, or the chip's memory is unknown.
     """
     if chip is None or chip.memory is None:
         raise UserError("--fit needs devices whose memory is known: give a --topology")
@@ -105,7 +104,7 @@ def search(
                     approximate=approximate,
                     quick=quick,
                 )
-            except UserError as error:  # micro-batches that would change the numbers, say
+            except UserError as error:  # such as micro-batches that would change the results
                 say(f"{name}: {error}")
                 continue
             compiled += 1

@@ -1,4 +1,4 @@
-"""A plan in words and numbers."""
+"""Renders a plan as Markdown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _GIB = 2.0**30
 
 
 def render(plan: Plan) -> str:
-    """The plan as Markdown.
+    """Renders a plan as Markdown.
 
     Args:
       plan: the plan.

@@ -1,1 +1,1 @@
-"""What a run leaves for a person to look at: metrics, progress, figures, tables and the page."""
+"""Reporting: metrics, progress, figures, tables and the page of a run."""

@@ -1,4 +1,4 @@
-"""A recipe's contact sheet: what it makes of given images, draw after draw."""
+"""Contact sheet of an augmentation recipe: repeated draws of its views for given images."""
 
 from __future__ import annotations
 
@@ -20,31 +20,30 @@ from jssl.errors import UserError
 from jssl.reporting.page import FILE, Figure, write_report
 
 IMAGES, DRAWS = 8, 8
-CELL = 112  # pixels of a picture on the sheet
-SQUARE = 256  # what images of different sizes are brought to
+CELL = 112  # size of an image on the sheet, in pixels
+SQUARE = 256  # common size of images that differ in size, in pixels
 
 
 def contact_sheet_page(
     recipe: str, images: Sequence[str | Path], out: str | Path, *, seed: int = 0
 ) -> Path:
-    """Writes a page that shows a recipe at work: up to 8 images, 8 draws of every view.
+    """Writes a page with samples of a recipe: up to 8 images, 8 draws of every view.
 
-    Normalisation is left out, so that colours are what the encoder's input means. Masks are laid
-    over the view named `image`: hidden tokens are dark, and where a recipe has targets, these are
-    tinted.
+    Normalisation is omitted, so that colours are displayable. Masks are overlaid on the view named
+    `image`: masked tokens are dark, and the targets of a recipe, if any, are tinted.
 
     Args:
       recipe: a name of `jssl.augmentations.recipes`.
-      images: image files, or folders whose images are taken in the order of their names; the first
-        eight count. If their sizes differ, each is scaled and centre-cropped to 256x256.
-      out: the page, an .html file, or a folder to put it in.
-      seed: of the draws.
+      images: image files, or folders, whose images are sorted by name; the first eight are used.
+        If their sizes differ, each is resized and centre-cropped to 256x256.
+      out: path of the page, an .html file, or of a folder for it.
+      seed: seed of the draws.
 
     Returns:
       The path of the page.
 
     Raises:
-      UserError: an unknown recipe, no image, or a file that is no readable image.
+      UserError: an unknown recipe, no image, or a file that is not a readable image.
     """
     views = recipes.get(recipe, stats=None)
     pictures = _load(_files(images))
@@ -90,7 +89,7 @@ def _load(files: Sequence[Path]) -> np.ndarray:
 
 
 def _as_images(view: Any, drawn: dict[str, Any]) -> tuple[np.ndarray, str]:
-    """A view's images [B, h, w, C], and what to say about them."""
+    """A view's images [B, h, w, C], and their description."""
     if isinstance(view, dict) and "image" in view:
         images, note = _members(view["image"])
         labels = view.get("label")
@@ -104,18 +103,18 @@ def _as_images(view: Any, drawn: dict[str, Any]) -> tuple[np.ndarray, str]:
             base = np.ones((len(view["mask"]), 96, 96, 3), np.float32)
         shown = drawn.get("mask", view)
         if view["mask"].shape[1] == shown["keep"].shape[1] != shown["mask"].shape[1]:
-            # A choice among the shown tokens, such as places that are dropped.
+            # A subset of the visible tokens, such as dropped positions.
             keep = np.take_along_axis(shown["keep"], view["keep"], axis=1)
             view = {"mask": shown["mask"], "keep": keep}
         return _masked(base, view)
-    if view.ndim == 2:  # a bare mask, of what was replaced in the image
+    if view.ndim == 2:  # a mask of the positions that were replaced in the image
         result, _ = _masked(drawn["original"], {"mask": view})
         return result, f" {view.mean():.0%} of the tokens are replaced."
     return _members(view)
 
 
 def _members(images: np.ndarray) -> tuple[np.ndarray, str]:
-    """Of a view that is several images [B, V, h, w, C], another one for each draw."""
+    """For a stack of views [B, V, h, w, C], selects a different member for each draw."""
     if images.ndim == 4:
         return images, ""
     several = images.shape[1]
@@ -154,7 +153,7 @@ def _sheet(originals: np.ndarray, grid: np.ndarray) -> bytes:
         for column in range(columns):
             pixels = originals[row] if column == 0 else _levels(grid[row, column - 1])
             image = Image.fromarray(pixels).convert("RGB")
-            # Small images are shown pixel by pixel; large ones are reduced smoothly.
+            # Small images are upsampled by nearest neighbours; large ones are downsampled smoothly.
             enlarge = max(image.size) < CELL
             how = Image.Resampling.NEAREST if enlarge else Image.Resampling.LANCZOS
             image = ImageOps.contain(image, (CELL, CELL), how)
@@ -167,7 +166,7 @@ def _sheet(originals: np.ndarray, grid: np.ndarray) -> bytes:
 
 
 def _levels(image: np.ndarray) -> np.ndarray:
-    if image.min() < 0 and abs(image.mean()) < 0.01:  # high frequencies alone: about mid-grey
+    if image.min() < 0 and abs(image.mean()) < 0.01:  # high-pass: shown around mid-grey
         image = image + 0.5
     return np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
 

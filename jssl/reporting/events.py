@@ -1,7 +1,7 @@
-"""TensorBoard's event files, written in the calling thread.
+"""TensorBoard event files, written in the calling thread.
 
-tensorboardX writes from a thread of its own: on a full disk that thread ends with a traceback, and
-the caller waits for ever once its queue is full. Here a failure is an error of the call.
+tensorboardX writes from a background thread: on a full disk that thread ends with a traceback, and
+the caller blocks forever once its queue is full. Here a failure is raised by the call.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ _FLUSH_SECONDS = 30.0
 
 
 class Events:
-    """Writes scalars to an event file of its own.
+    """Writes scalars to a new event file.
 
     Args:
-      folder: of the events; made if missing.
-      purge_step: TensorBoard hides what earlier files say of this step and later ones; None to
-        hide nothing.
+      folder: folder of the event files; created if missing.
+      purge_step: TensorBoard discards the events of earlier files from this step on; None keeps
+        all.
 
     Raises:
-      Unwritable: if the file cannot be made.
+      Unwritable: if the file cannot be created.
     """
 
     def __init__(self, folder: Path, purge_step: int | None = None) -> None:
@@ -47,11 +47,11 @@ class Events:
             self._append(step=purge_step, session_log=SessionLog(status=SessionLog.START))
 
     def write(self, step: int, scalars: Mapping[str, float]) -> None:
-        """Adds scalars; they reach the disk within half a minute of further calls, or by `flush`.
+        """Adds scalars; they are flushed within half a minute by further calls, or by `flush`.
 
         Args:
-          step: their step.
-          scalars: by name.
+          step: the training step.
+          scalars: values by name.
 
         Raises:
           Unwritable: if the file cannot be written.
@@ -64,13 +64,13 @@ class Events:
             self.flush()
 
     def flush(self) -> None:
-        """Hands everything to the operating system; raises `Unwritable` where that fails."""
+        """Writes all buffered events to the file; raises `Unwritable` on failure."""
         data, self._buffer = bytes(self._buffer), bytearray()
         self._flushed = time.monotonic()
         write_all(self._file.fileno(), data, self._path)
 
     def close(self) -> None:
-        """Flushes and closes; raises `Unwritable` where that fails, closed all the same."""
+        """Flushes and closes the file; raises `Unwritable` on failure, after closing it."""
         try:
             self.flush()
         finally:
@@ -86,15 +86,15 @@ class Events:
 
 
 def write_all(descriptor: int, data: bytes, path: Path) -> None:
-    """Writes to an open file without a buffer that could be left over.
+    """Writes to a file descriptor, unbuffered.
 
     Args:
-      descriptor: of the file.
-      data: what to write.
-      path: of the file, for the message.
+      descriptor: descriptor of the open file.
+      data: the bytes to write.
+      path: path of the file, for the error message.
 
     Raises:
-      Unwritable: if the disk is full or otherwise refuses.
+      Unwritable: if the disk is full or the write fails otherwise.
     """
     try:
         while data:

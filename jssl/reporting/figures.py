@@ -1,7 +1,7 @@
-"""The figures of a run's page, as PNG bytes.
+"""Figures of a run's page, as PNG bytes.
 
-Charts come in a light and a dark form; the backgrounds are transparent, so that the page behind
-them shows through. Matplotlib is used through its object interface: no global state, no display.
+Charts have a light and a dark variant with transparent backgrounds. Matplotlib is used through its
+object-oriented interface, without global state or a display.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-GREY = "#808080"  # reads on white and on near-black: for figures that have one form only
+GREY = "#808080"  # legible on white and near-black, for figures with a single variant
 LINES = ("#0b62b8", "#c4570a", "#1d8348", "#8e44ad", "#b03a5b", "#5d6470")
 LINES_DARK = ("#6db3f2", "#ffb066", "#6fcf97", "#c39bd3", "#f08ba7", "#aab2bd")
 RIGHT, WRONG = "#1f9d55", "#d64545"
@@ -33,22 +33,22 @@ def curves(
     references: Mapping[str, float] | None = None,
     dark: bool = False,
 ) -> bytes:
-    """Lines over steps, such as the loss or the accuracy of an online probe.
+    """Plots lines over steps, such as the loss or the accuracy of an online probe.
 
     Args:
-      series: for each line its points (step, value); values that are not finite are left out, and
-        long lines get their running median on top.
-      ylabel: name of the vertical axis.
-      xlabel: name of the horizontal axis.
+      series: the points (step, value) of each line; values that are not finite are omitted, and
+        long lines are overlaid with their running median.
+      ylabel: label of the vertical axis.
+      xlabel: label of the horizontal axis.
       percent: whether values in [0, 1] are shown in percent.
       references: horizontal dashed lines by name, such as the untrained encoder's accuracy.
-      dark: whether the figure goes on a dark page.
+      dark: whether to draw the variant for a dark page.
 
     Returns:
       PNG bytes.
 
     Raises:
-      UserError: no line has a finite point.
+      UserError: no line has a finite value.
     """
     scale = 100 if percent else 1
     lines = {}
@@ -85,11 +85,11 @@ def curves(
 
 
 def view_grid(originals: np.ndarray, views: Mapping[str, np.ndarray]) -> bytes:
-    """The augmented views of a few examples: a column an example, a row a view.
+    """Augmented views of a few examples: one column per example, one row per view.
 
     Args:
-      originals: [N, H, W, C] in [0, 1] (C is 1 or 3), at most eight are shown.
-      views: for each name, [N, h, w, C] in [0, 1], de-normalised.
+      originals: [N, H, W, C] in [0, 1] (C is 1 or 3); at most eight are shown.
+      views: for each name, [N, h, w, C] in [0, 1], denormalised.
 
     Returns:
       PNG bytes.
@@ -101,10 +101,10 @@ def view_grid(originals: np.ndarray, views: Mapping[str, np.ndarray]) -> bytes:
 def reconstruction_grid(
     masked: np.ndarray, reconstructions: np.ndarray, originals: np.ndarray
 ) -> bytes:
-    """For masked methods: the input with its mask, the reconstruction and the original.
+    """Masked input, reconstruction and original of a masked image modelling method.
 
     Args:
-      masked: [N, H, W, C] in [0, 1], hidden patches already filled, at most eight are shown.
+      masked: [N, H, W, C] in [0, 1], with masked patches already filled; at most eight are shown.
       reconstructions: the same shape.
       originals: the same shape.
 
@@ -122,14 +122,14 @@ def neighbour_grid(
     neighbour_labels: np.ndarray,
     classes: Sequence[str],
 ) -> bytes:
-    """Queries with their nearest neighbours, framed green and solid or red and dashed by class.
+    """Queries and their nearest neighbours, framed solid green (same class) or dashed red (other).
 
     Args:
       queries: [Q, H, W, C] in [0, 1].
       neighbours: [Q, K, H, W, C] in [0, 1], nearest first.
       query_labels: int [Q].
       neighbour_labels: int [Q, K].
-      classes: their names.
+      classes: names of the classes.
 
     Returns:
       PNG bytes.
@@ -145,7 +145,7 @@ def neighbour_grid(
             right = label == query_labels[row]
             _show(axes, neighbours[row, column])
             for spine in axes.spines.values():
-                # The line's style says the same as its colour, for those who cannot tell them.
+                # Line styles repeat the colour code for colour-blind readers.
                 spine.set(
                     visible=True,
                     color=RIGHT if right else WRONG,
@@ -159,15 +159,15 @@ def neighbour_grid(
 
 
 def embed_2d(features: np.ndarray, *, limit: int = 1000, seed: int = 0) -> np.ndarray:
-    """Places features on a plane: PCA to 50 dimensions, then t-SNE.
+    """Embeds features in two dimensions: PCA to 50 dimensions, then t-SNE.
 
-    van der Maaten & Hinton 2008, "Visualizing Data using t-SNE". Distances between far groups and
-    the sizes of groups mean nothing in such a map.
+    van der Maaten & Hinton 2008, "Visualizing Data using t-SNE". Distances between clusters and
+    cluster sizes are not meaningful in such a map.
 
     Args:
-      features: float [N, D]; the first `limit` are placed.
-      limit: most points; t-SNE takes seconds for a thousand.
-      seed: of t-SNE.
+      features: float [N, D]; the first `limit` are embedded.
+      limit: largest number of points; t-SNE takes seconds for a thousand.
+      seed: seed of t-SNE.
 
     Returns:
       Positions float32 [min(N, limit), 2].
@@ -188,12 +188,12 @@ def embed_2d(features: np.ndarray, *, limit: int = 1000, seed: int = 0) -> np.nd
         )
     x = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
     if not np.ptp(x, axis=0).any():
-        return np.zeros((len(x), 2), np.float32)  # one feature for all: t-SNE would divide by zero
+        return np.zeros((len(x), 2), np.float32)  # constant features: t-SNE would divide by zero
     dimensions = min(50, *x.shape)
     x = PCA(dimensions, random_state=seed).fit_transform(x)
     perplexity = min(30.0, (len(x) - 1) / 3)
     init = "pca" if dimensions >= 2 else "random"
-    # One thread: the threads of so small a problem mostly wait for each other on a busy machine.
+    # One thread: for so small a problem, several threads mostly wait for each other.
     with ThreadpoolController().limit(limits=1):
         return TSNE(perplexity=perplexity, init=init, random_state=seed).fit_transform(x)
 
@@ -201,13 +201,13 @@ def embed_2d(features: np.ndarray, *, limit: int = 1000, seed: int = 0) -> np.nd
 def embedding_map(
     points: np.ndarray, labels: np.ndarray, classes: Sequence[str], *, dark: bool = False
 ) -> bytes:
-    """Points on a plane, coloured by class.
+    """Scatter plot of two-dimensional points, coloured by class.
 
     Args:
-      points: [N, 2], as `embed_2d` gives them.
+      points: [N, 2], the output of `embed_2d`.
       labels: int [N].
-      classes: their names; up to twenty are listed beside the map.
-      dark: whether the figure goes on a dark page.
+      classes: names of the classes; up to twenty are listed in the legend.
+      dark: whether to draw the variant for a dark page.
 
     Returns:
       PNG bytes.

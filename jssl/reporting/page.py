@@ -1,4 +1,4 @@
-"""A run's page: one HTML file that needs nothing else."""
+"""A run's page: a single self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ footer { color: var(--soft); font-size: 0.85rem; margin-top: 3rem; }
 """
 
 
-# The page holds this style and pictures as data: no script, no link, no form, nothing from outside.
+# The page embeds this style and its images as data: no scripts, links, forms or external resources.
 _HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 POLICY = (
     f"default-src 'none'; style-src 'sha256-{_HASH}'; img-src data:; base-uri 'none'; "
@@ -72,19 +72,19 @@ POLICY = (
 
 
 def escape(text: str) -> str:
-    """Text for the page: HTML's characters escaped, control characters written out."""
+    """Escapes text for HTML; control characters are replaced by visible escapes."""
     return _escape(printable(text))
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture on the page.
+    """An image on the page.
 
     Attributes:
       image: PNG bytes, or the path of a PNG file.
-      caption: a sentence below the picture.
-      alt: what the picture shows, for those who cannot see it.
-      dark: the form for dark screens, or None when `image` serves both.
+      caption: the caption below the image.
+      alt: alternative text for screen readers.
+      dark: the variant for dark mode, or None if `image` is used in both modes.
     """
 
     image: bytes | Path
@@ -94,7 +94,7 @@ class Figure:
 
 
 def themed(draw: Callable[..., bytes], *args: Any, caption: str, alt: str, **kwargs: Any) -> Figure:
-    """Calls a chart's function for light and for dark screens.
+    """Draws a chart for light and for dark mode.
 
     Args:
       draw: a function of `figures` that takes `dark`.
@@ -104,7 +104,7 @@ def themed(draw: Callable[..., bytes], *args: Any, caption: str, alt: str, **kwa
       **kwargs: its keyword arguments.
 
     Returns:
-      The figure in both forms.
+      The figure with both variants.
     """
     light, dark = (draw(*args, **kwargs, dark=dark) for dark in (False, True))
     return Figure(light, caption, alt, dark)
@@ -123,25 +123,25 @@ def write_report(
 ) -> Path:
     """Writes `report.html` into the run's folder.
 
-    Every picture and style is inside the file; it holds no script and asks for no other resource.
-    All text is escaped.
+    All images and styles are embedded; the file has no scripts and loads no external resources. All
+    text is escaped.
 
     Args:
       run_folder: an existing folder.
-      title: the page's heading, such as the experiment's name.
-      summary: facts shown at the top, in order; a value longer than 40 characters gets a line of
-        its own.
-      result_table: what evaluation found, or None while there is nothing.
-      figures: by heading, in order.
-      tables: further ones by name, such as those of other protocols, shown after the results.
-      alarms: sentences about what went wrong or looks suspicious, shown above the results.
-      config: the resolved experiment as text, folded away at the end.
+      title: heading of the page, such as the experiment's name.
+      summary: facts shown at the top, in order; a value longer than 40 characters gets its own
+        line.
+      result_table: the evaluation results, or None if there are none yet.
+      figures: figures by heading, in order.
+      tables: further tables by name, such as those of other protocols, shown after the results.
+      alarms: warnings about failures and suspicious metrics, shown above the results.
+      config: the resolved experiment as text, collapsed at the end of the page.
 
     Returns:
       The path of the page.
 
     Raises:
-      UserError: a figure's file is missing or is no PNG.
+      UserError: a figure's file is missing or is not a PNG file.
     """
     parts = [f"<h1>{escape(title)}</h1>", _summary(summary)]
     if alarms:
@@ -170,7 +170,7 @@ def write_report(
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_escape(POLICY)}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        # Without an icon of its own a page makes the browser ask its server for one.
+        # Without an icon, the browser would request one from the server.
         f'<link rel="icon" href="data:,">\n<title>{escape(title)}</title>\n'
         f"<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n{body}\n"
         "<footer>Written by jssl.</footer>\n</main>\n</body>\n</html>\n"
@@ -199,7 +199,7 @@ def _table(table: Table, label: str = "Results") -> str:
         rows.append(f'<tr{kind}><th scope="row">{escape(name)}</th>{data}</tr>')
     notes = "".join(f"<li>{escape(note)}</li>" for note in table.notes)
     return (
-        # Focusable, so that a keyboard can scroll a table wider than the screen.
+        # Focusable, so that wide tables can be scrolled with the keyboard.
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}"><table>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
         + (f'<ul class="notes">{notes}</ul>' if notes else "")
@@ -207,7 +207,7 @@ def _table(table: Table, label: str = "Results") -> str:
 
 
 def _cell(text: str) -> str:
-    # A narrow screen gets the interval on a line of its own, never broken inside.
+    # On narrow screens the interval moves to its own line and is never broken.
     value, sign, interval = escape(text).partition(" ± ")
     return f'{value} <span class="interval">±&nbsp;{interval}</span>' if sign else value
 

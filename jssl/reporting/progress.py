@@ -1,4 +1,4 @@
-"""How far a run has come: a bar on a terminal, plain lines elsewhere."""
+"""Progress display: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any, Self, TextIO
 
 from jssl.terminal import printable, raw
 
-WINDOW = 60.0  # seconds over which the speed is averaged
+WINDOW = 60.0  # averaging window of the throughput, in seconds
 
 
 class Progress:
-    """Shows step, loss, views per second and time left.
+    """Shows step, loss, views per second and remaining time.
 
-    The speed is the mean over the last minute, and its clock starts at the first `update`: what
-    happened before that is compilation.
+    The throughput is averaged over the last minute. Timing starts at the first `update`, which
+    excludes compilation.
     """
 
     def __init__(
@@ -35,13 +35,13 @@ class Progress:
         """Starts the display.
 
         Args:
-          total: steps of the whole run.
-          views_per_step: augmented views in a global batch, for the speed.
-          initial: steps done before this process (a resumed run).
-          stream: where to write; standard error by default.
+          total: total number of steps of the run.
+          views_per_step: augmented views per global batch, for the throughput.
+          initial: steps completed before this process started (in a resumed run).
+          stream: output stream; standard error by default.
           interval: seconds between plain lines (a terminal's bar is redrawn at every update).
-          clock: seconds, from any origin.
-          enabled: False shows nothing, for all processes but the first.
+          clock: returns the time in seconds, from any origin.
+          enabled: False disables the display, for all processes but the first.
         """
         self._total, self._views, self._initial = total, views_per_step, initial
         self._stream = stream if stream is not None else sys.stderr
@@ -61,11 +61,11 @@ class Progress:
             )
 
     def update(self, step: int, loss: Any = None) -> None:
-        """Shows that `step` steps are done.
+        """Updates the display.
 
         Args:
-          step: steps done in the whole run.
-          loss: the latest value to show, or None; fetched only when it is shown.
+          step: number of completed steps of the run.
+          loss: the latest loss, or None; fetched from the device only if it is displayed.
         """
         if not self._enabled:
             return
@@ -82,7 +82,7 @@ class Progress:
             print("  ".join([share, *self._facts(step, loss)]), file=self._stream, flush=True)
 
     def message(self, text: str) -> None:
-        """Writes a line of its own, above the bar where there is one."""
+        """Writes a line, above the bar if there is one."""
         if not self._enabled:
             return
         if self._bar is not None:
@@ -121,7 +121,7 @@ class Progress:
 
 
 def quantity(value: float) -> str:
-    """A number to three digits with its SI prefix: 1234 -> "1.23k"."""
+    """Formats a number with three significant digits and an SI prefix: 1234 -> "1.23k"."""
     for scale, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= scale:
             return f"{value / scale:.3g}{prefix}"
@@ -129,7 +129,7 @@ def quantity(value: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: 3725 -> "1:02:05", 65 -> "1:05"."""
+    """Formats seconds as hours, minutes and seconds: 3725 -> "1:02:05", 65 -> "1:05"."""
     total = max(0, round(seconds))
     hours, minutes, rest = total // 3600, total // 60 % 60, total % 60
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,4 +1,4 @@
-"""The page of a run: its table, its curves, what the encoder saw and what it made of it."""
+"""Collects the contents of a run's page: results, curves, views, reconstructions, embeddings."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def write_run_page(
     Args:
       run: the run.
       program: the compiled experiment.
-      state: the state to show.
+      state: the train state to visualise.
       splits: the data.
-      result: what evaluation found, if anything.
+      result: the evaluation results, or None.
 
     Returns:
-      The page's path.
+      The path of the page.
     """
     record = read_record(run.folder)
     metrics = read_metrics(run.folder)
@@ -100,7 +100,7 @@ def _alarms(run: Run) -> Sequence[str]:
 
 
 def _protocols(run: Run) -> dict[str, Table]:
-    """Tables of the protocols that `jssl evaluate --protocol` has measured in this run."""
+    """Tables of the protocols already evaluated with `jssl evaluate --protocol` on this run."""
     folder = run.folder / "evaluations"
     found = {}
     for path in sorted(folder.glob("*.json")):
@@ -179,7 +179,7 @@ def _views(program: Program, source: Source) -> dict[str, Figure]:
 
 
 def _draws(value: np.ndarray) -> list[np.ndarray]:
-    """[B, H, W, C] as one view; [B, V, H, W, C] as V of them, at most four."""
+    """Splits [B, V, H, W, C] into at most four views; [B, H, W, C] is one view."""
     return [value] if value.ndim < 5 else [value[:, i] for i in range(min(value.shape[1], 4))]
 
 
@@ -188,11 +188,11 @@ def _pipeline(views: Views, name: str) -> Any:
 
 
 def displayable(images: np.ndarray, pipeline: Any) -> np.ndarray:
-    """Undoes a pipeline's normalisation, so that images can be looked at.
+    """Inverts a pipeline's normalisation for display.
 
     Args:
       images: float [B, H, W, C].
-      pipeline: what made them.
+      pipeline: the pipeline that produced them.
 
     Returns:
       float32 [B, H, W, C] in [0, 1].

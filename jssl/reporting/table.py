@@ -1,4 +1,4 @@
-"""A table of text, rendered as Markdown, LaTeX and HTML; a run's page has its own form of it."""
+"""A text table, rendered as Markdown, LaTeX or HTML; a run's page renders it separately."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from html import escape
 
 @dataclass(frozen=True)
 class Table:
-    """Cells that are ready to be read.
+    """A table of formatted cells.
 
     Attributes:
-      header: column titles; the first column holds the names of the rows.
-      rows: cells, each row as long as the header.
-      notes: sentences that belong under the table.
-      emphasis: names of the rows that the table is about.
+      header: column titles; the first column holds the row names.
+      rows: cells; each row has the length of the header.
+      notes: notes shown below the table.
+      emphasis: names of the rows to highlight.
     """
 
     header: tuple[str, ...]
@@ -23,7 +23,7 @@ class Table:
     emphasis: frozenset[str] = frozenset()
 
     def markdown(self) -> str:
-        """The table in GitHub's Markdown, columns aligned, the notes as a list below."""
+        """Renders GitHub Markdown with aligned columns and the notes as a list below."""
         cells = [tuple(_escape(c) for c in row) for row in (self.header, *self.rows)]
         widths = [max(3, *(len(row[i]) for row in cells)) for i in range(len(self.header))]
 
@@ -39,7 +39,7 @@ class Table:
         return "\n".join(lines) + "\n"
 
     def latex(self) -> str:
-        """The table for LaTeX's booktabs; the notes as lines below, rows it is about in bold."""
+        """Renders LaTeX with booktabs; notes follow as lines, emphasised rows are bold."""
         columns = "l" + "r" * (len(self.header) - 1)
         lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", _latex_row(self.header)]
         lines.append(r"\midrule")
@@ -53,7 +53,7 @@ class Table:
         return "\n".join(lines) + "\n"
 
     def html(self) -> str:
-        """A `<table>` and a list of notes, without styles; all text is escaped."""
+        """Renders an unstyled `<table>` and a list of notes; all text is escaped."""
         head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in self.header)
         body = "".join(
             f"<tr{' class=own' * (row[0] in self.emphasis)}>"

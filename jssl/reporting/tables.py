@@ -1,4 +1,4 @@
-"""Tables of evaluation records: one run, several runs and seeds, published figures beside them."""
+"""Tables of evaluation records: single runs, several runs and seeds, and published results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BASELINES = ("untrained", "raw")
 
 
 def record_table(record: Record) -> Table:
-    """One record: a row a representation.
+    """Table of one record, with one row per representation.
 
     Args:
       record: the record.
@@ -40,19 +40,19 @@ def record_table(record: Record) -> Table:
 
 
 def runs_table(records: Sequence[Record]) -> Table:
-    """Records of one protocol: a row a run and representation, seeds drawn together.
+    """Table of several records of one protocol: a row per run and representation, over seeds.
 
-    Runs that differ in the seed alone become one row: the mean over seeds with its 95 % interval
-    by Student's t. A single seed keeps the interval of its own record, and says so.
+    Runs that differ only in the seed are merged into one row: the mean over seeds with its 95 %
+    interval (Student's t). A single seed keeps the interval of its record, and a note says so.
 
     Args:
-      records: of one protocol id and one data set.
+      records: records with the same protocol id and data set.
 
     Returns:
       The table.
 
     Raises:
-      UserError: no record, or records that cannot be compared.
+      UserError: there is no record, or the records are not comparable.
     """
     if not records:
         raise UserError("there is no evaluation record to tabulate")
@@ -98,13 +98,13 @@ def runs_table(records: Sequence[Record]) -> Table:
 
 
 def published(records: Sequence[Record]) -> tuple[dict[str, str], list[str]]:
-    """Published figures that a protocol measures as well.
+    """Published results for the same protocol.
 
     Args:
-      records: of one protocol.
+      records: records of one protocol.
 
     Returns:
-      Run label -> cell with a number that points to a note, and the notes.
+      Run label -> cell with a reference to a note, and the notes.
     """
     cells: dict[str, str] = {}
     sources: list[str] = []
@@ -120,13 +120,13 @@ def published(records: Sequence[Record]) -> tuple[dict[str, str], list[str]]:
 
 
 def label_of(record: Record) -> str:
-    """What a run is called in a table: its experiment and the values that were changed."""
+    """Label of a run in a table: its experiment and its overrides."""
     changed = [text for text in record.run["overrides"] if not text.startswith("data.")]
     return " ".join([record.run["name"], *changed])
 
 
 def over_seeds(scores: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """Mean and interval of one column over seeds; None where no record has it."""
+    """Mean and interval of one column over seeds; None if no record has the column."""
     if len(scores) < 2:
         return dict(scores[0]) if scores else None
     mean, interval = mean_interval([score["value"] for score in scores])
@@ -134,7 +134,7 @@ def over_seeds(scores: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
 
 
 def cell(score: Mapping[str, Any] | None) -> str:
-    """A number as tables show it: shares in percent, with their interval."""
+    """Formats a score with its interval; fractions are shown in percent."""
     if score is None:
         return ""
     scale, digits = (100, ".1f") if score["percent"] else (1, ".3g")
@@ -145,17 +145,17 @@ def cell(score: Mapping[str, Any] | None) -> str:
 
 
 def read_records(paths: Sequence[Path]) -> list[Record]:
-    """All evaluation records under some paths.
+    """Reads all evaluation records under some paths.
 
     Args:
-      paths: record files, files of several (as results/collect.py writes), or folders: of a run,
-        or of many.
+      paths: record files, files with several records (as written by results/collect.py), or
+        folders of one or more runs.
 
     Returns:
       The records, in the order of the paths.
 
     Raises:
-      UserError: a path does not exist, or nothing in it is a record.
+      UserError: a path does not exist, or contains no record.
     """
     found: list[Record] = []
     for path in map(Path, paths):
@@ -198,7 +198,7 @@ def _records_in(value: Any, path: Path) -> list[Record]:
         and {"rows", "protocol", "seeds"} <= value.keys()
         and beside.exists()
     ):
-        value = [{**read_record(path.parent), "result": value}]  # the page's table of a run
+        value = [{**read_record(path.parent), "result": value}]  # the standard result of a run
     found = []
     for entry in value if isinstance(value, list) else []:
         if isinstance(entry, dict) and entry.get("kind") == KIND:
@@ -209,7 +209,7 @@ def _records_in(value: Any, path: Path) -> list[Record]:
 
 
 def _whole(record: Record) -> Record:
-    """The record, once all that tables read has been read."""
+    """Validates the fields that tables use and returns the record."""
     _ = record.protocol["id"], record.protocol["name"], record.data["name"]
     _ = record.data["splits"]["test"]["fingerprint"]
     record_table(record)
@@ -217,7 +217,7 @@ def _whole(record: Record) -> Record:
 
 
 def from_result(entry: Mapping[str, Any]) -> Record:
-    """The page's table of a run, as results/collect.py keeps it, in the form of a record."""
+    """Converts the standard result of a run, as stored by results/collect.py, to a record."""
     result = entry["result"]
     rows = {}
     for name, row in result["rows"].items():

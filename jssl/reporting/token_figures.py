@@ -1,4 +1,4 @@
-"""What a transformer's patch tokens hold: their principal components and where attention goes."""
+"""Figures of patch tokens: their principal components and attention maps."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from jssl.train import Program
 
 
 def token_pca(tokens: np.ndarray) -> np.ndarray:
-    """The first three principal components of all tokens, as colours.
+    """Maps the first three principal components of all tokens to RGB.
 
-    Oquab et al. 2024, "DINOv2", figure 1, without their removal of the background. Each component
-    is spread between its 1st and 99th percentile.
+    Oquab et al. 2024, "DINOv2", figure 1, without their background removal. Each component is
+    rescaled between its 1st and 99th percentile.
 
     Args:
-      tokens: [B, N, D] of several images.
+      tokens: [B, N, D], tokens of several images.
 
     Returns:
       float32 [B, N, 3] in [0, 1].
@@ -38,15 +38,15 @@ def token_pca(tokens: np.ndarray) -> np.ndarray:
 
 
 def attention_maps(maps: np.ndarray, prefix: int) -> np.ndarray:
-    """Where the last block looks, averaged over heads.
+    """Attention maps of the last block, averaged over heads.
 
     Args:
       maps: attention [B, heads, P + N, P + N], rows summing to 1.
-      prefix: P, tokens before the patches; the first of them is the class token.
+      prefix: P, the number of tokens before the patches; the first of them is the class token.
 
     Returns:
-      float32 [B, N]: what the class token gives to each patch, or, without one, what a patch gets
-      from the others on average; each image spread over 0 to 1.
+      float32 [B, N]: the attention of the class token to each patch or, without a class token, the
+      mean attention that a patch receives; rescaled to [0, 1] per image.
     """
     maps = np.asarray(maps, np.float64).mean(axis=1)[..., prefix:]
     found = maps[:, 0] if prefix else maps.mean(axis=1)
@@ -55,13 +55,13 @@ def attention_maps(maps: np.ndarray, prefix: int) -> np.ndarray:
 
 
 def token_figures(program: Program, state: TrainState, source: Source, *, shown: int = 8) -> dict:
-    """The page's figure of patch tokens; nothing for encoders other than a ViT.
+    """The figure of patch tokens for the page; empty for encoders other than a ViT.
 
     Args:
       program: the compiled experiment.
-      state: whose encoder is shown.
-      source: images.
-      shown: how many.
+      state: the train state whose encoder is visualised.
+      source: source of images.
+      shown: number of images.
 
     Returns:
       Heading -> figure.

@@ -1,4 +1,4 @@
-"""Metrics on disk: `metrics.jsonl` for programs, TensorBoard events for people."""
+"""Writes metrics to `metrics.jsonl` and to TensorBoard event files."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from jssl.reporting.events import Events, write_all
 
 FILE = "metrics.jsonl"
 EVENTS = "tensorboard"
-# Strict JSON has no NaN: these strings stand for what float() reads back.
+# Strict JSON has no NaN or infinity: these strings are parsed by float().
 _WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
 class MetricsWriter:
-    """Appends one JSON line a record, and the same scalars to TensorBoard.
+    """Appends one JSON line per record, and the same scalars to TensorBoard.
 
-    A line is handed to the operating system whole and at once, so a killed process loses at most
-    the line it was writing. Opening the file repairs such a line.
+    Each line is passed to the operating system in full, unbuffered, so that a killed process loses
+    at most the line it was writing. Opening the file repairs such a line.
     """
 
     def __init__(
@@ -35,14 +35,14 @@ class MetricsWriter:
         tensorboard: bool = True,
         enabled: bool = True,
     ) -> None:
-        """Opens the run's metrics, keeping what still holds.
+        """Opens the run's metrics and keeps the records that remain valid.
 
         Args:
-          folder: the run's folder; made if missing.
-          resume_step: the number of steps in the restored state: records of later steps are
-            dropped, since those steps run again; 0 drops all. None keeps all records.
-          tensorboard: whether to write events too, into `folder/tensorboard`.
-          enabled: False makes every call do nothing, for all processes but the first.
+          folder: the run's folder; created if missing.
+          resume_step: the step of the restored state: records of later steps are dropped, since
+            those steps are run again; 0 drops all. None keeps all records.
+          tensorboard: whether to write events as well, to `folder/tensorboard`.
+          enabled: False turns every call into a no-op, for all processes but the first.
 
         Raises:
           UserError: a line of metrics.jsonl other than the last is damaged.
@@ -68,8 +68,8 @@ class MetricsWriter:
         """Writes one record.
 
         Args:
-          step: updates done so far.
-          metrics: scalars by name (a device array is fetched here). "step" and "time" (seconds
+          step: number of completed updates.
+          metrics: scalars by name (device arrays are fetched here). "step" and "time" (seconds
             since 1970) are added.
 
         Raises:
@@ -85,7 +85,7 @@ class MetricsWriter:
             self._events.write(int(step), scalars)
 
     def flush(self) -> None:
-        """Brings TensorBoard's events to disk (metrics.jsonl always is)."""
+        """Flushes TensorBoard events (metrics.jsonl is unbuffered)."""
         if self._events is not None:
             self._events.flush()
 
@@ -108,7 +108,7 @@ class MetricsWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Closes both files; after an error of the block that error is told, not the closing's."""
+        """Closes both files; an error of the block takes precedence over one of closing."""
         if kind is None:
             self.close()
             return
@@ -117,17 +117,17 @@ class MetricsWriter:
 
 
 def read_metrics(path: Path) -> list[dict[str, float]]:
-    """Reads the records of a run, in the order they were written.
+    """Reads the metrics of a run, in the order they were written.
 
     Args:
       path: the run's folder, or its metrics.jsonl.
 
     Returns:
-      One dictionary a record: "step" int, "time" and the metrics float. A last line that was cut
-      short is left out.
+      One dictionary per record: "step" int, "time" and the metrics float. A truncated last line is
+      ignored.
 
     Raises:
-      UserError: there is no such file, or a line other than the last is damaged.
+      UserError: the file does not exist, or a line other than the last is damaged.
     """
     path = Path(path)
     if path.is_dir():
@@ -140,13 +140,13 @@ def read_metrics(path: Path) -> list[dict[str, float]]:
 
 
 def put_aside(folder: Path) -> str | None:
-    """Keeps the records of steps for which there is no checkpoint, before they are dropped.
+    """Backs up the metrics of steps without a checkpoint before they are dropped.
 
     Args:
-      folder: of a run that starts at step 0.
+      folder: folder of a run that starts at step 0.
 
     Returns:
-      A sentence that says what was found and done; None where no step was recorded.
+      A message that describes what was kept; None if no step was recorded.
 
     Raises:
       Unwritable: if the file cannot be renamed.
@@ -171,7 +171,7 @@ def put_aside(folder: Path) -> str | None:
 
 
 def _repair(path: Path, resume_step: int | None) -> None:
-    """Rewrites the file without its torn last line and without the steps that run again."""
+    """Rewrites the file without its truncated last line and without the steps to be rerun."""
     before = path.read_bytes()
     kept = [
         line
@@ -186,7 +186,7 @@ def _repair(path: Path, resume_step: int | None) -> None:
 
 
 def _parse(path: Path) -> list[tuple[dict[str, float], bytes]]:
-    # A record is whole only with its newline, whatever its text looks like ("1" of "12" is JSON).
+    # A record is complete only with its newline, even if its text parses ("1" of "12" is JSON).
     *lines, _torn = path.read_bytes().split(b"\n")
     records = []
     for number, line in enumerate(lines, start=1):
@@ -197,7 +197,7 @@ def _parse(path: Path) -> list[tuple[dict[str, float], bytes]]:
                 raise TypeError("a metric is a number")
             record["step"] = int(record["step"])
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-            # A lost power supply can leave a newline after a torn line.
+            # After a power failure a truncated line may be followed by a newline.
             if number == len(lines):
                 break
             raise UserError(

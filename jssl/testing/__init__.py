@@ -1,4 +1,4 @@
-"""Checks that any method has to pass, for this project's tests and for a researcher's own.
+"""Conformance checks for methods, for this project's tests and for methods of your own.
 
 In a repository of your own, with a method or an experiment of your own:
 

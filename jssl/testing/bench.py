@@ -1,4 +1,4 @@
-"""What checks look at after a short run: views, outputs, losses and gradients, computed once."""
+"""Views, outputs, losses and gradients of a method after a short run, cached for the checks."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ Tree = Any
 
 
 class Outcome(NamedTuple):
-    """What a check found.
+    """Outcome of a check.
 
     Attributes:
-      passed: None where the check does not apply.
-      figure: the number behind it, e.g. "1.2e-07" or "exact".
-      sentence: what is wrong, or why it does not apply; "" where there is nothing to say.
+      passed: None if the check does not apply.
+      figure: the measured value, e.g. "1.2e-07" or "exact".
+      sentence: the reason for a failure or for not applying; "" if there is none.
     """
 
     passed: bool | None
@@ -36,10 +36,10 @@ class Outcome(NamedTuple):
 
 
 class Bench(Rig):
-    """A method in a small experiment, after a few steps of training.
+    """Test harness: a method in a small experiment, after a few training steps.
 
     Args:
-      experiment: what is checked; see `jssl.testing.small`.
+      experiment: the experiment under test; see `jssl.testing.small`.
     """
 
     def __init__(self, experiment: Experiment) -> None:
@@ -47,7 +47,7 @@ class Bench(Rig):
         self.loss_key = jax.random.key(2)
         self.forward_key, self.objective_key = jax.random.split(self.loss_key)
         self._evaluate: Callable[..., tuple[jax.Array, Tree, Tree]] | None = None
-        self._fixed = False  # whether a temperature must be known to the compiler
+        self._fixed = False  # whether temperatures must be static
 
     @functools.cached_property
     def batch(self) -> Tree:
@@ -62,7 +62,7 @@ class Bench(Rig):
 
     @functools.cached_property
     def _traced(self) -> Callable[..., Tree]:
-        """(params, memory, views) -> outputs; traced once for shapes, values and gradients."""
+        """(params, memory, views) -> outputs; traced once, for shapes, values and gradients."""
 
         def forward(params: Tree, stats: Tree, memory: Tree, views: Tree) -> Tree:
             progress = self.program.clock(STEPS)
@@ -74,7 +74,7 @@ class Bench(Rig):
 
     @functools.cached_property
     def _pulled(self) -> Callable[..., tuple[Tree, Tree, Tree]]:
-        """One program for outputs and for whatever is pulled back through `forward`."""
+        """One program for the outputs and all vector-Jacobian products of `forward`."""
 
         def compute(
             params: Tree, memory: Tree, views: Tree, cotangents: Tree
@@ -92,11 +92,11 @@ class Bench(Rig):
         return jax.jit(compute)
 
     def pull(self, cotangents: Tree, views: Tree | None = None) -> tuple[Tree, Tree, Tree]:
-        """(outputs, and the gradients of parameters and of the memory's float leaves).
+        """(outputs, gradients of the parameters, gradients of the memory's float leaves).
 
         Args:
-          cotangents: output -> d loss / d output; what is left out is zero.
-          views: None for those of the batch.
+          cotangents: output -> d loss / d output; missing entries are zero.
+          views: None for the views of the batch.
         """
         state, views = self.state, self.views if views is None else views
         shapes = jax.eval_shape(self._traced, state.params, state.memory, views)
@@ -108,13 +108,13 @@ class Bench(Rig):
 
     @functools.cached_property
     def outputs(self) -> Tree:
-        """Outputs for the views."""
+        """Outputs of `forward` for the views of the batch."""
         return self.pull({})[0]
 
     def objective(
         self, outputs: Tree, memory: Tree | None = None, **temperatures: Any
     ) -> tuple[jax.Array, Tree]:
-        """(loss, new memory), with the same key and clock at every call."""
+        """(loss, new memory), with the same key and clock in every call."""
         method = dataclasses.replace(self.method, **temperatures)
         step = Step(
             self.program.net,
@@ -128,18 +128,18 @@ class Bench(Rig):
         return loss, method.remember(step, outputs)
 
     def floats(self, outputs: Tree | None = None) -> dict[str, jax.Array]:
-        """The outputs that have a gradient."""
+        """The outputs of floating-point dtype."""
         found = self.outputs if outputs is None else outputs
         return {k: x for k, x in found.items() if jnp.issubdtype(x.dtype, jnp.floating)}
 
     @property
     def differentiated(self) -> list[str]:
-        """Outputs that a gradient flows back from: floats that are not declared targets."""
+        """Names of the differentiated outputs: floats that are not declared targets."""
         return [name for name in self.floats() if name not in self.method.targets]
 
     @functools.cached_property
     def temperatures(self) -> dict[str, float]:
-        """The method's temperatures, by the names of their fields."""
+        """The method's temperatures by field name."""
         found = {
             field.name: getattr(self.method, field.name)
             for field in dataclasses.fields(self.method)
@@ -150,19 +150,19 @@ class Bench(Rig):
     def evaluate(
         self, outputs: Tree, memory: Tree, **temperatures: float
     ) -> tuple[jax.Array, Tree, Tree]:
-        """(loss, new memory, gradients of `differentiated`), of one program for all calls.
+        """(loss, new memory, gradients of `differentiated`); all calls share one program.
 
         Args:
-          outputs: of the usual shapes.
-          memory: what the method remembers.
-          **temperatures: those that differ from the method's own.
+          outputs: outputs with the shapes of `forward`.
+          memory: the method's memory.
+          **temperatures: temperatures that replace those of the method.
         """
         values = {**self.temperatures, **temperatures}
         if self._evaluate is None:
             try:
                 self._evaluate = jax.jit(self._objective_and_slope)
                 return self._evaluate(outputs, memory, values)
-            except TypeError:  # the method looks at the value: one compilation for each
+            except TypeError:  # the method branches on the value: compile once per value
                 self._evaluate = jax.jit(
                     lambda outputs, memory, values: self._objective_and_slope(
                         outputs, memory, dict(values)
@@ -182,11 +182,11 @@ class Bench(Rig):
         return loss, memory, slope
 
     def loss(self, outputs: Tree) -> jax.Array:
-        """The loss of some outputs of the usual shapes."""
+        """The loss of given outputs."""
         return self.evaluate(outputs, self.state.memory)[0]
 
     def loss_and_slope(self, changed: Tree) -> tuple[jax.Array, Tree]:
-        """(loss, gradients of `differentiated`) with some of the outputs changed."""
+        """(loss, gradients of `differentiated`) with some outputs replaced."""
         loss, _, slope = self.evaluate({**self.outputs, **changed}, self.state.memory)
         return loss, slope
 
@@ -194,12 +194,12 @@ class Bench(Rig):
     def slopes(self) -> tuple[Tree, Tree, Tree]:
         """(d loss / d params, d loss / d memory through `forward`, d targets / d params).
 
-        The last is {} if the method declares no targets.
+        The third is {} if the method declares no targets.
         """
         _, params, memory = self.pull(self.loss_and_slope({})[1])
         if not self.method.targets:
             return params, memory, {}
-        # Weights that differ from entry to entry: a sum alone can be constant after a norm.
+        # Weights that vary between entries: a plain sum can be constant after a norm.
         weights = {
             name: np.cos(np.arange(x.size)).reshape(x.shape).astype(x.dtype)
             for name, x in self.floats().items()
@@ -209,7 +209,7 @@ class Bench(Rig):
         return params, [np.abs(a) + np.abs(b) for a, b in zip(memory, inside, strict=True)], through
 
     def gradients(self, state: TrainState, pieces: int) -> Tree:
-        """Gradients of the batch's loss in so many micro-batches, as the train step finds them."""
+        """Gradients of the batch's loss over `pieces` micro-batches, as in the train step."""
 
         def compute(state: TrainState, views: Tree) -> Tree:
             progress = self.program.clock(STEPS)
@@ -219,5 +219,5 @@ class Bench(Rig):
         return jax.jit(compute)(state, self.views)
 
     def changed(self, **fields: Any) -> Bench:
-        """The same experiment with other fields."""
+        """A harness of the same experiment with some fields replaced."""
         return Bench(dataclasses.replace(self.experiment, **fields))

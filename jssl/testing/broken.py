@@ -1,4 +1,4 @@
-"""Methods broken in one place each, for `jssl.testing.faults` to show that the alarm notices."""
+"""Methods with one deliberate fault each, with which `jssl.testing.faults` tests the alarm."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Pair = tuple[jax.Array, jax.Array]
 
 
 class NoStopGradient(BYOL):
-    """The target comes from the student itself, gradient and all."""
+    """BYOL whose target is the student's own projection, without a stopped gradient."""
 
     def forward(self, step: Step, views: Any) -> Outputs:
         outputs = {}
@@ -29,7 +29,7 @@ class NoStopGradient(BYOL):
 
 
 class NoPredictor(BYOL):
-    """The student's projection itself is regressed onto the teacher's."""
+    """BYOL without a predictor: the student's projection is regressed onto the teacher's."""
 
     def net(self, encoder: Any) -> Siamese:
         return super().net(encoder).clone(predictor=None)
@@ -46,35 +46,35 @@ class _Changed(SimCLR):
 
 
 class ZeroProjector(_Changed):
-    """A head that gives nothing."""
+    """SimCLR whose projection head outputs zeros."""
 
     def change(self, a: Array, b: Array) -> Pair:
         return 0.0 * a, 0.0 * b
 
 
 class OneDimension(_Changed):
-    """All dimensions of the projection are the first one."""
+    """SimCLR whose projection repeats its first dimension (dimensional collapse)."""
 
     def change(self, a: Array, b: Array) -> Pair:
         return jnp.broadcast_to(a[:, :1], a.shape), jnp.broadcast_to(b[:, :1], b.shape)
 
 
 class Detached(_Changed):
-    """A stopped gradient too many."""
+    """SimCLR with a superfluous stopped gradient."""
 
     def change(self, a: Array, b: Array) -> Pair:
         return jax.lax.stop_gradient(a), jax.lax.stop_gradient(b)
 
 
 class WrongPairs(_Changed):
-    """Each positive is the view of another example."""
+    """SimCLR whose positives are views of different examples."""
 
     def change(self, a: Array, b: Array) -> Pair:
         return a, jnp.roll(b, 1, axis=0)
 
 
 class DeadDecoder(MAE):
-    """A decoder that always gives zeros."""
+    """MAE whose decoder outputs zeros."""
 
     def forward(self, step: Step, views: Any) -> Outputs:
         outputs = super().forward(step, views)

@@ -1,4 +1,4 @@
-"""The smallest self-distillation with prototypes, after DINO: for tests of the alarm alone."""
+"""Minimal self-distillation with prototypes, after DINO; used only to test the alarm."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Clusters(Method):
     """The student predicts the teacher's centred and sharpened assignment of another view.
 
     Attributes:
-      prototypes: how many.
-      temperature: of the student.
-      teacher_temperature: of the teacher.
-      momentum: of the teacher.
-      centre_momentum: of the mean that is subtracted; 1 for none, as it starts at 0.
+      prototypes: number of prototypes.
+      temperature: temperature of the student.
+      teacher_temperature: temperature of the teacher.
+      momentum: momentum of the teacher.
+      centre_momentum: momentum of the centre; 1 disables centring, as the centre starts at 0.
     """
 
     prototypes: int = 32
@@ -41,7 +41,7 @@ class Clusters(Method):
         return Siamese(encoder, projector, _Scores(self.prototypes))
 
     def teachers(self) -> dict[str, MomentumTeacher]:
-        """A moving average of the net."""
+        """An exponential moving average of the net."""
         return {"teacher": MomentumTeacher(self.momentum, self.momentum)}
 
     def init_memory(self, step: Step) -> Memory:
@@ -49,7 +49,7 @@ class Clusters(Method):
         return {**super().init_memory(step), "centre": jnp.zeros((self.prototypes,))}
 
     def forward(self, step: Step, views: Any) -> Outputs:
-        """Scores of student and teacher, [B, prototypes]."""
+        """Prototype scores of student and teacher, [B, prototypes]."""
         outputs = {}
         for name in ("a", "b"):
             (_, scores) = step.student(views[name])
@@ -58,7 +58,7 @@ class Clusters(Method):
         return outputs
 
     def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
-        """Cross-entropy both ways round."""
+        """Symmetrised cross-entropy."""
         loss = 0.0
         for mine, other in (("a", "b"), ("b", "a")):
             target = self._assign(outputs[f"teacher_{other}"], step.memory)
@@ -67,7 +67,7 @@ class Clusters(Method):
         return loss / 2, {}
 
     def remember(self, step: Step, outputs: Outputs) -> Memory:
-        """The centre, moved towards the mean of the teacher's scores."""
+        """Moves the centre towards the mean of the teacher's scores."""
         scores = jnp.concatenate([outputs["teacher_a"], outputs["teacher_b"]])
         m = self.centre_momentum
         centre = m * step.memory["centre"] + (1 - m) * jnp.mean(scores, axis=0)

@@ -1,4 +1,4 @@
-"""Everything a method owes its users, in one call."""
+"""The conformance suite: all checks that a method must pass, in one call."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class Check:
 
     Attributes:
       name: a key of `CHECKS`.
-      passed: None where it does not apply.
-      figure: the number behind it.
-      sentence: what is wrong, or why it does not apply.
-      seconds: that it took.
+      passed: None if the check does not apply.
+      figure: the measured value.
+      sentence: the reason for a failure or for not applying.
+      seconds: duration of the check.
     """
 
     name: str
@@ -58,11 +58,11 @@ class Check:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What a method passed and what it did not.
+    """Outcomes of all checks of a method.
 
     Attributes:
-      subject: the method's name.
-      checks: one outcome a check.
+      subject: name of the method.
+      checks: one outcome per check.
     """
 
     subject: str
@@ -70,20 +70,20 @@ class Report:
 
     @property
     def failures(self) -> list[Check]:
-        """Checks that failed."""
+        """The failed checks."""
         return [check for check in self.checks if check.passed is False]
 
     @property
     def ok(self) -> bool:
-        """Whether none failed."""
+        """Whether no check failed."""
         return not self.failures
 
     def __getitem__(self, name: str) -> Check:
-        """The check of a name."""
+        """The outcome of the named check."""
         return {check.name: check for check in self.checks}[name]
 
     def __str__(self) -> str:
-        """A table for people."""
+        """A human-readable table."""
         marks = {True: "ok", False: "FAILED", None: "-"}
         lines = [f"{self.subject}: {len(self.failures)} of {len(self.checks)} checks failed"]
         for check in self.checks:
@@ -98,22 +98,22 @@ def conformance(
     checks: Sequence[str] | None = None,
     shrink: bool = True,
 ) -> Report:
-    """Holds a method to everything that jssl promises of its methods.
+    """Runs the conformance checks on a method.
 
-    Call it in a test of your own: `assert (report := conformance(MyMethod())).ok, report`.
+    In your own tests: `assert (report := conformance(MyMethod())).ok, report`.
 
     Args:
-      subject: an experiment, the name of one, or a method; a method alone gets two views, `a` and
-        `b`, of small random images and an MLP as its encoder.
+      subject: an experiment, the name of one, or a method; a method alone is run with two views,
+        `a` and `b`, of small random images and an MLP encoder.
       checks: names of `CHECKS`; None for all.
-      shrink: whether the experiment is made small first (`jssl.testing.small`), with simple views,
-        and compiled without much optimisation.
+      shrink: whether to shrink the experiment first (`jssl.testing.small`), with simple views, and
+        to compile with little optimisation.
 
     Returns:
       The report.
 
     Raises:
-      UserError: for a check that does not exist.
+      UserError: an unknown check.
     """
     if isinstance(subject, str):
         subject = registry.load(subject)
@@ -130,11 +130,11 @@ def conformance(
 
 
 def examine(bench: Bench, names: Sequence[str] = tuple(CHECKS)) -> Report:
-    """Runs checks on an experiment as it is.
+    """Runs checks on an experiment without shrinking it.
 
     Args:
-      bench: the experiment.
-      names: of the checks.
+      bench: the harness of the experiment.
+      names: names of the checks.
 
     Returns:
       The report.
@@ -148,7 +148,7 @@ def examine(bench: Bench, names: Sequence[str] = tuple(CHECKS)) -> Report:
 
 
 def around(method: Method) -> Experiment:
-    """A method in an experiment: an MLP, two views `a` and `b` of small random images."""
+    """Wraps a method in an experiment: an MLP, two views `a` and `b` of small random images."""
     from jssl.augmentations.colour import colour_jitter
     from jssl.augmentations.compose import Views, pipeline
     from jssl.augmentations.recipes import evaluation

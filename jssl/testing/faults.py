@@ -1,7 +1,8 @@
-"""Runs that are broken on purpose, and healthy ones beside them: what the alarm is measured by.
+"""Faulty and healthy runs on which the alarm is evaluated.
 
-Each case trains for a few seconds on scikit-learn's digits. A method's family adds its own faults
-here; `benchmarks/alarm_faults.py` writes the table, `tests/test_alarm.py` holds the verdicts.
+Each case trains for a few seconds on scikit-learn's digits. Faults of further families of methods
+belong here; `benchmarks/alarm_faults.py` writes the table, `tests/test_alarm.py` checks the
+verdicts.
 """
 
 from __future__ import annotations
@@ -50,13 +51,13 @@ from jssl.verdicts import Verdict, Watch, grace_of
 
 
 class Case(NamedTuple):
-    """A run and what the alarm should say of it.
+    """A run and its expected verdict.
 
     Attributes:
-      name: of the fault, or "healthy".
-      experiment: the run.
-      verdict: name of the verdict that is due; "" for none at all.
-      within: steps within which it is due.
+      name: name of the fault, or "healthy".
+      experiment: the experiment.
+      verdict: name of the expected verdict; "" for none.
+      within: number of steps within which it is expected.
     """
 
     name: str
@@ -66,12 +67,12 @@ class Case(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What the alarm said.
+    """The verdicts of a run.
 
     Attributes:
-      verdicts: in the order in which they were said.
-      steps: that were run.
-      rows: the records.
+      verdicts: verdicts in the order they were given.
+      steps: number of steps that were run.
+      rows: the alarm's records.
     """
 
     verdicts: list[Verdict]
@@ -80,17 +81,17 @@ class Outcome(NamedTuple):
 
 
 def watch(experiment: Experiment, *, steps: int = 300, every: int = 10, seed: int = 0) -> Outcome:
-    """Trains and judges; ends early where a metric stops being finite.
+    """Trains an experiment under the alarm; ends early if a metric is not finite.
 
     Args:
-      experiment: what to run.
-      steps: at most so many; never more than the experiment has.
+      experiment: the experiment.
+      steps: largest number of steps, at most the length of the experiment.
       every: steps between the alarm's records.
-      seed: of the run.
+      seed: seed of the run.
 
     Returns:
-      The verdicts, each once. A loss that is not finite counts as "not finite", as the training
-      loop stops there.
+      The distinct verdicts. A loss that is not finite counts as "not finite", since the training
+      loop would stop.
     """
     program = program_of(experiment, alarm_every=every)
     root = program.root_key(seed)
@@ -115,7 +116,7 @@ def watch(experiment: Experiment, *, steps: int = 300, every: int = 10, seed: in
 
 
 def optimizer(**changes: Any) -> Optimizer:
-    """AdamW at 2e-3 after five epochs of warm-up."""
+    """AdamW with learning rate 2e-3 and five epochs of warm-up."""
     values = {"name": "adamw", "learning_rate": 2e-3, "scaling": "none", "warmup_epochs": 5}
     return Optimizer(**{**values, "weight_decay": 0.01, **changes})
 
@@ -148,7 +149,7 @@ def _constant() -> Arrays:
 
 
 def cases() -> list[Case]:
-    """All faults and the healthy runs, fresh objects at each call."""
+    """All faulty and healthy runs, as new objects in each call."""
     simclr = partial(SimCLR, temperature=0.2, hidden=(128,), out=64)
     byol = partial(BYOL, momentum=0.98, hidden=128, out=64)
     mae = partial(MAE, decoder_width=32, decoder_depth=1, decoder_heads=2, normalize_target=False)

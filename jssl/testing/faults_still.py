@@ -1,4 +1,4 @@
-"""Runs whose parameters do not move, runs of few examples, and their healthy kin."""
+"""Runs whose parameters do not move, runs on few examples, and healthy counterparts."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ _STILL, _FEW, _HELD = (
 
 @dataclasses.dataclass(frozen=True)
 class EndsAtOnce(Optimizer):
-    """A schedule that is over after twelve steps."""
+    """A learning-rate schedule that ends after twelve steps."""
 
     def schedule(self, batch_size: int, steps: int, steps_per_epoch: int) -> optax.Schedule:
-        """The rate of the first steps, and 0."""
+        """The regular rate for the first steps, then 0."""
         whole = super().schedule(batch_size, steps, steps_per_epoch)
         return lambda step: jnp.where(step < 12, whole(step), 0.0)
 
 
 class HeldBack(SimCLR):
-    """SimCLR that keeps all updates to itself."""
+    """SimCLR that discards all updates."""
 
     def scale_updates(self, updates: Tree, *, clock: Any) -> Tree:
         """Zeros."""
@@ -49,12 +49,12 @@ class HeldBack(SimCLR):
 def still_cases(
     build: Callable[..., Experiment], masked: Callable[..., Experiment], adamw: Callable
 ) -> list[tuple[str, Experiment, str, int]]:
-    """Name, run, verdict that is due ("" for none) and steps within which it is.
+    """Name, experiment, expected verdict ("" for none) and number of steps within which it is due.
 
     Args:
-      build: makes an experiment of a method with two views, and of changes to it.
-      masked: makes one of a masked autoencoder.
-      adamw: makes the usual optimizer, and changes to it.
+      build: creates an experiment from a method with two views and overrides.
+      masked: creates an experiment from a masked autoencoder.
+      adamw: creates the default optimizer with overrides.
     """
     head = {"temperature": 0.2, "hidden": (128,), "out": 64}
     simclr, byol = SimCLR(**head), BYOL(momentum=0.98, hidden=128, out=64)
@@ -98,7 +98,7 @@ def still_cases(
 
 
 def copied(count: int, times: int = 90) -> Arrays:
-    """The first digits, each many times under another label every time."""
+    """The first `count` digits, each repeated `times` times with a different label."""
     source = Digits().load().train
     image = np.stack([np.asarray(source[i]["image"]) for i in range(count)])
     total = count * times
@@ -107,6 +107,6 @@ def copied(count: int, times: int = 90) -> Arrays:
 
 
 def one_hot(key: Any, views: dict[str, Any]) -> dict[str, Any]:
-    """Adds `target` float32 [B, 10]."""
+    """Adds one-hot labels as `target`, float32 [B, 10]."""
     del key
     return views | {"target": jnp.eye(10)[views["label"]]}

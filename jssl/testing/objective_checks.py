@@ -1,4 +1,4 @@
-"""Checks of what a method computes, on one batch; see `jssl.testing.conformance`."""
+"""Checks of outputs, loss and gradients on one batch; see `jssl.testing.conformance`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from jssl.testing.bench import Bench, Outcome
 from jssl.testing.shadow import directional_derivatives
 from jssl.testing.trees import host, relative
 
-_EXACT = 1e-5  # how far two float32 sums of the same numbers may differ
+_EXACT = 1e-5  # tolerance between float32 sums of the same terms in different order
 
 
 def permutation(bench: Bench) -> Outcome:
-    """The order of the examples is of no account."""
+    """The loss is invariant to permuting the batch."""
     if not bench.method.permutable:
         return Outcome(None, sentence="declared to depend on the order of the examples")
     order = np.random.default_rng(0).permutation(bench.experiment.batch_size)
@@ -27,7 +27,7 @@ def permutation(bench: Bench) -> Outcome:
 
 
 def view_symmetry(bench: Bench) -> Outcome:
-    """Swapping the declared views changes nothing."""
+    """The loss is invariant to swapping the declared views."""
     names = bench.method.symmetric_views
     if not names:
         return Outcome(None, sentence="no symmetric views are declared")
@@ -38,7 +38,7 @@ def view_symmetry(bench: Bench) -> Outcome:
 
 
 def coupling(bench: Bench) -> Outcome:
-    """A loss that does not couple examples is the mean over the parts of the batch."""
+    """A loss that does not couple examples equals the mean over parts of the batch."""
     if bench.method.couples_batch:
         return Outcome(None, sentence="declared to couple the batch")
     middle = bench.experiment.batch_size // 2
@@ -52,7 +52,7 @@ def coupling(bench: Bench) -> Outcome:
 
 
 def memory_order(bench: Bench) -> Outcome:
-    """Memory is read before it is updated: what a step overwrites still counts in its loss."""
+    """Memory is read before it is updated: entries that a step overwrites still enter its loss."""
     state = bench.state
     step = bench.evaluate
     loss, after, _ = step(bench.outputs, state.memory)
@@ -65,9 +65,9 @@ def memory_order(bench: Bench) -> Outcome:
         kept = {row.tobytes() for row in after[name]}
         gone = np.asarray([row.tobytes() not in kept for row in old])
         if not gone.any() or gone.all():
-            continue  # not a queue: all of it changes, or none
+            continue  # not a queue: all entries change, or none
         fillings = [draw.normal(size=old[gone].shape).astype(old.dtype)]
-        if old.shape[-1] in widths:  # rows that lookups are sure to find
+        if old.shape[-1] in widths:  # rows that lookups are certain to find
             found = widths[old.shape[-1]].reshape(-1, old.shape[-1])
             found = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
             fillings.append(np.resize(found, old[gone].shape).astype(old.dtype))
@@ -88,7 +88,7 @@ def memory_order(bench: Bench) -> Outcome:
 
 
 def finite_differences(bench: Bench) -> Outcome:
-    """Gradients of the objective against central differences in float64."""
+    """Gradients of the objective agree with central differences in float64."""
     point = {name: bench.outputs[name] for name in bench.differentiated}
     rest = {k: x for k, x in bench.outputs.items() if k not in point}
     draw = np.random.default_rng(0)
@@ -111,7 +111,7 @@ def finite_differences(bench: Bench) -> Outcome:
 
 
 def scale(bench: Bench) -> Outcome:
-    """Declared outputs can be scaled freely; any can be scaled without a number getting lost."""
+    """The loss is invariant to the scale of declared outputs, and finite at any scale of all."""
     point, free = host(bench.floats()), bench.method.scale_invariant
     base = float(bench.loss(bench.outputs))
     for factor in (1e-3, 1e3):
@@ -130,7 +130,7 @@ def scale(bench: Bench) -> Outcome:
 
 
 def temperature(bench: Bench) -> Outcome:
-    """Every temperature may be small or large; a large one gives the declared trivial loss."""
+    """The loss is finite at extreme temperatures; a large one gives the declared trivial loss."""
     names = list(bench.temperatures)
     if not names:
         return Outcome(None, sentence="it has no temperature")
@@ -141,10 +141,10 @@ def temperature(bench: Bench) -> Outcome:
             if not _finite(found, slope):
                 return Outcome(False, "not finite", f"{name}={value:g} gives a loss of {found}")
             losses.append(float(found))
-    # Asked of the copy with the large temperature: in some losses the value grows with it.
+    # Taken from the copy with the large temperature: in some losses the value grows with it.
     other = dataclasses.replace(bench.method, **{names[-1]: 1e3})
     trivial = other.monitor(bench.program.at(bench.state), bench.outputs).trivial_loss
-    used = losses[0] != losses[1]  # else it is one of `forward`, of weights or targets
+    used = losses[0] != losses[1]  # otherwise it is used in `forward`, for weights or targets
     if len(names) == 1 and used and trivial is not None and relative(found, trivial) > 1e-2:
         return Outcome(
             False,
@@ -155,7 +155,7 @@ def temperature(bench: Bench) -> Outcome:
 
 
 def precision(bench: Bench) -> Outcome:
-    """bfloat16 outputs are computed on in float32."""
+    """The objective computes in float32 on bfloat16 outputs."""
     point = bench.floats()
     low = {**bench.outputs, **{k: x.astype(jnp.bfloat16) for k, x in point.items()}}
     rounded = {**bench.outputs, **{k: low[k].astype(jnp.float32) for k in point}}
@@ -166,7 +166,7 @@ def precision(bench: Bench) -> Outcome:
 
 
 def extremes(bench: Bench) -> Outcome:
-    """No NaN from inputs that training can produce."""
+    """Loss and gradients are finite for extreme inputs that training can produce."""
     point = host(bench.floats())
     changes = {
         "zeros": lambda x: np.zeros_like(x),
@@ -190,7 +190,7 @@ def extremes(bench: Bench) -> Outcome:
 
 
 def reached(bench: Bench) -> Outcome:
-    """The gradient is finite and reaches every parameter that is not declared unreached."""
+    """Gradients are finite and nonzero for every parameter that is not declared unreached."""
     slopes = host(bench.slopes[0])
     bad = [name for name, g in slopes.items() if not np.isfinite(g).all()]
     if bad:
@@ -212,7 +212,7 @@ def reached(bench: Bench) -> Outcome:
 
 
 def stopped(bench: Bench) -> Outcome:
-    """No gradient flows into the memory that `forward` reads, nor through declared targets."""
+    """No gradient flows into the memory that `forward` reads, or through declared targets."""
     _, memory, through = bench.slopes
     leaks = [i for i, g in enumerate(memory) if np.asarray(g).any()]
     if leaks:

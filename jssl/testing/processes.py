@@ -1,4 +1,4 @@
-"""The same short runs in two processes, to be compared with one."""
+"""Short runs in two processes, for comparison with a single process."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from jssl.testing.runs import Trajectory, small, trajectory
 
 
 def in_two_processes(names: Sequence[str], *, timeout: float = 300.0) -> dict[str, Trajectory]:
-    """Runs experiments, one after the other, in one pair of processes with two devices each.
+    """Runs experiments sequentially in a pair of processes with two devices each.
 
     Args:
-      names: of experiments; each is made small, with simple views (see `jssl.testing.small`).
-      timeout: seconds to wait for the two, for each experiment.
+      names: names of experiments; each is shrunk, with simple views (see `jssl.testing.small`).
+      timeout: seconds to wait for the processes, per experiment.
 
     Returns:
-      name -> what its run left behind.
+      name -> trajectory of its run.
 
     Raises:
-      RuntimeError: if a process fails; with what it printed.
+      RuntimeError: if a process fails; the message contains its output.
     """
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
@@ -79,8 +79,8 @@ def _work(process: int, port: int, folder: str, names: Sequence[str]) -> None:
     from jax.experimental import multihost_utils
 
     with processes.joined(f"localhost:{port}", 2, process, detect=False):
-        # The first collective sets up the connections, and waits half a minute only: here the two
-        # are at the same point, after a compilation they may be far apart.
+        # The first collective sets up the connections and times out after half a minute. Here both
+        # processes are in step; after a compilation they may be far apart.
         multihost_utils.sync_global_devices("start")
         for name in names:
             with quick_compilation():

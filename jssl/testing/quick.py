@@ -1,4 +1,4 @@
-"""What makes checks quick: hardly any optimisation by the compiler, views of few operations."""
+"""Faster checks: little compiler optimisation, and views with few operations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OPTION = "jax_disable_most_optimizations"
 
 @contextlib.contextmanager
 def quick_compilation() -> Iterator[None]:
-    """Inside, XLA compiles about twice as fast, to slower programs; they round differently."""
+    """Context in which XLA compiles about twice as fast, to slower programs that round differently."""
     before = jax.config.values[_OPTION]
     jax.config.update(_OPTION, True)
     try:
@@ -30,13 +30,14 @@ def quick_compilation() -> Iterator[None]:
 
 
 def plain(entry: Any) -> Any:
-    """Views, or an entry of them, without what changes no shape and takes long to compile.
+    """Removes operations from views that change no shape and take long to compile.
 
-    Operations under `sometimes` and blurs go, colour jitter keeps brightness and contrast; crops,
-    masks, normalisation and operations on whole batches stay. Anything unknown stays as it is.
+    Operations under `sometimes` and blurs are removed, and colour jitter is reduced to brightness
+    and contrast; crops, masks, normalisation and batch operations are kept. Unknown objects are
+    returned unchanged.
 
     Args:
-      entry: a `Views`, or what a `Views` is made of.
+      entry: a `Views`, or one of its entries.
 
     Returns:
       The same kind of object.

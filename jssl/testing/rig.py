@@ -1,4 +1,4 @@
-"""A method in a small experiment: run on meshes, cut in pieces, and compared with itself."""
+"""Test harness for short runs: on different meshes, interrupted and resumed, and compared."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from jssl.testing.runs import Trajectory, deviation, program_of
 from jssl.testing.trees import host
 from jssl.train import Program
 
-STEPS = 5  # of the reference run
-CUT = 3  # where it is resumed: neither the first step nor a multiple of an epoch
-# How far runs may be apart that add up in different orders, by the dtype of the encoder: STEPS
-# steps of SGD multiply the rounding of the first (6e-8 and 4e-3 of a number).
+STEPS = 5  # length of the reference run
+CUT = 3  # step at which it is resumed: neither the first nor a multiple of an epoch
+# Tolerance between runs that sum in different orders, by the dtype of the encoder: STEPS steps of
+# SGD amplify the rounding error of the first (6e-8 and 4e-3, relative).
 TOLERANCES = {"float32": 2e-5, "bfloat16": 2e-2}
 
 Tree = Any
 
 
 class Rig:
-    """Short runs of one experiment, each computed once.
+    """Cached short runs of one experiment.
 
     Args:
-      experiment: what is run; see `jssl.testing.small`.
+      experiment: the experiment; see `jssl.testing.small`.
     """
 
     def __init__(self, experiment: Experiment) -> None:
@@ -46,12 +46,12 @@ class Rig:
         self._roots: dict[int, jax.Array] = {}
 
     def on(self, devices: int, fsdp: int = 1) -> Program:
-        """The experiment's program on a mesh; its net is smooth (`jssl.testing.runs.smoothed`)."""
+        """The program on a mesh, with a smoothed net (see `jssl.testing.runs.smoothed`)."""
         program = program_of(self.experiment, devices=devices, fsdp=fsdp, smooth=True)
         self._init = self._init or jax.jit(program.initial_state)
         shapes = self._init.eval_shape(jax.random.key(0))
         where = sharding.state_shardings(shapes, program.mesh, program.rules)
-        # Shapes are the same on every mesh, and traced once for all.
+        # Shapes are the same on every mesh and traced only once.
         vars(program)["abstract_state"] = jax.tree.map(
             lambda x, place: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), shapes, where
         )
@@ -59,22 +59,22 @@ class Rig:
 
     @functools.cached_property
     def initial(self) -> TrainState:
-        """The state before the first step, on the host: one compilation for every mesh."""
+        """The initial state on the host, compiled once for all meshes."""
         return jax.tree.map(np.asarray, self._init(jax.random.key(0)))
 
     def start(self, program: Program | None = None) -> TrainState:
-        """That state in buffers of its own, where a program wants it."""
+        """A copy of the initial state, placed as a program requires."""
         where = (program or self.program).state_shardings
         return jax.device_put(self.initial, where, may_alias=False)
 
     def root(self, program: Program) -> jax.Array:
-        """The run's key, where a program wants it."""
+        """The run's random key, placed as a program requires."""
         if id(program) not in self._roots:
             self._roots[id(program)] = program.root_key(0)
         return self._roots[id(program)]
 
     def filled(self) -> TrainState:
-        """A state of random numbers, on the host: nothing has to be compiled for it."""
+        """A state of random numbers on the host, which needs no compilation."""
         draw = np.random.default_rng(0)
 
         def fill(spec: jax.ShapeDtypeStruct) -> np.ndarray:
@@ -93,7 +93,7 @@ class Rig:
         program: Program | None = None,
         path: str = "device",
     ) -> tuple[TrainState, Tree]:
-        """Steps through a program, by default that of one device and resident data."""
+        """Runs steps of a program, by default on one device with in-memory data."""
         program = program or self.program
         options = {"path": path, "workers": 0, "chunk": STEPS, "seed": 0, "start": start}
         feed = make_feed(program, self.source, root=self.root(program), **options)
@@ -103,7 +103,7 @@ class Rig:
         return state, records
 
     def trajectory(self, program: Program | None = None) -> Trajectory:
-        """An undisturbed run of `STEPS` steps; streamed data unless it is on one device."""
+        """An uninterrupted run of `STEPS` steps; data are streamed unless on one device."""
         key = id(program or self.program)
         if key not in self._trajectories:
             path = "stream" if program else "device"
@@ -115,21 +115,21 @@ class Rig:
 
     @property
     def reference(self) -> Trajectory:
-        """The run on one device with resident data."""
+        """The run on one device with in-memory data."""
         return self.trajectory()
 
     @functools.cached_property
     def spread_program(self) -> Program:
-        """The same experiment on data 2 x fsdp 4, or on one device where there are not eight."""
+        """The program on data 2 x fsdp 4, or on one device if there are fewer than eight."""
         devices, fsdp = (8, 4) if jax.device_count() >= 8 else (1, 1)
         return self.on(devices, fsdp)
 
     def compare(self, other: Trajectory) -> tuple[float, str]:
-        """(largest difference of another run from the reference, leaf or metric where it is)."""
+        """(largest deviation of another run from the reference, name of that leaf or metric)."""
         return max(deviation(a, b) for a, b in zip(self.reference, other, strict=True))
 
     @functools.cached_property
     def state(self) -> TrainState:
-        """The state after that run, so that memory is no longer what it was at the start."""
+        """The state after the reference run, with updated memory."""
         self.reference  # noqa: B018
         return self._last

@@ -1,4 +1,4 @@
-"""Checks of how a method runs: meshes, resume, data paths, micro-batches, compilations."""
+"""Checks of execution: meshes, resuming, data paths, micro-batches and compilations."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from jssl.testing.trees import host
 
 
 def repeatable(bench: Bench) -> Outcome:
-    """The same run twice is the same bits."""
+    """Two identical runs are bit-identical."""
     state, records = bench.run(bench.start(), 0, STEPS)
     return _bits(bench.reference, (host(state), records), "a second time")
 
 
 def resume(bench: Bench) -> Outcome:
-    """Saved, forgotten and restored after an odd step: the same bits."""
+    """A run saved, discarded and restored in the middle of an epoch is bit-identical."""
     with tempfile.TemporaryDirectory() as folder:
         state, before = bench.run(bench.start(), 0, CUT)
         checkpoints = Checkpoints(Path(folder))
@@ -42,7 +42,7 @@ def resume(bench: Bench) -> Outcome:
 
 
 def mesh(bench: Bench) -> Outcome:
-    """Eight devices as data 2 x fsdp 4, with streamed data, give what one gives."""
+    """Eight devices (data 2 x fsdp 4) with streamed data agree with one device."""
     if jax.device_count() < 8:
         return Outcome(
             None,
@@ -53,7 +53,7 @@ def mesh(bench: Bench) -> Outcome:
 
 
 def streamed(bench: Bench) -> Outcome:
-    """A run over streamed batches resumes to the same bits; `mesh` holds it to resident data."""
+    """A run on streamed data resumes bit-identically; `mesh` compares it with in-memory data."""
     if jax.device_count() < 8:
         found = _close(bench, "with streamed data")
         if not found.passed:
@@ -68,7 +68,7 @@ def streamed(bench: Bench) -> Outcome:
 
 
 def compilations(bench: Bench) -> Outcome:
-    """Steps, chunks of any length and resumed runs share one compilation."""
+    """Single steps, chunks of any length and resumed runs share one compilation."""
     bench.reference  # noqa: B018
     bench.run(bench.start(), 0, 2)
     count = bench.program.chunk._cache_size()
@@ -78,7 +78,7 @@ def compilations(bench: Bench) -> Outcome:
 
 
 def accumulation(bench: Bench) -> Outcome:
-    """Micro-batches give the gradient of the whole batch, or are refused by name."""
+    """Micro-batches give the gradient of the whole batch, or are rejected with a clear error."""
     if not bench.program.abstract_state.stats:
         state, whole = bench.state, bench.slopes[0]
     else:
@@ -94,7 +94,7 @@ def accumulation(bench: Bench) -> Outcome:
             return Outcome(None, "refused", "it keeps batch statistics, and refuses micro-batches")
         state = bench.filled()
         if jax.tree.map(jnp.shape, memory) == jax.tree.map(jnp.shape, state.memory):
-            state = state.replace(memory=memory)  # a queue or clusters that a run has filled
+            state = state.replace(memory=memory)  # queues or clusters filled by a run
         whole = bench.gradients(state, 1)
     pieces = bench.gradients(state, 2)
     worst, where = deviation(

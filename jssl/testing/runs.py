@@ -1,4 +1,4 @@
-"""Short runs of an experiment on different meshes, cut in different places, and compared."""
+"""Short runs of an experiment on different meshes or interrupted at different steps, compared."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from jssl.train import Program, build
 
 
 class Trajectory(NamedTuple):
-    """What a short run leaves behind, on the host.
+    """Final state and metrics of a short run, on the host.
 
     Attributes:
       state: path of a leaf -> its value.
@@ -38,18 +38,17 @@ class Trajectory(NamedTuple):
 def small(
     experiment: Experiment, *, batch_size: int = 16, simple_views: bool = False
 ) -> Experiment:
-    """A copy that compiles in seconds and whose numbers can be compared across meshes.
+    """A small copy that compiles in seconds and whose results are comparable across meshes.
 
-    Everything is as in `Experiment.smoke`, and the optimizer is SGD: Adam divides gradients that
-    should be zero by their own rounding error, which makes a comparison meaningless. Gradients are
-    clipped, so that no method runs away, whatever the size of its loss. A ResNet is
-    replaced by an MLP with BatchNorm; methods that need tokens keep their transformer, with one
-    block and larger kernels.
+    It is `Experiment.smoke` with SGD as the optimizer: Adam divides gradients that should be zero
+    by their own rounding error, which makes comparisons meaningless. Gradients are clipped, so that
+    no method diverges, whatever the scale of its loss. A ResNet is replaced by an MLP with
+    BatchNorm; methods that need tokens keep their transformer, with one block and larger kernels.
 
     Args:
       experiment: any experiment.
       batch_size: global batch size.
-      simple_views: leave out of the views what takes long to compile; see `jssl.testing.quick`.
+      simple_views: remove operations that take long to compile; see `jssl.testing.quick`.
 
     Returns:
       The copy.
@@ -61,8 +60,8 @@ def small(
     if isinstance(encoder, ResNet):
         encoder = MLP(hidden=(32, 32), norm="batch")
     if isinstance(encoder, ViT):
-        # Kernels and branches of ordinary size: with tiny ones features hardly differ between
-        # images, and what is computed from their differences is mostly rounding.
+        # Kernels and branches of ordinary scale: with tiny ones features hardly differ between
+        # images, and their differences are mostly rounding error.
         scale = None if encoder.layer_scale is None else 1.0
         encoder = encoder.clone(depth=1, kernel_init="lecun", layer_scale=scale)
     return dataclasses.replace(
@@ -79,9 +78,9 @@ def small(
 def program_of(
     experiment: Experiment, *, devices: int = 1, fsdp: int = 1, smooth: bool = False, **kwargs: Any
 ) -> Program:
-    """The program of an experiment on a mesh of `devices`, of which `fsdp` share parameters.
+    """The program of an experiment on a mesh of `devices`, with parameters sharded over `fsdp`.
 
-    With `smooth`, the net has no ReLU in it; see `smoothed`.
+    With `smooth`, the net's ReLUs are replaced; see `smoothed`.
     """
     splits = experiment.data.load()
     mesh = sharding.make_mesh(devices, fsdp)
@@ -90,13 +89,13 @@ def program_of(
 
 
 def smoothed(module: nn.Module) -> nn.Module:
-    """A net with GELU in place of each ReLU that is called by its name in a field `activation`.
+    """Replaces each ReLU that is set by name in a field `activation` with GELU.
 
-    Where the input of a ReLU is zero but for rounding, the last digit decides whether a gradient
-    flows, so that no tolerance could hold for runs that add up in different orders.
+    If the input of a ReLU is zero up to rounding, rounding decides whether a gradient flows, so
+    that no tolerance holds between runs that sum in different orders.
 
     Args:
-      module: a Linen module, not bound.
+      module: an unbound Linen module.
 
     Returns:
       A copy, with the same parameters.
@@ -123,17 +122,17 @@ def trajectory(
     folder: Path | None = None,
     **kwargs: Any,
 ) -> Trajectory:
-    """Runs a few steps.
+    """Runs a few training steps.
 
     Args:
-      experiment: what to run.
-      devices: size of the mesh.
-      fsdp: how many of them share each parameter.
-      steps: how many steps.
-      seed: of the run.
+      experiment: the experiment.
+      devices: number of devices in the mesh.
+      fsdp: number of devices over which parameters are sharded.
+      steps: number of steps.
+      seed: seed of the run.
       data_path: "device" or "stream".
-      cut: steps at which the run is saved, forgotten and restored.
-      folder: where checkpoints go, needed for `cut`.
+      cut: steps at which the run is saved, discarded and restored.
+      folder: folder of the checkpoints, required for `cut`.
       **kwargs: options of `jssl.train.build`.
 
     Returns:
@@ -165,11 +164,11 @@ def trajectory(
 
 
 def deviation(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> tuple[float, str]:
-    """Largest difference of two sets of arrays, each relative to the size of its own array.
+    """Largest relative deviation between two sets of arrays, each scaled by its own magnitude.
 
-    An array far smaller than the others of its collection (the first part of its name) is measured
-    against a thousandth of the largest of them: a gradient that is zero in exact arithmetic, such
-    as that of a bias before BatchNorm, is nothing but rounding.
+    An array far smaller than the others of its collection (the first part of its name) is scaled by
+    a thousandth of the largest of them: a gradient that is zero in exact arithmetic, such as that
+    of a bias before BatchNorm, consists of rounding error only.
 
     Args:
       a: name -> array.
@@ -211,12 +210,12 @@ def compare_meshes(
     steps: int = 3,
     **kwargs: Any,
 ) -> tuple[float, str]:
-    """Largest difference between one device and other meshes, in state and metrics.
+    """Largest deviation of other meshes from one device, in state and metrics.
 
     Args:
-      experiment: what to run; see `small`.
+      experiment: the experiment; see `small`.
       meshes: (devices, fsdp) pairs.
-      steps: how many steps.
+      steps: number of steps.
       **kwargs: options of `trajectory`.
 
     Returns:
@@ -234,17 +233,17 @@ def compare_meshes(
 def compare_resumed(
     experiment: Experiment, folder: Path, *, steps: int = 5, cut: int = 3, **kwargs: Any
 ) -> list[str]:
-    """Leaves and metrics that are not the same bits after saving, forgetting and resuming.
+    """Leaves and metrics that are not bit-identical after saving, discarding and resuming.
 
     Args:
-      experiment: what to run; see `small`.
-      folder: for the checkpoints.
-      steps: how many steps.
-      cut: the step at which the run is cut in two.
+      experiment: the experiment; see `small`.
+      folder: folder of the checkpoints.
+      steps: number of steps.
+      cut: the step at which the run is interrupted.
       **kwargs: options of `trajectory`.
 
     Returns:
-      Names of whatever differs; empty for an exact resume.
+      Names of the leaves and metrics that differ; empty if resuming is exact.
     """
     whole = trajectory(experiment, steps=steps, **kwargs)
     parts = trajectory(experiment, steps=steps, cut=(cut,), folder=folder, **kwargs)
@@ -257,9 +256,9 @@ def compare_resumed(
 
 
 def one_experiment_per_method() -> dict[str, str]:
-    """For each method that ships with the project, an experiment that uses it.
+    """Maps each built-in method to an experiment that uses it.
 
-    One that is called after the method, if there is any, and one of images rather than others.
+    An experiment named after the method is preferred, and one on images over other modalities.
     """
     from jssl import experiment as registry
 

@@ -1,7 +1,7 @@
-"""A function evaluated in float64 although it computes in float32: for finite differences.
+"""Evaluates float32 functions in float64, for finite differences.
 
-Objectives cast to float32 on purpose, so a 64-bit input alone would not help. Here the traced
-program is evaluated anew with every float of it widened.
+Objectives cast to float32 explicitly, so that float64 inputs alone do not help. Here the traced
+program is re-evaluated with all floating-point values widened.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ def directional_derivatives(
 ) -> list[float]:
     """Central differences in float64.
 
-    What is under `stop_gradient` keeps the value it has at the point, as it does for autodiff.
+    Values under `stop_gradient` are held constant at the point, as in automatic differentiation.
 
     Args:
       function: float arrays -> scalar.
-      point: where, float arrays.
-      directions: for each derivative, one array for each of the point's.
-      step: length of the difference.
+      point: the point of evaluation, float arrays.
+      directions: for each derivative, one array per array of the point.
+      step: step size of the differences.
 
     Returns:
-      One derivative a direction.
+      One derivative per direction.
     """
     jaxpr = jax.make_jaxpr(function)(*point)
     with jax.enable_x64(True):
@@ -50,7 +50,7 @@ def directional_derivatives(
 
         value = jax.jit(held)
         base = [np.asarray(x).astype(np.float64) for x in point]
-        # Few values are stopped, and finding them leaves most of the program out.
+        # Few values are stopped, and computing them needs only a small part of the program.
         stopped = jax.jit(at)(base)
         found = []
         for direction in directions:
@@ -103,7 +103,7 @@ def _evaluate(
 
 
 def _control(name: str, params: dict[str, Any], inputs: Sequence[Any]) -> list[Any]:
-    """Loops and branches; a `stop_gradient` inside them is not held."""
+    """Evaluates loops and branches; a `stop_gradient` inside them is not held constant."""
     if name == "cond":
         branches = [_closed(branch) for branch in params["branches"]]
         return list(jax.lax.switch(inputs[0], branches, *inputs[1:]))

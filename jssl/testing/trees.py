@@ -1,4 +1,4 @@
-"""Pytrees as the checks look at them."""
+"""Pytree utilities for the checks."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Tree = Any
 
 
 def host(tree: Tree) -> dict[str, np.ndarray]:
-    """Leaves by path, as NumPy arrays."""
+    """Maps the path of each leaf to a NumPy array."""
     return {name: np.asarray(leaf) for name, leaf in paths(tree).items()}
 
 
 def split(tree: Tree) -> tuple[list[jax.Array], Callable[[list[jax.Array]], Tree]]:
-    """The float leaves of a pytree, and the function that puts others in their place."""
+    """The float leaves of a pytree, and a function that rebuilds the tree with new leaves."""
     leaves, structure = jax.tree.flatten(tree)
     where = [i for i, x in enumerate(leaves) if jnp.issubdtype(x.dtype, jnp.floating)]
 
@@ -34,7 +34,7 @@ def split(tree: Tree) -> tuple[list[jax.Array], Callable[[list[jax.Array]], Tree
 
 
 def relative(a: Any, b: Any) -> float:
-    """Difference of two numbers over the larger one; infinite if one is not finite."""
+    """Difference of two numbers relative to the larger one; infinite if one is not finite."""
     a, b = float(a), float(b)
     if not (np.isfinite(a) and np.isfinite(b)):
         return float("inf")
