@@ -1,4 +1,4 @@
-"""Writes docs/evaluation.md: protocols from the code, sentences from refusals, measured tables.
+"""Writes docs/evaluation.md: the protocols, error messages for invalid requests, and benchmarks.
 
 python docs/write_evaluation.py
 """
@@ -32,18 +32,19 @@ HEAD = """# Evaluation
 Written by `python docs/write_evaluation.py`; do not edit by hand.
 
 ```
-jssl evaluate RUN                                  # the page's table
+jssl evaluate RUN                                  # the standard table of the run's page
 jssl evaluate RUN --protocol knn linear label_free # records in RUN/evaluations/
-jssl evaluate RUN --protocol sweep --set epochs=20 # a setting; the protocol's id changes with it
+jssl evaluate RUN --protocol sweep --set epochs=20 # override a setting; the protocol's id changes
 jssl evaluate RUN --protocol linear --supervised   # adds the same encoder trained on the labels
-jssl evaluate RUN --protocol knn --on image/simclr_digits   # freeze here, probe on other data
-jssl table runs/image/simclr_shapes --format latex # several runs; seeds become mean ± interval
-jssl reproduce cifar10_resnet18 --budget full --seeds 3     # a paper's table, ours beside theirs
+jssl evaluate RUN --protocol knn --on image/simclr_digits   # transfer: probe on other data
+jssl table runs/image/simclr_shapes --format latex # several runs; mean ± interval over seeds
+jssl reproduce cifar10_resnet18 --budget full --seeds 3     # a paper's table, with its results
 ```
 
-Every table has the untrained encoder and the raw input. Choices are made on the validation split;
-`--set select_on=test` is an error. A record holds the protocol's id, sizes and fingerprints of the
-splits, seeds, versions, hardware and command. On arrays of your own:
+Every table includes two baselines, the untrained encoder and the raw input. Hyper-parameters are
+selected on the validation split; `--set select_on=test` is an error. A record contains the
+protocol's id, the sizes and fingerprints of the splits, seeds, versions, hardware and command. The
+evaluators also work on arrays:
 
 ```python
 from jssl.evaluation.knn import knn_accuracy
@@ -57,15 +58,19 @@ splits = FeatureSplits((x, y), (x_validation, y_validation), (x_test, y_test))
 sweep_probes({"last/cls": splits}, Sweep(learning_rates=(0.01, 0.1, 1.0))).top1
 ```
 
-A new protocol is a frozen dataclass with `measure(subject, row)` in a file of
-`jssl/evaluation/protocols/`, named in that file's `PROTOCOLS`.
+To add a protocol, define a frozen dataclass with `measure(subject, row)` in a module of
+`jssl/evaluation/protocols/` and add an instance to the module's dictionary `PROTOCOLS`.
 
-Figures of real runs: [deviations from independent references](../results/evaluation_parity.md),
-[times beside scikit-learn](../results/evaluation_speed.json), and how well label-free metrics
-predict a linear probe over 24 runs of four methods, [on shapes](../results/label_free_shapes.md)
-and [on CIFAR-10](../results/label_free_cifar10.md). The two disagree: over all runs RankMe goes
-with the probe on shapes and against it on CIFAR-10, where masked autoencoders have the best probe
-and the lowest rank. Compare runs of one method with it.
+Measurements on real runs:
+
+- [deviations from reference implementations](../results/evaluation_parity.md)
+- [run times compared with scikit-learn](../results/evaluation_speed.json)
+- correlation of label-free metrics with linear-probe accuracy over 24 runs of four methods,
+  [on shapes](../results/label_free_shapes.md) and [on CIFAR-10](../results/label_free_cifar10.md)
+
+The two data sets disagree: over all runs, RankMe correlates positively with the probe on shapes and
+negatively on CIFAR-10, where masked autoencoders have the highest accuracy and the lowest rank. Use
+RankMe only to compare runs of one method.
 
 ## Protocols
 """
@@ -76,26 +81,28 @@ BROKEN = np.where(np.arange(60)[:, None] == 4, np.nan, X)
 SPLIT = (X, Y)
 
 REQUESTS: dict[str, Callable[[], object]] = {
-    "one class only": lambda: linear_probe((X, np.zeros(60, int)), SPLIT, SPLIT),
-    "more neighbours than points": lambda: knn_accuracy(X, Y, X, Y, ks=(200,)),
+    "a single class": lambda: linear_probe((X, np.zeros(60, int)), SPLIT, SPLIT),
+    "more neighbours than examples": lambda: knn_accuracy(X, Y, X, Y, ks=(200,)),
     "features with NaN": lambda: knn_accuracy(BROKEN, Y, X, Y, ks=(5,)),
-    "a class that train lacks": lambda: ridge_probe(SPLIT, SPLIT, (X, Y + 1)),
-    "choosing on test": lambda: linear_probe(SPLIT, SPLIT, SPLIT, select_on="test"),
+    "a class without training examples": lambda: ridge_probe(SPLIT, SPLIT, (X, Y + 1)),
+    "selection on the test split": lambda: linear_probe(SPLIT, SPLIT, SPLIT, select_on="test"),
     "an empty split": lambda: linear_probe((X[:0], Y[:0]), SPLIT, SPLIT),
     "features of another encoder": lambda: ridge_probe(SPLIT, SPLIT, (X[:, :5], Y)),
-    "more labels than a class has": lambda: few_label_probe(SPLIT, SPLIT, SPLIT, per_class=(50,)),
-    "a share of the labels above 1": lambda: fraction_probe(SPLIT, SPLIT, SPLIT, fractions=(2,)),
+    "more labels per class than examples": lambda: few_label_probe(
+        SPLIT, SPLIT, SPLIT, per_class=(50,)
+    ),
+    "a label fraction above 1": lambda: fraction_probe(SPLIT, SPLIT, SPLIT, fractions=(2,)),
     "more ways than classes": lambda: few_shot(X, Y, FewShot(ways=5)),
-    "more clusters than points": lambda: kmeans(X, 61),
-    "retrieval without a second example": lambda: retrieval(X[:3], Y[:3]),
-    "a spectrum of collapsed features": lambda: labelfree.alpha_req(np.ones((9, 4))),
+    "more clusters than examples": lambda: kmeans(X, 61),
+    "retrieval with one example per class": lambda: retrieval(X[:3], Y[:3]),
+    "the spectrum of collapsed features": lambda: labelfree.alpha_req(np.ones((9, 4))),
     "LiDAR of a single view": lambda: labelfree.lidar(X[:, None]),
-    "AUROC without foreign examples": lambda: auroc(Y, []),
+    "AUROC without OOD examples": lambda: auroc(Y, []),
 }
 
 
 def protocol_table() -> list[str]:
-    """A row a protocol."""
+    """The table of protocols, one row each."""
     lines = ["| name | what it measures | source |", "|---|---|---|"]
     for name, evaluation in protocols().items():
         paper = getattr(evaluation, "paper", "") or evaluation.source
@@ -104,32 +111,33 @@ def protocol_table() -> list[str]:
 
 
 def sentences() -> list[str]:
-    """What each impossible request is answered with."""
-    lines = ["| request | answer |", "|---|---|"]
+    """The table of invalid requests and their error messages."""
+    lines = ["| request | error message |", "|---|---|"]
     for request, ask in REQUESTS.items():
         try:
             ask()
         except UserError as error:
             lines.append(f"| {request} | {error} |")
         else:
-            raise AssertionError(f"{request} was answered with a number")
+            raise AssertionError(f"{request} did not raise")
     return lines
 
 
 def speed(record: dict) -> list[str]:
-    """The measured times."""
-    lines = ["| what | seconds |", "|---|---:|"]
+    """The table of measured run times."""
+    lines = ["| computation | seconds |", "|---|---:|"]
     lines += [f"| {name} | {value:.2f} |" for name, value in record["seconds"].items()]
     ratios = record["times faster than scikit-learn"]
     sweep = record["sweep"]
     lines += [
         "",
-        f"{record['images']} images, {record['dimension']} dimensions, {record['hardware']}. Times "
-        "faster than scikit-learn on the same arrays: "
+        f"{record['images']} images, {record['dimension']} dimensions, {record['hardware']}. "
+        "Speed-up over scikit-learn on the same arrays: "
         + ", ".join(f"{name} {value:.1f}" for name, value in ratios.items())
-        + f". {sweep['settings']} linear probes at once take {sweep['seconds at once']:.2f} s, one "
-        f"after the other {sweep['seconds one by one']:.2f} s: {sweep['times faster']:.1f} times; "
-        f"the largest difference of a weight is {sweep['largest difference of a weight']:.1e}.",
+        + f". {sweep['settings']} linear probes in one sweep take "
+        f"{sweep['seconds at once']:.2f} s, sequentially {sweep['seconds one by one']:.2f} s, "
+        f"a speed-up of {sweep['times faster']:.1f}; the largest difference in a weight is "
+        f"{sweep['largest difference of a weight']:.1e}.",
         "",
         f"`{record['command']}`",
     ]
@@ -139,13 +147,13 @@ def speed(record: dict) -> list[str]:
 def main() -> None:
     """Writes the page."""
     results = ROOT / "results"
-    parts = [HEAD, *protocol_table(), "", "## Impossible requests", "", *sentences(), ""]
-    for name, title in (("evaluation_speed.json", "## Time"),):
+    parts = [HEAD, *protocol_table(), "", "## Invalid requests", "", *sentences(), ""]
+    for name, title in (("evaluation_speed.json", "## Run times"),):
         path = results / name
         if path.exists():
             parts += [title, "", *speed(json.loads(path.read_text())), ""]
     parity = (results / "evaluation_parity.md").read_text().splitlines()
-    parts += ["## Beside independent references", "", *parity[2:], ""]
+    parts += ["## Comparison with reference implementations", "", *parity[2:], ""]
     (ROOT / "docs" / "evaluation.md").write_text("\n".join(parts))
 
 

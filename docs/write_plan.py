@@ -1,10 +1,11 @@
 """Plans of four large runs on TPU slices of 8 to 512 chips, and their table.
 
-    python docs/write_plan.py run [--only TEXT] [--most N]   compile what is missing, row by row
-    python docs/write_plan.py                                write docs/plan.md from what there is
+    python docs/write_plan.py run [--only TEXT] [--most N]   compile the missing rows
+    python docs/write_plan.py                                write docs/plan.md from these rows
 
-Rows go to results/plan.json as they are made, so that a stopped run goes on where it was. It takes
-`jssl[tpu]` and no TPU. Batches grow with the chips (weak scaling): what a chip does stays the same.
+Rows are written to results/plan.json one by one, so that an interrupted run resumes. It requires
+`jssl[tpu]` but no TPU. The batch size grows with the number of chips (weak scaling), so that the
+work per chip is constant.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results" / "plan.json"
 PAGE = ROOT / "docs" / "plan.md"
 
-# Title: experiment, overrides, examples a chip, chips that share a parameter (0 for all).
+# Title: experiment, overrides, examples per chip, chips per sharded parameter (0 for all).
 RUNS = {
     "DINO ViT-S/16": ("image/dino_imagenet", ["encoder.scan=true"], 32, 1),
     "MAE ViT-L/16": ("image/mae_imagenet", ["encoder.variant=L", "encoder.scan=true"], 64, 8),
     "DINOv2 ViT-g/14": ("image/dinov2_imagenet_g", [], 8, 0),
-    # The widths of "10B" itself cannot be shared by 8.
+    # The widths of "10B" itself are not divisible by 8.
     "SEER 10B": ("image/seer_imagenet", ["encoder.variant=10B_1024"], 8, 0),
 }
 SHAPES = {
@@ -36,7 +37,7 @@ SHAPES = {
 }
 
 
-# At full effort as well, to show what the least effort makes of it.
+# Compiled at full effort as well, to show the effect of the lowest effort.
 BOTH = (("DINO ViT-S/16", "v5e", "2x4"), ("MAE ViT-L/16", "v5p", "2x2x2"))
 
 
@@ -92,7 +93,7 @@ def compile_row(title: str, chip: str, shape: str, quick: bool) -> dict:
 
 
 def run(only: str, most: int) -> None:
-    """Compiles rows that are missing."""
+    """Compiles the missing rows."""
     from jssl.errors import UserError
     from jssl.run import write_json
 
@@ -121,14 +122,15 @@ def page(rows: list[dict]) -> str:
     rows = sorted(rows, key=lambda row: (order[row["title"]], row["chip"], row["chips"]))
     full, rows = [r for r in rows if not r["quick"]], [r for r in rows if r["quick"]]
     lines = [
-        "# Four large runs, planned",
+        "# Plans of four large runs",
         "",
-        "Written by `docs/write_plan.py` from `results/plan.json`. Every row is the real train "
-        "step (augmentation, forward, backward, optimizer, teacher, alarm) compiled for those "
-        "chips by the TPU compiler at its least effort, on a machine without a TPU. No row was "
-        "run: times are what this program takes at the published peaks of a chip, the longest of "
-        "arithmetic, memory traffic and exchange. Exchanges over the data centre's network (rows "
-        "of two slices) are counted as if they went over the fast one. [How to read it](scale.md).",
+        "Written by `docs/write_plan.py` from `results/plan.json`. For every row the full "
+        "train step (augmentation, forward, backward, optimizer, teacher, alarm) was compiled for "
+        "the given chips by the TPU compiler at its lowest effort, on a machine without a TPU. No "
+        "row was run: times are lower bounds at the published peak rates of a chip, the longest "
+        "of compute, memory traffic and communication. Communication over the data-centre network "
+        "(rows with two slices) is counted as if it used the fast interconnect. "
+        "[How to read the tables](scale.md).",
         *_efforts(full, rows),
     ]
     for title in RUNS:
@@ -142,11 +144,11 @@ def page(rows: list[dict]) -> str:
             "",
             f"`{' '.join([first['experiment'], *RUNS[title][1]])}`, "
             f"{first['parameters'] / 1e6:,.0f} M parameters, "
-            f"{RUNS[title][2]} examples a chip.",
+            f"{RUNS[title][2]} examples per chip.",
             "",
-            "| topology | chips | fsdp | batch | memory of a chip, GiB | fits | TFLOP a chip | "
-            "sent by a chip, GB | compute / memory / network, ms | MFU at best | "
-            "chip-hours an epoch |",
+            "| topology | chips | fsdp | batch | memory per chip, GiB | fits | TFLOP per chip | "
+            "sent per chip, GB | compute / memory / network, ms | MFU, upper bound | "
+            "chip-hours per epoch |",
             "|---|---:|---:|---:|---:|---|---:|---:|---:|---:|---:|",
             *map(_line, found),
         ]
@@ -155,21 +157,21 @@ def page(rows: list[dict]) -> str:
 
 
 def _efforts(full: list[dict], rows: list[dict]) -> list[str]:
-    """What the compiler's effort changes, on the runs that were compiled both ways."""
+    """Effect of the compiler's effort, on the runs that were compiled at both."""
     if not full:
         return []
     lines = [
         "",
-        "**The program of a run moves less.** At its least effort the compiler keeps little in a "
-        "chip's fast memory; memory times, and what follows from them, are pessimistic. What fits, "
-        "the arithmetic and the exchanges hold for both:",
+        "**The memory traffic of an actual run is lower.** At its lowest effort the compiler makes "
+        "little use of a chip's fast memory, so that memory times and the quantities derived from "
+        "them are pessimistic. Memory use, FLOPs and communication are the same at both efforts:",
         "",
-        "| run | effort | memory of a chip, GiB | memory traffic of a chip, GB a step |",
+        "| run | effort | memory per chip, GiB | memory traffic per chip and step, GB |",
         "|---|---|---:|---:|",
     ]
     for row in full:
         (twin,) = (r for r in rows if (r["title"], r["target"]) == (row["title"], row["target"]))
-        for effort, one in (("least", twin), ("full", row)):
+        for effort, one in (("lowest", twin), ("full", row)):
             cells = [f"{row['title']} on {row['target']}", effort]
             cells += [f"{one['needed'] / 2**30:.2f}", f"{one['moved'] / 1e9:.0f}"]
             lines.append(f"| {' | '.join(cells)} |")
@@ -191,14 +193,14 @@ def _line(row: dict) -> str:
 
 
 def _scaling(rows: list[dict]) -> list[str]:
-    """What a chip does at each size over what it does at the smallest that fits."""
+    """Work per chip at each size, relative to the smallest size that fits."""
     lines = [
         "## Weak scaling",
         "",
-        "A chip's share against that at the smallest slice that fits: arithmetic should stay at 1, "
-        "and so should what it sends once the parameters are spread over all of it.",
+        "Per-chip quantities relative to the smallest slice that fits. FLOPs should stay at 1, and "
+        "so should the bytes sent once the parameters are sharded over the whole slice.",
         "",
-        "| run | chip | chips | arithmetic | sent | least time of a step |",
+        "| run | chip | chips | FLOPs | sent | minimum step time |",
         "|---|---|---:|---:|---:|---:|",
     ]
     found = []
@@ -218,11 +220,11 @@ def _scaling(rows: list[dict]) -> list[str]:
 
 
 def main() -> None:
-    """Compiles rows, or writes the page."""
+    """Compiles rows or writes the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("action", nargs="?", choices=("run", "table"), default="table")
-    parser.add_argument("--only", default="", help="rows whose name has this in it")
-    parser.add_argument("--most", type=int, default=-1, help="rows to compile")
+    parser.add_argument("--only", default="", help="only rows whose name contains this text")
+    parser.add_argument("--most", type=int, default=-1, help="largest number of rows to compile")
     arguments = parser.parse_args()
     if arguments.action == "run":
         run(arguments.only, arguments.most)

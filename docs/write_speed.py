@@ -1,8 +1,8 @@
-"""Writes docs/speed.md from the records of the benchmarks of speed and memory.
+"""Writes docs/speed.md from the records of the speed and memory benchmarks.
 
     python docs/write_speed.py
 
-Each section says which command made its record; a record that is missing has no section.
+A section is omitted if its record is missing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def table(head: list[str], rows: list[list[str]]) -> list[str]:
 
 
 def peers(record: Record) -> list[str]:
-    """jssl beside PyTorch."""
+    """Throughput compared with PyTorch."""
     rows = [
         [
             f"{row['title']}{', width ' + str(row['width']) if row['width'] != 1 else ''}",
@@ -38,36 +38,37 @@ def peers(record: Record) -> list[str]:
     ]
     first = record["rows"][0]
     return [
-        "## Beside PyTorch",
+        "## Comparison with PyTorch",
         "",
-        "Same method, model, batch, augmentation, optimizer and precision on the same "
-        f"{record['cores']} cores, in turns within one run; views a second end to end, as the "
-        f"ratio of the medians of {record['turns']} turns (above 1: jssl is faster). PyTorch "
-        f"{first['torch']} reads through its DataLoader and Pillow; both keep freed memory.",
+        "Method, model, batch size, augmentation, optimizer and precision are the same. Both run "
+        f"on the same {record['cores']} cores, alternating within one benchmark run. The table "
+        "shows the end-to-end throughput in views per second, as the ratio of the medians of "
+        f"{record['turns']} repetitions (above 1: jssl is faster). PyTorch {first['torch']} loads "
+        "images with its DataLoader and Pillow; both frameworks retain freed memory.",
         "",
         *table(["run", "batch", "precision", "jssl / PyTorch"], rows),
     ]
 
 
 def parts(record: Record) -> list[str]:
-    """Where the time of a step goes."""
+    """Time of a training step by phase."""
     names = list(record["rows"][0]["shares"])
     rows = [
         [row["title"], *(f"{max(100 * row['shares'][name], 0):.0f} %" for name in names)]
         for row in record["rows"]
     ]
     return [
-        "## Where the time of a step goes",
+        "## Time of a training step by phase",
         "",
-        f"Batch {record['rows'][0]['batch']}, float32, one process with all cores; a part is what "
-        "it adds to the parts before it.",
+        f"Batch {record['rows'][0]['batch']}, float32, one process with all cores. Each column "
+        "is the time that the phase adds to the preceding ones.",
         "",
         *table(["run", *names], rows),
     ]
 
 
 def convolutions(record: Record) -> list[str]:
-    """The ResNet's convolutions beside PyTorch's."""
+    """Convolutions of the ResNet compared with PyTorch."""
     rows = [
         [
             f"{row['side']} x {row['side']} x {row['channels']}",
@@ -82,9 +83,9 @@ def convolutions(record: Record) -> list[str]:
     return [
         "## Convolutions of the ResNet",
         "",
-        f"3 x 3, batch {record['batch']}, speed of jssl over that of PyTorch with its arrays "
-        "channels-last and in its default layout (above 1: jssl is faster). Where it is below 1, "
-        "the ResNet's time goes.",
+        f"3 x 3, batch {record['batch']}, speed of jssl relative to PyTorch in channels-last "
+        "and in default layout (above 1: jssl is faster). Ratios below 1 explain the lower "
+        "throughput of the ResNet.",
         "",
         *table(
             [
@@ -98,7 +99,7 @@ def convolutions(record: Record) -> list[str]:
 
 
 def heap(record: Record) -> list[str]:
-    """Memory kept between steps."""
+    """Effect of retaining freed memory between steps."""
     ways = ("anew", "kept")
     rows = [
         [
@@ -110,19 +111,19 @@ def heap(record: Record) -> list[str]:
         ]
         for row in record["rows"]
     ]
-    head = ["run", "time of a step, anew / kept", "share of the system", "page faults a step"]
+    head = ["run", "step time, anew / retained", "system time", "page faults per step"]
     return [
-        "## Memory kept between steps",
+        "## Retaining freed memory between steps",
         "",
-        "What `jssl.heap.keep_freed_memory` changes on a CPU: buffers taken anew at each call "
-        "against those kept from the call before.",
+        "Effect of `jssl.heap.keep_freed_memory` on a CPU: buffers allocated anew on each call, "
+        "compared with buffers retained from the previous call.",
         "",
-        *table([*head, "peak memory, kept / anew"], rows),
+        *table([*head, "peak memory, retained / anew"], rows),
     ]
 
 
 def sweep(*records: Record) -> list[str]:
-    """Seeds as one program."""
+    """Several seeds in one program."""
     rows = [
         [
             f"`{record['experiment']}` {' '.join(record['overrides'])}",
@@ -133,30 +134,30 @@ def sweep(*records: Record) -> list[str]:
         ]
         for record in records
     ]
-    head = ["run", "seeds", "in turn / sweep", "a process each / sweep"]
+    head = ["run", "seeds", "sequential / sweep", "separate processes / sweep"]
     return [
-        "## Many seeds as one program",
+        "## Several seeds in one program",
         "",
-        "Total time from start to end, compilation included and without a compilation cache, of "
-        "the seeds one after the other (in one process, or in one each) over that of one sweep; "
-        "and how far any parameter of a run is from that of the run alone.",
+        "Total time of sequential runs (in one process, or in one process each) divided by that of "
+        "one sweep, including compilation and without a compilation cache. The last column is the "
+        "largest difference between a parameter in the sweep and in the separate run.",
         "",
         *table([*head, "largest difference"], rows),
     ]
 
 
 def loss(record: Record) -> list[str]:
-    """Memory of a large batch."""
+    """Memory of the loss at a large batch size."""
     rows = [
         [row["form"], f"{row['compiler_mib']:.0f}", f"{row['peak_above_start_mib']:.0f}"]
         for row in record["rows"]
     ]
     return [
-        "## Memory of a large batch",
+        "## Memory of the loss at a large batch size",
         "",
-        f"NT-Xent at batch {record['rows'][0]['batch']}, gradients of a small network; MiB.",
+        f"NT-Xent at batch {record['rows'][0]['batch']}, gradients of a small network, in MiB.",
         "",
-        *table(["loss", "compiler's buffers", "peak of the process above its start"], rows),
+        *table(["loss", "compiler's buffers", "peak process memory above baseline"], rows),
     ]
 
 
@@ -173,10 +174,10 @@ SECTIONS: tuple[tuple[Callable[..., list[str]], tuple[str, ...]], ...] = (
 def page() -> str:
     """docs/speed.md."""
     lines = [
-        "# Speed and memory, measured",
+        "# Speed and memory",
         "",
-        "Written by `docs/write_speed.py` from records in `results/`, each made by the benchmark "
-        "of its name in `benchmarks/`. Times on a CPU are given as ratios only.",
+        "Written by `docs/write_speed.py` from the records in `results/`. Each record is produced "
+        "by the benchmark of the same name in `benchmarks/`. CPU times are given as ratios only.",
         "",
     ]
     for section, names in SECTIONS:

@@ -16,15 +16,15 @@ def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
       commands: subparsers of the main parser.
       device_options: adds the device options to a parser.
     """
-    parser = commands.add_parser("evaluate", help="measure the features of a run")
+    parser = commands.add_parser("evaluate", help="evaluate the features of a run")
     add_subject(parser, "folder", required=False, type=Path, help="a run's folder")
     add_list(
         parser,
         "--protocol",
         metavar="NAME",
-        help="which protocols (default: the page's table); see --list",
+        help="protocols to run (default: the page's table); see --list",
     )
-    parser.add_argument("--list", action="store_true", help="the protocols, with their papers")
+    parser.add_argument("--list", action="store_true", help="list the protocols with their papers")
     add_list(
         parser,
         "--set",
@@ -33,7 +33,7 @@ def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
         help="change a protocol's setting, e.g. epochs=20",
         pairs=True,
     )
-    parser.add_argument("--seed", type=int, default=None, help="of whatever a protocol draws")
+    parser.add_argument("--seed", type=int, default=None, help="seed of the protocols")
     add_list(
         parser,
         "--on",
@@ -50,7 +50,7 @@ def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
     parser.add_argument(
         "--supervised",
         action="store_true",
-        help="add a row: the same encoder trained on the labels, for as long (trained if need be)",
+        help="add a row: the same encoder trained on the labels for as many epochs (cached)",
     )
     add_trust(parser)
     add_accept(parser)

@@ -18,16 +18,16 @@ def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
       device_options: adds the device options to a parser.
     """
     parser = commands.add_parser(
-        "plan", help="compile a run's step for machines that are not here: memory, time, cost"
+        "plan", help="compile the train step for other accelerators: memory, time, cost"
     )
     add_subject(parser, "name", help="an experiment")
     parser.add_argument(
         "--topology",
         metavar="CHIP:SHAPE",
-        help="e.g. v5e:4x4, v5p:4x4x4 or v6e:16x16 (default: the machine at hand)",
+        help="e.g. v5e:4x4, v5p:4x4x4 or v6e:16x16 (default: this machine)",
     )
     parser.add_argument(
-        "--slices", type=int, default=1, metavar="N", help="so many topologies in one data centre"
+        "--slices", type=int, default=1, metavar="N", help="number of slices in one data centre"
     )
     parser.add_argument(
         "--fit", action="store_true", help="search sharding, remat and micro-batches until it fits"
@@ -35,16 +35,16 @@ def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="ask a TPU's compiler for its least effort: four times as fast, its traffic rough",
+        help="compile for TPU at lowest effort: four times as fast, traffic is a rough estimate",
     )
-    parser.add_argument("--accumulate", type=int, default=1, help="micro-batches in a step")
+    parser.add_argument("--accumulate", type=int, default=1, help="micro-batches per step")
     parser.add_argument(
         "--approximate-accumulation",
         action="store_true",
-        help="let BatchNorm see micro-batches instead of the batch",
+        help="compute BatchNorm statistics per micro-batch",
     )
     parser.add_argument("--remat", help="none, dots, all_dots or full (default: the experiment's)")
-    parser.add_argument("--length", type=int, metavar="N", help="training examples")
+    parser.add_argument("--length", type=int, metavar="N", help="number of training examples")
     add_list(
         parser,
         "--set",
@@ -53,7 +53,9 @@ def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
         help="change a value, e.g. batch_size=4096",
         pairs=True,
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the plan there as well")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="also write the plan to this file"
+    )
     device_options(parser)
     parser.set_defaults(run=run)
 

@@ -21,12 +21,14 @@ def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
         parser,
         "name",
         required=False,
-        help="of the table; without it, all tables are listed",
+        help="name of the table; without it, all tables are listed",
     )
     parser.add_argument("--budget", choices=("smoke", "small", "full"), default="small")
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="training seeds 0..N-1")
     add_list(parser, "--rows", metavar="NAME", help="only these rows")
-    parser.add_argument("--collect", action="store_true", help="train nothing, show what there is")
+    parser.add_argument(
+        "--collect", action="store_true", help="train nothing, show the existing results"
+    )
     parser.add_argument("--workdir", type=Path, help="folder of the runs")
     parser.add_argument("--npz", metavar="FILE", help="take the data from an .npz file instead")
     parser.add_argument("--data-dir", metavar="DIR", help="short for --set data.data_dir=DIR")
@@ -39,7 +41,7 @@ def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
         pairs=True,
     )
     parser.add_argument("--format", choices=("markdown", "latex", "html"), default="markdown")
-    parser.add_argument("--out", type=Path, help="write the table there as well")
+    parser.add_argument("--out", type=Path, help="also write the table to this file")
     add_accept(parser)
     device_options(parser)
     parser.set_defaults(run=run)

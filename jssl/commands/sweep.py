@@ -10,14 +10,14 @@ from jssl.commands.options import add_accept, add_list, add_subject
 
 def add(commands: argparse._SubParsersAction) -> None:
     """Adds the command's parser to the main parser's subparsers."""
-    parser = commands.add_parser("sweep", help="train many seeds and settings as one program")
+    parser = commands.add_parser("sweep", help="train many seeds and settings in one program")
     add_subject(parser, "name", help="an experiment")
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="seeds 0..N-1")
     add_list(
         parser,
         "--grid",
         metavar="KEY=A,B,C",
-        help="values to try, every combination of them",
+        help="values to try, in every combination",
         pairs=True,
     )
     add_list(
@@ -28,7 +28,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="change a value in all runs",
         pairs=True,
     )
-    parser.add_argument("--workdir", type=Path, help="folder of the runs' folders")
+    parser.add_argument("--workdir", type=Path, help="parent folder of the runs")
     parser.add_argument("--devices", type=int, help="devices to spread the runs over")
     parser.add_argument(
         "--how",
@@ -38,8 +38,10 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--log-every", type=int, default=10, metavar="STEPS")
     parser.add_argument("--checkpoint-every", type=int, metavar="STEPS")
-    parser.add_argument("--stop-at", type=int, metavar="STEP", help="stop there; resumable")
-    parser.add_argument("--no-probe", action="store_true", help="measure no features at the end")
+    parser.add_argument(
+        "--stop-at", type=int, metavar="STEP", help="stop after this step; resumable"
+    )
+    parser.add_argument("--no-probe", action="store_true", help="skip the evaluation at the end")
     add_accept(parser)
     parser.set_defaults(run=run)
 

@@ -16,7 +16,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         "paths", type=Path, nargs="+", help="record files, runs' folders or folders of them"
     )
     parser.add_argument("--format", choices=FORMATS, default="markdown")
-    parser.add_argument("--out", type=Path, help="write there instead of printing")
+    parser.add_argument("--out", type=Path, help="write to this file instead of printing")
     parser.set_defaults(run=run)
 
 

@@ -20,7 +20,7 @@ _OPTION = "jax_disable_most_optimizations"
 
 @contextlib.contextmanager
 def quick_compilation() -> Iterator[None]:
-    """Context in which XLA compiles about twice as fast, to slower programs that round differently."""
+    """Lets XLA compile about twice as fast, to slower programs that round differently."""
     before = jax.config.values[_OPTION]
     jax.config.update(_OPTION, True)
     try:

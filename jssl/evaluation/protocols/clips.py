@@ -45,7 +45,9 @@ class Propagation(Evaluation):
     neighbours: Count = 5
     radius: Count = 4
 
-    about: ClassVar[str] = "label propagation: mIoU of a figure followed through clips"
+    about: ClassVar[str] = (
+        "label propagation through synthetic clips: mIoU of foreground and background"
+    )
     source: ClassVar[str] = "Jabri et al. 2020; DINO (Caron et al. 2021), on procedural clips"
 
     def measure(self, subject: Subject, row: str) -> Measured | None:
@@ -70,9 +72,9 @@ class Propagation(Evaluation):
 
     def notes(self) -> tuple[str, ...]:
         return (
-            f"Clips of {self.frames} frames, turned by up to {self.degrees:g} degrees and shifted "
-            f"by up to {self.shift:g} of the side; mIoU of figure and ground over all frames but "
-            "the first, which is given. 'first mask kept' is what standing still would score.",
+            f"Clips of {self.frames} frames, rotated by up to {self.degrees:g} degrees and shifted "
+            f"by up to {self.shift:g} of the side; mIoU of foreground and background, without "
+            "the given first frame. 'first mask kept' is the score of repeating the first mask.",
         )
 
 
@@ -97,7 +99,9 @@ class ClipPropagation(Evaluation):
     neighbours: Count = 5
     radius: Count = 4
 
-    about: ClassVar[str] = "label propagation in labelled clips, by the tokens of a video encoder"
+    about: ClassVar[str] = (
+        "label propagation through clips with pixel masks, by a video encoder's tokens"
+    )
     source: ClassVar[str] = "Jabri et al. 2020; DINO (Caron et al. 2021)"
 
     def measure(self, subject: Subject, row: str) -> Measured | None:
@@ -120,9 +124,9 @@ class ClipPropagation(Evaluation):
 
     def notes(self) -> tuple[str, ...]:
         return (
-            f"mIoU of figure and ground over all times but the first, which is given; a token is "
-            f"of the figure where {self.share:g} of its pixels are. 'first mask kept' is what "
-            "standing still would score.",
+            f"mIoU of foreground and background, without the given first time step; a token is "
+            f"foreground if {self.share:g} of its pixels are. 'first mask kept' is the score of "
+            "repeating the first mask.",
         )
 
 

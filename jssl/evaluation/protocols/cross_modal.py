@@ -60,7 +60,7 @@ class CrossRetrieval(Evaluation):
     field: str = "captions"
     ks: Widths = (1, 5, 10)
 
-    about: ClassVar[str] = "recall@k between two kinds of inputs, in both directions"
+    about: ClassVar[str] = "cross-modal retrieval: recall@k in both directions"
     source: ClassVar[str] = "Karpathy & Fei-Fei 2015"
     needs_labels: ClassVar[bool] = False
 
@@ -77,7 +77,7 @@ class CrossRetrieval(Evaluation):
         return Measured({k: Score(v) for k, v in cross_retrieval(a, b, owner, ks=ks).items()})
 
     def notes(self) -> tuple[str, ...]:
-        return ("a is what the encoder sees, b the captions, all of them; over the test split.",)
+        return ("a: inputs of the encoder; b: all their captions. Evaluated on the test split.",)
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class ZeroShot(Evaluation):
     templates: tuple[str, ...] = ("a {}", "a photo of a {}")
     length: Count = 64
 
-    about: ClassVar[str] = "classification by the nearest name of a class, no label seen"
+    about: ClassVar[str] = "zero-shot classification by the nearest class prompt"
     source: ClassVar[str] = "Radford et al. 2021"
 
     def measure(self, subject: Subject, row: str) -> Measured | None:

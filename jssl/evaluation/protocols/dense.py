@@ -93,7 +93,7 @@ class Segmentation(Evaluation):
 
     most: Count = 1000
 
-    about: ClassVar[str] = "tokens: linear, k-means, PCA and prompted segmentation, correspondence"
+    about: ClassVar[str] = "token segmentation (linear, k-means, PCA, prompted) and correspondence"
     source: ClassVar[str] = "Oquab et al. 2024; Wu et al. 2024"
 
     def measure(self, subject: Subject, row: str) -> Measured | None:
@@ -134,9 +134,9 @@ class Segmentation(Evaluation):
 
     def notes(self) -> tuple[str, ...]:
         return (
-            "Figure and ground at the centre of each place. The prompt's threshold is chosen on "
-            "validation; correspondence: the most similar place of the mirrored image is the "
-            "mirrored place.",
+            "Masks are sampled at token centres. The prompt's threshold is chosen on "
+            "validation. Correspondence: the most similar token of the mirrored image is the "
+            "mirrored token.",
         )
 
 
@@ -150,7 +150,9 @@ class Factors(Evaluation):
 
     most: Count = 10000
 
-    about: ClassVar[str] = "known factors: R^2 of those that are numbers, accuracy of the others"
+    about: ClassVar[str] = (
+        "factors of variation: R^2 of continuous ones, accuracy of categorical ones"
+    )
 
     def measure(self, subject: Subject, row: str) -> Measured:
         features = subject.features(row)

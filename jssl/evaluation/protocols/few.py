@@ -29,7 +29,7 @@ class FewLabels(Evaluation):
     per_class: Layers = ()
     draws: Count = 5
 
-    about: ClassVar[str] = "logistic probe on a few labels: shares of them, or some of each class"
+    about: ClassVar[str] = "logistic probe on few labels: fractions, or a number per class"
 
     def measure(self, subject: Subject, row: str) -> Measured:
         splits = subject.features(row)
@@ -91,7 +91,7 @@ class Episodes(Evaluation):
 
     def notes(self) -> tuple[str, ...]:
         return (
-            f"{self.ways}-way, {self.queries} queries a class, {self.episodes} episodes; ± over "
+            f"{self.ways}-way, {self.queries} queries per class, {self.episodes} episodes; ± over "
             "episodes. Laplacian and clustering see all queries of an episode together.",
         )
 

@@ -75,7 +75,7 @@ class ForecastFineTuning(Evaluation):
 
     recipe: ForecastRecipe = dataclasses.field(default_factory=ForecastRecipe)
 
-    about: ClassVar[str] = "MSE and MAE of a forecast by the encoder and a linear head, fine-tuned"
+    about: ClassVar[str] = "forecasting MSE and MAE of encoder and linear head, fine-tuned"
     source: ClassVar[str] = "Nie et al. 2023, end-to-end fine-tuning after the head alone"
     needs_labels: ClassVar[bool] = False
 
@@ -96,7 +96,7 @@ class ForecastFineTuning(Evaluation):
     def notes(self) -> tuple[str, ...]:
         return (
             "The untrained row is the same training from scratch. Last epoch; nothing is chosen. "
-            "Windows of the test split are all used, one a step.",
+            "All windows of the test split are used, with stride 1.",
         )
 
 

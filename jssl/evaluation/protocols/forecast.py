@@ -34,7 +34,7 @@ class Forecast(Evaluation):
     last: Count | None = None
     penalties: NonNegatives = PENALTIES
 
-    about: ClassVar[str] = "MSE and MAE of a linear forecast from frozen tokens, channel by channel"
+    about: ClassVar[str] = "forecasting MSE and MAE of a linear head on frozen tokens, per channel"
     source: ClassVar[str] = "Nie et al. 2023, linear probing, with ridge regression for SGD"
     needs_labels: ClassVar[bool] = False
 
@@ -67,8 +67,8 @@ class Forecast(Evaluation):
 
     def notes(self) -> tuple[str, ...]:
         return (
-            "The raw row is a linear map of the normalised past itself. Windows of the test split "
-            "are all used, one a step.",
+            "The raw row is a linear map of the normalised past. All windows of the test split "
+            "are used, with stride 1.",
         )
 
 

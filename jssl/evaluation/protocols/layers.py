@@ -32,7 +32,7 @@ class LayerWeighted(Evaluation):
 
     strengths: Positives = STRENGTHS
 
-    about: ClassVar[str] = "linear head on a weighted sum of all layers, the weights learnt with it"
+    about: ClassVar[str] = "linear head on a learned weighted sum of all layers"
     source: ClassVar[str] = "Yang et al. 2021, SUPERB"
 
     def measure(self, subject: Subject, row: str) -> Measured | None:
@@ -56,8 +56,8 @@ class LayerWeighted(Evaluation):
 
     def notes(self) -> tuple[str, ...]:
         return (
-            "Layers are standardised and averaged over places; SUPERB standardises nothing, maps "
-            "the sum to 256 dimensions first and trains by Adam.",
+            "Layers are standardised and averaged over positions. SUPERB does not standardise; it "
+            "projects the sum to 256 dimensions and trains with Adam.",
         )
 
 

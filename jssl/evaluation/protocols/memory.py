@@ -32,7 +32,7 @@ class Memorisation(Evaluation):
     examples: Count = 500
     draws: Count = 10
 
-    about: ClassVar[str] = "memorisation score against a run trained without the examples"
+    about: ClassVar[str] = "memorization score against a run trained without the examples"
     source: ClassVar[str] = "Wang et al. 2024, SSLMem"
 
     def measure(self, subject: Subject, row: str) -> Measured | None:

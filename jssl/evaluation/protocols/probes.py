@@ -91,7 +91,7 @@ class ProbeSweep(Evaluation):
     epochs: Count = 50
     paper: str = ""
 
-    about: ClassVar[str] = "many linear probes at once on cached features, chosen on validation"
+    about: ClassVar[str] = "sweep of SGD linear probes on cached features, chosen on validation"
 
     def measure(self, subject: Subject, row: str) -> Measured:
         names = {field.name for field in dataclasses.fields(Sweep)}

@@ -28,7 +28,7 @@ class Regression(Evaluation):
     target: str = "target"
     penalties: NonNegatives = PENALTIES
 
-    about: ClassVar[str] = "Spearman's correlation of a ridge regression with a number of examples"
+    about: ClassVar[str] = "ridge regression of a scalar target: Spearman's correlation"
     source: ClassVar[str] = "Rao et al. 2019 (TAPE); Dallago et al. 2021 (FLIP)"
     needs_labels: ClassVar[bool] = False
 

@@ -36,7 +36,7 @@ class Corrupted(Evaluation):
     severities: tuple[Severity, ...] = SEVERITIES
     most: Count = 1000
 
-    about: ClassVar[str] = "linear probe under 15 corruptions of 5 strengths"
+    about: ClassVar[str] = "linear probe under 15 corruptions at 5 severities"
     source: ClassVar[str] = "Hendrycks and Dietterich 2019"
 
     def measure(self, subject: Subject, row: str) -> Measured:

@@ -31,7 +31,9 @@ class Similarity(Evaluation):
     target: str = "target"
     part: str = "test"
 
-    about: ClassVar[str] = "Spearman's correlation of cosines of pairs with scores, as in STS-B"
+    about: ClassVar[str] = (
+        "Spearman's correlation of cosine similarity with reference scores (STS-B)"
+    )
     source: ClassVar[str] = "Cer et al. 2017"
     needs_labels: ClassVar[bool] = False
 

@@ -30,7 +30,9 @@ class Site(Evaluation):
     places: tuple[Whole, ...] = ()
     strengths: Positives = linear.STRENGTHS
 
-    about: ClassVar[str] = "logistic regression on the tokens at one site, by default the middle"
+    about: ClassVar[str] = (
+        "logistic regression on the tokens at one position, by default the middle"
+    )
 
     def measure(self, subject: Subject, row: str) -> Measured | None:
         if subject.rows[row].program is None:

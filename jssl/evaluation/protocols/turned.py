@@ -38,7 +38,9 @@ class RotationDetection(Evaluation):
     data: str = "image/simclr_shapes"
     most: Count = 2000
 
-    about: ClassVar[str] = "quarter turns: accuracy of a probe, and AUROC of foreign inputs by it"
+    about: ClassVar[str] = (
+        "rotation prediction: accuracy of a probe, and AUROC of OOD detection by it"
+    )
     source: ClassVar[str] = "Hendrycks et al. 2019, on frozen features"
 
     def measure(self, subject: Subject, row: str) -> Measured | None:
