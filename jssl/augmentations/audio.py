@@ -99,7 +99,8 @@ def log_mel(
 
 
 def level(key: jax.Array | None, x: jax.Array) -> jax.Array:
-    """A sound to mean 0 and variance 1; zeros that fill it up at its end count not, and stay 0."""
+    """Standardises a sound to mean 0 and variance 1; zeros that pad its end are excluded and stay
+    0."""
     x = as_waveform(key, x)
     real = real_samples(x)
     count = jnp.sum(real)
@@ -108,13 +109,14 @@ def level(key: jax.Array | None, x: jax.Array) -> jax.Array:
 
 
 def standardise(key: jax.Array | None, x: jax.Array) -> jax.Array:
-    """A spectrogram to mean 0 and variance 1: loudness and noise floor of the recording go."""
+    """Standardises a spectrogram to mean 0 and variance 1, which removes loudness and noise
+    floor."""
     del key
     return (x - jnp.mean(x)) / (jnp.std(x) + 1e-5)
 
 
 def shift(key: jax.Array, x: jax.Array, *, share: Unit = 0.2) -> jax.Array:
-    """Moves a sound in time by up to a share of its length, silence coming in; [T] -> [T].
+    """Shifts a sound in time by up to a share of its length, padding with silence; [T] -> [T].
 
     Args:
       key: PRNG key.
@@ -128,7 +130,7 @@ def shift(key: jax.Array, x: jax.Array, *, share: Unit = 0.2) -> jax.Array:
 
 
 def add_noise(key: jax.Array, x: jax.Array, *, snr: Interval = (5.0, 30.0)) -> jax.Array:
-    """White noise at a ratio of the sound's power to its own, drawn in decibels; [T] -> [T].
+    """Adds white noise at a random signal-to-noise ratio in decibels; [T] -> [T].
 
     Args:
       key: PRNG key.
@@ -169,7 +171,7 @@ def hide_bands(
 
 
 def shift_pitch(key: jax.Array, x: jax.Array, *, bins: Natural = 4) -> jax.Array:
-    """Moves a log-mel spectrogram along the mel axis by up to so many bins, edges repeated.
+    """Shifts a log-mel spectrogram along the mel axis by up to a number of bins, repeating edges.
 
     Args:
       key: PRNG key.
@@ -184,7 +186,7 @@ def shift_pitch(key: jax.Array, x: jax.Array, *, bins: Natural = 4) -> jax.Array
 def audio_view(
     *, rate: int = 8000, hop: int = 80, mels: int = 64, frames: int = 96, window: int = 256
 ) -> Pipeline:
-    """One view of a sound: shifted, noisy, as a spectrogram moved in pitch and with a hole.
+    """One view of a sound: time shift, noise, log-mel spectrogram, pitch shift, SpecAugment mask.
 
     This project's own recipe.
 
@@ -211,5 +213,5 @@ def audio_evaluation(
 
 
 def wave_evaluation() -> Pipeline:
-    """The samples of the whole sound, float32 [T], at one level."""
+    """The samples of the whole sound, float32 [T], standardised."""
     return pipeline(level, field=FIELD)

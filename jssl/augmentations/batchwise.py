@@ -1,8 +1,8 @@
 """Operations on a whole batch: mixup, CutMix, patch mix, one style for all.
 
 Each is f(key, views, *, ...) -> views on the dict that `Views` makes, for its `batch` argument:
-`Views(a=..., batch=(partial(mixup, names=("a",)),))`. They mix examples, so their result depends
-on the batch; how examples were mixed is added to the views under the operation's name.
+`Views(a=..., batch=(partial(mixup, names=("a",)),))`. They mix examples, so their result depends on
+the batch; a description of the mixing is added to the views under the operation's name.
 """
 
 from __future__ import annotations
@@ -105,15 +105,15 @@ def patch_mix(
 ) -> Dict:
     """Makes each image of the patches of several (MixedAE: Chen et al., 2023, section 3.2).
 
-    Each result takes an equal number of patches from `images` images that follow one another in
-    the batch, each patch from its own place.
+    Each result takes an equal number of patches from `images` consecutive images of the batch, each
+    patch at its own position.
 
     Args:
       key: PRNG key.
       views: dict of [B, ...].
       names: views to mix, all alike.
       patch: side of a patch, pixels.
-      images: how many images make one; divides the number of patches.
+      images: number of images that are combined; divides the number of patches.
 
     Returns:
       The views, `names` replaced, and patch_mix=dict(source int32 [B, N], the batch position each
@@ -187,7 +187,7 @@ def corrupt_groups(
     alien: str = "alien",
     alien_p: Unit = 0.5,
 ) -> Dict:
-    """Replaces the hidden tokens by noise, or by what another image has there (GMML).
+    """Replaces the masked tokens by noise, or by those of another image (GMML).
 
     (Atito et al., 2022; as in the authors' code an image is corrupted in one of the two ways, each
     with a mask of its own.) The other image is the neighbour in the batch.
@@ -202,8 +202,8 @@ def corrupt_groups(
       alien_p: probability that an image is corrupted by another.
 
     Returns:
-      The views with `name` corrupted, "original" as it was, and "mask" bool [B, N], True where a
-      token was replaced; without the two masks.
+      The views with `name` corrupted, "original", the unchanged view, and "mask" bool [B, N], True
+      where a token was replaced; without the two masks.
 
     Raises:
       UserError: a view that is not there, or tokens that do not tile it.
@@ -229,7 +229,7 @@ def corrupt_groups(
 def mix_views(
     key: jax.Array, views: Dict, *, names: tuple[str, str] = ("a", "b"), alpha: Positive = 1.0
 ) -> Dict:
-    """Blends each image's one view with the other view of another image, all by one share.
+    """Blends one view of each image with the other view of another image, with one common share.
 
     Mixed Barlow Twins (Bandara et al., 2023, section 3).
 
@@ -240,8 +240,8 @@ def mix_views(
       alpha: of the Beta(alpha, alpha) the share is drawn from.
 
     Returns:
-      The views as they were, and mixed=dict(image [B, ...], partner int32 [B], share float32 [B],
-      the share of the first view).
+      The unchanged views, and mixed=dict(image [B, ...], partner int32 [B], share float32 [B], the
+      share of the first view).
     """
     one, other = _images(views, names)
     order, amount = jax.random.split(key)

@@ -28,7 +28,7 @@ def kernel_size(size: int, share: float = 0.1) -> int:
 
 
 def taps_of(kernel: int | str | None, size: int, sigma: float) -> int:
-    """The number of taps that a setting of `gaussian_blur` stands for.
+    """The number of taps for a `kernel` setting of `gaussian_blur`.
 
     Args:
       kernel: see `gaussian_blur`.
@@ -96,8 +96,8 @@ def blur_taps(image: jax.Array, taps: jax.Array) -> jax.Array:
 def blur_matrix(size: int, radius: int, sigma: jax.Array) -> jax.Array:
     """The Gaussian of `2 radius + 1` taps along an axis, borders reflected, as one matrix.
 
-    A border without its own row (… 2 1 | 0 1 2 …) folds the taps that fall outside back onto the
-    pixels they mirror, so that the product needs no padding.
+    A border without its own row (… 2 1 | 0 1 2 …) folds taps outside the image back onto the pixels
+    they mirror, so that the product needs no padding.
 
     Args:
       size: pixels along the axis, more than `radius`.
@@ -133,10 +133,10 @@ def gaussian_blur(
     Args:
       key: PRNG key.
       image: [H, W, C] uint8 or float in [0, 1], any number of channels.
-      kernel: None follows sigma: four of the largest on each side, so that the blur is as wide as
-        it says at any side of the image. "tenth" is SimCLR's rule, a tenth of the shorter side: 23
-        taps at 224 pixels, which hold a sigma of 2; at 32 pixels 3 taps, which cut it to 0.8, and
-        below 20 one, which is no blur. A number is that many taps, odd.
+      kernel: None depends on sigma: four times the largest sigma on each side, so that the blur has
+        the stated width at any image size. "tenth" is SimCLR's rule, a tenth of the shorter side:
+        23 taps at 224 pixels, enough for a sigma of 2; 3 taps at 32 pixels, which reduce it to 0.8;
+        and one tap below 20 pixels, which is no blur. A number is the odd number of taps.
       sigma: in pixels; (low, high) is drawn uniformly, one number is fixed.
 
     Returns:

@@ -1,10 +1,10 @@
 """Photometric operations: colour jitter, greyscale, solarize, normalise.
 
 Definitions are those of Pillow's ImageEnhance and of torchvision: an enhancement blends the image
-with a degenerate one (black, its mean grey, its grey) and cuts to [0, 1] each time. With 3
-channels all of it applies. With 1 channel an image is its own grey: saturation, hue and greyscale
-leave it as it is. With any other number brightness and contrast apply (the mean runs over all
-channels) and the operations on colour raise.
+with a degenerate one (black, its mean grey, its grey) and cuts to [0, 1] each time. With 3 channels
+all operations apply. With 1 channel, saturation, hue and greyscale return the image unchanged. With
+any other number, brightness and contrast apply (the mean is over all channels) and the colour
+operations raise an error.
 """
 
 from __future__ import annotations
@@ -82,11 +82,11 @@ def jitter(
     """Brightness, contrast, saturation and hue at given strengths, in a given order.
 
     Under vmap a `switch` on the order would compute all four operations at each of four steps.
-    Here contrast, the one that needs a mean over the image, is the fixed middle. On each side of
-    it the other three are written once (brightness in the four gaps around saturation, hue,
-    saturation) and those that belong elsewhere are passed over: one mean, two hues, the rest is
-    cheap, and every cut to [0, 1] stays where the order puts it. Without vmap the branches are
-    real and each operation runs once.
+    Here contrast, the one that needs a mean over the image, is the fixed middle. On each side of it
+    the other three are written once (brightness in the four gaps around saturation, hue,
+    saturation) and those that belong elsewhere in the order are skipped: one mean and two hues are
+    computed, the rest is cheap, and values are clipped to [0, 1] at the places that the order
+    requires. Without vmap the branches are real and each operation runs once.
 
     Args:
       image: float32 [H, W, C] in [0, 1].
@@ -95,7 +95,8 @@ def jitter(
       contrast: () factor.
       saturation: () factor; needs 3 channels.
       hue: () in turns, 0 is neutral; needs 3 channels.
-      times: [4] when brightness, contrast, saturation and hue happen; the smallest is first.
+      times: [4] sort keys of brightness, contrast, saturation and hue; the smallest is applied
+        first.
 
     Returns:
       float32 [H, W, C] in [0, 1].

@@ -1,4 +1,4 @@
-"""Putting operations together: pipelines of one example, named views of a batch."""
+"""Composition of operations: pipelines for one example, named views of a batch."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Pipeline:
     def with_warp(
         self, key: jax.Array | None, example: Mapping[str, jax.Array]
     ) -> dict[str, jax.Array]:
-        """Runs the pipeline, drawing the same numbers, and tells where its pixels come from.
+        """Runs the pipeline with the same random draws and also returns the warp.
 
         Returns:
           dict(image=what `__call__` returns, warp=float32 [3, 3], from a point of the view to the
@@ -177,7 +177,7 @@ class Field:
 
 
 def field(name: str) -> Field:
-    """An entry for Views that passes a field of the example on, such as its "index"."""
+    """An entry for Views that returns a field of the example unchanged, such as its "index"."""
     return Field(name)
 
 
@@ -195,9 +195,9 @@ class Tracked:
 
 
 def tracked(inner: Pipeline) -> Tracked:
-    """Lets a view carry its warp: the entry gives dict(image=[...], warp=[3, 3]).
+    """Returns a view together with its warp: the entry gives dict(image=[...], warp=[3, 3]).
 
-    For dense and equivariant methods; the image is the one the bare pipeline gives.
+    For dense and equivariant methods; the image is the same as without tracking.
     """
     return Tracked(inner)
 
@@ -207,13 +207,11 @@ class Views:
     """Named views of a batch: `Views(a=pipeline(...), b=pipeline(...), mask=sampler)`.
 
     An entry is f(key, example) -> array or dict of arrays, for one example. An example's key is
-    made of the step's key, the view's name and the example's `index`, so its views depend on
-    neither the batch's size, nor its neighbours, nor the devices it lies on, nor on what other
-    views there are.
+    made of the step's key, the view's name and the example's `index`, so its views do not depend on
+    the batch size, the other examples, the devices or the other views.
 
     `batch` holds operations on whole batches (mixup, patch mix), each f(key, views) -> views on
-    the dict of [B, ...], run last and in order. These do depend on the neighbours: it is what they
-    are for.
+    the dict of [B, ...], run last and in order. These depend on the other examples by design.
 
     Attributes:
       entries: (name, entry) pairs.
@@ -239,8 +237,8 @@ class Views:
         Args:
           key: the step's PRNG key.
           batch: arrays [B, ...]; `index` int [B] names the examples.
-          mesh: the devices over all of which B is split, each then works through its own
-            examples; None leaves the placement to the compiler.
+          mesh: the devices over which B is split, each of which then processes its own examples;
+            None leaves the placement to the compiler.
 
         Returns:
           dict from view name to [B, ...] (or to a dict of them, where the entry gives a dict).
@@ -265,11 +263,11 @@ class Views:
         return views
 
     def count(self, example: Mapping[str, jax.ShapeDtypeStruct]) -> int:
-        """How many inputs are made of an example.
+        """The number of inputs made from one example.
 
-        Views that hold floats, or numbers along at least one axis such as the symbols of a text,
-        as often as they are repeated; masks (dicts without floats, or bools) and indices are none,
-        nor is what operations on the batch add.
+        Counts views of floats, or of integers with at least one axis such as the symbols of a text,
+        with their repetitions. Masks (dicts without floats, or bools), indices and entries added by
+        batch operations are not counted.
 
         Args:
           example: shapes and dtypes of one example's arrays, `index` among them.

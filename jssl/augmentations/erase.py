@@ -1,4 +1,4 @@
-"""Operations that take pixels away: random erasing, cutout."""
+"""Operations that remove pixels: random erasing, cutout."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def random_erasing(
       image: [H, W, C] uint8 or float.
       scale: range of the rectangle's share of the area.
       ratio: range of height / width.
-      value: what is written, or "noise" for a unit normal at each pixel.
+      value: the fill value, or "noise" for a standard normal value at each pixel.
 
     Returns:
       float32 [H, W, C].

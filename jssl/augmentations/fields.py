@@ -68,8 +68,8 @@ def random_field_affine(
       scale: of the log of the scale.
       length: correlation length, share of the shorter side.
       fill: value outside.
-      with_map: also return where each pixel comes from. It is no matrix, so `tracked` pipelines
-        refuse this operation.
+      with_map: also return the source point of each pixel. This map is not a matrix, so `tracked`
+        pipelines refuse the operation.
 
     Returns:
       float32 [H, W, C], and the map float32 [H, W, 2] of points (x, y) if asked for.

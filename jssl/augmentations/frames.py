@@ -22,8 +22,8 @@ from jssl.ranges import Count, Positive
 def fourier(key: jax.Array | None, x: jax.Array) -> jax.Array:
     """Coefficients in the orthonormal Fourier basis, and their amplitudes.
 
-    Half of the spectrum of a real series tells the other half; what stands for both is multiplied
-    by the square root of two, so that the basis is orthonormal.
+    Half of the spectrum of a real series determines the other half; coefficients that represent
+    both are multiplied by the square root of two, so that the basis is orthonormal.
 
     Args:
       key: not used; may be None.
@@ -48,9 +48,9 @@ def gabor(
 ) -> jax.Array:
     """Magnitudes of the coefficients in a tight Gabor frame: shifted and modulated Gaussians.
 
-    The Gaussian is cut to `window` steps and divided by what its shifts leave of each step, which
-    makes the frame tight with bound 1 (Daubechies, Grossmann & Meyer, "Painless nonorthogonal
-    expansions", 1986). Before and after the series there are zeros.
+    The Gaussian is truncated to `window` steps and normalised by the sum of its shifts at each
+    step, which makes the frame tight with bound 1 (Daubechies, Grossmann & Meyer, "Painless
+    nonorthogonal expansions", 1986). Before and after the series there are zeros.
 
     Args:
       key: not used; may be None.
@@ -89,7 +89,7 @@ def tight_window(window: int, hop: int, width: float) -> np.ndarray:
 
 
 def frame_views(length: int, *, window: int = 32, hop: int = 4) -> Views:
-    """A series as it is, in a basis and in a frame; normalised, nothing is augmented.
+    """The normalised series itself, in a basis and in a frame, without augmentation.
 
     Args:
       length: points that a series is brought to.

@@ -66,19 +66,19 @@ def node_mask(
     replace: Unit = 0.0,
     field: str = "graph",
 ) -> dict[str, jax.Array]:
-    """Hides a share of the real nodes of a graph, to the nearest number.
+    """Masks a share of the real nodes of a graph, rounded to the nearest number.
 
     Args:
       key: PRNG key.
       example: has the graph.
       ratio: share to hide.
-      replace: share of the hidden nodes that show another node's features, drawn among the real
-        ones, where the rest shows nothing (Hou et al., "GraphMAE", 2022, section 3.2).
+      replace: share of the masked nodes that get the features of another random real node; the
+        others have none (Hou et al., "GraphMAE", 2022, section 3.2).
       field: name of the graph.
 
     Returns:
-      dict(mask bool [N], never True at padding; shown int32 [N], the node whose features are seen
-      at each: its own number, another or, for nothing, -1).
+      dict(mask bool [N], never True at padding; shown int32 [N], the node whose features are
+      visible at each node: itself, another one or, for none, -1).
     """
     real = entry(example, field)["node_mask"]
     count, own = jnp.sum(real), jnp.arange(len(real), dtype=jnp.int32)
@@ -101,7 +101,7 @@ def node_pairs(
     each: Count = 100,
     field: str = "graph",
 ) -> dict[str, jax.Array]:
-    """Draws pairs of nodes that are 1, 2, 3 and more steps apart, as many of each where there are.
+    """Draws equal numbers of node pairs at distances 1, 2, 3 and above, as far as available.
 
     Jin et al., "Self-supervised Learning on Graphs: Deep Insights and New Direction", 2020, their
     PairwiseDistance: distances above 3 are one class, and nodes without a path belong to it.
@@ -148,8 +148,8 @@ def graph_views(*, edges: float = 0.2, nodes: float = 0.2, field: str = "graph")
     """Two views `a` and `b` of a graph: nodes and edges dropped, drawn alike.
 
     Args:
-      edges: probability of an edge to go.
-      nodes: probability of a node to go.
+      edges: probability that an edge is dropped.
+      nodes: probability that a node is dropped.
       field: name of the graph.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What every image operation shares: the image's form, its channel planes, its grey."""
+"""Helpers shared by image operations: conversion, channel planes, luma."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def as_float(image: jax.Array) -> jax.Array:
 
 
 def as_input(value: jax.Array) -> jax.Array:
-    """What a pipeline starts from: an image as `as_float` gives it, anything else by its type.
+    """The input of a pipeline: images as converted by `as_float`, other arrays by their dtype.
 
     Args:
       value: uint8 or [H, W, C] is an image, and uint8 with axes before these are several, such as
@@ -75,7 +75,7 @@ def unplanar(channels: jax.Array) -> jax.Array:
 
 
 def stage(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
-    """Keeps a piece of pixel maths one piece when it is compiled for the CPU.
+    """Prevents XLA from fusing a pixel-wise function with others on the CPU.
 
     XLA's CPU back end fuses a chain in which every channel depends on all channels of the step
     before by computing the step before again for each of them, and so on back: 3^n work (measured:
@@ -106,7 +106,7 @@ def clip01(x: jax.Array) -> jax.Array:
 
 
 def luma(channels: jax.Array) -> jax.Array:
-    """The grey of [C, ...]: ITU-R 601-2 for 3 channels, the mean of the channels otherwise."""
+    """The luma of [C, ...]: ITU-R 601-2 for 3 channels, the mean of the channels otherwise."""
     count = channels.shape[0]
     weights = LUMA if count == 3 else (1.0 / count,) * count
     grey = channels[0] * weights[0]
@@ -116,7 +116,7 @@ def luma(channels: jax.Array) -> jax.Array:
 
 
 def require_rgb(channels: int, operation: str) -> None:
-    """Refuses an operation on colour where there is none.
+    """Refuses a colour operation on an image that is not RGB.
 
     Raises:
       UserError: `channels` is not 3.
@@ -129,7 +129,7 @@ def require_rgb(channels: int, operation: str) -> None:
 
 
 def pair(value: float | Sequence[float], name: str) -> tuple[float, float]:
-    """Reads a range: (low, high) as it is, one number as (number, number).
+    """Converts a range: (low, high) is unchanged, a single number becomes (number, number).
 
     Raises:
       UserError: not one or two numbers, or low above high.

@@ -144,7 +144,8 @@ def jigsaw(
     """Shuffles the tiles of an image by one of a fixed set of permutations.
 
     (Noroozi & Favaro, 2016.) Tile k of the result is tile permutation[k] of the image, both in
-    raster order. The tiles touch; a gap between them is a crop of each, which is the method's.
+    raster order. The tiles touch; gaps between them require a crop of each tile, which is left to
+    the method.
 
     Args:
       key: PRNG key.

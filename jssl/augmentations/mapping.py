@@ -1,10 +1,10 @@
-"""One function over many examples: all at once on an accelerator, in cache-sized bites on a CPU.
+"""Maps a function over examples: all at once on an accelerator, in cache-sized chunks on a CPU.
 
 A CPU is bound by memory here: a batch of 32 images of 224 pixels is 19 MB, and an operation on all
-of it reads and writes as much, far outside the cache. Bite by bite, all operations of an example
-follow one another within the cache; with one example at a time `lax.cond` also skips what is not
-drawn, where a vmap computes both outcomes (measured on one core, SimCLR's recipe, a view: 2.5 ms
-to 0.8 at 224 pixels, 0.06 to 0.03 at 32).
+of it reads and writes as much, far outside the cache. In chunks, all operations of an example run
+within the cache; with one example at a time, `lax.cond` also skips operations that are not applied,
+whereas a vmap computes both branches (measured on one core, SimCLR's recipe, a view: 2.5 ms to 0.8
+at 224 pixels, 0.06 to 0.03 at 32).
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ def map_examples(
     examples: Mapping[str, jax.Array],
     mesh: Mesh | None = None,
 ) -> Any:
-    """vmap, or what amounts to it and is faster on a CPU.
+    """vmap, or an equivalent that is faster on a CPU.
 
     Args:
-      function: f(key, example) -> pytree; depends on its own example alone.
+      function: f(key, example) -> pytree; depends only on its own example.
       key: the same for all.
       examples: arrays [B, ...].
       mesh: devices over all axes of which B is split; None if not known.
@@ -77,7 +77,7 @@ def map_draws(function: Callable[[jax.Array], Any], keys: jax.Array, example: An
     Args:
       function: f(key) -> pytree.
       keys: PRNG keys [N].
-      example: what the function draws on; its size alone is used.
+      example: the input of the function; only its size is used.
 
     Returns:
       The function's results, each with a leading axis N.

@@ -1,4 +1,4 @@
-"""Mask samplers whose hidden tokens hang together: blocks, groups, spans, tubes, attention.
+"""Mask samplers with contiguous or structured masks: blocks, groups, spans, tubes, attention.
 
 The form of a sampler is that of masks.py, and every count is exact, so shapes are static. `grid`
 is (rows, columns) of tokens.
@@ -27,9 +27,9 @@ def _cover(
 ) -> jax.Array:
     """Covers exactly `count` tokens with random blocks; float scores [N], the highest are hidden.
 
-    One block after another is drawn: an area uniform between area[0] and what is missing (at most
-    area[1]), the log of height / width uniform. A block that fits the grid and does not overshoot
-    is kept. What is missing in the end is filled with single tokens.
+    Blocks are drawn one after another: the area is uniform between area[0] and the number of
+      missing tokens (at most area[1]), the log of height / width uniform. A block that fits the
+      grid and does not exceed the count is kept. Remaining tokens are filled in singly.
     """
     rows, columns = grid
     low, high = math.log(ratio[0]), math.log(ratio[1])
@@ -115,8 +115,8 @@ def block_mask(
       ratio: share to hide.
       smallest: tokens in a block at least.
       aspect: height / width lies in [aspect, 1 / aspect].
-      attempts: blocks tried. BEiT stops short where no block fits any more; here single tokens
-        fill up, so that the count is exact.
+      attempts: blocks tried. BEiT stops early if no further block fits; here single tokens are
+        added, so that the count is exact.
 
     Returns:
       dict(mask bool [N], keep int32 [K], masked int32 [N - K]).
@@ -175,7 +175,7 @@ def group_mask(
       grid: (rows, columns) of tokens.
       ratio: share to hide.
       group: least and largest number of tokens in a group; groups may touch.
-      attempts: groups tried; single tokens fill up.
+      attempts: groups tried; remaining tokens are added singly.
 
     Returns:
       dict(mask bool [N], keep int32 [K], masked int32 [N - K]).
@@ -194,8 +194,7 @@ def span_mask(
 ) -> Mask:
     """Hides spans of a sequence (wav2vec 2.0: Baevski et al., 2020, section 3.1), exactly counted.
 
-    Starts are uniform and spans may overlap; of the last one only as much is hidden as the count
-    allows.
+    Starts are uniform and spans may overlap; the last span is truncated to reach the exact count.
 
     Args:
       key: PRNG key.
@@ -265,8 +264,8 @@ def attention_mask(
       ratio: share to hide.
       hide: "high" hides the most attended tokens (AttMask-High), "low" the least (AttMask-Low,
         and hard-instance mining, which hides the easy ones where high means hard).
-      shown: share of the tokens to be hidden that is shown all the same, drawn among them, while
-        as many of the others are hidden (AttMask-Hint for "high").
+      shown: share of the tokens to be masked that is randomly left visible, while the same number
+        of other tokens is masked (AttMask-Hint for "high").
       field: where an example holds the scores.
 
     Returns:

@@ -1,8 +1,8 @@
-"""Mask samplers: which tokens are hidden. What is predicted there is the method's business.
+"""Mask samplers: which tokens are masked. What is predicted there is defined by the method.
 
 A sampler is f(key, example=None, *, ...) and ignores the example, unless it says otherwise. It
-returns a dict with static shapes: `mask` bool [N] (True is hidden), `keep` int32 [K] and `masked`
-int32 [N - K], the token numbers that stay and that go, ascending.
+returns a dict with static shapes: `mask` bool [N] (True is masked), `keep` int32 [K] and `masked`
+  int32 [N - K], the indices of visible and of masked tokens in ascending order.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Mask = dict[str, jax.Array]
 
 
 def hidden_count(tokens: int, ratio: float) -> int:
-    """How many of `tokens` a ratio hides: all but int(tokens (1 - ratio)), MAE's rounding.
+    """Number of tokens masked at a ratio: all but int(tokens (1 - ratio)), MAE's rounding.
 
     Raises:
       UserError: a ratio outside (0, 1), or one that hides all or nothing.

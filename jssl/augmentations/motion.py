@@ -1,4 +1,4 @@
-"""Statistics of the motion in one clip: where it is largest, where it goes, and when."""
+"""Motion statistics of one clip: location, direction and time of the largest motion."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _BLOCKS = (_GRID * _GRID, _RINGS, _SECTORS)
 
 
 def optical_flow(clip: jax.Array, *, radius: int = 2, ridge: float = 0.1) -> jax.Array:
-    """How the pixels of each frame move to the next.
+    """Optical flow from each frame to the next.
 
-    Least squares of the brightness that is kept, in a window around each pixel (Lucas and Kanade,
-    "An Iterative Image Registration Technique with an Application to Stereo Vision", 1981), in one
-    step and at one scale, so for moves of a pixel or two. Where nothing can be told apart a ridge
-    takes the flow to zero.
+    Least squares of the brightness-constancy equation in a window around each pixel (Lucas and
+    Kanade, "An Iterative Image Registration Technique with an Application to Stereo Vision", 1981),
+    in one iteration at one scale, hence for motion of a pixel or two. In regions without texture, a
+    ridge term reduces the flow to zero.
 
     Args:
       clip: float [T, H, W, C]; channels are averaged.
@@ -76,7 +76,7 @@ def partitions(height: int, width: int) -> tuple[np.ndarray, ...]:
 
 
 def label_counts(frames: int) -> tuple[int, ...]:
-    """How many values each label of `motion_labels` has, for clips of T frames: 14 numbers."""
+    """Number of classes of each label of `motion_labels`, for clips of T frames: 14 numbers."""
     blocks = (n for count in _BLOCKS for n in (count, DIRECTIONS, count, DIRECTIONS))
     return (*blocks, frames - 1, frames - 1)
 

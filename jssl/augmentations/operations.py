@@ -1,4 +1,4 @@
-"""Single operations: applying one with its warp, applying one sometimes, naming one."""
+"""Helpers for single operations: apply with warp, apply with a probability, describe."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Op = Callable[..., Any]
 
 
 def describe(op: object) -> str:
-    """A text for an operation that is the same in every process (a function's repr is not)."""
+    """A description of an operation that is equal in every process (a function's repr is not)."""
     if isinstance(op, functools.partial):
         arguments = [repr(a) for a in op.args] + [f"{k}={v!r}" for k, v in op.keywords.items()]
         return f"{describe(op.func)}({', '.join(arguments)})"
@@ -30,14 +30,14 @@ def _has(op: object, mark: str) -> bool:
 
 
 def with_warp(op: Op, key: jax.Array, image: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Applies any operation and tells where its pixels come from.
+    """Applies an operation and returns its warp.
 
     Returns:
       The result and a float32 [3, 3] warp from the result's points to the input's (the identity
       for an operation that moves nothing); see geometry.py for the coordinates.
 
     Raises:
-      UserError: an operation that moves pixels in a way no matrix describes.
+      UserError: an operation whose pixel motion is not described by a matrix.
     """
     if isinstance(op, Sometimes):
         return op.with_warp(key, image)
@@ -82,11 +82,11 @@ class Sometimes(Ranged):
 
 
 def sometimes(op: Op, p: float) -> Op:
-    """Applies `op` with probability `p`, else leaves the image alone.
+    """Applies `op` with probability `p`, and otherwise returns the image unchanged.
 
-    Where examples are mapped one at a time (mapping.py) an image that is left alone costs nothing.
-    Under vmap both outcomes exist and one is chosen, so the operation costs the same at any `p`.
-    At 1 it stands alone. The operation must keep the image's shape.
+    If examples are mapped one at a time (mapping.py), an unchanged image costs nothing. Under vmap
+    both results are computed and one is selected, so the cost does not depend on `p`. For p = 1 the
+    operation itself is returned. The operation must keep the image's shape.
 
     Args:
       op: op(key, image) -> image.

@@ -1,8 +1,8 @@
 """Augmentations of one point cloud: f(key, cloud, ...) -> cloud, and the mask of its patches.
 
 A cloud is {"xyz": float32 [P, 3], "valid": bool [P]}; where `valid` is False there is padding,
-whose coordinates are zero. Padding changes no number: what is drawn for a point depends on its
-place in the list, not on the length of the list.
+whose coordinates are zero. Padding does not change the result: random draws for a point depend on
+its index, not on the length of the array.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def rotation(key: jax.Array, axis: Axis | None = None) -> jax.Array:
 
     Args:
       key: PRNG key.
-      axis: 0, 1 or 2, to turn about by any angle; None for one spread evenly over all there are,
-        which is that of a normal quaternion.
+      axis: 0, 1 or 2, to turn about by any angle; None for a uniformly distributed rotation,
+        obtained from a normal quaternion.
     """
     if axis is None:
         w, x, y, z = (q := jax.random.normal(key, (4,))) / jnp.linalg.norm(q)
@@ -72,7 +72,8 @@ def rescale(
     scale: Spread = (2 / 3, 3 / 2),
     each: bool = False,
 ) -> dict[str, jax.Array]:
-    """Multiplies a cloud by a factor, or each axis by its own (`each`), drawn evenly from a range.
+    """Multiplies a cloud, or each axis separately (`each`), by a factor drawn uniformly from a
+    range.
 
     Args:
       key: PRNG key.
@@ -125,7 +126,7 @@ def drop_points(key: jax.Array, cloud: Cloud, *, most: BelowOne = 0.5) -> dict[s
 
 
 def occlude(key: jax.Array, cloud: Cloud, *, most: BelowOne = 0.4) -> dict[str, jax.Array]:
-    """Removes what lies farthest along a random direction: a share drawn from 0 to `most`.
+    """Removes the points farthest along a random direction: a share drawn from 0 to `most`.
 
     Args:
       key: PRNG key.
@@ -144,7 +145,7 @@ def occlude(key: jax.Array, cloud: Cloud, *, most: BelowOne = 0.4) -> dict[str, 
 
 
 def subsample(key: jax.Array | None, cloud: Cloud, *, count: Count) -> dict[str, jax.Array]:
-    """A random choice of `count` points, without a key the first; padded if there are fewer.
+    """A random choice of `count` points (without a key, the first ones), padded if there are fewer.
 
     Args:
       key: PRNG key, or None.
@@ -200,7 +201,7 @@ def patch_mask(
     ratio: Inside,
     field: str = FIELD,
 ) -> Mask:
-    """Hides a share of a cloud's patches, chosen uniformly; where it has few points, of the real.
+    """Masks a share of a cloud's patches, chosen uniformly among the real ones.
 
     Args:
       key: PRNG key.
@@ -212,7 +213,7 @@ def patch_mask(
 
     Returns:
       dict(mask bool [N], keep int32 [K], masked int32 [N - K]), K = int(N (1 - ratio)). Padding is
-      never True in the mask; it fills up `keep` and `masked`.
+      never True in the mask; it pads `keep` and `masked`.
     """
     count = hidden_count(tokens, ratio)
     real = jnp.arange(tokens) < jnp.sum(entry(example, field)["valid"])
@@ -231,7 +232,7 @@ def points_view(
     occlusion: float = 0.4,
     dropout: float = 0.3,
 ) -> Pipeline:
-    """One view of a cloud: fewer points, turned, stretched, noisy and partly hidden; normalised.
+    """One view of a cloud: subsampled, rotated, scaled, noisy, partly occluded and normalised.
 
     This project's own recipe, of the operations of PointNet and PointNet++.
 
@@ -265,6 +266,6 @@ def points_views(count: int, **options: Any) -> Views:
 
 
 def points_evaluation(count: int, *, radius: str = "largest") -> Pipeline:
-    """What an encoder is shown: the first `count` points, normalised."""
+    """The evaluation input: the first `count` points, normalised."""
     steps = (partial(subsample, count=count), partial(normalise, radius=radius))
     return pipeline(*steps, field=FIELD)

@@ -1,8 +1,8 @@
 """Automatic augmentation policies: RandAugment and TrivialAugment.
 
-Their fourteen operations fall in two groups: five are one affine warp with different matrices,
-which is drawn once; the rest are chosen by `lax.switch`. Under vmap all of a switch's branches are
-computed, so a policy costs the sum of its operations at each layer.
+Their fourteen operations form two groups: five are affine warps, which share one resampling; the
+others are selected by `lax.switch`. Under vmap all of a switch's branches are computed, so a policy
+costs the sum of its operations at each layer.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Augmentations for the procedural shapes: what keeps a silhouette and little else."""
+"""Augmentations for the procedural shapes, which preserve little besides the silhouette."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from jssl.augmentations.geometry import flip, random_resized_crop
 def shapes(size: int = 32) -> Views:
     """Two views `a` and `b` of `jssl.data.Shapes`, drawn alike.
 
-    In that set neither hue, nor brightness, nor which of figure and ground is darker says anything
-    of the silhouette, so all of them go or change: hue turns over the whole circle, nothing but
-    grey is left, half of the images are inverted. Crops are large, because a part of a silhouette
-    says little of the whole. This project's own recipe: SimCLR learns faster from it than from
-    small crops in colour.
+    In that data set hue, brightness and the contrast of figure and background are independent of
+    the silhouette, so all of them are removed or randomised: hue is rotated over the whole circle,
+    images are converted to grey, and half of them are inverted. Crops are large, because a part of
+    a silhouette contains little information about the whole. This project's own recipe: SimCLR
+    learns faster from it than from small crops in colour.
 
     Args:
       size: output side, pixels.
@@ -51,7 +51,7 @@ def shapes_evaluation() -> Pipeline:
 def shapes_alone(size: int = 32) -> Pipeline:
     """One view of `jssl.data.Shapes` for methods that learn from an image alone.
 
-    The figure in grey, half of the images inverted, so that colours need not be predicted.
+    Images are grey, and half of them inverted, so that colours need not be predicted.
 
     Args:
       size: output side, pixels.

@@ -2,8 +2,8 @@
 
 A row of the matrix holds the weights with which input pixels make one output pixel. The weights
 are Pillow's: the filter is stretched by the reduction factor (antialiasing), cut at the edges of
-the box and normalised to one. Products of small matrices are what every device does best, there
-is no gather, and the box may be traced while all shapes stay static.
+the box and normalised to one. Products of small matrices are fast on every device, no gather is
+needed, and the box may be traced while all shapes stay static.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ FIELD = "series"
 def resample(
     x: jax.Array, length: int, start: jax.Array | float, span: jax.Array | float
 ) -> jax.Array:
-    """Reads a stretch of a series at evenly spaced points, linearly between its steps.
+    """Resamples a section of a series at evenly spaced points by linear interpolation.
 
     Args:
       x: [T, C].
@@ -94,10 +94,10 @@ def rescale(key: jax.Array, x: jax.Array, *, sigma: NonNegative = 0.2) -> jax.Ar
 
 
 def rotate_sensors(key: jax.Array, x: jax.Array) -> jax.Array:
-    """Turns what carries the sensors: all triples of channels by one random rotation.
+    """Rotates the sensor device: all triples of channels by one random rotation.
 
-    Um et al., "Data Augmentation of Wearable Sensor Data", 2017, who turn by any angle too: a phone
-    may lie in a pocket in any way.
+    Um et al., "Data Augmentation of Wearable Sensor Data", 2017, who also rotate by any angle,
+    since a phone may have any orientation in a pocket.
 
     Args:
       key: PRNG key.
@@ -120,7 +120,7 @@ def rotate_sensors(key: jax.Array, x: jax.Array) -> jax.Array:
 def permute(key: jax.Array, x: jax.Array, *, segments: Count = 4) -> jax.Array:
     """Cuts a series into equal segments and puts them in another order (Um et al., 2017).
 
-    Steps that are left over stay at the end.
+    Remaining steps stay at the end.
     """
     size = x.shape[0] // segments
     parts = x[: size * segments].reshape(segments, size, -1)
@@ -159,7 +159,7 @@ def standardise(key: jax.Array | None, x: jax.Array, *, epsilon: Positive = 1e-5
 
 
 def extend(key: jax.Array | None, x: jax.Array, *, steps: Count) -> jax.Array:
-    """Zeros for steps that are to come, as PatchTST hides patches: [T, C] -> [T + steps, C].
+    """Appends zeros for future steps, as PatchTST masks patches: [T, C] -> [T + steps, C].
 
     Args:
       key: not used.
@@ -207,5 +207,5 @@ def series_views(length: int, *, scale: tuple[float, float] = (0.5, 1.0)) -> Vie
 
 
 def series_evaluation(length: int) -> Pipeline:
-    """What an encoder of series is shown: the whole at `length` points, normalised."""
+    """The evaluation input: the whole series at `length` points, normalised."""
     return pipeline(partial(resize, length=length), standardise, field=FIELD)

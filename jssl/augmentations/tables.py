@@ -1,4 +1,4 @@
-"""Augmentations of table rows: columns taken from other rows, subsets and groups of columns."""
+"""Augmentations of table rows: values from other rows, subsets and groups of columns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from jssl.ranges import Count, Inside, Unit
 def corrupt_columns(
     key: jax.Array, views: dict[str, Any], *, names: Sequence[str] = ("b",), rate: Unit = 0.6
 ) -> dict[str, Any]:
-    """Replaces columns of each row by those of other rows, each from a row of its own.
+    """Replaces values of each row by those of other rows, drawn independently for each column.
 
     So each value is drawn from its column's distribution in the batch (Bahri et al., "SCARF", 2022,
     section 3, where it is that of the whole training set). For the argument `batch` of `Views`.
@@ -54,12 +54,12 @@ def partition_columns(
     overlap: Unit = 0.5,
     shuffle: bool = False,
 ) -> dict[str, Any]:
-    """Leaves in each of several copies of the rows another group of columns, the same for all rows.
+    """Keeps a different group of columns in each copy of the rows; all rows use the same groups.
 
     Wang & Sun, "TransTab", 2022, section 3.3: columns are cut into as many equal groups as there
-    are copies, and each group gets some columns of the next one as well. One cut serves the whole
-    batch: with a cut for each row, rows could be told by the columns that they lack. For the
-    argument `batch` of `Views`.
+    are copies, and each group gets some columns of the next one as well. One partition is used for
+    the whole batch, since with a partition per row, rows could be identified by their missing
+    columns. For the argument `batch` of `Views`.
 
     Args:
       key: PRNG key.
@@ -68,7 +68,7 @@ def partition_columns(
       name: of that view.
       overlap: share of a group by which it reaches into the next one (the last: into the one
         before), rounded up.
-      shuffle: whether columns are put in another order at each step, not kept in the table's.
+      shuffle: whether columns are shuffled at each step instead of keeping the table's order.
 
     Returns:
       The views; in the one named, cells of columns outside a group are no longer there.

@@ -45,7 +45,7 @@ def swap_mask(
     Args:
       key: PRNG key.
       example: has the sequence.
-      ratio: share to exchange; where the symbol drawn is the one that stands there, it stays.
+      ratio: share to replace; if the drawn symbol equals the original, it is unchanged.
       vocabulary: new symbols are drawn out of 1 to `vocabulary` - 1; None draws from the symbols
         of the sequence itself, which are as common as they are in the data.
       field: name of the sequence.
@@ -73,7 +73,7 @@ def pick_row(key: jax.Array, x: jax.Array) -> jax.Array:
 
 
 def delete_symbols(key: jax.Array, x: jax.Array, *, rate: BelowOne = 0.1) -> jax.Array:
-    """Takes symbols out, each with a probability; the rest moves up, padding fills the end.
+    """Deletes each symbol with a probability; the others move up and the end is padded.
 
     Args:
       key: PRNG key.
@@ -86,7 +86,7 @@ def delete_symbols(key: jax.Array, x: jax.Array, *, rate: BelowOne = 0.1) -> jax
 
 
 def crop_symbols(key: jax.Array, x: jax.Array, *, share: Shares = (0.5, 1.0)) -> jax.Array:
-    """A random stretch of a sequence, moved to the front; padding fills the end.
+    """A random section of a sequence, moved to the front; the end is padded.
 
     Args:
       key: PRNG key.
@@ -105,7 +105,8 @@ def crop_symbols(key: jax.Array, x: jax.Array, *, share: Shares = (0.5, 1.0)) ->
 def replace_symbols(
     key: jax.Array, x: jax.Array, *, vocabulary: Several, rate: Unit = 0.1
 ) -> jax.Array:
-    """Draws symbols anew out of 1 to `vocabulary` - 1, each with a probability; never padding.
+    """Replaces each symbol with a probability by a random one of 1 to `vocabulary` - 1; never
+    padding.
 
     Args:
       key: PRNG key.
@@ -121,7 +122,7 @@ def replace_symbols(
 def blank_symbols(
     key: jax.Array, x: jax.Array, *, symbol: Natural, share: Units = (0.1, 0.3)
 ) -> jax.Array:
-    """Puts one symbol (the alphabet's "any") in the place of a random stretch of a sequence.
+    """Replaces a random section of a sequence by one symbol (the alphabet's wildcard).
 
     Args:
       key: PRNG key.

@@ -1,7 +1,7 @@
 """Operations on an image's levels: posterize, equalize, autocontrast, sharpness, invert.
 
-Those that count levels work on the 256 levels of an 8-bit image, which a float image is rounded
-to, as Pillow's ImageOps do. Any number of channels, each by itself.
+Operations on levels use the 256 levels of an 8-bit image, to which a float image is rounded, as in
+Pillow's ImageOps. Any number of channels, each processed separately.
 """
 
 from __future__ import annotations

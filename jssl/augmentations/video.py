@@ -38,7 +38,7 @@ class EachFrame:
 def each_frame(op: Op) -> EachFrame:
     """An operation of images as one of clips: every frame gets the same draw, so nothing flickers.
 
-    A mirror image is another clip where a class is a direction: no flip in such a recipe.
+    If a class is a direction, mirroring a clip changes its class; such recipes must not flip.
 
     Args:
       op: f(key, image) -> image, such as a random crop, `sometimes` included.
@@ -161,7 +161,7 @@ def clip_view(
       size: output side, pixels.
       scale: range of the crop's share of the area.
       strides: see `temporal_crop`.
-      invert: probability that bright and dark change places.
+      invert: probability that brightness is inverted.
 
     Returns:
       Pipeline, example -> float32 [length, size, size, C].
@@ -198,7 +198,7 @@ def motion_view(length: int, *, invert: float = 0.5) -> After:
 
 
 def clip_evaluation(length: int) -> Pipeline:
-    """What an encoder of clips is shown: the frames in the middle."""
+    """The evaluation input: the frames in the middle."""
     return pipeline(partial(middle, length=length), *_finish(0.0), field=FIELD)
 
 

@@ -31,7 +31,7 @@ def view(
     flip_p: float = 0.5,
     stats: Statistics | None = IMAGENET,
 ) -> Pipeline:
-    """One view in the form nearly all joint-embedding recipes share, in their usual order.
+    """The pipeline of nearly all joint-embedding recipes, with operations in the usual order.
 
     Args:
       size: output side, pixels.

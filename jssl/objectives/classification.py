@@ -14,7 +14,7 @@ def cross_entropy(logits: jax.Array, labels: jax.Array, *, smoothing: float = 0.
 
     Args:
       logits: [..., K], any float dtype.
-      labels: int [...] in 0 ... K - 1; another label makes the loss NaN, rather than go unnoticed.
+      labels: int [...] in 0 ... K - 1; any other label makes the loss NaN.
       smoothing: share of the target that is spread over all K classes.
 
     Returns:

@@ -21,14 +21,14 @@ def sinkhorn(
 
     Each iteration first gives every prototype the same total mass, then every example mass one;
     the last step is the latter, so rows sum to one exactly and columns to N / K in the limit. It
-    runs on logarithms, which neither overflow nor lose a far-off example.
+    works with logarithms, which neither overflow nor underflow for distant examples.
 
     Args:
       scores: [N, K] similarity of examples and prototypes, any float dtype.
       temperature: positive scalar T (epsilon of the papers).
       iterations: how many times both sides are normalised.
       weights: [N] non-negative mass with which an example counts towards the balance, or None for
-        one each. Examples of weight 0 get their assignment and change no other.
+        one each. Examples of weight 0 get an assignment but do not influence others.
 
     Returns:
       float32 [N, K], rows that sum to one. No gradient flows through it.

@@ -1,4 +1,4 @@
-"""Pieces that many objectives share."""
+"""Functions shared by many objectives."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def standardize(x: jax.Array, *, epsilon: float = 1e-5, ddof: int = 0) -> jax.Ar
 def log_softmax(scores: jax.Array, *, temperature: float | jax.Array = 1.0) -> jax.Array:
     """Logarithm of `softmax(scores / T)` over the last axis, safe for scores of any size.
 
-    The largest score is taken off before the division. After it, a compiler that fuses division
-    and subtraction leaves a rounding error that is itself huge where scores are.
+    The largest score is subtracted before the division. If it were subtracted afterwards, a
+    compiler that fuses the two operations would leave a rounding error proportional to the scores.
 
     Args:
       scores: [..., K], any float dtype.

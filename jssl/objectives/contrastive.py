@@ -70,13 +70,13 @@ def nt_xent(
       a: [B, D] embeddings of one view, any float dtype.
       b: [B, D] embeddings of the other view of the same examples.
       temperature: positive scalar.
-      block: about how many rows of the [2B, 2B] similarities exist at a time, forward and
-        backward; they are made twice then. None for all of them up to 2B = 4096 and for blocks of
-        4 million similarities beyond.
+      block: approximate number of rows of the [2B, 2B] similarities in memory at a time, forward
+        and backward; they are then computed twice. None computes all at once up to 2B = 4096 and
+        uses blocks of 4 million similarities beyond.
 
     Returns:
       float32 [B], the mean over the two directions for each example, in nats. With random
-      embeddings about ln(2B - 1). The block changes rounding alone.
+      embeddings about ln(2B - 1). The block size only changes rounding.
 
     Raises:
       ValueError: if the shapes differ.
@@ -128,8 +128,8 @@ def multiview_nce(
 ) -> jax.Array:
     """Each of the V views of an example finds all its others among those of the whole batch.
 
-    A view is compared with all B V - 1 but itself; the cross-entropies of its positives are
-    averaged. With two views and no labels this is NT-Xent.
+    A view is compared with all B V - 1 others; the cross-entropies of its positives are averaged.
+    With two views and no labels this is NT-Xent.
 
     Args:
       views: [B, V, D] embeddings, any float dtype.
