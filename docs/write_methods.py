@@ -246,7 +246,8 @@ def _inherited(method: type[Method], field: str) -> str:
 
 
 def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    """The text with a capital letter, unless it begins with a name such as iBOT or data2vec."""
+    return text if re.match(r"[a-z]+[A-Z0-9]", text) else text[:1].upper() + text[1:]
 
 
 def _cell(text: str) -> str:

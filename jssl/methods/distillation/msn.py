@@ -79,7 +79,7 @@ class MSN(Method):
     statistics are a moving average of the student's.
 
     Differs from the authors' code: small crops keep all their tokens; the weight decay is constant
-    in the small experiments; positions are sine-cosine where theirs are learned.
+    in the small experiments; positions are sine-cosine embeddings; theirs are learned.
 
     Attributes:
       momentum: momentum of the teacher at the first step.
