@@ -164,7 +164,7 @@ def _efforts(full: list[dict], rows: list[dict]) -> list[str]:
         "",
         "**The memory traffic of an actual run is lower.** At its lowest effort the compiler makes "
         "little use of a chip's fast memory, so that memory times and the quantities derived from "
-        "them are pessimistic. Memory use, FLOPs and communication are the same at both efforts:",
+        "them are pessimistic. Memory use, FLOPs and communication hardly differ:",
         "",
         "| run | effort | memory per chip, GiB | memory traffic per chip and step, GB |",
         "|---|---|---:|---:|",
