@@ -188,7 +188,7 @@ class PatchSelfDistillation(SelfDistillation):
         return found._replace(trivial_loss=found.trivial_loss + self.trivial_patches(outputs))
 
     def trivial_patches(self, outputs: Outputs) -> jax.Array:
-        """Contribution of the patches to the trivial loss, float32 scalar.
+        """The patches' trivial loss times the fraction of crops with masked patches, float32.
 
         Args:
           outputs: `hidden` bool [B, G, M] and `teacher_patches` [B, G, M, K] of `forward`.
