@@ -14,3 +14,7 @@ import os as _os
 _ROOT = _os.path.dirname(_os.path.dirname(_os.path.abspath(__file__)))
 if not _os.path.isdir(_os.path.join(__path__[0], "experiments")):
     __path__.append(_ROOT)
+
+from jssl.lazy import front as _names  # noqa: E402
+
+__getattr__, __dir__, __all__ = _names(__name__)

@@ -244,28 +244,20 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _train_here(arguments: argparse.Namespace) -> int:
-    from jssl import handover, session
-    from jssl.experiment import load
+    from jssl import api, session
     from jssl.loop import Options
-    from jssl.overrides import override
-    from jssl.run import Run, default_folder
 
     overrides = tuple(arguments.overrides)
     if arguments.data_dir is not None:
         overrides += (f"data.data_dir={arguments.data_dir}",)
-    experiment = override(load(arguments.name), *overrides)
-    start = (
-        handover.find(arguments.init_from, trust=arguments.trust) if arguments.init_from else None
-    )
-    folder = arguments.workdir or default_folder(arguments.name, arguments.seed, overrides, start)
-    run = Run(
-        experiment,
-        arguments.seed,
-        folder,
-        overrides,
-        start,
-        arguments.trust,
-        arguments.accept_changes,
+    run = api.make_run(
+        arguments.name,
+        arguments.workdir,
+        seed=arguments.seed,
+        overrides=overrides,
+        init_from=arguments.init_from,
+        trust=arguments.trust,
+        accept_changes=arguments.accept_changes,
     )
     fields = {field.name for field in dataclasses.fields(Options)}
     options = Options(**{k: v for k, v in vars(arguments).items() if k in fields})

@@ -1,5 +1,5 @@
 """Augmentations: f(key, x, ...) -> x for one example, on the device, vmapped by `Views`."""
 
-from jssl.augmentations.compose import Pipeline, Views, pipeline, repeat, sometimes, tracked
+from jssl.lazy import front
 
-__all__ = ["Pipeline", "Views", "pipeline", "repeat", "sometimes", "tracked"]
+__getattr__, __dir__, __all__ = front(__name__)

@@ -3,28 +3,6 @@
 Every encoder is called as ``encoder(x, *, mask=None, keep=None, train)``.
 """
 
-from jssl.encoders.features import Features
-from jssl.encoders.graph import GNN
-from jssl.encoders.mlp import MLP
-from jssl.encoders.resnet import ResNet
-from jssl.encoders.series import TCN, SeriesTransformer
-from jssl.encoders.table import TableTransformer
-from jssl.encoders.text import SymbolTransformer
-from jssl.encoders.video import VideoTransformer
-from jssl.encoders.vit import ViT, vit
-from jssl.encoders.waveform import WaveformTransformer
+from jssl.lazy import front
 
-__all__ = [
-    "GNN",
-    "MLP",
-    "TCN",
-    "Features",
-    "ResNet",
-    "SeriesTransformer",
-    "SymbolTransformer",
-    "TableTransformer",
-    "ViT",
-    "VideoTransformer",
-    "WaveformTransformer",
-    "vit",
-]
+__getattr__, __dir__, __all__ = front(__name__)
