@@ -1,5 +1,4 @@
-"""Experiments: a frozen dataclass of the objects that define a run, found by the path of its
-file."""
+"""Experiments: frozen dataclasses of the objects that define a run, found by their path."""
 
 from __future__ import annotations
 
@@ -69,8 +68,7 @@ class Experiment(Ranged):
         self.check_changed(("optimizer.warmup_epochs",))
 
     def check_changed(self, paths: Sequence[str]) -> None:
-        """Checks that apply only to settings that were set explicitly; see
-        `jssl.overrides.override`.
+        """Checks only explicitly set settings; see `jssl.overrides.override`.
 
         A warm-up longer than the run is refused, unless the run itself was shortened, which
         truncates it.

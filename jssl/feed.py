@@ -45,8 +45,7 @@ class Feed(Protocol):
 
 
 class DeviceFeed:
-    """Data on the device in its stored form (uint8 images stay uint8), without the host between
-    steps.
+    """Data on the device in stored form (uint8 images stay uint8), no host between steps.
 
     Args:
       program: the compiled experiment.

@@ -179,8 +179,7 @@ class _Peers:
         self._send(_BYE)
 
     def leave(self, status: int) -> None:
-        """Ends this process at once; at a normal exit JAX would wait for processes that no longer
-        exist.
+        """Ends this process at once; a normal exit would wait in JAX for dead processes.
 
         Args:
           status: exit status.
@@ -238,8 +237,7 @@ class _Peers:
         threading.Thread(target=self._wait, args=(index, peer), daemon=True).start()
 
     def _wait(self, index: int, peer: socket.socket) -> None:
-        """Process 0 listens to each process and informs the others, which listen to process 0
-        only."""
+        """Process 0 listens to all others and informs them; they listen to process 0 only."""
         done, failed, lost = False, False, index
         while True:
             try:

@@ -254,8 +254,7 @@ _SUSPENDED: contextvars.ContextVar[bool] = contextvars.ContextVar("suspended", d
 
 @contextlib.contextmanager
 def suspended() -> Iterator[None]:
-    """Disables checks at construction inside the block, while dependent settings change one by
-    one."""
+    """Disables checks inside the block, while dependent settings change one by one."""
     token = _SUSPENDED.set(True)
     try:
         yield

@@ -1,5 +1,4 @@
-"""Tables of papers, reproduced: each row is an experiment with protocols, beside the published
-figures."""
+"""Tables of papers: experiments and protocols as rows, beside the published figures."""
 
 from __future__ import annotations
 

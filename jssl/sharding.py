@@ -84,8 +84,7 @@ def constrain_batch(tree: Tree, mesh: Mesh | None) -> Tree:
 
 
 def place_rows(mesh: Mesh | None) -> Callable[[jax.Array], jax.Array] | None:
-    """Returns the function by which `jssl.nn.rows.spread` constrains activations to the batch
-    sharding.
+    """The function by which `jssl.nn.rows.spread` constrains activations to the batch sharding.
 
     Args:
       mesh: where the program runs; None inside a sweep.

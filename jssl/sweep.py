@@ -93,8 +93,7 @@ def numbers(experiment: Experiment, overrides: Sequence[str]) -> dict[str, float
 
 
 def with_values(program: Program, values: Mapping[str, Any]) -> Program:
-    """The program with numeric settings of its method and optimizer replaced, possibly by traced
-    values.
+    """The program with numeric settings replaced, possibly by traced values.
 
     It has no mesh: a run of a sweep uses one device.
     """
@@ -202,8 +201,7 @@ class Together:
 
     @property
     def shardings(self) -> TrainState:
-        """The sharding of the state: every leaf has a leading axis [S] except the step, which is
-        shared."""
+        """The sharding of the state: all leaves but the shared step have a leading axis [S]."""
         state = jax.eval_shape(self.program.initial_state, jax.random.key(0))
         apart = jax.tree.map(lambda _: self._apart, state)
         return apart.replace(step=self._same)

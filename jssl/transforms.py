@@ -58,8 +58,7 @@ def clip_modules(bound: float) -> optax.GradientTransformation:
 def scale_by_trust_ratio(
     coefficient: float, mask: Callable[[Tree], Tree]
 ) -> optax.GradientTransformation:
-    """LARS (You et al., 2017): scales updates to the norm of their layer's weights times a
-    constant.
+    """LARS (You et al., 2017): scales updates to a constant times the norm of the weights.
 
     Args:
       coefficient: the constant.

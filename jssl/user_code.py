@@ -127,8 +127,7 @@ class _Finder:
 
 
 class _Loader(importlib.machinery.SourceFileLoader):
-    """Executes the source, never a cached `.pyc`, with an `import` that also searches its
-    folder."""
+    """Executes the source, never a `.pyc`, with an `import` that searches its folder too."""
 
     def get_code(self, fullname: str) -> CodeType:
         return _compiled(self.get_data(self.path), self.path)

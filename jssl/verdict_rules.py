@@ -1,5 +1,4 @@
-"""The failures that the collapse alarm detects: the values read, the condition and the likely
-cause.
+"""The failures that the collapse alarm detects: values read, condition and likely cause.
 
 Two kinds of rule. A hard one (all embeddings equal to the last digit, identical views, a constant
 input) can never be right and holds from the start. A soft one (a loss at its trivial value, an

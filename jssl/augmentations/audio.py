@@ -99,8 +99,7 @@ def log_mel(
 
 
 def level(key: jax.Array | None, x: jax.Array) -> jax.Array:
-    """Standardises a sound to mean 0 and variance 1; zeros that pad its end are excluded and stay
-    0."""
+    """Standardises a sound to mean 0 and variance 1, excluding zeros that pad its end."""
     x = as_waveform(key, x)
     real = real_samples(x)
     count = jnp.sum(real)
@@ -109,8 +108,7 @@ def level(key: jax.Array | None, x: jax.Array) -> jax.Array:
 
 
 def standardise(key: jax.Array | None, x: jax.Array) -> jax.Array:
-    """Standardises a spectrogram to mean 0 and variance 1, which removes loudness and noise
-    floor."""
+    """Standardises a spectrogram to mean 0 and variance 1, which removes its loudness."""
     del key
     return (x - jnp.mean(x)) / (jnp.std(x) + 1e-5)
 

@@ -72,8 +72,7 @@ def rescale(
     scale: Spread = (2 / 3, 3 / 2),
     each: bool = False,
 ) -> dict[str, jax.Array]:
-    """Multiplies a cloud, or each axis separately (`each`), by a factor drawn uniformly from a
-    range.
+    """Multiplies a cloud, or each axis (`each`), by a factor drawn uniformly from a range.
 
     Args:
       key: PRNG key.

@@ -105,8 +105,7 @@ def crop_symbols(key: jax.Array, x: jax.Array, *, share: Shares = (0.5, 1.0)) ->
 def replace_symbols(
     key: jax.Array, x: jax.Array, *, vocabulary: Several, rate: Unit = 0.1
 ) -> jax.Array:
-    """Replaces each symbol with a probability by a random one of 1 to `vocabulary` - 1; never
-    padding.
+    """Replaces symbols, each with a probability, by random ones; never padding.
 
     Args:
       key: PRNG key.

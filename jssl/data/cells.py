@@ -1,5 +1,4 @@
-"""Table rows as cells, which combine the words of column names and values, for arbitrary
-columns."""
+"""Table rows as cells: words of column names and values, for arbitrary columns."""
 
 from __future__ import annotations
 
@@ -91,8 +90,7 @@ def words(text: str) -> list[str]:
 
 
 def word_number(word: str) -> int:
-    """A word's hash in [1, 2^31), the same in every table; encoders reduce it to their
-    vocabulary."""
+    """A word's hash in [1, 2^31), which encoders reduce to their vocabulary."""
     return zlib.crc32(word.encode()) % (2**31 - 1) + 1
 
 

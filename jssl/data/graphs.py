@@ -54,8 +54,7 @@ def pad(
 
 @dataclass(frozen=True)
 class TU(Ranged):
-    """A data set of the TU collection of graphs (Morris et al., 2020): `NAME_A.txt` and related
-    files.
+    """A data set of the TU collection (Morris et al., 2020): `NAME_A.txt` and related files.
 
     The features of a node are its one-hot label and its attributes; if a data set has neither, its
     degree up to 20. Labels and attributes of edges, and attributes of graphs, are not read: a data

@@ -66,8 +66,7 @@ def _other_letter(alphabet: str) -> dict[str, str]:
 def kept_letters(
     entries: list[Entry], sequences: list[str], alphabet: str, length: int, path: str | Path
 ) -> np.ndarray:
-    """A file's sequences as symbols; one note counts empty, unknown, truncated and duplicate
-    entries.
+    """A file's sequences as symbols; notes count empty, unknown, truncated and duplicate ones.
 
     Args:
       entries: of the file.

@@ -99,8 +99,7 @@ def _find(folder: Path, name: str, part: str) -> Path:
 
 @dataclass(frozen=True)
 class Waves(Ranged):
-    """Procedural series: eight kinds of waves with random period, phase, amplitude, drift and
-    noise.
+    """Eight kinds of procedural waves with random period, phase, amplitude, drift and noise.
 
     Attributes:
       train: number of training series.

@@ -63,8 +63,7 @@ def _refuse_measured(labels: list[str], where: str) -> None:
 
 
 def note_unique(file: Delimited, place: int, columns: list[Column]) -> None:
-    """Logs a note about columns with a distinct category in each row, which carry no
-    information."""
+    """Logs a note about uninformative columns, with a distinct category in each row."""
     names = file.names or tuple(map(str, range(len(columns) + 1)))
     own = [*names[:place], *names[place + 1 :]]
     unique = [

@@ -20,8 +20,7 @@ from jssl.ranges import Count, Ranged
 
 
 class SeriesTransformer(TokenEncoder):
-    """Patches of each channel are tokens; channels share all weights and do not attend to each
-    other.
+    """Patches of each channel are tokens; channels share weights but do not attend to each other.
 
     Nie et al., "A Time Series is Worth 64 Words", 2023, section 3.1. Tokens are channel-major: the
     N patches of the first channel, then those of the second. Positions are sine and cosine of the
@@ -105,8 +104,7 @@ class JointSeriesTransformer(SeriesTransformer):
 
 
 class CrossSeriesTransformer(SeriesTransformer):
-    """Patches of each channel are tokens, which attend to tokens of their channel and of their
-    time.
+    """Patches of each channel are tokens, which attend to those of their channel and time.
 
     This is cross-pattern attention (CroPA) over the leads of an electrocardiogram: Kim, "Learning
     General Representation of 12-Lead Electrocardiogram with a Joint-Embedding Predictive

@@ -78,8 +78,7 @@ class TokenEncoder(Ranged, nn.Module):
         return None
 
     def groups(self, shape: Sequence[int]) -> int:
-        """Number of equal groups of consecutive tokens that attend only within the group; 1 for
-        all."""
+        """Number of equal groups of consecutive tokens with attention within the group only."""
         del shape
         return 1
 
@@ -93,8 +92,7 @@ class TokenEncoder(Ranged, nn.Module):
         raise NotImplementedError
 
     def layout(self, shape: Sequence[int], count: int) -> tuple[int, int]:
-        """Arrangement of the `count` tokens of an input of a shape, for convolutions: (rows,
-        columns).
+        """Grid of the `count` tokens of an input of a shape, for convolutions: (rows, columns).
 
         By default a single row.
         """

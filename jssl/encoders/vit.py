@@ -95,8 +95,7 @@ class ViT(Ranged, nn.Module):
     dtype: str = "float32"
 
     def conflict(self) -> str | None:
-        """Heads must divide the width, also if both are the variant's; patches must divide the
-        image."""
+        """Heads must divide the width, and patches the image."""
         width, _, heads = self.shape
         if width % heads:
             return f"heads is {heads}; it must divide the width, which is {width}"

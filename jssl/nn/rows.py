@@ -99,8 +99,7 @@ def numbers(rows: int) -> jax.Array:
 
 
 def draw(key: jax.Array, rows: int, sample: Callable[[jax.Array], jax.Array]) -> jax.Array:
-    """Draws independently for each row, with the same result for a whole batch and for
-    micro-batches.
+    """Draws for each row, with the same result for a whole batch and for micro-batches.
 
     Args:
       key: PRNG key.
