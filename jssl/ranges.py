@@ -246,6 +246,7 @@ def _none(hint: Any) -> str:
 def refuse(name: str, value: Any, wanted: str | None) -> None:
     """Raises `UserError` with the setting, its value and its range, if there is a problem."""
     if wanted is not None:
+        value = value.item() if isinstance(value, np.generic) else value  # 0, not np.int64(0)
         raise UserError(f"{name} is {value!r}; it must be {wanted}")
 
 

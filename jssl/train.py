@@ -22,6 +22,7 @@ from jssl import alarm, sharding, sizes
 from jssl.clock import Clock
 from jssl.data.device import gather
 from jssl.data.order import steps_per_epoch
+from jssl.errors import UserError
 from jssl.experiment import Experiment
 from jssl.gradients import check_accumulation, loss_and_gradients
 from jssl.methods.step import Step
@@ -323,6 +324,11 @@ def build(
     sharding.check_batch(experiment.batch_size, mesh, accumulate)
     per_epoch = steps_per_epoch(length, experiment.batch_size)
     steps = max(round(experiment.epochs * per_epoch), 1)
+    if steps >= 2**31:  # a step is an int32 on the device
+        raise UserError(
+            f"epochs is {experiment.epochs:g}, which are {steps:.3g} steps; a run has fewer than "
+            f"2**31: choose at most {(2**31 - 1) // per_epoch} epochs"
+        )
     if rules is None:
         rules = sharding.FSDP if mesh.shape["fsdp"] > 1 else sharding.REPLICATE
     specs = {

@@ -113,6 +113,12 @@ def test_a_mask_of_another_grid_is_named() -> None:
         program_of(MAE().smoke(), "image/mae_shapes", encoder=encoder)
 
 
+def test_more_steps_than_a_counter_holds_are_refused() -> None:
+    for epochs in (1e9, 1e30):
+        with pytest.raises(UserError, match=r"fewer than 2\*\*31: choose at most \d+ epochs"):
+            program_of(SimCLR().smoke(), "image/simclr_shapes", epochs=epochs)
+
+
 def test_the_grid_of_a_series_has_a_row_for_each_channel() -> None:
     encoder = SeriesTransformer(patch=12, width=8, depth=1, heads=1)
     views = {
