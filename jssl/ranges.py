@@ -246,7 +246,8 @@ def _none(hint: Any) -> str:
 def refuse(name: str, value: Any, wanted: str | None) -> None:
     """Raises `UserError` with the setting, its value and its range, if there is a problem."""
     if wanted is not None:
-        value = value.item() if isinstance(value, np.generic) else value  # 0, not np.int64(0)
+        if isinstance(value, np.ndarray | np.generic | jax.Array) and not np.ndim(value):
+            value = value.item()  # 0, not np.int64(0)
         raise UserError(f"{name} is {value!r}; it must be {wanted}")
 
 

@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 
 from jssl.objectives.common import log_softmax, matmul
-from jssl.ranges import Positive, checked
+from jssl.ranges import NonNegative, Positive, Unit, checked
 
 
-def cross_entropy(logits: jax.Array, labels: jax.Array, *, smoothing: float = 0.0) -> jax.Array:
+@checked
+def cross_entropy(logits: jax.Array, labels: jax.Array, *, smoothing: Unit = 0.0) -> jax.Array:
     """Cross-entropy with labels, smoothed towards the uniform distribution.
 
     Args:
@@ -67,7 +68,8 @@ def accuracy(logits: jax.Array, labels: jax.Array) -> jax.Array:
     return (jnp.argmax(logits, axis=-1) == labels).astype(jnp.float32)
 
 
-def smoothed_places(coordinates: jax.Array, sigma: jax.Array | float) -> jax.Array:
+@checked
+def smoothed_places(coordinates: jax.Array, sigma: NonNegative | jax.Array) -> jax.Array:
     """Target distributions over places that spread to near ones.
 
     Row i is proportional to exp(-|c_i - c_j|^2 / sigma^2).

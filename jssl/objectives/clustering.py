@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.objectives.common import l2_normalize, log_softmax, matmul
-from jssl.ranges import Positive, checked
+from jssl.ranges import Count, Natural, Positive, checked
 
 
 @checked
@@ -14,7 +14,7 @@ def sinkhorn(
     scores: jax.Array,
     *,
     temperature: Positive | jax.Array,
-    iterations: int = 3,
+    iterations: Count = 3,
     weights: jax.Array | None = None,
 ) -> jax.Array:
     """Soft assignments that use all prototypes equally: Sinkhorn-Knopp on `exp(scores / T)`.
@@ -92,13 +92,14 @@ def cluster_loss(
     return -jnp.sum(chosen[..., 0] * counts[:, None]) / jnp.where(total > 0, total, 1.0)
 
 
+@checked
 def spherical_kmeans(
     x: jax.Array,
     centroids: jax.Array,
     *,
     weights: jax.Array,
-    iterations: int = 10,
-    chunk: int = 16384,
+    iterations: Natural = 10,
+    chunk: Count = 16384,
 ) -> tuple[jax.Array, jax.Array]:
     """k-means on the sphere: nearest by cosine, centroids are normalised means.
 

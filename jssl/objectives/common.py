@@ -5,6 +5,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from jssl.ranges import Natural, NonNegative, Positive, checked
+
 
 def l2_normalize(x: jax.Array, *, axis: int = -1) -> jax.Array:
     """Scales vectors to unit length; the zero vector stays zero and has a zero gradient.
@@ -31,7 +33,8 @@ def matmul(a: jax.Array, b: jax.Array) -> jax.Array:
     )
 
 
-def standardize(x: jax.Array, *, epsilon: float = 1e-5, ddof: int = 0) -> jax.Array:
+@checked
+def standardize(x: jax.Array, *, epsilon: NonNegative = 1e-5, ddof: Natural = 0) -> jax.Array:
     """Each vector to mean 0 and variance 1: layer normalisation without learned parts.
 
     Args:
@@ -48,7 +51,8 @@ def standardize(x: jax.Array, *, epsilon: float = 1e-5, ddof: int = 0) -> jax.Ar
     return (x - mean) * jax.lax.rsqrt(variance + epsilon)
 
 
-def log_softmax(scores: jax.Array, *, temperature: float | jax.Array = 1.0) -> jax.Array:
+@checked
+def log_softmax(scores: jax.Array, *, temperature: Positive | jax.Array = 1.0) -> jax.Array:
     """Logarithm of `softmax(scores / T)` over the last axis, safe for scores of any size.
 
     The largest score is subtracted before the division. If it were subtracted afterwards, a

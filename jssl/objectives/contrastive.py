@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.objectives.common import l2_normalize, matmul
-from jssl.ranges import Positive, checked
+from jssl.ranges import Count, NonNegative, Positive, Real, checked
 
 _WHOLE = 2048  # examples up to which all similarities of two views exist at once (64 MiB)
 _SIMILARITIES = 2**22  # that exist at once beyond
@@ -62,7 +62,7 @@ def info_nce(
 
 @checked
 def nt_xent(
-    a: jax.Array, b: jax.Array, *, temperature: Positive | jax.Array, block: int | None = None
+    a: jax.Array, b: jax.Array, *, temperature: Positive | jax.Array, block: Count | None = None
 ) -> jax.Array:
     """NT-Xent: each of the 2B embeddings finds its other view among the 2B - 1 others.
 
@@ -190,7 +190,8 @@ def queue_nce(
     return jax.nn.logsumexp(logits, axis=1) - logits[:, 0]
 
 
-def paired_nce(a: jax.Array, b: jax.Array, *, scale: float | jax.Array) -> jax.Array:
+@checked
+def paired_nce(a: jax.Array, b: jax.Array, *, scale: NonNegative | jax.Array) -> jax.Array:
     """InfoNCE of pairs in both directions: a finds its b among all b, and b its a.
 
     Args:
@@ -213,8 +214,9 @@ def paired_nce(a: jax.Array, b: jax.Array, *, scale: float | jax.Array) -> jax.A
     return 0.5 * both - own
 
 
+@checked
 def paired_sigmoid(
-    a: jax.Array, b: jax.Array, *, scale: float | jax.Array, bias: float | jax.Array
+    a: jax.Array, b: jax.Array, *, scale: NonNegative | jax.Array, bias: Real | jax.Array
 ) -> jax.Array:
     """Binary cross-entropy of "a pair" for each of the B^2 combinations.
 

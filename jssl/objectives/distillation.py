@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jssl.objectives.clustering import sinkhorn
 from jssl.objectives.common import log_softmax, matmul
-from jssl.ranges import Positive, checked
+from jssl.ranges import Positive, Unit, checked
 
 CENTRINGS = ("centre", "sinkhorn")
 
@@ -83,11 +83,12 @@ def teacher_targets(
     return jnp.exp(log_softmax(scores - centre, temperature=temperature))
 
 
+@checked
 def update_centre(
     centre: jax.Array,
     scores: jax.Array,
     *,
-    momentum: float | jax.Array,
+    momentum: Unit | jax.Array,
     weights: jax.Array | None = None,
 ) -> jax.Array:
     """Moves the running mean of the teacher's scores towards that of this batch.

@@ -7,9 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jssl.objectives.common import l2_normalize, matmul
+from jssl.ranges import Count, Positive, Unit, checked
 
 
-def epps_pulley(x: jax.Array, *, points: int = 17, limit: float = 5.0) -> jax.Array:
+@checked
+def epps_pulley(x: jax.Array, *, points: Count = 17, limit: Positive = 5.0) -> jax.Array:
     """Epps-Pulley statistic of samples against the standard normal distribution.
 
     `B * integral |mean_b exp(i t x_b) - exp(-t^2 / 2)|^2 exp(-t^2 / 2) dt` over [-limit, limit] by
@@ -45,7 +47,8 @@ def epps_pulley(x: jax.Array, *, points: int = 17, limit: float = 5.0) -> jax.Ar
     return x.shape[0] * jnp.sum(error * (weight * gauss).astype(np.float32), axis=-1)
 
 
-def random_slices(rng: jax.Array, width: int, slices: int) -> jax.Array:
+@checked
+def random_slices(rng: jax.Array, width: Count, slices: Count) -> jax.Array:
     """Directions uniform on the sphere.
 
     Args:
@@ -59,8 +62,9 @@ def random_slices(rng: jax.Array, width: int, slices: int) -> jax.Array:
     return l2_normalize(jax.random.normal(rng, (width, slices)), axis=0)
 
 
+@checked
 def sigreg(
-    x: jax.Array, directions: jax.Array, *, points: int = 17, limit: float = 5.0
+    x: jax.Array, directions: jax.Array, *, points: Count = 17, limit: Positive = 5.0
 ) -> jax.Array:
     """Mean Epps-Pulley statistic of the embeddings' projections on the directions.
 
@@ -79,14 +83,15 @@ def sigreg(
     return jnp.mean(epps_pulley(matmul(x, directions), points=points, limit=limit))
 
 
+@checked
 def lejepa(
     centre: jax.Array,
     views: jax.Array,
     directions: jax.Array,
     *,
-    weight: float,
-    points: int = 17,
-    limit: float = 5.0,
+    weight: Unit,
+    points: Count = 17,
+    limit: Positive = 5.0,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """`(1 - weight) * prediction + weight * SIGReg`.
 

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.objectives.common import l2_normalize, standardize
+from jssl.ranges import AtLeastOne, NonNegative, checked
 
 
 def masked_mean(values: jax.Array, mask: jax.Array) -> jax.Array:
@@ -66,7 +67,8 @@ def _check(prediction: jax.Array, target: jax.Array, mask: jax.Array) -> None:
         )
 
 
-def normalize_patches(patches: jax.Array, *, epsilon: float = 1e-6) -> jax.Array:
+@checked
+def normalize_patches(patches: jax.Array, *, epsilon: NonNegative = 1e-6) -> jax.Array:
     """Each patch to mean 0 and (unbiased) variance 1, as MAE's `norm_pix_loss` does.
 
     Args:
@@ -80,8 +82,9 @@ def normalize_patches(patches: jax.Array, *, epsilon: float = 1e-6) -> jax.Array
     return standardize(patches, epsilon=epsilon, ddof=ddof)
 
 
+@checked
 def masked_scaled_cosine(
-    prediction: jax.Array, target: jax.Array, mask: jax.Array, *, gamma: float = 3.0
+    prediction: jax.Array, target: jax.Array, mask: jax.Array, *, gamma: AtLeastOne = 3.0
 ) -> jax.Array:
     """(1 - cosine) ** gamma of each hidden token, averaged over those of each example.
 

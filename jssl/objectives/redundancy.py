@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jssl.objectives.common import matmul
 from jssl.objectives.regression import cosine_regression
+from jssl.ranges import BelowOne, Natural, NonNegative, checked
 
 _LARGEST = 1e15  # squares of anything larger leave float32
 _TINY = 1e-30
@@ -17,7 +18,8 @@ def _clip(x: jax.Array) -> jax.Array:
     return jnp.clip(x.astype(jnp.float32), -_LARGEST, _LARGEST)
 
 
-def standardize_batch(x: jax.Array, *, epsilon: float = 1e-5, ddof: int = 0) -> jax.Array:
+@checked
+def standardize_batch(x: jax.Array, *, epsilon: NonNegative = 1e-5, ddof: Natural = 0) -> jax.Array:
     """Each dimension to mean 0 and variance 1 over the batch.
 
     Args:
@@ -50,7 +52,8 @@ def cross_correlation(a: jax.Array, b: jax.Array) -> jax.Array:
     return matmul(a.T, b) / a.shape[0]
 
 
-def barlow_twins(a: jax.Array, b: jax.Array, *, off_diagonal: float) -> jax.Array:
+@checked
+def barlow_twins(a: jax.Array, b: jax.Array, *, off_diagonal: NonNegative) -> jax.Array:
     """Squared distance of the views' cross-correlation matrix from the identity.
 
     `sum_i (1 - C_ii)^2 + off_diagonal * sum_{i != j} C_ij^2`.
@@ -109,7 +112,10 @@ def mixed_correlation(
     return sum(jnp.sum(jnp.square(cross_correlation(difference, x))) for x in (a, b))
 
 
-def vicreg_variance(x: jax.Array, *, target: float = 1.0, epsilon: float = 1e-4) -> jax.Array:
+@checked
+def vicreg_variance(
+    x: jax.Array, *, target: NonNegative = 1.0, epsilon: NonNegative = 1e-4
+) -> jax.Array:
     """Hinge on the standard deviation of each dimension, averaged over dimensions.
 
     Args:
@@ -178,7 +184,8 @@ def squared_distance(a: jax.Array, b: jax.Array) -> jax.Array:
     return a.shape[-1] * mean_squared(a, b)
 
 
-def whiten(x: jax.Array, *, epsilon: float = 1e-4) -> jax.Array:
+@checked
+def whiten(x: jax.Array, *, epsilon: BelowOne = 1e-4) -> jax.Array:
     """Subtracts the mean and multiplies with the inverse Cholesky factor of the covariance.
 
     Args:
@@ -206,7 +213,10 @@ def whiten(x: jax.Array, *, epsilon: float = 1e-4) -> jax.Array:
     return jax.scipy.linalg.solve_triangular(factor, centred.T, lower=True).T
 
 
-def w_mse(views: jax.Array, *, groups: jax.Array | None = None, epsilon: float = 1e-4) -> jax.Array:
+@checked
+def w_mse(
+    views: jax.Array, *, groups: jax.Array | None = None, epsilon: BelowOne = 1e-4
+) -> jax.Array:
     """Distance of whitened unit embeddings of the views of an example, over all pairs of views.
 
     Args:

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.objectives.common import l2_normalize
+from jssl.ranges import Positive, checked
 
 
 def cosine_regression(prediction: jax.Array, target: jax.Array) -> jax.Array:
@@ -31,7 +32,8 @@ def cosine_regression(prediction: jax.Array, target: jax.Array) -> jax.Array:
     return jnp.sum(difference * difference, axis=-1)
 
 
-def smooth_l1(prediction: jax.Array, target: jax.Array, *, beta: float = 1.0) -> jax.Array:
+@checked
+def smooth_l1(prediction: jax.Array, target: jax.Array, *, beta: Positive = 1.0) -> jax.Array:
     """Huber's error over beta, averaged over the last axis: square near zero, absolute beyond.
 
     No gradient is stopped here: the caller decides what the target is.

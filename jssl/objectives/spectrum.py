@@ -5,9 +5,12 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from jssl.ranges import Positive, checked
 
+
+@checked
 def spectrum_distance(
-    prediction: jax.Array, target: jax.Array, mask: jax.Array, *, gamma: float = 1.0
+    prediction: jax.Array, target: jax.Array, mask: jax.Array, *, gamma: Positive = 1.0
 ) -> jax.Array:
     """Distance of the masked frequencies of two signals, |F(prediction) - F(target)|^gamma.
 

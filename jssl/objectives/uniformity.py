@@ -6,9 +6,11 @@ import jax
 import jax.numpy as jnp
 
 from jssl.objectives.common import l2_normalize, matmul
+from jssl.ranges import Positive, checked
 
 
-def koleo(x: jax.Array, *, epsilon: float = 1e-8) -> jax.Array:
+@checked
+def koleo(x: jax.Array, *, epsilon: Positive = 1e-8) -> jax.Array:
     """Kozachenko-Leonenko regulariser: `-log` of the distance to the nearest other example.
 
     Everything after the cast is float32: in half precision the similarity of near neighbours
