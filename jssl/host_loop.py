@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import jax
 
-from jssl import accounting, alarm, interrupt, lock
+from jssl import accounting, interrupt, lock
 from jssl.checkpoint import Checkpoints
 from jssl.data.source import Splits
 from jssl.errors import Collapsed, UserError
@@ -158,11 +158,10 @@ class HostLoop:
         values = records()
         for i in range(count):
             step = first + i + 1
-            due = self.program.alarm_every and self.program.alarm_due(step - 1)
             row = {
                 name: float(value[i])
                 for name, value in values.items()
-                if due or not name.startswith(alarm.PREFIX)
+                if self.program.measures(name, step)
             }
             bad = [name for name, value in row.items() if not math.isfinite(value)]
             if bad:

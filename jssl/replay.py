@@ -253,7 +253,8 @@ def replay(run: Run, step: int, options: Options | None = None) -> Replayed:
     if run.metrics.exists():
         rows = [row for row in read_metrics(run.folder) if row["step"] == step and "loss" in row]
         recorded = rows[0] if rows else {}
-    values = {name: float(value) for name, value in metrics.items()}
+    measured = {name for name in metrics if rerun.program.measures(name, step)}
+    values = {name: float(metrics[name]) for name in metrics if name in measured}
     return Replayed(step, values, recorded, norms, bad[0] if bad else None, module)
 
 

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from scipy import stats
 
-from jssl import alarm, identity, interrupt, lock, sharding
+from jssl import identity, interrupt, lock, sharding
 from jssl.checkpoint import Checkpoints
 from jssl.data.device import DeviceData, fits
 from jssl.data.order import batch_indices
@@ -253,14 +253,13 @@ class _Sweep:
         for k in range(count):
             step = first + k + 1
             logged = step % self.options.log_every == 0 or step in (1, self.program.steps)
-            due = bool(self.program.alarm_due(step - 1))
             for i in range(len(self.runs)):
                 if i in self.failed:
                     continue
                 row = {
                     name: float(value[k, i])
                     for name, value in values.items()
-                    if due or not name.startswith(alarm.PREFIX)
+                    if self.program.measures(name, step)
                 }
                 bad = [name for name, value in row.items() if not math.isfinite(value)]
                 if bad:

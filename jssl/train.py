@@ -219,6 +219,11 @@ class Program:
         done = step + 1
         return (done % self.alarm_every == 0) | (done == 1) | (done == self.steps)
 
+    def measures(self, name: str, step: int) -> bool:
+        """Whether a metric is measured in a step, counted from 1; the alarm's are not in each."""
+        due = bool(self.alarm_every) and bool(self.alarm_due(step - 1))
+        return due or not name.startswith(alarm.PREFIX)
+
     def learning_rate(self, step: jax.Array | int) -> jax.Array:
         """Learning rate of a step, float32 scalar."""
         return self._schedule(step)

@@ -84,11 +84,15 @@ def test_replay_shows_the_step_as_it_was(tmp_path: Path, capsys: pytest.CaptureF
     found = replay(reopen(folder, as_it_was=True, trust=True), 20, Options(devices=1))
     assert found.first_bad is None and found.module is None
     assert found.recorded["loss"] == pytest.approx(found.metrics["loss"], rel=1e-6)
+    alarms = {name for name in found.metrics if name.startswith("alarm/")}
+    assert alarms and alarms <= found.recorded.keys()  # measured in every tenth step
     assert any(name.startswith("gradients/encoder") for name in found.norms)
     assert "every number of the step is finite" in str(found)
     # The step that ended the run: nothing is wrong before the loss.
     assert main(["replay", str(folder), "--step", "23", "--trust", "--devices", "1"]) == 0
-    assert "first leaf that is not finite: loss\n" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "first leaf that is not finite: loss\n" in said
+    assert "alarm/" not in said  # not measured in this step
     with pytest.raises(UserError, match="no step 9999"):
         replay(reopen(folder, as_it_was=True, trust=True), 9999, Options(devices=1))
     assert jax.device_count() >= 1
