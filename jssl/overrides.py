@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import re
 import types
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,6 +20,8 @@ from jssl import annotations, ranges, settings
 from jssl.errors import UserError, nearest
 from jssl.settings import children, fields, is_pair, label, transparent
 from jssl.user_code import public_name
+
+_NOT_FINITE = re.compile(r"(?<![a-z0-9_])(nan|inf|infinity)(?![a-z0-9_])", re.IGNORECASE)
 
 
 def override(root: Any, *assignments: str) -> Any:
@@ -118,6 +121,11 @@ def _checked(node: Any, key: str, value: Any, path: str) -> Any:
     if isinstance(value, list):
         value = tuple(value)
     if not annotations.fits(value, hint):
+        if isinstance(value, str) and settings.counts(hint) and _NOT_FINITE.search(value):
+            wanted = "hold finite numbers" if "," in value else "be a finite number"
+            raise UserError(
+                f"{path} is {value}; it must {wanted} ({annotations.show(hint)}, now {old!r})"
+            )
         raise UserError(
             f"{path} takes {annotations.show(hint)} (now {old!r}), got {value!r} of type "
             f"{type(value).__name__}"
@@ -141,7 +149,11 @@ def describe(node: Any) -> Any:
         )
     if dataclasses.is_dataclass(node) and not isinstance(node, type):
         values = {name: getattr(node, name) for name in fields(node) if not _unset(node, name)}
-        return {"class": _qualified(type(node)), **_described(values)}
+        revision = getattr(
+            type(node), "revision", 1
+        )  # raised where equal settings give new numbers
+        own = {"class": _qualified(type(node))} | ({"revision": revision} if revision > 1 else {})
+        return {**own, **_described(values)}
     if isinstance(node, Mapping):
         return _described(node)
     if isinstance(node, tuple | list):
@@ -162,10 +174,14 @@ def describe(node: Any) -> Any:
 def _unset(node: Any, name: str) -> bool:
     """Whether a field that was added later (metadata "later") holds its default.
 
-    Such a field is left out, so that runs recorded before it existed keep their fingerprints.
+    Such a field is left out, so that runs recorded before it existed keep their fingerprints. If the
+    default reproduces the old numbers of some nodes only, "later" is a function of the node.
     """
     field = node.__dataclass_fields__[name]
-    return field.metadata.get("later", False) and getattr(node, name) == field.default
+    later = field.metadata.get("later", False)
+    if callable(later):
+        later = later(node)
+    return later and getattr(node, name) == field.default
 
 
 def _described(values: Mapping[str, Any]) -> dict[str, Any]:

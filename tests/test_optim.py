@@ -9,7 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jssl.encoders.vit import ViT
 from jssl.errors import UserError
+from jssl.methods.contrastive.simclr import SimCLR
+from jssl.methods.distillation.dino import DINO
 from jssl.optim import Optimizer
 from jssl.overrides import describe, fingerprint
 
@@ -199,3 +202,17 @@ def test_fields_that_came_later_leave_old_fingerprints_as_they_were() -> None:
         changed = dataclasses.replace(plain, **change)
         assert change.items() <= describe(changed).items()
         assert fingerprint(changed) != fingerprint(plain)
+
+
+def test_later_fields_of_a_vit_are_left_out_where_they_change_nothing() -> None:
+    """Not beside a truncated normal, which has another spread than it had before those fields."""
+    later = {"interpolation", "token_std", "mask_std"}
+    assert not later & describe(ViT()).keys()
+    assert describe(ViT(token_std=1e-6))["token_std"] == 1e-6
+    for changed in (ViT(positions="learned"), ViT(kernel_init="trunc_normal")):
+        assert later <= describe(changed).keys()
+
+
+def test_a_method_whose_numbers_changed_says_so_in_its_fingerprint() -> None:
+    assert describe(DINO())["revision"] == 2
+    assert "revision" not in describe(SimCLR())

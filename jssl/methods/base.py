@@ -72,8 +72,10 @@ class Method(Ranged, abc.ABC):
       unreached: regular expressions of the paths of parameters that the loss does not depend on.
       amplifies: factor on the tolerance for rounding errors of a step; a value above 1 needs a
         stated reason, such as the inverse of a covariance.
+      revision: increased when the same settings give other numbers than before; part of a run's
+        fingerprint from 2 up.
 
-    `jssl.testing.conformance` checks all of them except the first three.
+    `jssl.testing.conformance` checks all of them except the first three and the last.
     """
 
     paper: ClassVar[str] = ""
@@ -86,6 +88,7 @@ class Method(Ranged, abc.ABC):
     targets: ClassVar[tuple[str, ...]] = ()
     unreached: ClassVar[tuple[str, ...]] = ()
     amplifies: ClassVar[float] = 1.0
+    revision: ClassVar[int] = 1
 
     @abc.abstractmethod
     def net(self, encoder: nn.Module) -> nn.Module:

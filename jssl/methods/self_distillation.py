@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -48,6 +48,8 @@ class SelfDistillation(Method):
       kernel_init: initialiser of the projector; the default suits widths of about 2048.
       dtype: dtype in which the head computes.
     """
+
+    revision: ClassVar[int] = 2  # prototypes and projectors start as the authors'
 
     momentum: Unit = 0.996
     momentum_end: Unit = 1.0
