@@ -34,7 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
       The exit status: 0, 2 for a mistake in the input, 3 for a run that the collapse alarm
-      stopped, and 130 or 143 for a run that Ctrl-C or SIGTERM interrupted, which is saved.
+      stopped, 4 for a plan that does not fit, and 130 or 143 for a run that Ctrl-C or SIGTERM
+      interrupted, which is saved. A process of a distributed run that leaves because another one
+      ended does not return: it exits with 4.
     """
     if argv is None:  # a process of its own, not a call from another program
         keep_freed_memory()

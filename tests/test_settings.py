@@ -33,6 +33,7 @@ from jssl.overrides import override
 from jssl.ranges import Count, Ranged, problem
 from jssl.sweep import grid
 
+loaded = functools.cache(registry.load)
 WRONG = (-1, -0.5, 0, 1e30, 10**12, math.inf, -math.inf, (), (-1,), (0,), (2.0, 1.0))
 
 
@@ -41,7 +42,7 @@ def walked() -> dict[tuple[str, str], tuple[str, settings.Setting]]:
     """Every numeric setting, once for each field or argument: (owner, name) -> (experiment, it)."""
     found = {}
     for name in registry.names():
-        for setting in settings.settings(registry.load(name)):
+        for setting in settings.settings(loaded(name)):
             if setting.numeric:
                 key = (setting.path.rpartition(".")[0], setting.path, str(setting.hint))
                 found.setdefault(key[1:], (name, setting))
@@ -85,14 +86,14 @@ def test_values_out_of_range_are_refused_by_set_for_every_setting() -> None:
     for name, setting in walked().values():
         by_name.setdefault(name, []).append(setting)
     for name, found in by_name.items():
-        whole = registry.load(name)
+        whole = loaded(name)
         for setting in found:
             root, _, path = setting.path.partition(".")
             # One part alone is quicker to walk; its own path is what the message names.
             part, path = (getattr(whole, root), path) if path else (whole, root)
-            if isinstance(part, tuple | int | float):
-                continue
-                assert problem(math.nan, setting.hint), "a bare nan is a word on a command line"
+            assert problem(math.nan, setting.hint), "a bare nan is a word on a command line"
+            if isinstance(part, tuple | int | float):  # a setting of the experiment itself
+                continue  # see the next test
             for value in WRONG:
                 try:
                     override(part, f"{path}={value!r}".replace("inf", "1e999"))
@@ -106,6 +107,30 @@ def test_values_out_of_range_are_refused_by_set_for_every_setting() -> None:
                     assert allowed(value, setting), (name, setting.path, value)
     assert refused > 3000
     assert accepted > 300, "some of these values are right somewhere"
+
+
+def test_every_experiments_own_numbers_are_refused_out_of_range() -> None:
+    """Its batch size, its epochs and the figures that it is compared with."""
+    compared = 0
+    for name in registry.names():
+        whole = loaded(name)
+        for field, values in (
+            ("batch_size", ("-1", "0", "2.5", "1e999", "10**12", "nan", "()", "(8,)", "None")),
+            ("epochs", ("-1", "0", "-0.5", "1e999", "1e39", "nan", "inf", "()", "None")),
+        ):
+            for value in values:
+                with pytest.raises(UserError, match=f"^{field} ") as refused:
+                    override(whole, f"{field}={value}")
+                assert "\n" not in str(refused.value)
+        assert isinstance(whole.expected, tuple), name
+        for figure, value, source in whole.expected:
+            compared += 1
+            assert figure and source and math.isfinite(value), (name, figure)
+            for wrong in ("1e999", "-1e999", "nan", "'high'", "(1.0,)"):
+                entry = f"(({figure!r}, {wrong}, {source!r}),)"
+                with pytest.raises(UserError, match=r"^expected "):
+                    override(whole, f"expected={entry}")
+    assert compared > 40
 
 
 @pytest.mark.parametrize(

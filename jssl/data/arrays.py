@@ -134,7 +134,7 @@ def finish(
       test: its test data, or None.
       name: of the data set.
       classes: name of each label, none where there are no labels.
-      fraction: of ``train``, for each split that is carved.
+      fraction: of ``train``, for each split that is carved; in (0, 1), as each split has examples.
       seed: of the carving.
       stratify: keep the class proportions; False never reads the labels.
 
@@ -149,17 +149,26 @@ def finish(
             check_named(part, classes, name)
     held = round(fraction * len(train))
 
-    def carve(source: Source, salt: int) -> tuple[Source, Source]:
+    whole = len(train)
+
+    def carve(source: Source, salt: int, split: str) -> tuple[Source, Source]:
+        if not 0 < held < len(source):
+            raise UserError(
+                f"{name}: a {split} split is not given, and {held} of {len(source)} training "
+                f"examples would be carved for it (fraction is {fraction:g}, of {whole}); each "
+                "split needs at least one: give more examples, another fraction in (0, 1), or the "
+                "split"
+            )
         known = None if stratify else np.zeros(len(source), np.int32)
         try:
-            return carve_validation(source, held / max(len(source), 1), seed + salt, known=known)
+            return carve_validation(source, held / len(source), seed + salt, known=known)
         except UserError as error:
             raise UserError(f"{name}: {error}") from None
 
     if test is None:
-        train, test = carve(train, 1)
+        train, test = carve(train, 1, "test")
     if validation is None:
-        train, validation = carve(train, 0)
+        train, validation = carve(train, 0, "validation")
     return Splits(train, validation, test, name, tuple(classes))
 
 

@@ -197,8 +197,8 @@ def carve_validation(
     count = round(fraction * len(source))
     if not 0 < count < len(source):
         raise UserError(
-            f"a validation fraction of {fraction} of {len(source)} examples leaves one side "
-            "empty; choose a fraction in (0, 1) that gives both at least one example"
+            f"a fraction of {fraction:g} carves {count} of {len(source)} examples; each part needs "
+            "at least one"
         )
     label = labels(source) if known is None else known
     part = stratified(np.zeros(len(source), np.int32) if label is None else label, count, seed)

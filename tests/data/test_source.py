@@ -77,7 +77,7 @@ def test_carve_validation_partitions():
     np.testing.assert_array_equal(both, np.arange(40))
     again = carve_validation(source, 0.25, seed=1)[1]
     np.testing.assert_array_equal(part.indices, again.indices)
-    with pytest.raises(UserError, match=r"0\.001 of 40"):
+    with pytest.raises(UserError, match=r"0\.001 carves 0 of 40"):
         carve_validation(source, 0.001)
     unlabelled = ArraySource({"image": make()["image"]})
     assert len(carve_validation(unlabelled, 0.25)[1]) == 10
@@ -239,6 +239,22 @@ def test_names_and_labels_that_do_not_match_are_refused():
     source = ArraySource(grey)
     with pytest.raises(UserError, match="mine: the label 2 has no name; there are 2 names"):
         finish(source, None, None, "mine", ("a", "b"), fraction=0.1, seed=0)
+
+
+def test_too_few_examples_for_the_splits_are_named_as_such():
+    def carved(count, fraction, test=None):
+        source = ArraySource({"image": np.zeros((count, 4, 4), np.uint8)})
+        return finish(source, None, test, "mine", (), fraction=fraction, seed=0)
+
+    with pytest.raises(UserError, match="mine: a test split is not given, and 0 of 1 training ex"):
+        carved(1, 0.1)
+    words = r"validation split is not given, and 1 of 1 .*fraction is 0\.5, of 2"
+    with pytest.raises(UserError, match=words):
+        carved(2, 0.5)
+    splits = carved(3, 0.34)
+    assert [len(s) for s in (splits.train, splits.validation, splits.test)] == [1, 1, 1]
+    with pytest.raises(UserError, match="fraction of 0 carves 0 of 4 examples; each part needs"):
+        carve_validation(ArraySource({"x": np.arange(4)}), 0.0)
 
 
 def test_whole_numbers_that_do_not_fit_are_refused_before_they_wrap():
