@@ -174,8 +174,8 @@ def describe(node: Any) -> Any:
 def _unset(node: Any, name: str) -> bool:
     """Whether a field that was added later (metadata "later") holds its default.
 
-    Such a field is left out, so that runs recorded before it existed keep their fingerprints. If the
-    default reproduces the old numbers of some nodes only, "later" is a function of the node.
+    Such a field is left out, so that runs recorded before it existed keep their fingerprints. If
+    the default reproduces the old numbers of some nodes only, "later" is a function of the node.
     """
     field = node.__dataclass_fields__[name]
     later = field.metadata.get("later", False)
