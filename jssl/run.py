@@ -89,8 +89,9 @@ class Run:
 
     @property
     def fingerprint(self) -> str:
-        """Changes with anything that changes the numbers: every value of the experiment, the seed,
-        and the checkpoint that the run starts from.
+        """A hash of everything that determines the results of the run.
+
+        That is every value of the experiment, the seed and the checkpoint that it starts from.
 
         The experiment's name and its published figures are left out, since they do not affect
         results.

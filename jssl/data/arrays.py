@@ -125,8 +125,9 @@ def finish(
     seed: int,
     stratify: bool = True,
 ) -> Splits:
-    """Carves the splits that a data set lacks out of its training data: test first, so that it
-    does not depend on whether a validation set was given.
+    """Creates the missing splits of a data set from its training data.
+
+    The test split is drawn first, so that it does not depend on whether a validation set was given.
 
     Args:
       train: the training data.

@@ -88,8 +88,10 @@ class Passed:
 
 
 def split_folders(root: Path) -> dict[str, Path]:
-    """The folders of splits in a folder: `train` or `training`, `validation`, `val` or `valid`,
-    `test` or `testing`, in any case of letters.
+    """The folders of the splits in a folder.
+
+    Their names are `train` or `training`, `validation`, `val` or `valid`, and `test` or `testing`,
+    ignoring case.
 
     Args:
       root: the folder.

@@ -96,8 +96,10 @@ def places(entries: list[Entry]) -> list[str]:
 
 
 def column(entries: list[Entry], name: str, path: str | Path) -> list[str]:
-    """One column; where columns are numbered (`base_1`, `base_2`, ...) the name without the number
-    joins them in the order of their numbers.
+    """One column of a table.
+
+    If columns are numbered (`base_1`, `base_2`, ...), the name without the number joins them in the
+    order of their numbers.
 
     Raises:
       UserError: there is no such column, or a number is left out.
