@@ -5,7 +5,6 @@ The loaded arrays are copied into the new run's folder, which then no longer nee
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import zipfile
 import zlib
@@ -19,6 +18,7 @@ import numpy as np
 from jssl.errors import UserError
 from jssl.methods.base import Method, part_at
 from jssl.methods.step import Step
+from jssl.run_files import Start, read_record
 from jssl.state import TrainState, paths
 
 if TYPE_CHECKING:
@@ -28,21 +28,6 @@ if TYPE_CHECKING:
 Tree = Any
 
 FILE = "start.npz"
-
-
-@dataclasses.dataclass(frozen=True)
-class Start:
-    """The run that another starts from.
-
-    Attributes:
-      folder: its folder, as given by the user.
-      fingerprint: of that run; see `jssl.run.Run.fingerprint`.
-      step: of the checkpoint that is loaded.
-    """
-
-    folder: str
-    fingerprint: str
-    step: int
 
 
 def find(folder: Path, *, trust: bool = True) -> Start:
@@ -59,7 +44,7 @@ def find(folder: Path, *, trust: bool = True) -> Start:
       UserError: if there is no run, it has no checkpoint yet, or its experiment is a file that is
         not trusted.
     """
-    from jssl.run import experiment_file, read_record
+    from jssl.run import experiment_file
 
     record = read_record(folder)
     experiment_file(Path(folder), record["name"], trust=trust)

@@ -21,6 +21,7 @@ import numpy as np
 from jssl import user_code
 from jssl.data.source import ArraySource, Source, Splits, SubsetSource, fingerprint
 from jssl.errors import UserError
+from jssl.run_files import command, read_record, write_json
 
 if TYPE_CHECKING:
     from jssl.run import Run
@@ -178,8 +179,6 @@ def check(
     Raises:
       UserError: something differs, and `run.accept_changes` is not set.
     """
-    from jssl.run import read_record
-
     now = {"data": dict(data), "code": code_of(run)}
     if execution is not None:
         now["execution"] = dict(execution)
@@ -222,8 +221,6 @@ def note(run: Run, standing: Standing, *, training: bool = False) -> None:
     """
     if jax.process_index() or not (standing.changes or (training and standing.missing)):
         return
-    from jssl.run import command, read_record, write_json
-
     record = read_record(run.folder)
     if standing.changes:
         earlier = record.setdefault("accepted_changes", [])

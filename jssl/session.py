@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
 import jax
 import numpy as np
 
-from jssl import sharding
-from jssl.checkpoint import Checkpoints
-from jssl.data.source import Source, Splits, entry, fingerprint, labels
+from jssl.data.source import Source, Splits, fingerprint, labels
 from jssl.errors import MALFORMED, UserError
 from jssl.evaluation.arrays import FeatureSplits, Labelled, check_evaluable
-from jssl.evaluation.features import extract, raw_features
+from jssl.evaluation.features import features, raw_features
 from jssl.evaluation.online import OnlineProbe
 from jssl.evaluation.protocol import Protocol, Result, evaluate_features
 from jssl.heap import give_back_freed_memory
-from jssl.loop import Finished, Options, fit, prepare
+from jssl.loop import Finished, Options, fit
 from jssl.reporting.writer import read_metrics
+from jssl.restoring import restore
 from jssl.run import Run, command
 from jssl.state import TrainState
 from jssl.train import Program
@@ -104,70 +102,6 @@ def _saved_result(run: Run, say: Say) -> Result | None:
     except (UserError, OSError, *MALFORMED) as error:
         say(f"warning: {run.results} cannot be read ({error}); the run is evaluated again")
         return None
-
-
-def restore(
-    run: Run, options: Options, *, step: int | None = None, say: Say = print
-) -> tuple[Program, TrainState, Splits]:
-    """The program, a saved state and the data of a run.
-
-    Args:
-      run: the run.
-      options: how it is carried out. Without a number of devices, as many are used as divide
-        the batch of the run, which may have been trained on another machine.
-      step: of the checkpoint; None for the newest.
-      say: prints a line.
-
-    Returns:
-      (program, state, splits).
-
-    Raises:
-      UserError: if there is no whole checkpoint.
-    """
-    if options.devices is None and jax.process_count() == 1:
-        batch = run.experiment.batch_size
-        counts = range(options.fsdp, jax.device_count() + 1, options.fsdp)
-        options = dataclasses.replace(
-            options, devices=max((n for n in counts if batch % n == 0), default=None)
-        )
-    program, splits = prepare(run, options, say=say)
-    checkpoints = Checkpoints(run.checkpoints)
-    try:
-        state, problems = checkpoints.restore(program.abstract_state, step)
-    finally:
-        checkpoints.close()
-    for problem in problems:
-        say(f"warning: {problem}")
-    if state is None:
-        raise UserError(f"{run.folder} has no checkpoint yet: train it first")
-    return program, state, splits
-
-
-def features(
-    program: Program, state: TrainState, source: Source, *, batch_size: int | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Pooled features and labels of every example of a source, in order.
-
-    Args:
-      program: the compiled experiment.
-      state: whose encoder is used.
-      source: the examples.
-      batch_size: examples at a time; None for the training batch, 256 at most.
-
-    Returns:
-      (features float32 [N, D], labels int [N]).
-    """
-    pipeline = program.experiment.preprocess
-    view = jax.jit(jax.vmap(lambda x: pipeline(None, {pipeline.field: x})))
-    size = batch_size or min(program.experiment.batch_size, 256)
-    size = -(-size // program.mesh.size) * program.mesh.size
-    return extract(
-        lambda x: program.encode(state, x),
-        source,
-        batch_size=size,
-        preprocess=lambda batch: jax.device_get(view(entry(batch, pipeline.field))),
-        sharding=sharding.batch_sharding(program.mesh),
-    )
 
 
 def _measure(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import jax
 import numpy as np
@@ -13,6 +13,12 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from jssl.data.source import entry
 from jssl.errors import UserError, nearest
+from jssl.sharding import batch_sharding
+
+if TYPE_CHECKING:
+    from jssl.data.source import Source
+    from jssl.state import TrainState
+    from jssl.train import Program
 
 
 class Indexable(Protocol):
@@ -71,6 +77,33 @@ def extract(
         label=label,
     )
     return found["pooled"], labels
+
+
+def features(
+    program: Program, state: TrainState, source: Source, *, batch_size: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pooled features and labels of every example of a source, in order.
+
+    Args:
+      program: the compiled experiment.
+      state: whose encoder is used.
+      source: the examples.
+      batch_size: examples at a time; None for the training batch, 256 at most.
+
+    Returns:
+      (features float32 [N, D], labels int [N]).
+    """
+    pipeline = program.experiment.preprocess
+    view = jax.jit(jax.vmap(lambda x: pipeline(None, {pipeline.field: x})))
+    size = batch_size or min(program.experiment.batch_size, 256)
+    size = -(-size // program.mesh.size) * program.mesh.size
+    return extract(
+        lambda x: program.encode(state, x),
+        source,
+        batch_size=size,
+        preprocess=lambda batch: jax.device_get(view(entry(batch, pipeline.field))),
+        sharding=batch_sharding(program.mesh),
+    )
 
 
 def extract_arrays(

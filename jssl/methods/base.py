@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -28,6 +29,7 @@ import jax.numpy as jnp
 
 from jssl.alarm import Monitored
 from jssl.encoders.features import Features
+from jssl.errors import UserError
 from jssl.methods.step import Memory, Step
 from jssl.methods.teacher import MomentumTeacher, encoder_part
 from jssl.methods.views import Spec, Views, inputs_of, the_input
@@ -89,6 +91,19 @@ class Method(Ranged, abc.ABC):
     unreached: ClassVar[tuple[str, ...]] = ()
     amplifies: ClassVar[float] = 1.0
     revision: ClassVar[int] = 1
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Refuses hooks that are written for the contract of version 0.1."""
+        super().__init_subclass__(**options)
+        for hook in _HOOKS:
+            function = vars(cls).get(hook)
+            if inspect.isfunction(function):
+                first = [*inspect.signature(function).parameters, ""][1]
+                if first in _FORMER:
+                    raise UserError(
+                        f"{cls.__name__}.{hook} takes {first!r} first, as in jssl 0.1; since then a "
+                        f"hook takes a step: {_HOOKS[hook]}; see docs/add_a_method.md"
+                    )
 
     @abc.abstractmethod
     def net(self, encoder: nn.Module) -> nn.Module:
@@ -241,6 +256,22 @@ class Method(Ranged, abc.ABC):
     def smoke(self) -> Method:
         """A copy that is small enough for a two-step test; by default the method itself."""
         return self
+
+
+_FORMER = ("net", "outputs", "params", "rng", "updates")
+_HOOKS = {
+    "forward": "forward(self, step, views) -> outputs",
+    "objective": "objective(self, step, outputs) -> (loss, metrics)",
+    "init_memory": "init_memory(self, step) -> memory",
+    "after_update": "after_update(self, step) -> memory",
+    "next_params": "next_params(self, step) -> params",
+    "scale_updates": "scale_updates(self, step, updates) -> updates",
+    "monitor": "monitor(self, step, outputs) -> Monitored",
+    "encode": "encode(self, step, x) -> Features",
+    "towers": "towers(self, step) -> towers",
+    "encoder_state": "encoder_state(self, step) -> (params, batch_stats)",
+    "reconstruct": "reconstruct(self, step, views) -> pictures",
+}
 
 
 def part_at(tree: Tree, path: str) -> Tree | None:

@@ -16,6 +16,7 @@ from jssl import accounting, identity
 from jssl.augmentations.compose import Pipeline, Views
 from jssl.data.source import Source, Splits, SubsetSource
 from jssl.errors import MALFORMED, UserError
+from jssl.evaluation.features import features
 from jssl.evaluation.knn import neighbours
 from jssl.evaluation.protocol import Result
 from jssl.evaluation.record import Record
@@ -236,8 +237,6 @@ def _reconstructions(program: Program, state: TrainState, source: Source) -> dic
 
 
 def _embeddings(program: Program, state: TrainState, splits: Splits) -> dict[str, Figure]:
-    from jssl.session import features
-
     test = SubsetSource(splits.test, np.arange(min(len(splits.test), _MAPPED)))
     embedded, labels = features(program, state, test)
     points = figures.embed_2d(embedded)

@@ -155,3 +155,13 @@ def test_no_step_outlives_its_trace() -> None:
     jax.clear_caches()
     gc.collect()
     assert kept and all(step() is None for step in kept)
+
+
+def test_hooks_of_the_former_contract_are_named() -> None:
+    with pytest.raises(
+        UserError, match=r"Old.objective takes 'outputs' first.*self, step, outputs"
+    ):
+
+        class Old(SimCLR):
+            def objective(self, outputs, memory, *, rng, clock):
+                return 0.0, (memory, {})
