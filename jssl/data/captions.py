@@ -56,7 +56,7 @@ class COCOCaptions(Ranged):
     def smoke(self) -> CaptionedShapes:
         """A few captioned shapes in its place, for tests."""
         shapes = CaptionedShapes().smoke()
-        return replace(shapes, length=self.length, captions=self.captions)
+        return replace(shapes, size=self.size, length=self.length, captions=self.captions)
 
     def load(self) -> Splits:
         """Reads and decodes all images.

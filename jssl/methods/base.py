@@ -101,8 +101,8 @@ class Method(Ranged, abc.ABC):
                 first = [*inspect.signature(function).parameters, ""][1]
                 if first in _FORMER:
                     raise UserError(
-                        f"{cls.__name__}.{hook} takes {first!r} first, as in jssl 0.1; since then a "
-                        f"hook takes a step: {_HOOKS[hook]}; see docs/add_a_method.md"
+                        f"{cls.__name__}.{hook} takes {first!r} first, as in jssl 0.1; a "
+                        f"hook now takes a step: {_HOOKS[hook]}; see docs/add_a_method.md"
                     )
 
     @abc.abstractmethod
