@@ -18,11 +18,13 @@ import numpy as np
 from jssl.errors import UserError
 from jssl.methods.base import Method, part_at
 from jssl.methods.step import Step
+from jssl.options import Options
+from jssl.restoring import restore
+from jssl.run import Run, experiment_file, reopen
 from jssl.run_files import Start, read_record
 from jssl.state import TrainState, paths
 
 if TYPE_CHECKING:
-    from jssl.run import Run
     from jssl.train import Program
 
 Tree = Any
@@ -44,8 +46,6 @@ def find(folder: Path, *, trust: bool = True) -> Start:
       UserError: if there is no run, it has no checkpoint yet, or its experiment is a file that is
         not trusted.
     """
-    from jssl.run import experiment_file
-
     record = read_record(folder)
     experiment_file(Path(folder), record["name"], trust=trust)
     checkpoints = Path(folder) / "checkpoints"
@@ -81,14 +81,10 @@ def given(run: Run, program: Program, *, say: Callable[[str], None] = print) -> 
                 f"{path}, which holds what the run starts from, cannot be read ({error}): restore "
                 "it from a copy, or remove it to take it from the other run again"
             ) from error
-    from jssl import session
-    from jssl.loop import Options
-    from jssl.run import reopen
-
     source = reopen(
         Path(run.start.folder), trust=run.trust, accept_changes=run.accept_changes, say=say
     )
-    theirs, state, _ = session.restore(source, Options(), step=run.start.step, say=say)
+    theirs, state, _ = restore(source, Options(), step=run.start.step, say=say)
     found = select(program, theirs.experiment.method, state, run.start.folder)
     flat = {name: np.asarray(leaf) for name, leaf in paths(found).items()}
     say(f"starts from {run.start.folder}, step {run.start.step}: {len(flat)} arrays taken over")

@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from jssl import accounting, handover, identity, lock, processes, sharding
+from jssl import accounting, handover, identity, lock, processes
 from jssl.checkpoint import Checkpoints, CheckpointUnwritable
 from jssl.data.source import Splits
 from jssl.diagnosis import first_cause
@@ -20,9 +20,10 @@ from jssl.host_loop import CHUNK, HostLoop, Probe, watch_of
 from jssl.options import Options
 from jssl.reporting.progress import Progress
 from jssl.reporting.writer import MetricsWriter, put_aside
+from jssl.restoring import bind
 from jssl.run import Run, write_json
 from jssl.state import TrainState
-from jssl.train import Program, build
+from jssl.train import Program
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,42 +54,6 @@ class Finished:
             )
 
 
-def prepare(
-    run: Run, options: Options, *, say: Callable[[str], None] = print
-) -> tuple[Program, Splits]:
-    """Loads the data and binds the experiment to it and to the mesh.
-
-    Args:
-      run: the run.
-      options: how it is carried out.
-      say: prints a line.
-
-    Returns:
-      (program, splits).
-
-    Raises:
-      UserError: for data, batch or mesh that do not fit, or data or code that are not those on the
-        run's record.
-    """
-    run.check_folder()
-    splits = run.experiment.data.load()
-    identity.note(run, identity.check(run, identity.data_of(splits), None, say=say))
-    return _bind(run, options, splits), splits
-
-
-def _bind(run: Run, options: Options, splits: Splits) -> Program:
-    mesh = sharding.make_mesh(options.devices, options.fsdp)
-    return build(
-        run.experiment,
-        splits.train[0],
-        len(splits.train),
-        mesh,
-        accumulate=options.accumulate,
-        approximate=options.approximate_accumulation,
-        alarm_every=0 if options.on_collapse == "off" else options.log_every,
-    )
-
-
 def fit(
     run: Run, options: Options, *, probe: Probe | None = None, say: Callable[[str], None] = print
 ) -> Finished:
@@ -111,7 +76,7 @@ def fit(
     splits = run.experiment.data.load()
     execution = identity.execution_of(options.accumulate, options.approximate_accumulation)
     standing = identity.check(run, identity.data_of(splits), execution, training=True, say=say)
-    program = _bind(run, options, splits)
+    program = bind(run, options, splits)
     shapes = program.abstract_state  # refuses what cannot work before anything is written
     given = handover.given(run, program, say=say)
     with contextlib.ExitStack() as stack:

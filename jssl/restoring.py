@@ -1,4 +1,4 @@
-"""A run taken up from its folder: its program, a saved state and its data."""
+"""A run's program and data, and a saved state of it from its folder."""
 
 from __future__ import annotations
 
@@ -7,15 +7,53 @@ from collections.abc import Callable
 
 import jax
 
+from jssl import identity, sharding
 from jssl.checkpoint import Checkpoints
 from jssl.data.source import Splits
 from jssl.errors import UserError
-from jssl.loop import Options, prepare
+from jssl.options import Options
 from jssl.run import Run
 from jssl.state import TrainState
-from jssl.train import Program
+from jssl.train import Program, build
 
 Say = Callable[[str], None]
+
+
+def prepare(
+    run: Run, options: Options, *, say: Callable[[str], None] = print
+) -> tuple[Program, Splits]:
+    """Loads the data and binds the experiment to it and to the mesh.
+
+    Args:
+      run: the run.
+      options: how it is carried out.
+      say: prints a line.
+
+    Returns:
+      (program, splits).
+
+    Raises:
+      UserError: for data, batch or mesh that do not fit, or data or code that are not those on the
+        run's record.
+    """
+    run.check_folder()
+    splits = run.experiment.data.load()
+    identity.note(run, identity.check(run, identity.data_of(splits), None, say=say))
+    return bind(run, options, splits), splits
+
+
+def bind(run: Run, options: Options, splits: Splits) -> Program:
+    """The program of a run on its data and mesh; nothing is compiled yet."""
+    mesh = sharding.make_mesh(options.devices, options.fsdp)
+    return build(
+        run.experiment,
+        splits.train[0],
+        len(splits.train),
+        mesh,
+        accumulate=options.accumulate,
+        approximate=options.approximate_accumulation,
+        alarm_every=0 if options.on_collapse == "off" else options.log_every,
+    )
 
 
 def restore(
