@@ -22,8 +22,9 @@ import numpy as np
 from jssl import sharding
 from jssl.data.order import batch_indices
 from jssl.experiment import load
-from jssl.loop import Options, fit, prepare
+from jssl.loop import Options, fit
 from jssl.overrides import override
+from jssl.restoring import prepare
 from jssl.run import Run, hardware, versions
 
 

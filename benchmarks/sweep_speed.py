@@ -22,7 +22,8 @@ import jax
 import numpy as np
 
 from jssl.checkpoint import Checkpoints
-from jssl.loop import Options, fit, prepare
+from jssl.loop import Options, fit
+from jssl.restoring import prepare
 from jssl.run import Run, hardware, reopen, versions
 
 EXPERIMENT = "image/simclr_digits"

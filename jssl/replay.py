@@ -23,8 +23,9 @@ from jssl.data.source import Source
 from jssl.errors import UserError
 from jssl.feed import make_feed
 from jssl.gradients import loss_and_gradients
-from jssl.loop import Options, prepare
+from jssl.loop import Options
 from jssl.reporting.writer import read_metrics
+from jssl.restoring import prepare
 from jssl.run import Run, read_record
 from jssl.state import TrainState, paths
 from jssl.train import Program

@@ -8,7 +8,8 @@ from tiny_runs import write_experiment
 
 from jssl.cli import main
 from jssl.handover import FILE, given
-from jssl.loop import Options, prepare
+from jssl.loop import Options
+from jssl.restoring import prepare
 from jssl.run import read_record, reopen
 from jssl.session import restore
 from jssl.state import paths

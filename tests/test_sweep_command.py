@@ -12,8 +12,9 @@ from jssl.checkpoint import Checkpoints
 from jssl.cli import main
 from jssl.errors import UserError
 from jssl.experiment import load
-from jssl.loop import Options, prepare
+from jssl.loop import Options
 from jssl.reporting.writer import read_metrics
+from jssl.restoring import prepare
 from jssl.run import reopen
 from jssl.sweep import grid, groups
 from jssl.sweeping import interval
