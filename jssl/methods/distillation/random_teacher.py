@@ -76,6 +76,7 @@ class RandomTeacher(Method):
     dtype: str = "float32"
 
     views: ClassVar[Spec] = Spec.single()
+    revision: ClassVar[int] = 2  # the prototypes start longer
     paper: ClassVar[str] = "Random Teachers are Good Teachers"
     partial: ClassVar[str] = (
         "Of the paper's three claims one is here, that the student learns features; its "
