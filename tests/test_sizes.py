@@ -17,7 +17,7 @@ from jssl.encoders.vit import ViT
 from jssl.errors import UserError
 from jssl.experiment import Experiment
 from jssl.methods.contrastive.simclr import SimCLR
-from jssl.methods.siamese import together
+from jssl.methods.siamese import interleave_views
 from jssl.optim import Optimizer
 from jssl.train import Program, build
 
@@ -88,4 +88,4 @@ def test_what_fits_is_let_through() -> None:
 
 def test_views_of_two_sizes_are_no_batch() -> None:
     with pytest.raises(UserError, match=r"these have \[8, 8, 3\], \[16, 16, 3\]"):
-        together(jnp.zeros((2, 8, 8, 3)), jnp.zeros((2, 16, 16, 3)))
+        interleave_views(jnp.zeros((2, 8, 8, 3)), jnp.zeros((2, 16, 16, 3)))

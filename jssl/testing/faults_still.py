@@ -19,6 +19,7 @@ from jssl.methods.contrastive.simclr import SimCLR
 from jssl.methods.distillation.byol import BYOL
 from jssl.methods.distillation.random_teacher import RandomTeacher
 from jssl.methods.masked.mae import MAE
+from jssl.methods.step import Step
 from jssl.optim import Optimizer
 
 _STILL, _FEW, _HELD = (
@@ -41,7 +42,7 @@ class EndsAtOnce(Optimizer):
 class HeldBack(SimCLR):
     """SimCLR that discards all updates."""
 
-    def scale_updates(self, updates: Tree, *, clock: Any) -> Tree:
+    def scale_updates(self, step: Step, updates: Tree) -> Tree:
         """Zeros."""
         return optax.tree.scale(0.0, updates)
 
