@@ -21,9 +21,14 @@ def variables():
 
 
 def test_a_column_is_embedded_in_its_own_terms():
-    shallow = ENCODER.clone(depth=0, registers=0)  # embedding and final norm alone
-    features, variables = shallow.init_with_output(jax.random.key(1), X, train=False)
-    params = jax.tree.map(np.asarray, variables["params"])
+    shallow = ENCODER.clone(registers=0)
+    params = dict(shallow.init(jax.random.key(1), X, train=False)["params"])
+    # With a block of zeros, which adds nothing, the embedding and the final norm are left.
+    blocks = dict(params["transformer"])
+    blocks["block0"] = jax.tree.map(jnp.zeros_like, blocks["block0"])
+    params["transformer"] = blocks
+    features = shallow.apply({"params": params}, X, train=False)
+    params = jax.tree.map(np.asarray, params)
     for column, value in (
         (0, 0.5 * params["scale"][0]),
         (1, params["table"][2]),
