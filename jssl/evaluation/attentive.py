@@ -102,8 +102,9 @@ def attentive_probe(
     # One scale for all tokens, so that the result does not depend on the scale of the features.
     mean, scale = moments(parts[0], (0, 1))
     parts = [(tokens - mean) / (scale + 1e-6) for tokens in parts]
+    # The rates are an argument of the program: their values must not compile it anew.
     plan = dataclasses.replace(
-        settings, learning_rates=(), batch_size=min(settings.batch_size, len(parts[0]))
+        settings, learning_rates=(1.0,), batch_size=min(settings.batch_size, len(parts[0]))
     )
     rates = np.asarray(settings.learning_rates, np.float32)
     probes = _train(jnp.asarray(parts[0]), jnp.asarray(labels[0]), rates, len(classes), plan)
