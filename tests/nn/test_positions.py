@@ -157,7 +157,8 @@ def test_sincos_orders_are_those_of_mae_and_of_moco_v3():
 
 def test_a_vit_takes_order_and_interpolation_by_name():
     x = jnp.zeros((1, 8, 8, 3))
-    mae, moco = (ViT(patch_size=4, width=16, positions=p) for p in ("sincos_mae", "sincos"))
+    made = {"patch_size": 4, "width": 16, "heads": 2}
+    mae, moco = (ViT(**made, positions=p) for p in ("sincos_mae", "sincos"))
     np.testing.assert_allclose(mae.positions_of(x, 16), _mae_2d(16, 2), atol=1e-7)
     assert not np.array_equal(mae.positions_of(x, 16), moco.positions_of(x, 16))
     layer = LearnedPositions((3, 3), "dino")
