@@ -87,7 +87,9 @@ class Experiment(Ranged):
             for name in ("method", "encoder", "data", "views")
             if hasattr(getattr(self, name), "smoke")
         }
-        return dataclasses.replace(self, **shrunk, batch_size=4, epochs=2)
+        warmup = min(self.optimizer.warmup_epochs, 2.0)
+        optimizer = dataclasses.replace(self.optimizer, warmup_epochs=warmup)
+        return dataclasses.replace(self, **shrunk, optimizer=optimizer, batch_size=4, epochs=2)
 
 
 # --- the registry -------------------------------------------------------------------------------
