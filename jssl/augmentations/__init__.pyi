@@ -48,6 +48,7 @@ from jssl.augmentations.labelled import rotate_all as rotate_all
 from jssl.augmentations.labelled import rotate_labelled as rotate_labelled
 from jssl.augmentations.mask_blocks import attention_mask as attention_mask
 from jssl.augmentations.mask_blocks import block_mask as block_mask
+from jssl.augmentations.mask_blocks import block_scores as block_scores
 from jssl.augmentations.mask_blocks import group_mask as group_mask
 from jssl.augmentations.mask_blocks import inverse_block_mask as inverse_block_mask
 from jssl.augmentations.mask_blocks import span_mask as span_mask

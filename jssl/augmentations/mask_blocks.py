@@ -17,7 +17,7 @@ from jssl.errors import UserError
 from jssl.ranges import AboveZero, Count, Extent, Grid, Inside, Spread, Unit
 
 
-def cover(
+def block_scores(
     key: jax.Array,
     grid: Grid,
     count: Count,
@@ -124,7 +124,7 @@ def block_mask(
     tokens = check_grid(grid)
     count = hidden_count(tokens, ratio)
     smallest = min(smallest, count)
-    scores = cover(key, grid, count, (smallest, count), (aspect, 1 / aspect), attempts)
+    scores = block_scores(key, grid, count, (smallest, count), (aspect, 1 / aspect), attempts)
     return from_scores(scores, count)
 
 
@@ -154,7 +154,7 @@ def inverse_block_mask(
     tokens = check_grid(grid)
     kept = tokens - hidden_count(tokens, ratio)
     smallest = min(smallest, kept)
-    scores = cover(key, grid, kept, (smallest, kept), (aspect, 1 / aspect), attempts)
+    scores = block_scores(key, grid, kept, (smallest, kept), (aspect, 1 / aspect), attempts)
     return from_scores(-scores, tokens - kept)
 
 
@@ -181,7 +181,7 @@ def group_mask(
       dict(mask bool [N], keep int32 [K], masked int32 [N - K]).
     """
     count = hidden_count(check_grid(grid), ratio)
-    return from_scores(cover(key, grid, count, group, (0.3, 1 / 0.3), attempts), count)
+    return from_scores(block_scores(key, grid, count, group, (0.3, 1 / 0.3), attempts), count)
 
 
 def span_mask(

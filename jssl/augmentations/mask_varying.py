@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jssl.augmentations.mask_blocks import check_grid, cover
+from jssl.augmentations.mask_blocks import block_scores, check_grid
 from jssl.augmentations.masks import Mask, hidden_count
 from jssl.errors import UserError
 from jssl.ranges import Count, Grid, Unit, Units
@@ -57,7 +57,7 @@ def varying_mask(
     count = jnp.minimum(count.astype(jnp.int32), most)
     if blocks:
         area = (jnp.minimum(smallest, count), count)
-        scores = cover(place, grid, count, area, (0.3, 1 / 0.3), attempts)
+        scores = block_scores(place, grid, count, area, (0.3, 1 / 0.3), attempts)
     else:
         scores = jax.random.uniform(place, (tokens,))
     order = jnp.argsort(-scores, stable=True).astype(jnp.int32)
