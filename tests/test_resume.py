@@ -41,7 +41,7 @@ def finish(process: subprocess.Popen, status: int = 0) -> str:
 
 def wait_for_step(folder: Path, step: int, process: subprocess.Popen) -> None:
     path = folder / "metrics.jsonl"
-    for _ in range(6000):
+    for _ in range(24000):  # a busy machine compiles for minutes
         if process.poll() is not None:
             return
         if path.exists():
