@@ -16,8 +16,8 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from jssl import experiment as registry
-from jssl.run import hardware
+from jssl.config import experiment as registry
+from jssl.runs.run import hardware
 from jssl.testing.runs import program_of
 
 ROOT = Path(__file__).resolve().parent.parent

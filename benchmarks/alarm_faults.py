@@ -16,7 +16,7 @@ from pathlib import Path
 
 import learning_shapes
 
-from jssl import study
+from jssl.studies import suite
 from jssl.testing.faults import cases, watch
 from jssl.testing.quick import quick_compilation
 
@@ -81,7 +81,7 @@ def _own(kind: type) -> bool:
 
 
 def _reference_runs() -> list[dict]:
-    found = study.records(learning_shapes.STUDY, learning_shapes.FOLDER)
+    found = suite.records(learning_shapes.STUDY, learning_shapes.FOLDER)
     return [row for rows in found.values() for row in rows if "alarms" in row]
 
 

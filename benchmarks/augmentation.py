@@ -139,7 +139,7 @@ def maker(views: Views, images: np.ndarray) -> tuple[Callable[[], Any], int]:
     """A call that makes the views of images split over all devices, and their number."""
     import jax
 
-    from jssl import sharding
+    from jssl.training import sharding
 
     mesh = sharding.make_mesh()
     index = np.arange(len(images), dtype=np.int32)

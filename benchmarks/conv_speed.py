@@ -23,9 +23,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jssl.heap import keep_freed_memory
 from jssl.nn.conv import conv2d
-from jssl.run import hardware, versions
+from jssl.runs.malloc import keep_freed_memory
+from jssl.runs.run import hardware, versions
 
 SHAPES = ((32, 32), (16, 64), (8, 128), (4, 256))  # side, channels
 LAYOUTS = ("channels_last", "default")

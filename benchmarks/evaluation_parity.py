@@ -22,7 +22,6 @@ from scipy import optimize, stats
 from sklearn import cluster, covariance, linear_model, metrics, neighbors
 from sklearn.preprocessing import StandardScaler
 
-from jssl import session
 from jssl.data.source import SubsetSource
 from jssl.evaluation import clustering, correlation, detection, labelfree, retrieval
 from jssl.evaluation.collapse import effective_rank
@@ -32,8 +31,9 @@ from jssl.evaluation.knn import knn_predict
 from jssl.evaluation.logistic import Scaler, fit_path
 from jssl.evaluation.ridge import RidgePath
 from jssl.evaluation.sweep import Sweep, train_one
-from jssl.loop import Options
-from jssl.run import hardware, read_record, reopen, versions
+from jssl.runs.loop import Options
+from jssl.runs.run import hardware, read_record, reopen, versions
+from jssl.studies import session
 
 Row = tuple[str, str, float, str]
 

@@ -21,15 +21,15 @@ from typing import Any
 
 import numpy as np
 
-from jssl import session
 from jssl.data.source import SubsetSource
 from jssl.evaluation.arrays import FeatureSplits, Labelled
 from jssl.evaluation.knn import knn_predict
 from jssl.evaluation.linear import linear_probe
 from jssl.evaluation.logistic import Scaler, fit_path
 from jssl.evaluation.sweep import Sweep, accuracies, train_one, train_stack
-from jssl.loop import Options
-from jssl.run import hardware, read_record, reopen, versions
+from jssl.runs.loop import Options
+from jssl.runs.run import hardware, read_record, reopen, versions
+from jssl.studies import session
 
 STRENGTHS = (1e-3, 1e-2, 1e-1)
 SWEEP = Sweep(

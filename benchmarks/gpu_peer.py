@@ -23,10 +23,10 @@ import jax
 import numpy as np
 from peer import Jssl, Torch
 
-from jssl import accounting
-from jssl.experiment import Experiment, load
+from jssl.config.experiment import Experiment, load
+from jssl.plan import accounting
 from jssl.plan.chips import peak_flops
-from jssl.run import hardware, versions
+from jssl.runs.run import hardware, versions
 
 # Case: experiment, batch, views of an example, side of its images.
 CASES = {

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 import peer
 
-from jssl.heap import keep_freed_memory
-from jssl.run import hardware, versions
+from jssl.runs.malloc import keep_freed_memory
+from jssl.runs.run import hardware, versions
 
 
 def one(case: str, kept: bool, batch: int, width: float, steps: int) -> dict:

@@ -19,17 +19,17 @@ from pathlib import Path
 
 import numpy as np
 
-from jssl import session
+from jssl.config.experiment import Experiment, load
+from jssl.config.overrides import override
 from jssl.data import Npz, Part, Shapes
 from jssl.errors import UserError
 from jssl.evaluation.correlation import spearman
 from jssl.evaluation.evaluating import choose, evaluate_run, path_of
 from jssl.evaluation.record import Record
-from jssl.experiment import Experiment, load
-from jssl.loop import Options
-from jssl.overrides import override
-from jssl.reporting.writer import read_metrics
-from jssl.run import Run, hardware, versions
+from jssl.logging.writer import read_metrics
+from jssl.runs.loop import Options
+from jssl.runs.run import Run, hardware, versions
+from jssl.studies import session
 
 # Each method with settings from good to bad, so that the runs differ in quality.
 GRID = {

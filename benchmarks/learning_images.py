@@ -22,10 +22,10 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 from learning_shapes import STUDY as SHAPES
 
-from jssl import study
+from jssl.config.experiment import Experiment, load
 from jssl.data import Npz, Part
-from jssl.experiment import Experiment, load
-from jssl.study import Entry, Protocol, Study
+from jssl.studies import suite
+from jssl.studies.suite import Entry, Protocol, Study
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "results" / "learning_images"
@@ -93,9 +93,9 @@ def main() -> None:
     arguments = parser.parse_args()
     images = make(arguments.data)
     if arguments.verb == "run":
-        study.work(images, FOLDER, methods=arguments.methods, seeds=arguments.seeds)
+        suite.work(images, FOLDER, methods=arguments.methods, seeds=arguments.seeds)
     else:
-        study.write_table(images, FOLDER, FOLDER, TITLE, NOTES)
+        suite.write_table(images, FOLDER, FOLDER, TITLE, NOTES)
 
 
 if __name__ == "__main__":

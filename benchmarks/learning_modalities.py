@@ -31,7 +31,7 @@ import modality_page as page  # noqa: E402
 import modality_runs as runs  # noqa: E402
 
 from jssl.errors import UserError  # noqa: E402
-from jssl.run import write_json  # noqa: E402
+from jssl.runs.run import write_json  # noqa: E402
 
 
 def run(root: Path, only: list[str], seeds: list[int]) -> None:

@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "results" / "learning_shapes"
 
 from jssl import study  # noqa: E402
-from jssl.study import Entry, Protocol, Study  # noqa: E402
+from jssl.studies.suite import Entry, Protocol, Study  # noqa: E402
 
 RATE = "optimizer.learning_rate=0.004"
 CONV = ("encoder.depth=10", "encoder.stem=imagenet", "encoder.width=0.25", RATE)

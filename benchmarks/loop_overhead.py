@@ -19,13 +19,13 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from jssl import sharding
+from jssl.config.experiment import load
+from jssl.config.overrides import override
 from jssl.data.order import batch_indices
-from jssl.experiment import load
-from jssl.loop import Options, fit
-from jssl.overrides import override
-from jssl.restoring import prepare
-from jssl.run import Run, hardware, versions
+from jssl.runs.loop import Options, fit
+from jssl.runs.restoring import prepare
+from jssl.runs.run import Run, hardware, versions
+from jssl.training import sharding
 
 
 def bare(program, state, batches, root) -> tuple[float, object]:  # noqa: ANN001

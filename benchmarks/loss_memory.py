@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.objectives.contrastive import nt_xent
-from jssl.run import hardware, versions
+from jssl.runs.run import hardware, versions
 
 
 def one(batch: int, block: int | None, width: int) -> dict:

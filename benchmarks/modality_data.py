@@ -14,6 +14,8 @@ import modality_scores as scores
 import symbol_baselines as symbols
 from modality_scores import Scores
 
+from jssl.config.experiment import load
+from jssl.core.state import TrainState
 from jssl.data.activity import PhoneAndWatch
 from jssl.data.audio import ESC, SpokenDigits
 from jssl.data.captions import CaptionedShapes
@@ -32,11 +34,9 @@ from jssl.data.tables import Table
 from jssl.data.text import Texts
 from jssl.data.wordpiece import PiecedPairs, PiecedTexts, WordPiece
 from jssl.errors import UserError
-from jssl.experiment import load
-from jssl.loop import Finished
-from jssl.run import Run
-from jssl.state import TrainState
-from jssl.train import Program
+from jssl.runs.loop import Finished
+from jssl.runs.run import Run
+from jssl.training.step import Program
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,14 +8,14 @@ import jax
 import numpy as np
 from matplotlib.figure import Figure
 
+from jssl.core.state import TrainState
 from jssl.data.source import Splits, read_all
 from jssl.data.text import to_text
 from jssl.evaluation.protocols.cross_modal import images, texts
 from jssl.evaluation.regression import regression_probe
 from jssl.evaluation.subject import PARTS, Row, Subject, pooled
 from jssl.reporting.figures import embed_2d
-from jssl.state import TrainState
-from jssl.train import Program
+from jssl.training.step import Program
 
 INK, GUESS, HIDDEN = "#30363d", "#d1495b", "#edae49"
 

@@ -16,18 +16,18 @@ from modality_cases import Case
 from modality_data import DATA, Data
 from modality_scores import three
 
+from jssl.config.experiment import Experiment, load
+from jssl.config.overrides import fingerprint as digest
+from jssl.config.overrides import override
+from jssl.core.state import TrainState
 from jssl.data.source import Splits
 from jssl.errors import UserError
 from jssl.evaluation.protocols.nodes import all_tokens
 from jssl.evaluation.subject import Row, Subject
-from jssl.experiment import Experiment, load
-from jssl.loop import Finished, Options, fit
-from jssl.overrides import fingerprint as digest
-from jssl.overrides import override
-from jssl.run import Run, hardware, versions
-from jssl.session import features
-from jssl.state import TrainState
-from jssl.train import Program
+from jssl.runs.loop import Finished, Options, fit
+from jssl.runs.run import Run, hardware, versions
+from jssl.studies.session import features
+from jssl.training.step import Program
 
 Record = dict[str, Any]
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import modality_baselines as simple
 import numpy as np
 
+from jssl.core.state import TrainState
 from jssl.data.source import Splits
 from jssl.evaluation.few_shot import FewShot, few_shot
 from jssl.evaluation.forecast_tuning import ForecastRecipe
@@ -21,11 +22,10 @@ from jssl.evaluation.protocols.similarity import Similarity
 from jssl.evaluation.protocols.site import Site
 from jssl.evaluation.subject import Row, Subject
 from jssl.evaluation.svm import svm_probe
-from jssl.loop import Finished
-from jssl.run import Run
-from jssl.session import features
-from jssl.state import TrainState
-from jssl.train import Program
+from jssl.runs.loop import Finished
+from jssl.runs.run import Run
+from jssl.studies.session import features
+from jssl.training.step import Program
 
 Scores = dict[str, float]
 

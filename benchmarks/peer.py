@@ -9,7 +9,7 @@ device, PyTorch through its DataLoader and Pillow, as its users do. The first tu
 compiles, is left out. PyTorch's arrays are channels-last, its fastest layout; `resnet_default` is
 the layout it has if nothing is said. While one has its turn the other's processes are stopped, or
 the workers of PyTorch's loader would fill their queue on jssl's time. Both keep freed memory
-(`jssl.heap`).
+(`jssl.runs.malloc`).
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from jssl import sharding
 from jssl.augmentations.recipes import mae, simclr_cifar
+from jssl.config.experiment import Experiment, load
 from jssl.encoders.mlp import MLP
 from jssl.encoders.resnet import ResNet
 from jssl.encoders.vit import ViT
-from jssl.experiment import Experiment, load
-from jssl.feed import DeviceFeed
-from jssl.heap import give_back_freed_memory, keep_freed_memory
 from jssl.methods.contrastive.simclr import SimCLR
 from jssl.methods.masked.mae import MAE
-from jssl.optim import Optimizer
-from jssl.run import hardware, versions
-from jssl.train import build
+from jssl.runs.malloc import give_back_freed_memory, keep_freed_memory
+from jssl.runs.run import hardware, versions
+from jssl.training import sharding
+from jssl.training.batches import DeviceFeed
+from jssl.training.optim import Optimizer
+from jssl.training.step import build
 
 CASES = ("resnet", "resnet_default", "vit", "mae", "mlp")
 TITLES = {

@@ -22,11 +22,11 @@ import numpy as np
 import optax
 import peer
 
-from jssl import sharding
-from jssl.gradients import loss_and_gradients
-from jssl.heap import keep_freed_memory
-from jssl.run import hardware, versions
-from jssl.train import Program, build
+from jssl.runs.malloc import keep_freed_memory
+from jssl.runs.run import hardware, versions
+from jssl.training import sharding
+from jssl.training.gradients import loss_and_gradients
+from jssl.training.step import Program, build
 
 PARTS = ("views", "forward", "backward", "update")
 

@@ -21,10 +21,10 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from jssl.checkpoint import Checkpoints
-from jssl.loop import Options, fit
-from jssl.restoring import prepare
-from jssl.run import Run, hardware, reopen, versions
+from jssl.runs.loop import Options, fit
+from jssl.runs.restoring import prepare
+from jssl.runs.run import Run, hardware, reopen, versions
+from jssl.training.checkpoint import Checkpoints
 
 EXPERIMENT = "image/simclr_digits"
 SMALL = ["encoder.width=0.25", "encoder.depth=10"]
@@ -32,8 +32,8 @@ SMALL = ["encoder.width=0.25", "encoder.depth=10"]
 
 def in_turn(name: str, overrides: list[str], seeds: int, folder: Path) -> None:
     """All seeds in this process, one after the other."""
-    from jssl.experiment import load
-    from jssl.overrides import override
+    from jssl.config.experiment import load
+    from jssl.config.overrides import override
 
     experiment = override(load(name), *overrides)
     for seed in range(seeds):

@@ -24,8 +24,7 @@ os.environ.setdefault("XLA_FLAGS", FLAGS)  # as in tests/conftest.py
 import jax  # noqa: E402
 
 from jssl import experiment as registry  # noqa: E402
-from jssl.checkpoint import Checkpoints  # noqa: E402
-from jssl.run import hardware  # noqa: E402
+from jssl.runs.run import hardware  # noqa: E402
 from jssl.testing.bench import Bench  # noqa: E402
 from jssl.testing.conformance import examine  # noqa: E402
 from jssl.testing.processes import in_two_processes  # noqa: E402
@@ -33,6 +32,7 @@ from jssl.testing.quick import quick_compilation  # noqa: E402
 from jssl.testing.rig import CUT, STEPS, TOLERANCES  # noqa: E402
 from jssl.testing.runs import Trajectory, one_experiment_per_method, small  # noqa: E402
 from jssl.testing.trees import host  # noqa: E402
+from jssl.training.checkpoint import Checkpoints  # noqa: E402
 
 JSON = ROOT / "results/trust.json"
 PARTS = ("conformance", "meshes", "processes")

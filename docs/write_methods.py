@@ -22,9 +22,9 @@ from typing import Any
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
-from jssl import experiment
+from jssl.config import experiment
 from jssl.methods.base import Method
-from jssl.study import points
+from jssl.studies.suite import points
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "methods"

@@ -56,8 +56,8 @@ def wanted() -> list[tuple[str, str, str, bool]]:
 
 def compile_row(title: str, chip: str, shape: str, quick: bool) -> dict:
     """One row: the plan as `jssl plan --json` writes it, with its title."""
-    from jssl.experiment import load
-    from jssl.overrides import override
+    from jssl.config.experiment import load
+    from jssl.config.overrides import override
     from jssl.plan import chips, planning
 
     name, overrides, each, shared = RUNS[title]
@@ -95,7 +95,7 @@ def compile_row(title: str, chip: str, shape: str, quick: bool) -> dict:
 def run(only: str, most: int) -> None:
     """Compiles the missing rows."""
     from jssl.errors import UserError
-    from jssl.run import write_json
+    from jssl.runs.run import write_json
 
     jax.config.update("jax_platforms", "cpu")
     for wish in wanted():

@@ -115,8 +115,8 @@ def heap(record: Record) -> list[str]:
     return [
         "## Retaining freed memory between steps",
         "",
-        "Effect of `jssl.heap.keep_freed_memory` on a CPU: buffers allocated anew on each call, "
-        "compared with buffers retained from the previous call.",
+        "Effect of `jssl.runs.malloc.keep_freed_memory` on a CPU: buffers allocated anew on each "
+        "call, compared with buffers retained from the previous call.",
         "",
         *table([*head, "peak memory, retained / anew"], rows),
     ]

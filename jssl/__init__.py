@@ -15,6 +15,9 @@ _ROOT = _os.path.dirname(_os.path.dirname(_os.path.abspath(__file__)))
 if not _os.path.isdir(_os.path.join(__path__[0], "experiments")):
     __path__.append(_ROOT)
 
-from jssl.lazy import front as _names  # noqa: E402
+from jssl.core.lazy import front as _names  # noqa: E402
+from jssl.core.moved import install as _install  # noqa: E402
+
+_install()
 
 __getattr__, __dir__, __all__ = _names(__name__)

@@ -10,10 +10,10 @@ from jssl import testing as testing
 from jssl.api import evaluate as evaluate
 from jssl.api import load as load
 from jssl.api import train as train
-from jssl.bound import Bound as Bound
-from jssl.bound import bind as bind
+from jssl.config.experiment import Experiment as Experiment
 from jssl.errors import UserError as UserError
-from jssl.experiment import Experiment as Experiment
-from jssl.optim import Optimizer as Optimizer
+from jssl.training.bound import Bound as Bound
+from jssl.training.bound import bind as bind
+from jssl.training.optim import Optimizer as Optimizer
 
 __version__: str

@@ -7,15 +7,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from jssl import experiment, handover, session
+from jssl.config import experiment
+from jssl.config.experiment import Experiment
+from jssl.config.overrides import override
 from jssl.errors import Interrupted, UserError, nearest
 from jssl.evaluation import evaluating
 from jssl.evaluation.protocol import Result
 from jssl.evaluation.record import Record
-from jssl.experiment import Experiment
-from jssl.options import Options
-from jssl.overrides import override
-from jssl.run import Run, default_folder, read_record, reopen
+from jssl.runs import warm_start
+from jssl.runs.options import Options
+from jssl.runs.run import Run, default_folder, read_record, reopen
+from jssl.studies import session
 
 Say = Callable[[str], None]
 
@@ -50,7 +52,7 @@ def make_run(
     overrides = tuple(overrides)
     found = what if isinstance(what, Experiment) else experiment.load(str(what))
     changed = override(found, *overrides)
-    start = handover.find(Path(init_from), trust=trust) if init_from is not None else None
+    start = warm_start.find(Path(init_from), trust=trust) if init_from is not None else None
     if folder is None:
         name = found.name if isinstance(what, Experiment) else str(what)
         if not name:
@@ -86,7 +88,7 @@ def train(
       accept_changes: whether to go on with other data or code than the run's.
       evaluate: False to train only.
       say: prints a line.
-      **options: fields of `jssl.options.Options`, such as `devices` and `stop_at`.
+      **options: fields of `jssl.runs.options.Options`, such as `devices` and `stop_at`.
 
     Returns:
       The run, whose folder holds its metrics, checkpoints and results.

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 from jssl import __version__
 from jssl.commands import evaluate, plan, reproduce, show, sweep, table
 from jssl.commands.options import add_accept, add_list, add_subject, add_trust, settle
+from jssl.config.user_code import sentence
+from jssl.core.terminal import one_line, printable_output
 from jssl.errors import UserError
-from jssl.heap import keep_freed_memory
-from jssl.terminal import one_line, printable_output
-from jssl.user_code import sentence
+from jssl.runs.malloc import keep_freed_memory
 
 if TYPE_CHECKING:
-    from jssl.run import Run
+    from jssl.runs.run import Run
 
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO)
 
@@ -227,18 +227,18 @@ def _whole(text: str, least: int, end: int) -> int:
 
 def _list(arguments: argparse.Namespace) -> int:
     if arguments.json:
-        from jssl import catalogue
+        from jssl.config import catalogue
 
         print(json.dumps(catalogue.entries(arguments.pattern), indent=1))
     else:
-        from jssl import registry
+        from jssl.config import registry
 
         print(registry.text(arguments.pattern))
     return 0
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from jssl import processes
+    from jssl.runs import processes
 
     named = (arguments.coordinator, arguments.processes, arguments.process)
     with processes.joined(*named, detect=arguments.distributed):
@@ -246,8 +246,9 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _train_here(arguments: argparse.Namespace) -> int:
-    from jssl import api, session
-    from jssl.loop import Options
+    from jssl import api
+    from jssl.runs.loop import Options
+    from jssl.studies import session
 
     overrides = tuple(arguments.overrides)
     if arguments.data_dir is not None:
@@ -268,7 +269,7 @@ def _train_here(arguments: argparse.Namespace) -> int:
 
 
 def _reopen(folder: Path, arguments: argparse.Namespace, *, as_it_was: bool = False) -> Run:
-    from jssl.run import reopen
+    from jssl.runs.run import reopen
 
     return reopen(
         folder,
@@ -279,8 +280,8 @@ def _reopen(folder: Path, arguments: argparse.Namespace, *, as_it_was: bool = Fa
 
 
 def _replay(arguments: argparse.Namespace) -> int:
-    from jssl.loop import Options
-    from jssl.replay import replay
+    from jssl.runs.loop import Options
+    from jssl.runs.replay import replay
 
     options = Options(devices=arguments.devices, fsdp=arguments.fsdp)
     print(replay(_reopen(arguments.folder, arguments, as_it_was=True), arguments.step, options))
@@ -288,8 +289,8 @@ def _replay(arguments: argparse.Namespace) -> int:
 
 
 def _bisect(arguments: argparse.Namespace) -> int:
-    from jssl.bisect import bisect
-    from jssl.loop import Options
+    from jssl.runs.bisect import bisect
+    from jssl.runs.loop import Options
 
     options = Options(devices=arguments.devices, fsdp=arguments.fsdp)
     first, second = (_reopen(folder, arguments, as_it_was=True) for folder in arguments.folders)
@@ -308,8 +309,8 @@ def _report(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.folder is None:
         raise UserError("jssl report takes a run's folder, or --augmentations RECIPE IMAGE ...")
-    from jssl import session
-    from jssl.loop import Options
+    from jssl.runs.loop import Options
+    from jssl.studies import session
 
     options = Options(devices=arguments.devices, fsdp=arguments.fsdp)
     session.report(_reopen(arguments.folder, arguments), options)

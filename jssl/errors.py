@@ -39,7 +39,7 @@ class Unwritable(UserError):
 
 
 class Collapsed(UserError):
-    """A run that was stopped by the collapse alarm; see `jssl/verdicts.py`."""
+    """A run that was stopped by the collapse alarm; see `jssl/health/monitor.py`."""
 
     status = 3
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from jssl.evaluation.protocol import Result
-from jssl.run import read_record
+from jssl.runs.run import read_record
 
 
 def main(title: str, out: str, *folders: str) -> None:

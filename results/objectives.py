@@ -22,8 +22,8 @@ from types import CodeType
 import pytest
 
 import jssl.objectives
-from jssl import experiment
-from jssl.run import hardware, versions
+from jssl.config import experiment
+from jssl.runs.run import hardware, versions
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests" / "objectives"

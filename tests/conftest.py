@@ -28,8 +28,8 @@ def _of_one_device(key: str, options: Any, *rest: Any) -> tuple:
     """A program from the cache, or (None, None): to be compiled.
 
     Read back, a program of several faked devices has lost the order of its collectives, and its
-    devices wait for each other for ever (jaxlib 0.10.2; jssl/feed.py has the other way to get
-    there). JAX has no setting that says which programs are kept.
+    devices wait for each other for ever (jaxlib 0.10.2; jssl/training/batches.py has the other way
+    to get there). JAX has no setting that says which programs are kept.
     """
     build = options.executable_build_options
     several = build.num_replicas * build.num_partitions > 1

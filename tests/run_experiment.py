@@ -6,11 +6,11 @@ from jssl.augmentations.colour import colour_jitter
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.geometry import random_resized_crop
 from jssl.augmentations.recipes import evaluation
+from jssl.config.experiment import Experiment
 from jssl.data import Digits
 from jssl.encoders.mlp import MLP
-from jssl.experiment import Experiment
 from jssl.methods.distillation.byol import BYOL
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from tiny_runs import write_experiment
 
-from jssl import accounting
 from jssl.cli import main
+from jssl.plan import accounting
 
 
 def test_a_run_keeps_accounts(tmp_path: Path) -> None:
@@ -25,9 +25,9 @@ def test_a_run_keeps_accounts(tmp_path: Path) -> None:
 
 
 def test_accounts_of_the_page(tmp_path: Path) -> None:
-    from jssl import sharding
-    from jssl.experiment import load
-    from jssl.train import build
+    from jssl.config.experiment import load
+    from jssl.training import sharding
+    from jssl.training.step import build
 
     experiment = load(str(write_experiment(tmp_path)))
     train = experiment.data.load().train

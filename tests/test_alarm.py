@@ -12,13 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl import alarm, verdicts
-from jssl import experiment as registry
 from jssl.cli import main
+from jssl.config import experiment as registry
+from jssl.health import alarm, monitor
+from jssl.logging.writer import read_metrics
 from jssl.methods.classifier import Classifier
 from jssl.methods.pretext.diet import DIET
 from jssl.methods.step import Step
-from jssl.reporting.writer import read_metrics
 from jssl.testing import small, trajectory
 from jssl.testing.faults import cases, watch
 from jssl.testing.quick import quick_compilation
@@ -131,29 +131,29 @@ def rows(count: int, **figures: object) -> list[dict[str, float]]:
     ],
 )
 def test_each_verdict_has_its_rule(figures: dict, verdict: str) -> None:
-    found = verdicts.judge(rows(40, **figures), grace=100)
+    found = monitor.judge(rows(40, **figures), grace=100)
     assert [v.name for v in found] == [verdict]
     assert str(found[0]).startswith(f"{verdict}") and "likely: " in str(found[0])
 
 
 def test_early_and_improving_figures_are_no_alarm() -> None:
     low = {"z/rank": 1.5, "z/full_rank": 128.0}
-    assert verdicts.judge(rows(10, **low), grace=100) == []  # before the grace period is over
+    assert monitor.judge(rows(10, **low), grace=100) == []  # before the grace period is over
     rising = {**low, "z/rank": lambda s: 1.0 + s / 400}
-    assert verdicts.judge(rows(40, **rising), grace=100) == []
+    assert monitor.judge(rows(40, **rising), grace=100) == []
     cone = {"z/feature_spread": 0.02, "z/cosine": 0.999}  # so they were from the start
-    assert verdicts.judge(rows(40, **cone), grace=100) == []
+    assert monitor.judge(rows(40, **cone), grace=100) == []
     once = rows(40, **{"z/spread": 0.9, "z/cosine": 0.1})
     once[-1] |= {"alarm/z/spread": 0.0}
-    assert verdicts.judge(once, grace=100) == []  # one record is not enough
+    assert monitor.judge(once, grace=100) == []  # one record is not enough
 
 
 def test_the_noise_of_single_batches_is_no_alarm() -> None:
     noisy = {"loss": lambda s: 5.54 if s % 70 else 5.3, "trivial_loss": 5.545}
     history = rows(200, **noisy)
     assert history[-1]["loss"] == history[-2]["loss"] == history[-3]["loss"] == 5.54
-    assert verdicts.judge(history, grace=100) == []
-    assert verdicts.judge(rows(200, loss=5.54, trivial_loss=5.545), grace=100) != []
+    assert monitor.judge(history, grace=100) == []
+    assert monitor.judge(rows(200, loss=5.54, trivial_loss=5.545), grace=100) != []
 
 
 def test_smoothed_targets_have_a_floor() -> None:
@@ -162,27 +162,27 @@ def test_smoothed_targets_have_a_floor() -> None:
     target[0] += 0.2
     assert lowest.lowest_loss == pytest.approx(-(target * np.log(target)).sum(), rel=1e-6)
     figures = {"loss": 6.15, "trivial_loss": lowest.trivial_loss}  # 0.986 of it, and learning
-    assert verdicts.judge(rows(40, **figures), grace=100) != []
+    assert monitor.judge(rows(40, **figures), grace=100) != []
     learning = [row | {"alarm/lowest_loss": lowest.lowest_loss} for row in rows(40, **figures)]
-    assert verdicts.judge(learning, grace=100) == []
+    assert monitor.judge(learning, grace=100) == []
 
 
 def test_one_thing_to_choose_from_has_a_trivial_loss_of_0() -> None:
     figures = {"loss": 0.0, "trivial_loss": 0.0, "gradient_norm": 0.0, "z/spread": 1.0}
-    assert [v.name for v in verdicts.judge(rows(40, **figures), grace=100)] == ["no gradient"]
+    assert [v.name for v in monitor.judge(rows(40, **figures), grace=100)] == ["no gradient"]
 
 
 def test_idle_steps_are_not_judged() -> None:
     dead = rows(40, **{"gradient_norm": 0.0, "z/spread": 1.0})
-    assert verdicts.Watch(100, dead).record() != []
-    assert verdicts.Watch(100, [row | {"alarm/idle": 1.0} for row in dead]).record() == []
-    assert verdicts.Watch(100, [row | {"alarm/idle": 0.0} for row in dead]).record() != []
+    assert monitor.Watch(100, dead).record() != []
+    assert monitor.Watch(100, [row | {"alarm/idle": 1.0} for row in dead]).record() == []
+    assert monitor.Watch(100, [row | {"alarm/idle": 0.0} for row in dead]).record() != []
 
 
 def test_a_watch_is_its_history() -> None:
     history = rows(40, **{"z/spread": lambda s: max(1 - s / 150, 0.0), "z/cosine": 0.0})
-    whole = verdicts.Watch(100, history)
-    resumed = verdicts.Watch(100, history[:17])
+    whole = monitor.Watch(100, history)
+    resumed = monitor.Watch(100, history[:17])
     for row in history[17:]:
         resumed.see(row)
     assert whole.record() == resumed.record() != []

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl import alarm, verdicts
-from jssl.alarm_inputs import copies
+from jssl.health import alarm, monitor
+from jssl.health.inputs import copies
 
 STILL, FEW = "parameters do not move", "few distinct examples"
 HELD = "the encoder does not move"
@@ -21,13 +21,13 @@ def said(
     steps: int = 1000,
     warmup: int = 0,
     **others: float,
-) -> list[verdicts.Verdict]:
+) -> list[monitor.Verdict]:
     """What is said of a run whose steps are so long at a share of the run, and at that rate."""
 
     def at(value: Callable[[float], float] | float, share: float) -> float:
         return value(share) if callable(value) else value
 
-    watch, found = verdicts.Watch(verdicts.grace_of(steps, warmup), steps=steps), []
+    watch, found = monitor.Watch(monitor.grace_of(steps, warmup), steps=steps), []
     for step in [1, *range(10, steps + 1, 10)]:
         share = step / steps
         row = {"step": step, "loss": 1.0, "gradient_norm": 1.0, "parameter_norm": 10.0}

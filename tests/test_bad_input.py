@@ -10,10 +10,10 @@ from PIL import Image
 from tiny_runs import write_experiment
 
 from jssl.cli import main
-from jssl.loop import Options
-from jssl.reporting.writer import read_metrics
-from jssl.run import reopen
-from jssl.session import restore
+from jssl.logging.writer import read_metrics
+from jssl.runs.loop import Options
+from jssl.runs.run import reopen
+from jssl.studies.session import restore
 
 
 @pytest.fixture

@@ -7,15 +7,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl import experiment, session
 from jssl.augmentations.compose import pipeline, sometimes
+from jssl.config import experiment
 from jssl.data.source import entry
 from jssl.errors import UserError
 from jssl.evaluation import evaluating
-from jssl.loop import Options
 from jssl.methods.base import inputs_of, the_input
 from jssl.methods.siamese import interleave_views, split_views
-from jssl.run import Run
+from jssl.runs.loop import Options
+from jssl.runs.run import Run
+from jssl.studies import session
 from jssl.testing.quick import quick_compilation
 
 GRAPH = {"graph/nodes": np.ones((2, 3)), "graph/edges": np.zeros((4, 2), np.int32), "label": 1}

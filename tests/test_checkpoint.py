@@ -15,10 +15,10 @@ import numpy as np
 import optax
 import pytest
 
-from jssl import checksums, sharding
-from jssl.checkpoint import Checkpoints
+from jssl.core.state import TrainState, paths
 from jssl.errors import UserError
-from jssl.state import TrainState, paths
+from jssl.training import checksums, sharding
+from jssl.training.checkpoint import Checkpoints
 
 # Orbax drops its coroutines when a read or a write fails.
 DROPS = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -10,12 +10,12 @@ import pytest
 from tiny_runs import write_experiment
 
 from jssl import __version__
-from jssl import experiment as registry
 from jssl.cli import main
-from jssl.loop import Options
-from jssl.reporting.writer import read_metrics
-from jssl.run import reopen
-from jssl.session import restore
+from jssl.config import experiment as registry
+from jssl.logging.writer import read_metrics
+from jssl.runs.loop import Options
+from jssl.runs.run import reopen
+from jssl.studies.session import restore
 
 
 def test_list_names_everything(capsys) -> None:

@@ -12,7 +12,7 @@ from jax.experimental import io_callback
 from jax.experimental.custom_partitioning import custom_partitioning
 from jax.sharding import NamedSharding, PartitionSpec
 
-from jssl import experiment as registry
+from jssl.config import experiment as registry
 from jssl.encoders.mlp import MLP
 from jssl.errors import UserError
 from jssl.methods.contrastive.simclr import SimCLR

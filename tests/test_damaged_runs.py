@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 from tiny_runs import write_experiment
 
-from jssl import session
 from jssl.cli import main
+from jssl.config.experiment import load
 from jssl.errors import UserError
 from jssl.evaluation.record import KIND
-from jssl.experiment import load
-from jssl.handover import FILE, Start, given
 from jssl.reporting import run_page
-from jssl.run import Run
+from jssl.runs.run import Run
+from jssl.runs.warm_start import FILE, Start, given
+from jssl.studies import session
 
 VERBS = {
     "evaluate": lambda own, run: ["evaluate", run],

@@ -9,14 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl import experiment as registry
 from jssl.augmentations.compose import Views, pipeline
+from jssl.config import experiment as registry
 from jssl.data import Arrays
 from jssl.data.order import batch_indices
-from jssl.diagnosis import first_cause
 from jssl.errors import UserError
-from jssl.loop import Options, fit
-from jssl.run import Run
+from jssl.runs.diagnosis import first_cause
+from jssl.runs.loop import Options, fit
+from jssl.runs.run import Run
 from jssl.testing import small
 from jssl.testing.runs import program_of
 

@@ -9,11 +9,11 @@ import jax
 import numpy as np
 import pytest
 
-from jssl import experiment as registry
-from jssl import sharding
+from jssl.config import experiment as registry
+from jssl.config.overrides import describe, fingerprint
 from jssl.data.order import batch_indices
-from jssl.overrides import describe, fingerprint
-from jssl.train import build
+from jssl.training import sharding
+from jssl.training.step import build
 
 NAMES = registry.names()
 

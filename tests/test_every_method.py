@@ -2,7 +2,7 @@
 
 import pytest
 
-from jssl import experiment as registry
+from jssl.config import experiment as registry
 from jssl.testing import CHECKS, conformance
 from jssl.testing.runs import one_experiment_per_method
 

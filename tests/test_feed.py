@@ -6,9 +6,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from jssl import sharding
 from jssl.data.source import ArraySource
-from jssl.feed import IN_FLIGHT, StreamFeed
+from jssl.training import sharding
+from jssl.training.batches import IN_FLIGHT, StreamFeed
 
 
 class Metric:

@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jssl import flops
 from jssl.encoders.vit import ViT
 from jssl.nn.conv import conv2d
+from jssl.plan import flops
 
 
 def traced(function, *arguments) -> flops.Flops:

@@ -16,9 +16,10 @@ import pytest
 from tiny_runs import write_experiment
 
 import jssl
-from jssl import experiment, session
+from jssl.config import experiment
+from jssl.core.lazy import table
 from jssl.errors import Interrupted, UserError
-from jssl.lazy import table
+from jssl.studies import session
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
@@ -64,7 +65,12 @@ def test_the_import_is_cheap() -> None:
     script += "print(*(name for name in sys.modules if name.startswith('jssl.')))"
     loaded = set(_alone(script).split())
     assert "jssl.methods.contrastive.simclr" in loaded
-    assert not loaded & {"jssl.methods.masked.mae", "jssl.data", "jssl.train", "jssl.session"}
+    assert not loaded & {
+        "jssl.methods.masked.mae",
+        "jssl.data",
+        "jssl.training.step",
+        "jssl.studies.session",
+    }
 
 
 def test_a_name_keeps_its_meaning_when_a_module_of_that_name_is_imported() -> None:
@@ -72,7 +78,7 @@ def test_a_name_keeps_its_meaning_when_a_module_of_that_name_is_imported() -> No
 import importlib, types, jssl
 importlib.import_module("jssl.encoders.vit")
 assert jssl.encoders.vit("Ti").variant == "Ti"
-for name in ("jssl.session", "jssl.train"):
+for name in ("jssl.studies.session", "jssl.train"):
     try:
         importlib.import_module(name)
     except ModuleNotFoundError:

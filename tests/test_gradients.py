@@ -9,22 +9,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl import experiment as registry
-from jssl import sharding
 from jssl.augmentations.compose import Views, pipeline
-from jssl.clock import Clock
+from jssl.config import experiment as registry
+from jssl.config.experiment import Experiment
+from jssl.core.clock import Clock
+from jssl.core.state import paths
 from jssl.data import Digits
 from jssl.encoders.mlp import MLP
 from jssl.errors import UserError
-from jssl.experiment import Experiment
-from jssl.gradients import loss_and_gradients
 from jssl.methods.contrastive.simclr import SimCLR
 from jssl.methods.distillation.byol import BYOL
 from jssl.objectives.contrastive import info_nce
-from jssl.optim import Optimizer
-from jssl.state import paths
 from jssl.testing import deviation
-from jssl.train import Program, build
+from jssl.training import sharding
+from jssl.training.gradients import loss_and_gradients
+from jssl.training.optim import Optimizer
+from jssl.training.step import Program, build
 
 BATCH = 8
 

@@ -7,22 +7,22 @@ import pytest
 from tiny_runs import write_experiment
 
 from jssl.cli import main
-from jssl.handover import FILE, given
-from jssl.loop import Options
-from jssl.restoring import prepare
-from jssl.run import read_record, reopen
-from jssl.session import restore
-from jssl.state import paths
+from jssl.core.state import paths
+from jssl.runs.loop import Options
+from jssl.runs.restoring import prepare
+from jssl.runs.run import read_record, reopen
+from jssl.runs.warm_start import FILE, given
+from jssl.studies.session import restore
 
 STAGE = '''"""A stage after pre-training, on a few dozen images."""
 
 from jssl.augmentations.compose import Views, field, pipeline
 from jssl.data import Digits, Part
 from jssl.encoders.mlp import MLP
-from jssl.experiment import Experiment
+from jssl.config.experiment import Experiment
 from jssl.methods.semisupervised.distill import Distill
 from jssl.methods.semisupervised.finetune import FineTune
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment():

@@ -7,7 +7,7 @@ import pytest
 
 PROGRAM = """
 import ctypes, resource, sys, threading
-from jssl.heap import keep_freed_memory
+from jssl.runs.malloc import keep_freed_memory
 if sys.argv[1] == "kept" and not keep_freed_memory():
     print(-1), sys.exit()
 c = ctypes.CDLL(None)

@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 from tiny_runs import write_experiment
 
-from jssl import identity
 from jssl.cli import main
+from jssl.config.experiment import load
 from jssl.data import ImageFolder
 from jssl.data.source import ArraySource, Splits, SubsetSource
 from jssl.errors import UserError
-from jssl.experiment import load
-from jssl.run import Run, read_record, reopen, write_json
+from jssl.runs import identity
+from jssl.runs.run import Run, read_record, reopen, write_json
 
 
 def images(folder: Path, count: int, first: int = 0) -> None:

@@ -1,9 +1,11 @@
 """Imports between the modules of jssl: no circle, and no private name of another module."""
 
 import ast
+import importlib
 from pathlib import Path
 
 import jssl
+from jssl.core.moved import MOVED, recorded_name
 
 ROOT = Path(jssl.__file__).resolve().parent
 MODULES = {
@@ -94,3 +96,35 @@ def test_no_private_name_crosses_a_module() -> None:
         if name.startswith("_") and not name.startswith("__")
     ]
     assert not bad, "\n".join(bad)
+
+
+# From the ground up: a room imports from the rooms below it only.
+FLOORS = """
+    errors core nn data objectives encoders augmentations health methods logging training config
+    plan runs evaluation reporting studies api testing commands cli __main__
+"""
+ROOMS = FLOORS.split()
+
+
+def _room(module: str) -> str:
+    return module.split(".")[1] if "." in module else "jssl"
+
+
+def test_rooms_import_only_from_the_rooms_below() -> None:
+    rooms = {_room(module) for module in MODULES} - {"jssl"}
+    assert rooms == set(ROOMS), f"not in the order of rooms: {rooms ^ set(ROOMS)}"
+    bad = [
+        f"{module} imports {target}"
+        for module, targets in edges().items()
+        for target in targets
+        if "jssl" not in (_room(module), _room(target))
+        and ROOMS.index(_room(target)) > ROOMS.index(_room(module))
+    ]
+    assert not bad, "\n".join(bad)
+
+
+def test_former_names_give_the_modules_that_moved() -> None:
+    for former, module in MOVED.items():
+        assert importlib.import_module(former) is importlib.import_module(module)
+        assert importlib.import_module(module).__spec__.name == module
+        assert recorded_name(module) == former

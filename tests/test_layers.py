@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 import jssl.encoders
-from jssl import layers
+from jssl.core import layers
+from jssl.core.state import paths
 from jssl.encoders.regnet import Design, RegNet
 from jssl.errors import UserError
 from jssl.methods.masked.mae import MAE
-from jssl.optim import Optimizer
-from jssl.state import paths
+from jssl.training.optim import Optimizer
 
 # What makes each encoder small; one that offers `scan` and is not here fails the walk.
 SMALL = {

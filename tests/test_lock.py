@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from jssl import lock
 from jssl.errors import UserError
+from jssl.runs import lock
 
 
 def leave(folder: Path, holder: lock.Holder) -> Path:

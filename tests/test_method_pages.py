@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jssl import catalogue, experiment
+from jssl.config import catalogue, experiment
 
 ROOT = Path(__file__).resolve().parent.parent
 spec = importlib.util.spec_from_file_location("write_methods", ROOT / "docs" / "write_methods.py")

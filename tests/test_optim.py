@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jssl.config.overrides import describe, fingerprint
 from jssl.encoders.vit import ViT
 from jssl.errors import UserError
 from jssl.methods.contrastive.simclr import SimCLR
 from jssl.methods.distillation.dino import DINO
-from jssl.optim import Optimizer
-from jssl.overrides import describe, fingerprint
+from jssl.training.optim import Optimizer
 
 PARAMS = {"kernel": jnp.array([[1.0, -2.0], [0.5, 3.0]]), "bias": jnp.array([1.0, -1.0])}
 GRADIENTS = {"kernel": jnp.array([[0.1, 0.2], [-0.3, 0.4]]), "bias": jnp.array([0.5, -0.25])}

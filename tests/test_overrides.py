@@ -16,13 +16,13 @@ import pytest
 from jssl.augmentations.colour import colour_jitter
 from jssl.augmentations.compose import Views, pipeline, repeat, sometimes
 from jssl.augmentations.geometry import flip, random_resized_crop
+from jssl.config.experiment import Experiment
+from jssl.config.overrides import describe, fingerprint, override
 from jssl.data import TFDS, Arrays, Digits
 from jssl.encoders.mlp import MLP
 from jssl.errors import UserError
-from jssl.experiment import Experiment
 from jssl.methods.contrastive.simclr import SimCLR
-from jssl.optim import Optimizer
-from jssl.overrides import describe, fingerprint, override
+from jssl.training.optim import Optimizer
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -286,10 +286,10 @@ def test_objects_without_a_repr_are_described_by_their_values() -> None:
 
 def test_fingerprint_is_the_same_in_another_process() -> None:
     script = (
-        "from jssl.experiment import load\nfrom jssl.overrides import fingerprint\n"
+        "from jssl.config.experiment import load\nfrom jssl.config.overrides import fingerprint\n"
         "print(fingerprint(load('image/simclr_digits')), fingerprint({3, 'a', 'b'}))"
     )
-    from jssl.experiment import load
+    from jssl.config.experiment import load
 
     expected = f"{fingerprint(load('image/simclr_digits'))} {fingerprint({'b', 'a', 3})}"
     done = subprocess.run(

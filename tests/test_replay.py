@@ -5,12 +5,12 @@ from pathlib import Path
 import jax
 import pytest
 
-from jssl.bisect import bisect
 from jssl.cli import main
 from jssl.errors import UserError
-from jssl.loop import Options, fit
-from jssl.replay import replay
-from jssl.run import Run, reopen
+from jssl.runs.bisect import bisect
+from jssl.runs.loop import Options, fit
+from jssl.runs.replay import replay
+from jssl.runs.run import Run, reopen
 
 TEMPLATE = """
 import dataclasses
@@ -20,9 +20,9 @@ from jssl.augmentations.colour import colour_jitter
 from jssl.augmentations.recipes import evaluation
 from jssl.data import Digits
 from jssl.encoders.mlp import MLP
-from jssl.experiment import Experiment
+from jssl.config.experiment import Experiment
 from jssl.methods.contrastive.simclr import SimCLR
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 class Mine(SimCLR):
@@ -52,7 +52,7 @@ QUIET = {"log_every": 10, "probe_every": 0, "devices": 1}
 
 def trained(folder: Path, planted: str, *, keep: int = 2, **options: object) -> Path:
     """A run of the template in a file of the same name, which is then lost."""
-    from jssl.experiment import load
+    from jssl.config.experiment import load
 
     path = folder.parent / "mine.py"
     path.write_text(TEMPLATE.replace("PLANTED", planted))

@@ -6,12 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from jssl import reproduction
 from jssl.cli import main
+from jssl.config.overrides import override
 from jssl.errors import UserError
 from jssl.evaluation.protocols import protocol
-from jssl.overrides import override
-from jssl.reproduction import BUDGETS, Cell, experiment_of, load_table, tabulate
+from jssl.studies import reproduction
+from jssl.studies.reproduction import BUDGETS, Cell, experiment_of, load_table, tabulate
 
 
 @pytest.mark.parametrize("name", reproduction.names())

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jssl.loop import Options
-from jssl.reporting.writer import read_metrics
-from jssl.run import reopen
-from jssl.session import restore
-from jssl.state import paths
+from jssl.core.state import paths
+from jssl.logging.writer import read_metrics
+from jssl.runs.loop import Options
+from jssl.runs.run import reopen
+from jssl.studies.session import restore
 
 EXPERIMENT = Path(__file__).parent / "run_experiment.py"
 

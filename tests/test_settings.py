@@ -12,11 +12,13 @@ import jax
 import numpy as np
 import pytest
 
-from jssl import experiment as registry
-from jssl import settings
 from jssl.augmentations.compose import Views, pipeline, repeat
 from jssl.augmentations.geometry import random_resized_crop
 from jssl.augmentations.masks import random_mask
+from jssl.config import experiment as registry
+from jssl.config.overrides import override
+from jssl.core import settings
+from jssl.core.ranges import Count, Ranged, problem
 from jssl.data import Shapes, Tones
 from jssl.encoders.mlp import MLP
 from jssl.encoders.resnet import ResNet
@@ -28,10 +30,8 @@ from jssl.evaluation.protocols.neighbours import KNN
 from jssl.methods.contrastive.moco_v2 import MoCoV2
 from jssl.methods.contrastive.simclr import SimCLR
 from jssl.methods.masked.mae import MAE
-from jssl.optim import Optimizer
-from jssl.overrides import override
-from jssl.ranges import Count, Ranged, problem
-from jssl.sweep import grid
+from jssl.studies.batched_runs import grid
+from jssl.training.optim import Optimizer
 
 loaded = functools.cache(registry.load)
 WRONG = (-1, -0.5, 0, 1e30, 10**12, math.inf, -math.inf, (), (-1,), (0,), (2.0, 1.0))
@@ -55,7 +55,7 @@ def test_every_number_of_every_experiment_says_its_range() -> None:
         for name, setting in walked().values()
         if not setting.ranges
     }
-    assert not silent, "declare a range (jssl/ranges.py) at: " + "; ".join(sorted(silent))
+    assert not silent, "declare a range (jssl/core/ranges.py) at: " + "; ".join(sorted(silent))
     assert len(walked()) > 400
 
 
@@ -250,7 +250,8 @@ def test_unions_and_none() -> None:
 
 def test_every_method_and_encoder_declares_its_numbers() -> None:
     """Also those, and those fields, that no shipped experiment holds."""
-    from jssl import annotations, data, encoders
+    from jssl import data, encoders
+    from jssl.core import typecheck
 
     classes = {*registry.methods().values(), Optimizer}
     for package in (data, encoders):
@@ -262,8 +263,8 @@ def test_every_method_and_encoder_declares_its_numbers() -> None:
         f"{owner.__name__}.{field.name}"
         for owner in classes
         for field in dataclasses.fields(owner)
-        if settings.counts(annotations.hints(owner).get(field.name))
-        and not settings.ranges.ranges(annotations.hints(owner)[field.name])
+        if settings.counts(typecheck.hints(owner).get(field.name))
+        and not settings.ranges.ranges(typecheck.hints(owner)[field.name])
     ]
     assert not silent, silent
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec
 
-from jssl import sharding
 from jssl.errors import UserError
+from jssl.training import sharding
 
 TREE = {
     "dense": {"kernel": np.zeros((64, 128), np.float32), "bias": np.zeros(128, np.float32)},

@@ -10,14 +10,14 @@ import jax
 import pytest
 from tiny_runs import write_experiment
 
-from jssl import experiment
 from jssl.cli import main
-from jssl.meanings import described, meaning
-from jssl.overrides import override
-from jssl.settings import settings
-from jssl.sharding import make_mesh
-from jssl.showing import row, show
-from jssl.train import build
+from jssl.commands.showing import row, show
+from jssl.config import experiment
+from jssl.config.meanings import described, meaning
+from jssl.config.overrides import override
+from jssl.core.settings import settings
+from jssl.training.sharding import make_mesh
+from jssl.training.step import build
 
 
 def test_every_setting_that_ships_has_a_type_and_a_meaning() -> None:

@@ -8,18 +8,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl import sharding
 from jssl.augmentations.compose import Pipeline, Views, pipeline
 from jssl.augmentations.geometry import random_resized_crop, resize
+from jssl.config.experiment import Experiment
 from jssl.data import Digits
 from jssl.encoders.mlp import MLP
 from jssl.encoders.vit import ViT
 from jssl.errors import UserError
-from jssl.experiment import Experiment
 from jssl.methods.contrastive.simclr import SimCLR
 from jssl.methods.siamese import interleave_views
-from jssl.optim import Optimizer
-from jssl.train import Program, build
+from jssl.training import sharding
+from jssl.training.optim import Optimizer
+from jssl.training.step import Program, build
 
 EXAMPLE = {"image": np.zeros((16, 16, 3), np.uint8), "label": np.int32(0)}
 

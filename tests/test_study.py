@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jssl import experiment as registry
-from jssl import study
+from jssl.config import experiment as registry
 from jssl.errors import UserError
-from jssl.study import Entry, Protocol, Study
+from jssl.studies import suite
+from jssl.studies.suite import Entry, Protocol, Study
 
 ROOT = Path(__file__).resolve().parent.parent
 ENTRIES = (
@@ -54,23 +54,23 @@ def calls(monkeypatch) -> list[tuple[str, int]]:
 
 
 def test_only_what_is_missing_or_stale_is_run(tmp_path: Path, calls) -> None:
-    study.work(STUDY, tmp_path, seeds=(0, 1))
+    suite.work(STUDY, tmp_path, seeds=(0, 1))
     assert calls == [(e.method, s) for s in (0, 1) for e in ENTRIES]
-    study.work(STUDY, tmp_path, seeds=(0, 1, 2), methods=["distillation/byol"])
+    suite.work(STUDY, tmp_path, seeds=(0, 1, 2), methods=["distillation/byol"])
     assert calls[4:] == [("distillation/byol", 2)]
     # Another value of the protocol makes every record stale.
     other = Study(ENTRIES, Protocol(overrides=("batch_size=64",), examples=(300, 100, 200)))
-    assert not study.records(other, tmp_path)
-    study.work(other, tmp_path)
+    assert not suite.records(other, tmp_path)
+    suite.work(other, tmp_path)
     assert calls[5:] == [(e.method, 0) for e in ENTRIES]
     with pytest.raises(UserError, match="no method 'distillation/boyl'"):
-        study.work(STUDY, tmp_path, methods=["distillation/boyl"])
+        suite.work(STUDY, tmp_path, methods=["distillation/boyl"])
 
 
 def test_the_table_judges_by_the_entrys_probe(tmp_path: Path, calls) -> None:
     folder = tmp_path / "records"
-    study.work(STUDY, folder, seeds=(0, 1, 2))
-    study.write_table(STUDY, folder, tmp_path / "table", "Title", ["A note."])
+    suite.work(STUDY, folder, seeds=(0, 1, 2))
+    suite.write_table(STUDY, folder, tmp_path / "table", "Title", ["A note."])
     first, second = json.loads((tmp_path / "table.json").read_text())["methods"]
     np.testing.assert_allclose(first["gain"], [7.0, 1.0], atol=1e-9)
     np.testing.assert_allclose(second["gain"], [2.0, 1.0], atol=1e-9)
@@ -82,7 +82,7 @@ def test_the_table_judges_by_the_entrys_probe(tmp_path: Path, calls) -> None:
 
 def test_a_table_of_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no record"):
-        study.write_table(STUDY, tmp_path, tmp_path / "table", "Title", [])
+        suite.write_table(STUDY, tmp_path, tmp_path / "table", "Title", [])
 
 
 @pytest.mark.parametrize("name", ["learning_shapes", "learning_images"])

@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 from tiny_runs import write_experiment
 
-from jssl import sharding
-from jssl.checkpoint import Checkpoints
 from jssl.cli import main
+from jssl.config.experiment import load
 from jssl.errors import UserError
-from jssl.experiment import load
-from jssl.loop import Options
-from jssl.reporting.writer import read_metrics
-from jssl.restoring import prepare
-from jssl.run import reopen
-from jssl.sweep import grid, groups
-from jssl.sweeping import interval
-from jssl.train import build
+from jssl.logging.writer import read_metrics
+from jssl.runs.loop import Options
+from jssl.runs.restoring import prepare
+from jssl.runs.run import reopen
+from jssl.studies.batched_runs import grid, groups
+from jssl.studies.sweep_runner import interval
+from jssl.training import sharding
+from jssl.training.checkpoint import Checkpoints
+from jssl.training.step import build
 
 
 def state_of(folder: Path):

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from jssl.cli import main
+from jssl.core.table import Table
+from jssl.core.terminal import one_line, printable, printable_output, raw
+from jssl.logging.progress import Progress
 from jssl.reporting.page import write_report
-from jssl.reporting.progress import Progress
-from jssl.reporting.table import Table
-from jssl.terminal import one_line, printable, printable_output, raw
 
 
 @pytest.mark.parametrize(

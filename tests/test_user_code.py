@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from tiny_runs import write_experiment
 
-from jssl import user_code
 from jssl.cli import main
+from jssl.config import user_code
+from jssl.config.experiment import load, load_module
+from jssl.config.overrides import describe, fingerprint
 from jssl.errors import UserError
-from jssl.experiment import load, load_module
-from jssl.overrides import describe, fingerprint
 
 
 @pytest.mark.parametrize("name", ["random", "json", "numpy", "jssl", "tiny_runs"])
@@ -85,7 +85,10 @@ def test_names_on_record_are_the_authors(tmp_path: Path) -> None:
         ("import broken\n", "broken.py, line 2 `raise KeyError(3)`: KeyError: 3"),
         ("raise SystemExit('no')\n", "line 1 `raise SystemExit('no')`: SystemExit: no"),
         ("x = '\0'\n", "line 1"),
-        ("from jssl.optim import Optimizer\nOptimizer('nonsense', 1.0)\n", "line 2 `Optimizer("),
+        (
+            "from jssl.training.optim import Optimizer\nOptimizer('nonsense', 1.0)\n",
+            "line 2 `Optimizer(",
+        ),
     ],
 )
 @pytest.mark.parametrize("verb", ["train", "plan", "sweep"])

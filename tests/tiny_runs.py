@@ -12,9 +12,9 @@ import jax.numpy as jnp
 from jssl.augmentations.compose import Views, pipeline
 from jssl.data import Digits, ImageFolder, Npz
 from jssl.encoders.mlp import MLP
-from jssl.experiment import Experiment
+from jssl.config.experiment import Experiment
 from jssl.methods.contrastive.simclr import SimCLR
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 @dataclasses.dataclass(frozen=True)

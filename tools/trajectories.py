@@ -36,7 +36,7 @@ def hashes(name: str, experiment: str) -> dict[str, str]:
     Returns:
       "state/path" and "metrics/name" -> 16 hexadecimal digits.
     """
-    from jssl import experiment as registry
+    from jssl.config import experiment as registry
 
     with quick_compilation():
         found = trajectory(small(registry.load(experiment), simple_views=True), steps=STEPS)

@@ -1,7 +1,8 @@
 """Writes the stubs that say which names jssl's packages offer: python tools/write_front.py
 
-Each `__init__.pyi` is the table that `jssl/lazy.py` reads. A public function of `jssl/objectives/`,
-an operation on images in `jssl/augmentations/`, an encoder and a method get there by what they are.
+Each `__init__.pyi` is the table that `jssl/core/lazy.py` reads. A public function of
+`jssl/objectives/`, an operation on images in `jssl/augmentations/`, an encoder and a method get
+there by what they are.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ ALONE = {
     "jssl": {
         "jssl": "augmentations data encoders evaluation methods objectives testing",
         "jssl.api": "evaluate load train",
-        "jssl.bound": "Bound bind",
+        "jssl.training.bound": "Bound bind",
         "jssl.errors": "UserError",
-        "jssl.experiment": "Experiment",
-        "jssl.optim": "Optimizer",
+        "jssl.config.experiment": "Experiment",
+        "jssl.training.optim": "Optimizer",
     },
     "jssl.augmentations": {
         "jssl.augmentations": " ".join(KINDS),
@@ -62,7 +63,7 @@ def names(package: str) -> dict[str, str]:
     if package == "jssl.encoders":
         rules[package] = _encoder
     if package == "jssl.methods":
-        from jssl import experiment
+        from jssl.config import experiment
 
         found |= {kind.__name__: kind.__module__ for kind in experiment.methods().values()}
     if package in rules:

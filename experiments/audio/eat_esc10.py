@@ -9,11 +9,11 @@ from functools import partial
 from jssl.augmentations.audio import audio_evaluation
 from jssl.augmentations.compose import Views, repeat
 from jssl.augmentations.mask_blocks import inverse_block_mask
+from jssl.config.experiment import Experiment
 from jssl.data.audio import ESC
 from jssl.encoders.vit import ViT
-from jssl.experiment import Experiment
 from jssl.methods.distillation.eat import EAT
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

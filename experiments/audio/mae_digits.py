@@ -9,11 +9,11 @@ from functools import partial
 from jssl.augmentations.audio import audio_evaluation
 from jssl.augmentations.compose import Views
 from jssl.augmentations.masks import random_mask
+from jssl.config.experiment import Experiment
 from jssl.data.audio import SpokenDigits
 from jssl.encoders.vit import ViT
-from jssl.experiment import Experiment
 from jssl.methods.masked.mae import MAE
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

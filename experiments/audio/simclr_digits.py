@@ -6,11 +6,11 @@ this encoder.
 
 from jssl.augmentations.audio import audio_evaluation, audio_view
 from jssl.augmentations.compose import Views
+from jssl.config.experiment import Experiment
 from jssl.data.audio import SpokenDigits
 from jssl.encoders.vit import ViT
-from jssl.experiment import Experiment
 from jssl.methods.contrastive.simclr import SimCLR
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

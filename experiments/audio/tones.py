@@ -9,14 +9,14 @@ from typing import Any
 from jssl.augmentations.audio import audio_evaluation, audio_view
 from jssl.augmentations.compose import Views, repeat
 from jssl.augmentations.mask_blocks import group_mask, inverse_block_mask
+from jssl.config.experiment import Experiment
 from jssl.data.audio import Tones
 from jssl.encoders.vit import ViT
-from jssl.experiment import Experiment
 from jssl.methods.base import Method
 from jssl.methods.contrastive.simclr import SimCLR
 from jssl.methods.distillation.eat import EAT
 from jssl.methods.masked.ssast import SSAST
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def _study(method: Method, **changes: Any) -> Experiment:

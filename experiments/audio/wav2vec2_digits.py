@@ -9,11 +9,11 @@ from functools import partial
 from jssl.augmentations.audio import wave_evaluation
 from jssl.augmentations.compose import Views
 from jssl.augmentations.mask_blocks import span_mask
+from jssl.config.experiment import Experiment
 from jssl.data.audio import SpokenDigits
 from jssl.encoders.waveform import small_waveform
-from jssl.experiment import Experiment
 from jssl.methods.contrastive.wav2vec2 import Wav2Vec2
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

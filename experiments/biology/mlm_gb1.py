@@ -14,11 +14,11 @@ from functools import partial
 
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.text import symbol_mask
+from jssl.config.experiment import Experiment
 from jssl.data.sequences import FLIP, PROTEIN
 from jssl.encoders.text import SymbolTransformer
-from jssl.experiment import Experiment
 from jssl.methods.masked.mlm import MaskedLM
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

@@ -6,12 +6,12 @@ from functools import partial
 
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.text import blank_symbols, replace_symbols, symbol_mask
+from jssl.config.experiment import Experiment
 from jssl.data.sequences import DNA, Planted
 from jssl.encoders.text import SymbolTransformer
-from jssl.experiment import Experiment
 from jssl.methods.contrastive.simclr import SimCLR
 from jssl.methods.masked.mlm import MaskedLM
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def mlm_planted() -> Experiment:

@@ -5,11 +5,11 @@ Command: jssl train graph/barlow_twins_tu --set data.folder=DIR/PROTEINS. No pub
 
 from jssl.augmentations.compose import pipeline
 from jssl.augmentations.graphs import graph_views
+from jssl.config.experiment import Experiment
 from jssl.data.graphs import TU
 from jssl.encoders.graph import GNN
-from jssl.experiment import Experiment
 from jssl.methods.redundancy.barlow_twins import BarlowTwins
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

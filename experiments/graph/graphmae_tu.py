@@ -13,11 +13,11 @@ from functools import partial
 
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.graphs import node_mask
+from jssl.config.experiment import Experiment
 from jssl.data.graphs import TU
 from jssl.encoders.graph import GNN
-from jssl.experiment import Experiment
 from jssl.methods.masked.graphmae import GraphMAE
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

@@ -8,14 +8,14 @@ from typing import Any
 
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.graphs import graph_views, node_mask, node_pairs
+from jssl.config.experiment import Experiment
 from jssl.data.graphs import Motifs
 from jssl.encoders.graph import GNN
-from jssl.experiment import Experiment
 from jssl.methods.base import Method
 from jssl.methods.contrastive.simclr import SimCLR
 from jssl.methods.masked.graphmae import GraphMAE
 from jssl.methods.pretext.self_task import SelfTask
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def _study(method: Method, **changes: Any) -> Experiment:

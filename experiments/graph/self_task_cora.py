@@ -14,11 +14,11 @@ from functools import partial
 
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.graphs import node_mask, node_pairs
+from jssl.config.experiment import Experiment
 from jssl.data.graphs import CitationGraph
 from jssl.encoders.graph import GNN
-from jssl.experiment import Experiment
 from jssl.methods.pretext.self_task import SelfTask
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

@@ -6,11 +6,11 @@ reports 74.4 on PROTEINS (table 4), by a support-vector machine and ten folds.
 
 from jssl.augmentations.compose import pipeline
 from jssl.augmentations.graphs import graph_views
+from jssl.config.experiment import Experiment
 from jssl.data.graphs import TU
 from jssl.encoders.graph import GNN
-from jssl.experiment import Experiment
 from jssl.methods.contrastive.simclr import SimCLR
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

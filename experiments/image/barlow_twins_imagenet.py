@@ -6,11 +6,11 @@ Command: jssl train image/barlow_twins_imagenet --set data.data_dir=DIR --data-p
 """
 
 from jssl.augmentations.recipes import barlow, evaluation
+from jssl.config.experiment import Experiment
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
-from jssl.experiment import Experiment
 from jssl.methods.redundancy.barlow_twins import BarlowTwins
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

@@ -5,11 +5,11 @@ About five minutes. No published figure.
 """
 
 from jssl.augmentations.recipes import CIFAR10, byol, evaluation
+from jssl.config.experiment import Experiment
 from jssl.data import Npz, Part
 from jssl.encoders.resnet import ResNet
-from jssl.experiment import Experiment
 from jssl.methods.distillation.byol import BYOL
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

@@ -10,11 +10,11 @@ from functools import partial
 from jssl.augmentations.compose import Views
 from jssl.augmentations.mask_blocks import block_mask
 from jssl.augmentations.recipes import evaluation, view
+from jssl.config.experiment import Experiment
 from jssl.data import TFDS
 from jssl.encoders.vit import vit
-from jssl.experiment import Experiment
 from jssl.methods.distillation.data2vec import Data2Vec
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

@@ -7,11 +7,11 @@ Command: jssl train image/dbot_imagenet --set data.data_dir=DIR --data-path stre
 """
 
 from jssl.augmentations.recipes import evaluation, mae
+from jssl.config.experiment import Experiment
 from jssl.data import TFDS
 from jssl.encoders.vit import ViT
-from jssl.experiment import Experiment
 from jssl.methods.masked.dbot import DBOT
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

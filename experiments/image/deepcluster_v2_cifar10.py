@@ -7,11 +7,11 @@ Command: jssl train image/deepcluster_v2_cifar10 --set data.data_dir=DIR
 
 from jssl.augmentations.compose import Views, field
 from jssl.augmentations.recipes import CIFAR10, evaluation, symmetric_cifar
+from jssl.config.experiment import Experiment
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
-from jssl.experiment import Experiment
 from jssl.methods.clustering.deepcluster_v2 import DeepClusterV2
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

@@ -8,11 +8,11 @@ Command: jssl train image/diet_cifar10 --set data.data_dir=DIR
 from jssl.augmentations.compose import Views, field
 from jssl.augmentations.recipes import CIFAR10, evaluation
 from jssl.augmentations.view import view
+from jssl.config.experiment import Experiment
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
-from jssl.experiment import Experiment
 from jssl.methods.pretext.diet import DIET
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

@@ -7,11 +7,11 @@ Command: jssl train image/dino_imagenet --set data.data_dir=DIR --data-path stre
 """
 
 from jssl.augmentations.recipes import dino_multicrop, evaluation
+from jssl.config.experiment import Experiment
 from jssl.data import TFDS
 from jssl.encoders.vit import vit
-from jssl.experiment import Experiment
 from jssl.methods.distillation.dino import DINO
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

@@ -6,11 +6,11 @@ Command: jssl train image/droppos_imagenet --set data.data_dir=DIR --data-path s
 """
 
 from jssl.augmentations.recipes import droppos, evaluation
+from jssl.config.experiment import Experiment
 from jssl.data import TFDS
 from jssl.encoders.vit import ViT
-from jssl.experiment import Experiment
 from jssl.methods.pretext.droppos import DropPos
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

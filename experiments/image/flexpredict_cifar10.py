@@ -6,11 +6,11 @@ Command: jssl train image/flexpredict_cifar10 --set data.data_dir=DIR
 """
 
 from jssl.augmentations.recipes import CIFAR10, evaluation, ijepa
+from jssl.config.experiment import Experiment
 from jssl.data import TFDS
 from jssl.encoders.vit import ViT
-from jssl.experiment import Experiment
 from jssl.methods.predictive.flexpredict import FlexPredict
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

@@ -11,11 +11,11 @@ from jssl.augmentations.compose import Views
 from jssl.augmentations.labelled import after, jigsaw_tiles
 from jssl.augmentations.recipes import evaluation
 from jssl.augmentations.view import view
+from jssl.config.experiment import Experiment
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
-from jssl.experiment import Experiment
 from jssl.methods.pretext.jigsaw import Jigsaw
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

@@ -6,11 +6,11 @@ Command: jssl train image/lejepa_imagenet --set data.data_dir=DIR --data-path st
 """
 
 from jssl.augmentations.recipes import dino_multicrop, evaluation
+from jssl.config.experiment import Experiment
 from jssl.data import TFDS
 from jssl.encoders.vit import ViT
-from jssl.experiment import Experiment
 from jssl.methods.redundancy.lejepa import LeJEPA
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

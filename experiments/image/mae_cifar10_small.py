@@ -5,11 +5,11 @@ About five minutes. No published figure.
 """
 
 from jssl.augmentations.recipes import CIFAR10, evaluation, mae
+from jssl.config.experiment import Experiment
 from jssl.data import Npz, Part
 from jssl.encoders.vit import ViT
-from jssl.experiment import Experiment
 from jssl.methods.masked.mae import MAE
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

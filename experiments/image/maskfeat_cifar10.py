@@ -6,11 +6,11 @@ Command: jssl train image/maskfeat_cifar10 --set data.data_dir=DIR
 """
 
 from jssl.augmentations.recipes import CIFAR10, evaluation, maskfeat
+from jssl.config.experiment import Experiment
 from jssl.data import TFDS
 from jssl.encoders.vit import ViT
-from jssl.experiment import Experiment
 from jssl.methods.masked.maskfeat import MaskFeat
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

@@ -6,11 +6,11 @@ Command: jssl train image/mfm_imagenet --set data.data_dir=DIR --data-path strea
 """
 
 from jssl.augmentations.recipes import evaluation, mfm
+from jssl.config.experiment import Experiment
 from jssl.data import TFDS
 from jssl.encoders.vit import ViT
-from jssl.experiment import Experiment
 from jssl.methods.masked.mfm import MFM
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

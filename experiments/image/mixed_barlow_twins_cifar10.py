@@ -8,11 +8,11 @@ Command: jssl train image/mixed_barlow_twins_cifar10 --set data.data_dir=DIR
 from jssl.augmentations.batchwise import mix_views
 from jssl.augmentations.compose import Views
 from jssl.augmentations.recipes import BYOL_JITTER, CIFAR10, evaluation, view
+from jssl.config.experiment import Experiment
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
-from jssl.experiment import Experiment
 from jssl.methods.redundancy.mixed_barlow_twins import MixedBarlowTwins
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

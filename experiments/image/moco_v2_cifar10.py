@@ -6,11 +6,11 @@ Command: jssl train image/moco_v2_cifar10 --set data.data_dir=DIR
 """
 
 from jssl.augmentations.recipes import CIFAR10, evaluation, weak_cifar
+from jssl.config.experiment import Experiment
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
-from jssl.experiment import Experiment
 from jssl.methods.contrastive.moco_v2 import MoCoV2
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

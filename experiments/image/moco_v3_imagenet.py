@@ -6,11 +6,11 @@ Command: jssl train image/moco_v3_imagenet --set data.data_dir=DIR --data-path s
 """
 
 from jssl.augmentations.recipes import evaluation, moco_v3
+from jssl.config.experiment import Experiment
 from jssl.data import TFDS
 from jssl.encoders.vit import ViT
-from jssl.experiment import Experiment
 from jssl.methods.contrastive.moco_v3 import MoCoV3
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

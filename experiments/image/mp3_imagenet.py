@@ -11,11 +11,11 @@ from jssl.augmentations.compose import Views
 from jssl.augmentations.masks import random_mask
 from jssl.augmentations.recipes import evaluation
 from jssl.augmentations.view import view
+from jssl.config.experiment import Experiment
 from jssl.data import TFDS
 from jssl.encoders.vit import ViT
-from jssl.experiment import Experiment
 from jssl.methods.pretext.mp3 import MP3
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

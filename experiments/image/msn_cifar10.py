@@ -9,11 +9,11 @@ from functools import partial
 from jssl.augmentations.compose import Views, repeat
 from jssl.augmentations.masks import random_mask
 from jssl.augmentations.recipes import CIFAR10, evaluation, view
+from jssl.config.experiment import Experiment
 from jssl.data import TFDS
 from jssl.encoders.vit import ViT
-from jssl.experiment import Experiment
 from jssl.methods.distillation.msn import MSN
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

@@ -10,11 +10,11 @@ from functools import partial
 from jssl.augmentations.compose import Views, repeat
 from jssl.augmentations.masks import random_mask
 from jssl.augmentations.recipes import evaluation, view
+from jssl.config.experiment import Experiment
 from jssl.data import TFDS
 from jssl.encoders.vit import vit
-from jssl.experiment import Experiment
 from jssl.methods.distillation.msn import MSN
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

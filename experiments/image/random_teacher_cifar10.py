@@ -7,11 +7,11 @@ Command: jssl train image/random_teacher_cifar10 --set data.data_dir=DIR
 
 from jssl.augmentations.compose import Views
 from jssl.augmentations.recipes import CIFAR10, evaluation
+from jssl.config.experiment import Experiment
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
-from jssl.experiment import Experiment
 from jssl.methods.distillation.random_teacher import RandomTeacher
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

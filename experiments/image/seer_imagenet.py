@@ -10,11 +10,11 @@ Command: jssl train image/seer_imagenet --fsdp 64 --set encoder.variant=10B_1024
 """
 
 from jssl.augmentations.recipes import evaluation, swav_multicrop
+from jssl.config.experiment import Experiment
 from jssl.data import TFDS
 from jssl.encoders.regnet import RegNet
-from jssl.experiment import Experiment
 from jssl.methods.clustering.swav import SwAV
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 PARTIAL = (
     "A plan and a traced smoke run: no net of these sizes was trained, and the uncurated images it "

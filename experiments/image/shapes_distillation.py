@@ -16,10 +16,10 @@ from jssl.augmentations.recipes_shapes import (
     shapes_evaluation,
     shapes_multicrop,
 )
+from jssl.config.experiment import Experiment
 from jssl.data import Shapes
 from jssl.encoders.resnet import ResNet
 from jssl.encoders.vit import ViT
-from jssl.experiment import Experiment
 from jssl.methods.base import Method
 from jssl.methods.distillation.byol import BYOL
 from jssl.methods.distillation.data2vec import Data2Vec
@@ -29,7 +29,7 @@ from jssl.methods.distillation.ibot import IBOT
 from jssl.methods.distillation.msn import MSN
 from jssl.methods.distillation.random_teacher import RandomTeacher
 from jssl.methods.distillation.simsiam import SimSiam
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def _resnet_study(method: Method, **changes: Any) -> Experiment:

@@ -8,10 +8,10 @@ from typing import Any
 from jssl.augmentations.batchwise import mix_views
 from jssl.augmentations.compose import Views, field, repeat
 from jssl.augmentations.recipes_shapes import shapes, shapes_evaluation, shapes_multicrop
+from jssl.config.experiment import Experiment
 from jssl.data import Shapes
 from jssl.encoders.resnet import ResNet
 from jssl.encoders.vit import ViT
-from jssl.experiment import Experiment
 from jssl.methods.base import Method
 from jssl.methods.clustering.deepcluster_v2 import DeepClusterV2
 from jssl.methods.clustering.swav import SwAV
@@ -25,7 +25,7 @@ from jssl.methods.redundancy.mixed_barlow_twins import MixedBarlowTwins
 from jssl.methods.redundancy.t_regs import TREGS
 from jssl.methods.redundancy.vicreg import VICReg
 from jssl.methods.redundancy.w_mse import WMSE
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def _resnet_study(method: Method, **changes: Any) -> Experiment:

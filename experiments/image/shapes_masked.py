@@ -15,9 +15,9 @@ from jssl.augmentations.mask_multiblock import multi_block_mask
 from jssl.augmentations.masks import random_mask
 from jssl.augmentations.recipes_shapes import shapes_alone, shapes_evaluation
 from jssl.augmentations.spectrum import mask_frequencies
+from jssl.config.experiment import Experiment
 from jssl.data import Shapes
 from jssl.encoders.vit import ViT
-from jssl.experiment import Experiment
 from jssl.methods.base import Method
 from jssl.methods.masked.dbot import DBOT
 from jssl.methods.masked.gmml import GMML
@@ -27,7 +27,7 @@ from jssl.methods.masked.mfm import MFM
 from jssl.methods.masked.simmim import SimMIM
 from jssl.methods.predictive.flexpredict import FlexPredict
 from jssl.methods.predictive.ijepa import IJEPA
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def _study(method: Method, **changes: Any) -> Experiment:

@@ -10,10 +10,10 @@ from jssl.augmentations.compose import Views, field
 from jssl.augmentations.labelled import after, jigsaw_tiles, rotate_all
 from jssl.augmentations.masks import random_mask
 from jssl.augmentations.recipes_shapes import shapes, shapes_alone, shapes_evaluation
+from jssl.config.experiment import Experiment
 from jssl.data import Part, Shapes
 from jssl.encoders.resnet import ResNet
 from jssl.encoders.vit import ViT
-from jssl.experiment import Experiment
 from jssl.methods.base import Method
 from jssl.methods.pretext.diet import DIET
 from jssl.methods.pretext.droppos import DropPos
@@ -22,7 +22,7 @@ from jssl.methods.pretext.mp3 import MP3
 from jssl.methods.pretext.rotnet import RotNet
 from jssl.methods.semisupervised.distill import Distill
 from jssl.methods.semisupervised.finetune import FineTune
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def _resnet_study(method: Method, **changes: Any) -> Experiment:

@@ -9,11 +9,11 @@ from jssl.augmentations.colour import colour_jitter
 from jssl.augmentations.compose import Views, pipeline, sometimes
 from jssl.augmentations.geometry import random_resized_crop
 from jssl.augmentations.recipes import evaluation
+from jssl.config.experiment import Experiment
 from jssl.data import Digits
 from jssl.encoders.resnet import ResNet
-from jssl.experiment import Experiment
 from jssl.methods.contrastive.simclr import SimCLR
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

@@ -5,11 +5,11 @@ Command: jssl train image/simsiam_imagenet --set data.data_dir=DIR --data-path s
 """
 
 from jssl.augmentations.recipes import evaluation, simsiam
+from jssl.config.experiment import Experiment
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
-from jssl.experiment import Experiment
 from jssl.methods.distillation.simsiam import SimSiam
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

@@ -7,11 +7,11 @@ Command: jssl train image/swav_cifar10_multicrop --set data.data_dir=DIR
 """
 
 from jssl.augmentations.recipes import CIFAR10, evaluation, swav_multicrop_cifar
+from jssl.config.experiment import Experiment
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
-from jssl.experiment import Experiment
 from jssl.methods.clustering.swav import SwAV
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

@@ -6,11 +6,11 @@ Command: jssl train image/swav_imagenet --set data.data_dir=DIR --data-path stre
 """
 
 from jssl.augmentations.recipes import evaluation, swav_multicrop
+from jssl.config.experiment import Experiment
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
-from jssl.experiment import Experiment
 from jssl.methods.clustering.swav import SwAV
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

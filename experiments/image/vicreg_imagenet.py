@@ -6,11 +6,11 @@ Command: jssl train image/vicreg_imagenet --set data.data_dir=DIR --data-path st
 """
 
 from jssl.augmentations.recipes import evaluation, vicreg
+from jssl.config.experiment import Experiment
 from jssl.data import TFDS
 from jssl.encoders.resnet import ResNet
-from jssl.experiment import Experiment
 from jssl.methods.redundancy.vicreg import VICReg
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

@@ -10,12 +10,12 @@ from functools import partial
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.geometry import random_resized_crop
 from jssl.augmentations.text import pick_row
+from jssl.config.experiment import Experiment
 from jssl.data.captions import COCOCaptions
 from jssl.encoders.resnet import ResNet
 from jssl.encoders.text import SymbolTransformer
-from jssl.experiment import Experiment
 from jssl.methods.contrastive.clip import CLIP
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

@@ -10,15 +10,15 @@ from jssl.augmentations.compose import Views, pipeline, repeat
 from jssl.augmentations.geometry import random_resized_crop
 from jssl.augmentations.mask_varying import varying_mask
 from jssl.augmentations.text import pick_row
+from jssl.config.experiment import Experiment
 from jssl.data.captions import CaptionedShapes
 from jssl.encoders.resnet import ResNet
 from jssl.encoders.text import SymbolTransformer
 from jssl.encoders.vit import ViT
-from jssl.experiment import Experiment
 from jssl.methods.base import Method
 from jssl.methods.contrastive.clip import CLIP
 from jssl.methods.contrastive.tips import TIPS
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def _resnet_study(method: Method, **changes: Any) -> Experiment:

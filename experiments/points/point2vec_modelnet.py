@@ -15,11 +15,11 @@ from jssl.augmentations.points import (
     rotate,
     subsample,
 )
+from jssl.config.experiment import Experiment
 from jssl.data.clouds import ModelNet
 from jssl.encoders.points import PointTransformer
-from jssl.experiment import Experiment
 from jssl.methods.distillation.point2vec import Point2Vec
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

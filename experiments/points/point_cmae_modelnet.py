@@ -8,11 +8,11 @@ from functools import partial
 
 from jssl.augmentations.compose import Views, pipeline, repeat
 from jssl.augmentations.points import normalise, patch_mask, points_evaluation, rotate, subsample
+from jssl.config.experiment import Experiment
 from jssl.data.clouds import ModelNet
 from jssl.encoders.points import PointTransformer
-from jssl.experiment import Experiment
 from jssl.methods.masked.point_cmae import PointCMAE
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

@@ -5,11 +5,11 @@ for this method; a supervised net of the data set's authors, given the order in 
 """
 
 from jssl.augmentations.points import points_evaluation, points_views
+from jssl.config.experiment import Experiment
 from jssl.data.radar import RadHAR
 from jssl.encoders.points import PointNet
-from jssl.experiment import Experiment
 from jssl.methods.contrastive.simclr import SimCLR
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

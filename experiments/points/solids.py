@@ -15,15 +15,15 @@ from jssl.augmentations.points import (
     rotate,
     subsample,
 )
+from jssl.config.experiment import Experiment
 from jssl.data.solids import Solids
 from jssl.encoders.points import PointNet, PointTransformer
-from jssl.experiment import Experiment
 from jssl.methods.base import Method
 from jssl.methods.contrastive.simclr import SimCLR
 from jssl.methods.distillation.point2vec import Point2Vec
 from jssl.methods.masked.point_cmae import PointCMAE
 from jssl.methods.redundancy.vicreg import VICReg
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def _point_transformer_study(method: Method, **changes: Any) -> Experiment:

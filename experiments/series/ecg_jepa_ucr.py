@@ -8,11 +8,11 @@ from functools import partial
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.mask_blocks import span_mask
 from jssl.augmentations.series import crop, series_evaluation, standardise
+from jssl.config.experiment import Experiment
 from jssl.data.series import UCR
 from jssl.encoders.series import JointSeriesTransformer
-from jssl.experiment import Experiment
 from jssl.methods.predictive.ecg_jepa import ECGJEPA
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

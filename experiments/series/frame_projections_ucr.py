@@ -6,11 +6,11 @@ figure.
 
 from jssl.augmentations.frames import frame_views
 from jssl.augmentations.series import series_evaluation
+from jssl.config.experiment import Experiment
 from jssl.data.series import UCR
 from jssl.encoders.series import TCN
-from jssl.experiment import Experiment
 from jssl.methods.contrastive.frame_projections import FrameProjections
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

@@ -20,11 +20,11 @@ from functools import partial
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.mask_rows import row_mask
 from jssl.augmentations.series import extend, standardise, whole_window
+from jssl.config.experiment import Experiment
 from jssl.data.forecasting import ETT
 from jssl.encoders.series import SeriesTransformer
-from jssl.experiment import Experiment
 from jssl.methods.masked.patchtst import PatchTST
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

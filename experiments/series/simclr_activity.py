@@ -13,11 +13,11 @@ from functools import partial
 
 from jssl.augmentations.compose import Views, pipeline, sometimes
 from jssl.augmentations.series import crop, jitter, rescale, resize, rotate_sensors
+from jssl.config.experiment import Experiment
 from jssl.data.activity import PhoneAndWatch
 from jssl.encoders.series import TCN
-from jssl.experiment import Experiment
 from jssl.methods.contrastive.simclr import SimCLR
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

@@ -4,11 +4,11 @@ Command: jssl train series/vicreg_ucr --set data.folder=DIR/GunPoint. No publish
 """
 
 from jssl.augmentations.series import series_evaluation, series_views
+from jssl.config.experiment import Experiment
 from jssl.data.series import UCR
 from jssl.encoders.series import TCN
-from jssl.experiment import Experiment
 from jssl.methods.redundancy.vicreg import VICReg
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

@@ -11,16 +11,16 @@ from jssl.augmentations.frames import frame_views
 from jssl.augmentations.mask_blocks import span_mask
 from jssl.augmentations.mask_rows import row_mask
 from jssl.augmentations.series import crop, series_evaluation, series_views, standardise
+from jssl.config.experiment import Experiment
 from jssl.data.series import Waves
 from jssl.encoders.series import TCN, JointSeriesTransformer, SeriesTransformer
-from jssl.experiment import Experiment
 from jssl.methods.base import Method
 from jssl.methods.contrastive.frame_projections import FrameProjections
 from jssl.methods.contrastive.simclr import SimCLR
 from jssl.methods.masked.patchtst import PatchTST
 from jssl.methods.predictive.ecg_jepa import ECGJEPA
 from jssl.methods.redundancy.vicreg import VICReg
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def _tcn_study(method: Method, **changes: Any) -> Experiment:

@@ -8,10 +8,10 @@ Command: jssl reproduce cifar10_resnet18 --budget full --seeds 3 --data-dir DIR
 
 import dataclasses
 
+from jssl.config.experiment import Experiment
 from jssl.data import Part
 from jssl.encoders.resnet import ResNet
-from jssl.experiment import Experiment
-from jssl.reproduction import Column, PaperRow, PaperTable
+from jssl.studies.reproduction import Column, PaperRow, PaperTable
 
 LIGHTLY = "lightly, CIFAR-10 benchmark: best epoch on test, k=200, batch 512, 200 epochs, one seed"
 SOLO = "solo-learn, CIFAR-10: online linear probe, 1000 epochs, one seed"

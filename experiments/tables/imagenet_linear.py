@@ -6,10 +6,10 @@ Command: jssl reproduce imagenet_linear --budget full --rows DINO --data-dir DIR
 
 import dataclasses
 
-from jssl import experiment as registry
+from jssl.config import experiment as registry
+from jssl.config.experiment import Experiment
 from jssl.data import Part
-from jssl.experiment import Experiment
-from jssl.reproduction import Column, PaperRow, PaperTable
+from jssl.studies.reproduction import Column, PaperRow, PaperTable
 
 ROWS = {
     "Barlow Twins": "barlow_twins",

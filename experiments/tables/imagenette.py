@@ -8,10 +8,10 @@ Command: jssl reproduce imagenette --budget full --data-dir DIR
 import dataclasses
 
 from jssl.augmentations.recipes import evaluation, simclr
+from jssl.config.experiment import Experiment
 from jssl.data import TFDS, Part
 from jssl.encoders.resnet import ResNet
-from jssl.experiment import Experiment
-from jssl.reproduction import Column, PaperRow, PaperTable
+from jssl.studies.reproduction import Column, PaperRow, PaperTable
 
 LIGHTLY = "lightly, Imagenette benchmark: best epoch on test, 128 pixels, batch 256, 800 epochs"
 ROWS = {

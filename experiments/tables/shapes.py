@@ -5,9 +5,9 @@ No published figures: nobody else has these images. Command: jssl reproduce shap
 
 import dataclasses
 
+from jssl.config.experiment import Experiment
 from jssl.data import Shapes
-from jssl.experiment import Experiment
-from jssl.reproduction import Column, PaperRow, PaperTable
+from jssl.studies.reproduction import Column, PaperRow, PaperTable
 
 
 def get_table() -> PaperTable:

@@ -8,17 +8,17 @@ from typing import Any
 
 from jssl.augmentations.compose import Views, pipeline, repeat
 from jssl.augmentations.tables import corrupt_columns, partition_columns, subset_mask
+from jssl.config.experiment import Experiment
 from jssl.data.cells import Described
 from jssl.data.tables import Factors
 from jssl.encoders.cells import CellTransformer
 from jssl.encoders.table import TableTransformer
-from jssl.experiment import Experiment
 from jssl.methods.base import Method
 from jssl.methods.contrastive.simclr import SimCLR
 from jssl.methods.contrastive.transtab import TransTab
 from jssl.methods.predictive.tjepa import TJEPA
 from jssl.methods.redundancy.vicreg import VICReg
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def _table_transformer_study(method: Method, **changes: Any) -> Experiment:

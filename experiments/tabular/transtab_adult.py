@@ -9,12 +9,12 @@ from functools import partial
 
 from jssl.augmentations.compose import Views, pipeline, repeat
 from jssl.augmentations.tables import partition_columns
+from jssl.config.experiment import Experiment
 from jssl.data.cells import Described
 from jssl.data.tables import Table
 from jssl.encoders.cells import CellTransformer
-from jssl.experiment import Experiment
 from jssl.methods.contrastive.transtab import TransTab
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 ADULT = (0, 9, 0, 17, 0, 8, 15, 7, 6, 3, 0, 0, 0, 42)  # categories of each column
 NAMES = (  # of `adult.names`, in words

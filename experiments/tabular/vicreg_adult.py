@@ -8,11 +8,11 @@ from functools import partial
 
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.tables import corrupt_columns
+from jssl.config.experiment import Experiment
 from jssl.data.tables import Table
 from jssl.encoders.table import TableTransformer
-from jssl.experiment import Experiment
 from jssl.methods.redundancy.vicreg import VICReg
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 ADULT = (0, 9, 0, 17, 0, 8, 15, 7, 6, 3, 0, 0, 0, 42)  # categories of each column
 

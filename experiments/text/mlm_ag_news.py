@@ -4,7 +4,7 @@ Command: jssl train text/mlm_ag_news --set data.train=DIR/train.csv data.test=DI
 data.pieces.path=DIR/vocabulary.txt. No published figure. It needs `pip install jssl[text]` and a
 vocabulary of 4000 pieces, a file of its own that stays beside its runs. To learn one:
 
-python -c "from jssl.experiment import load; load('text/mlm_ag_news').data.learn(4000)"
+python -c "from jssl.config.experiment import load; load('text/mlm_ag_news').data.learn(4000)"
 
 in the folder of train.csv writes vocabulary.txt. The benchmark has the articles of test.csv alone:
 --set data.train=DIR/test.csv data.test=None epochs=15. On its validation split the factor of the
@@ -15,11 +15,11 @@ from functools import partial
 
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.text import symbol_mask
+from jssl.config.experiment import Experiment
 from jssl.data.wordpiece import PiecedTexts, WordPiece
 from jssl.encoders.text import SymbolTransformer
-from jssl.experiment import Experiment
 from jssl.methods.masked.mlm import MaskedLM
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

@@ -8,16 +8,16 @@ from typing import Any
 
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.text import crop_symbols, delete_symbols, swap_mask, symbol_mask
+from jssl.config.experiment import Experiment
 from jssl.data.text import Phrases
 from jssl.encoders.text import SymbolTransformer
-from jssl.experiment import Experiment
 from jssl.methods.base import Method
 from jssl.methods.contrastive.simclr import SimCLR
 from jssl.methods.contrastive.simcse import SimCSE
 from jssl.methods.masked.mlm import MaskedLM
 from jssl.methods.masked.rts import RTS
 from jssl.methods.masked.slm import SwappedLM
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def _study(method: Method, **changes: Any) -> Experiment:

@@ -6,11 +6,11 @@ data.validation=DIR/dev.tsv data.test=DIR/test.tsv. No published figure.
 
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.text import crop_symbols, delete_symbols
+from jssl.config.experiment import Experiment
 from jssl.data.text import Texts
 from jssl.encoders.text import SymbolTransformer
-from jssl.experiment import Experiment
 from jssl.methods.contrastive.simclr import SimCLR
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

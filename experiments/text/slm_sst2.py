@@ -8,11 +8,11 @@ from functools import partial
 
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.text import swap_mask
+from jssl.config.experiment import Experiment
 from jssl.data.text import Texts
 from jssl.encoders.text import SymbolTransformer
-from jssl.experiment import Experiment
 from jssl.methods.masked.slm import SwappedLM
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

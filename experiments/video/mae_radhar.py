@@ -8,11 +8,11 @@ from functools import partial
 from jssl.augmentations.compose import Views
 from jssl.augmentations.mask_blocks import tube_mask
 from jssl.augmentations.video import clip_alone, clip_evaluation
+from jssl.config.experiment import Experiment
 from jssl.data.radar_clips import RadHARClips
 from jssl.encoders.video import VideoTransformer
-from jssl.experiment import Experiment
 from jssl.methods.masked.mae import MAE
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

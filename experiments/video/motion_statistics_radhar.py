@@ -6,11 +6,11 @@ Command: jssl train video/motion_statistics_radhar --set data.path=FILE. No publ
 from jssl.augmentations.compose import Views
 from jssl.augmentations.motion import label_counts
 from jssl.augmentations.video import clip_evaluation, motion_view
+from jssl.config.experiment import Experiment
 from jssl.data.radar_clips import RadHARClips
 from jssl.encoders.video import VideoTransformer
-from jssl.experiment import Experiment
 from jssl.methods.pretext.motion_statistics import MotionStatistics
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

@@ -5,11 +5,11 @@ Command: jssl train video/odd_one_out_radhar --set data.path=FILE. No published 
 
 from jssl.augmentations.compose import Views
 from jssl.augmentations.video import clip_evaluation, odd_view
+from jssl.config.experiment import Experiment
 from jssl.data.radar_clips import RadHARClips
 from jssl.encoders.video import VideoTransformer
-from jssl.experiment import Experiment
 from jssl.methods.pretext.odd_one_out import O3N
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

@@ -10,15 +10,15 @@ from jssl.augmentations.compose import Views
 from jssl.augmentations.mask_blocks import tube_mask
 from jssl.augmentations.motion import label_counts
 from jssl.augmentations.video import clip_alone, clip_evaluation, clip_views, motion_view, odd_view
+from jssl.config.experiment import Experiment
 from jssl.data.clips import MovingShapes
 from jssl.encoders.video import VideoTransformer
-from jssl.experiment import Experiment
 from jssl.methods.base import Method
 from jssl.methods.contrastive.simclr import SimCLR
 from jssl.methods.masked.mae import MAE
 from jssl.methods.pretext.motion_statistics import MotionStatistics
 from jssl.methods.pretext.odd_one_out import O3N
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def _study(method: Method, **changes: Any) -> Experiment:

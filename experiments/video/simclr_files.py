@@ -5,11 +5,11 @@ in the views, since a mirror image is another action in some data sets.
 """
 
 from jssl.augmentations.video import clip_evaluation, clip_views
+from jssl.config.experiment import Experiment
 from jssl.data.video_folder import VideoFolder
 from jssl.encoders.video import VideoTransformer
-from jssl.experiment import Experiment
 from jssl.methods.contrastive.simclr import SimCLR
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

@@ -4,11 +4,11 @@ Command: jssl train video/simclr_radhar --set data.path=FILE. No published figur
 """
 
 from jssl.augmentations.video import clip_evaluation, clip_views
+from jssl.config.experiment import Experiment
 from jssl.data.radar_clips import RadHARClips
 from jssl.encoders.video import VideoTransformer
-from jssl.experiment import Experiment
 from jssl.methods.contrastive.simclr import SimCLR
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 
 def get_experiment() -> Experiment:

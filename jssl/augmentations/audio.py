@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jssl.augmentations.compose import Pipeline, pipeline
+from jssl.core.ranges import BelowOne, Count, Interval, Natural, NonNegative, Positive, Unit
 from jssl.errors import UserError
 from jssl.nn.waveform import real_samples
-from jssl.ranges import BelowOne, Count, Interval, Natural, NonNegative, Positive, Unit
 
 FIELD = "audio"
 

@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 
 from jssl.augmentations.spectrum import exchange_style
+from jssl.core.ranges import Count, Grid, Positive, Unit
 from jssl.errors import UserError, nearest
-from jssl.ranges import Count, Grid, Positive, Unit
 
 Dict = dict[str, Any]
 

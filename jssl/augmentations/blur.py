@@ -10,8 +10,8 @@ from jax import lax
 
 from jssl.augmentations.image import as_float, pair, planar, stage, unplanar
 from jssl.augmentations.resample import apply_matrices
+from jssl.core.ranges import Count, Positive, Spread
 from jssl.errors import UserError, nearest
-from jssl.ranges import Count, Positive, Spread
 
 # Up to here a sum of shifted images beats a product with a matrix that is mostly zeros.
 DIRECT_TAPS = 41

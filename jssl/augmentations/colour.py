@@ -22,8 +22,8 @@ from jssl.augmentations.image import (
     stage,
     unplanar,
 )
+from jssl.core.ranges import NonNegative, Positives, Reals, Turn, Unit
 from jssl.errors import UserError
-from jssl.ranges import NonNegative, Positives, Reals, Turn, Unit
 
 # Channel means and standard deviations of the training images, in [0, 1].
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))

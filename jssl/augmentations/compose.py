@@ -11,13 +11,13 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from jssl import ranges, settings
 from jssl.augmentations.image import as_input
 from jssl.augmentations.mapping import map_draws, map_examples
 from jssl.augmentations.operations import Op, Sometimes, describe, sometimes, with_warp
+from jssl.core import ranges, settings
+from jssl.core.ranges import Count, Ranged
 from jssl.data.source import entry
 from jssl.errors import UserError, nearest
-from jssl.ranges import Count, Ranged
 
 __all__ = [
     "Field",

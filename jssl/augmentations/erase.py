@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from jssl.augmentations.image import as_float
+from jssl.core.ranges import Count, Real, Shares, Spread
 from jssl.errors import UserError
-from jssl.ranges import Count, Real, Shares, Spread
 
 
 def _rectangle(

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 from jssl.augmentations.colour import shift_hue
 from jssl.augmentations.image import as_float, clip01, luma, planar, require_rgb, unplanar
 from jssl.augmentations.warp import pixel_centres, sample
+from jssl.core.ranges import BelowOne, Count, NonNegative, Positive, Real, Turn
 from jssl.errors import UserError
-from jssl.ranges import BelowOne, Count, NonNegative, Positive, Real, Turn
 
 
 def gaussian_field(key: jax.Array, height: Count, width: Count, *, length: Positive) -> jax.Array:

@@ -15,8 +15,8 @@ import numpy as np
 
 from jssl.augmentations.compose import Views, pipeline
 from jssl.augmentations.series import FIELD, resize, standardise
+from jssl.core.ranges import Count, Positive
 from jssl.errors import UserError
-from jssl.ranges import Count, Positive
 
 
 def fourier(key: jax.Array | None, x: jax.Array) -> jax.Array:

@@ -15,8 +15,8 @@ import jax.numpy as jnp
 
 from jssl.augmentations.image import as_float, clip01
 from jssl.augmentations.resample import resample
+from jssl.core.ranges import Count, Shares, Side, Spread, Unit
 from jssl.errors import UserError
-from jssl.ranges import Count, Shares, Side, Spread, Unit
 
 
 def geometric(operation):  # noqa: ANN001, ANN201

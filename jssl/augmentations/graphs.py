@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 
 from jssl.augmentations.compose import Views, pipeline
+from jssl.core.ranges import BelowOne, Count, Inside, Unit
 from jssl.data.source import entry
-from jssl.ranges import BelowOne, Count, Inside, Unit
 
 Graph = Mapping[str, jax.Array]
 

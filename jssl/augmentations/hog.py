@@ -9,8 +9,8 @@ import jax.numpy as jnp
 
 from jssl.augmentations.image import as_float, planar
 from jssl.augmentations.view import standardise
+from jssl.core.ranges import Count, Statistics
 from jssl.errors import UserError
-from jssl.ranges import Count, Statistics
 
 
 def hog(image: jax.Array, *, bins: int = 9, cell: int = 8, gradient: str = "central") -> jax.Array:

@@ -18,8 +18,8 @@ import numpy as np
 from jssl.augmentations.compose import Pipeline, describe
 from jssl.augmentations.image import as_float, require_rgb
 from jssl.augmentations.warp import turn_square
+from jssl.core.ranges import Natural, Several
 from jssl.errors import UserError
-from jssl.ranges import Natural, Several
 
 Labelled = dict[str, jax.Array]
 

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 
 from jssl.augmentations.masks import Mask, from_scores, hidden_count, random_mask
+from jssl.core.ranges import AboveZero, Count, Extent, Grid, Inside, Spread, Unit
 from jssl.errors import UserError
-from jssl.ranges import AboveZero, Count, Extent, Grid, Inside, Spread, Unit
 
 
 def block_scores(

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 
 from jssl.augmentations.mask_blocks import check_grid
 from jssl.augmentations.masks import Mask
+from jssl.core.ranges import Count, Grid, Shares, Spread
 from jssl.errors import UserError
-from jssl.ranges import Count, Grid, Shares, Spread
 
 
 def multi_block_mask(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 
 from jssl.augmentations.masks import Mask, from_rows, hidden_count
-from jssl.ranges import Count, Inside
+from jssl.core.ranges import Count, Inside
 
 
 def row_mask(

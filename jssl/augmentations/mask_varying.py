@@ -7,8 +7,8 @@ import jax.numpy as jnp
 
 from jssl.augmentations.mask_blocks import block_scores, check_grid
 from jssl.augmentations.masks import Mask, hidden_count
+from jssl.core.ranges import Count, Grid, Unit, Units
 from jssl.errors import UserError
-from jssl.ranges import Count, Grid, Unit, Units
 
 
 def varying_mask(

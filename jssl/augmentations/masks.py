@@ -10,8 +10,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import Count, Inside
 from jssl.errors import UserError
-from jssl.ranges import Count, Inside
 
 Mask = dict[str, jax.Array]
 

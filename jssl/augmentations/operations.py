@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 
 from jssl.augmentations.image import as_input
+from jssl.core.ranges import Ranged, Unit
 from jssl.errors import UserError
-from jssl.ranges import Ranged, Unit
 
 Op = Callable[..., Any]
 

@@ -16,9 +16,9 @@ import jax.numpy as jnp
 
 from jssl.augmentations.compose import Pipeline, Views, pipeline, sometimes
 from jssl.augmentations.masks import Mask, from_scores, hidden_count
+from jssl.core.ranges import Axis, BelowOne, Count, Inside, NonNegative, Spread
 from jssl.data.source import entry
 from jssl.errors import UserError
-from jssl.ranges import Axis, BelowOne, Count, Inside, NonNegative, Spread
 
 FIELD = "points"
 RADII = ("largest", "rms")

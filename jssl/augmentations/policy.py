@@ -15,8 +15,8 @@ from jssl.augmentations.colour import jitter
 from jssl.augmentations.image import as_float
 from jssl.augmentations.projective import affine_warp
 from jssl.augmentations.warp import apply_warp
+from jssl.core.ranges import Count, Natural, Real
 from jssl.errors import UserError
-from jssl.ranges import Count, Natural, Real
 
 BINS = 31  # strengths are one of 31 steps
 OPERATIONS = (

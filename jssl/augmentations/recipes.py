@@ -30,8 +30,8 @@ from jssl.augmentations.recipes_masked import (
 )
 from jssl.augmentations.recipes_shapes import shapes, shapes_multicrop
 from jssl.augmentations.view import standardise, view
+from jssl.core.ranges import Statistics
 from jssl.errors import UserError, nearest
-from jssl.ranges import Statistics
 
 BYOL_JITTER = (0.4, 0.4, 0.2, 0.1)
 MOCO_JITTER = (0.4, 0.4, 0.4, 0.1)

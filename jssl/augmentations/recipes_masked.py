@@ -14,7 +14,7 @@ from jssl.augmentations.mask_multiblock import multi_block_mask
 from jssl.augmentations.masks import hidden_count, random_mask
 from jssl.augmentations.spectrum import mask_frequencies
 from jssl.augmentations.view import view
-from jssl.ranges import Statistics
+from jssl.core.ranges import Statistics
 
 
 def mae(

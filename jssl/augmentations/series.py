@@ -10,8 +10,8 @@ import jax.numpy as jnp
 
 from jssl.augmentations.compose import Pipeline, Views, pipeline, sometimes
 from jssl.augmentations.points import rotation
+from jssl.core.ranges import Count, NonNegative, Positive, Shares, Unit
 from jssl.errors import UserError
-from jssl.ranges import Count, NonNegative, Positive, Shares, Unit
 
 FIELD = "series"
 

@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 
 from jssl.augmentations.image import as_float, planar, unplanar
+from jssl.core.ranges import Count, Positive, Unit
 from jssl.errors import UserError
-from jssl.ranges import Count, Positive, Unit
 
 
 def frequency_radius(height: int, width: int) -> jax.Array:

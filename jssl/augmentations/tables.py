@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jssl.augmentations.masks import Mask
+from jssl.core.ranges import Count, Inside, Unit
 from jssl.errors import UserError, nearest
-from jssl.ranges import Count, Inside, Unit
 
 
 def corrupt_columns(

@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import BelowOne, Inside, Natural, Several, Shares, Unit, Units
 from jssl.data.source import entry
-from jssl.ranges import BelowOne, Inside, Natural, Several, Shares, Unit, Units
 
 
 def symbol_mask(

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from jssl.augmentations.image import as_float, clip01, pair, planar, stage, unplanar
+from jssl.core.ranges import Bits, NonNegative, Strengths
 from jssl.errors import UserError
-from jssl.ranges import Bits, NonNegative, Strengths
 
 
 def to_levels(image: jax.Array) -> jax.Array:

@@ -15,8 +15,8 @@ from jssl.augmentations.geometry import random_resized_crop
 from jssl.augmentations.labelled import After, after
 from jssl.augmentations.motion import motion_statistics
 from jssl.augmentations.operations import Op, describe
+from jssl.core.ranges import Count, Several, Widths
 from jssl.errors import UserError
-from jssl.ranges import Count, Several, Widths
 
 FIELD = "video"
 STATISTICS = ((0.5,), (0.25,))

@@ -8,7 +8,7 @@ from jssl.augmentations.blur import gaussian_blur
 from jssl.augmentations.colour import IMAGENET, colour_jitter, grayscale, normalise, solarize
 from jssl.augmentations.compose import Pipeline, pipeline, sometimes
 from jssl.augmentations.geometry import flip, random_resized_crop
-from jssl.ranges import Statistics
+from jssl.core.ranges import Statistics
 
 
 def standardise(stats: Statistics | None) -> partial | None:

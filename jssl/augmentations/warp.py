@@ -16,8 +16,8 @@ import jax.numpy as jnp
 from jssl.augmentations.geometry import both, geometric
 from jssl.augmentations.image import as_float, pair, planar, unplanar
 from jssl.augmentations.projective import affine_warp, invert, quadrilateral_warp, transform
+from jssl.core.ranges import Fractions, Interval, Real, Spread, Unit
 from jssl.errors import UserError
-from jssl.ranges import Fractions, Interval, Real, Spread, Unit
 
 Result = jax.Array | tuple[jax.Array, jax.Array]
 

@@ -67,9 +67,9 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.folder is None:
         raise UserError("jssl evaluate takes a run's folder, or --list")
-    from jssl import session
-    from jssl.loop import Options
-    from jssl.run import reopen
+    from jssl.runs.loop import Options
+    from jssl.runs.run import reopen
+    from jssl.studies import session
 
     options = Options(devices=arguments.devices, fsdp=arguments.fsdp)
     opened = reopen(

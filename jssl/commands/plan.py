@@ -64,9 +64,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the command; returns the exit status, which is 4 if the plan does not fit."""
     import jax
 
+    from jssl.config.experiment import load
+    from jssl.config.overrides import override
     from jssl.errors import UserError
-    from jssl.experiment import load
-    from jssl.overrides import override
     from jssl.plan import chips, planning
     from jssl.plan.search import search
     from jssl.plan.text import render

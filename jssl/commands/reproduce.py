@@ -49,10 +49,10 @@ def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command; returns the exit status."""
-    from jssl import reproduction
     from jssl.data import Npz
     from jssl.errors import UserError
-    from jssl.loop import Options
+    from jssl.runs.loop import Options
+    from jssl.studies import reproduction
 
     if arguments.name is None:
         for name in reproduction.names():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jssl.commands.options import add_list, add_subject
 
 if TYPE_CHECKING:
-    from jssl.showing import Shown
+    from jssl.commands.showing import Shown
 
 _VALUE = 36  # displayed characters of a value
 
@@ -38,10 +38,10 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command; returns the exit status."""
+    from jssl.commands.showing import show
+    from jssl.config.experiment import load
+    from jssl.config.overrides import override
     from jssl.errors import UserError
-    from jssl.experiment import load
-    from jssl.overrides import override
-    from jssl.showing import show
 
     shown = show(override(load(arguments.name), *arguments.overrides))
     print(json.dumps(shown.json(), indent=1) if arguments.json else text(shown))

@@ -48,11 +48,11 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command; returns the exit status."""
+    from jssl.config.experiment import load
+    from jssl.config.overrides import override
     from jssl.errors import UserError
-    from jssl.experiment import load
-    from jssl.overrides import override
-    from jssl.sweep import grid
-    from jssl.sweeping import Options, sweep
+    from jssl.studies.batched_runs import grid
+    from jssl.studies.sweep_runner import Options, sweep
 
     for name in ("seeds", "devices", "log_every", "checkpoint_every", "stop_at"):
         value = getattr(arguments, name)

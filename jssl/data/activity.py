@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jssl.core.ranges import Count, Positive, Ranged, Seed
 from jssl.data.array_fields import check_bounds, check_fields, check_range
 from jssl.data.checks import Place, by_axes, finite, parse_number
 from jssl.data.delimited import MISSING
@@ -19,7 +20,6 @@ from jssl.data.series import Waves
 from jssl.data.source import ArraySource, Splits
 from jssl.data.text_files import read_rows, read_text
 from jssl.errors import UserError
-from jssl.ranges import Count, Positive, Ranged, Seed
 
 CHANNELS = ("x_acc", "y_acc", "z_acc", "x_gyro", "y_gyro", "z_gyro")
 DEVICES = ("sp", "sw")

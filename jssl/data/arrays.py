@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from jssl.core.ranges import Inside, Ranged, Seed
 from jssl.data.checks import finite
 from jssl.data.class_labels import encode_labels
 from jssl.data.source import (
@@ -18,7 +19,6 @@ from jssl.data.source import (
     labels,
 )
 from jssl.errors import UserError
-from jssl.ranges import Inside, Ranged, Seed
 
 
 @dataclass(frozen=True, eq=False)

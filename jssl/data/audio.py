@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jssl.core.ranges import Count, Inside, NonNegative, Positive, Ranged, Seed, between
 from jssl.data.arrays import finish
 from jssl.data.listing import Kind, files_in
 from jssl.data.notes import note, repeated, shown
@@ -17,7 +18,6 @@ from jssl.data.source import ArraySource, Splits
 from jssl.data.text_files import read_rows, read_text
 from jssl.data.wav_files import Mono, read_mono
 from jssl.errors import UserError
-from jssl.ranges import Count, Inside, NonNegative, Positive, Ranged, Seed, between
 
 TONES = ("steady", "rising", "falling", "trill", "chord", "pulses", "knock", "hiss")
 _FOLDS = (1, 2, 3, 4, 5)

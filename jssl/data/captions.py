@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jssl.core.ranges import Count, Inside, Ranged, Seed
 from jssl.data.arrays import finish
 from jssl.data.caption_files import read_captions
 from jssl.data.files import inside
@@ -18,7 +19,6 @@ from jssl.data.source import ArraySource, Splits
 from jssl.data.text import to_tokens
 from jssl.data.text_files import count_cut
 from jssl.errors import UserError
-from jssl.ranges import Count, Inside, Ranged, Seed
 
 COLOURS = ("red", "orange", "lime", "green", "cyan", "blue", "violet", "pink")
 _PAINT = {"solid": "plain", "stripes": "striped", "checks": "checked", "dots": "dotted"}

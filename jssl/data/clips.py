@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from jssl.core.ranges import Count, NonNegative, Ranged, Seed
 from jssl.data.order import random_words
 from jssl.data.silhouettes import NAMES, distance
 from jssl.data.source import ArraySource, Batch, Splits
 from jssl.errors import UserError
-from jssl.ranges import Count, NonNegative, Ranged, Seed
 
 ACTIONS = (
     *("right", "left", "up", "down", "clockwise", "anticlockwise", "growing", "shrinking"),

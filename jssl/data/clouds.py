@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jssl.core.ranges import Count, Inside, Ranged, Seed
 from jssl.data.arrays import finish, labelled_sources
 from jssl.data.checks import finite, measurable, parse_number
 from jssl.data.listing import Kind, files_in, split_folders
@@ -19,7 +20,6 @@ from jssl.data.solids import Solids
 from jssl.data.source import ArraySource, Batch, Splits
 from jssl.data.text_files import read_text
 from jssl.errors import UserError
-from jssl.ranges import Count, Inside, Ranged, Seed
 
 
 def pad(clouds: Sequence[np.ndarray], points: int) -> Batch:

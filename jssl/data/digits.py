@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jssl.core.ranges import Count, Ranged, Seed
 from jssl.data.source import ArraySource, Splits, stratified
 from jssl.errors import UserError
-from jssl.ranges import Count, Ranged, Seed
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from jssl.core.ranges import Count, Inside, Ranged, Seed
 from jssl.data.arrays import Arrays, finish, noise_images
 from jssl.data.images import decode, frames, open_image
 from jssl.data.listing import Kind, existing, list_splits
 from jssl.data.notes import note, shown
 from jssl.data.source import Batch, Splits
 from jssl.errors import UserError
-from jssl.ranges import Count, Inside, Ranged, Seed
 
 _IMAGES = Kind(
     "image",

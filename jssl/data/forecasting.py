@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from jssl.core.ranges import Count, Ranged, Seed
 from jssl.data.checks import LARGEST_RAW, by_axes, finite, standardised, train_scale
 from jssl.data.order import random_words
 from jssl.data.series_files import read_columns
 from jssl.data.source import Batch, Splits
 from jssl.errors import UserError
-from jssl.ranges import Count, Ranged, Seed
 
 
 class WindowSource:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from jssl.core.ranges import Count, Inside, Ranged, Seed
 from jssl.data.arrays import finish
 from jssl.data.class_labels import encode_labels
 from jssl.data.graph_files import check_citations, read_citations, read_tu
 from jssl.data.order import random_words
 from jssl.data.source import ArraySource, Splits
 from jssl.errors import UserError
-from jssl.ranges import Count, Inside, Ranged, Seed
 
 MOTIFS = ("cycle", "clique", "star", "path")
 _LARGEST_DENSE = 2**31  # numbers, 8 GiB in float32

@@ -10,13 +10,13 @@ from typing import IO, BinaryIO
 
 import numpy as np
 
+from jssl.core.ranges import Inside, Ranged, Seed
 from jssl.data.arrays import Arrays, noise_images
 from jssl.data.class_labels import class_names
 from jssl.data.files import DAMAGED_ZIP, check_archive, open_regular
 from jssl.data.notes import note, shown
 from jssl.data.source import Splits
 from jssl.errors import UserError
-from jssl.ranges import Inside, Ranged, Seed
 
 _PARTS = {"train": "train", "test": "test", "validation": "validation", "val": "validation"}
 _FIELDS = {"x": "image", "images": "image", "y": "label", "labels": "label"}

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from jssl.core.ranges import Count, Ranged, Seed
 from jssl.data.source import Source, Splits, SubsetSource, labels, stratified
 from jssl.errors import UserError
-from jssl.ranges import Count, Ranged, Seed
 
 
 @dataclass(frozen=True)

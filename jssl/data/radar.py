@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jssl.core.ranges import Count, Inside, Ranged, Seed
 from jssl.data.array_fields import check_bounds, check_fields, check_range
 from jssl.data.checks import by_axes, finite, parse_number
 from jssl.data.clouds import pad
@@ -21,7 +22,6 @@ from jssl.data.solids import Solids
 from jssl.data.source import ArraySource, Splits
 from jssl.data.text_files import read_text
 from jssl.errors import UserError
-from jssl.ranges import Count, Inside, Ranged, Seed
 
 
 class Recording(NamedTuple):

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from jssl.core.ranges import Count, Positive
 from jssl.data.clips import MovingShapes
 from jssl.data.radar import RadHAR, Recording
 from jssl.data.source import ArraySource
 from jssl.errors import UserError
-from jssl.ranges import Count, Positive
 
 SIDES = ((0, 2), (0, 1), (1, 2))  # (across, up): from the front, from above, from the side
 

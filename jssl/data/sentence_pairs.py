@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jssl.core.ranges import Count, Inside, Natural, Ranged, Seed
 from jssl.data.arrays import finish
 from jssl.data.label_columns import is_number, read_numbers
 from jssl.data.source import ArraySource, Splits
 from jssl.data.text import Phrases, Symbols, kept_symbols, to_tokens
 from jssl.data.text_files import read_table
 from jssl.errors import UserError
-from jssl.ranges import Count, Inside, Natural, Ranged, Seed
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jssl.core.ranges import Count, Inside, NonNegative, Ranged, Seed
 from jssl.data.arrays import finish
 from jssl.data.label_columns import LabelColumn, number_labels, read_numbers
 from jssl.data.notes import note, repeated, shown
@@ -16,7 +17,6 @@ from jssl.data.sequence_files import Entry, column, places, read_entries
 from jssl.data.source import ArraySource, Splits
 from jssl.data.text_files import count_cut, count_empty
 from jssl.errors import UserError
-from jssl.ranges import Count, Inside, NonNegative, Ranged, Seed
 
 _MANY_LETTERS = 100  # from which on a share of unknown ones says something
 _UNKNOWN_SHARE = 0.1

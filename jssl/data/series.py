@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from jssl.core.ranges import Count, Inside, NonNegative, Ranged, Seed
 from jssl.data.arrays import finish
 from jssl.data.class_labels import encode_labels
 from jssl.data.order import random_words
 from jssl.data.series_files import equal_lengths, read_series
 from jssl.data.source import ArraySource, Splits
 from jssl.errors import UserError
-from jssl.ranges import Count, Inside, NonNegative, Ranged, Seed
 
 _ENDINGS = (".ts", ".tsv", ".txt", ".ts.gz", ".tsv.gz", ".txt.gz")
 WAVES = ("sine", "square", "sawtooth", "triangle", "chirp", "pulses", "beats", "walk")

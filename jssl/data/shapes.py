@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from jssl.core.ranges import Count, Ranged, Seed, at_least
 from jssl.data.order import random_words
 from jssl.data.silhouettes import NAMES, distance
 from jssl.data.source import ArraySource, Batch, Splits
 from jssl.errors import UserError, nearest
-from jssl.ranges import Count, Ranged, Seed, at_least
 
 TEXTURES = ("solid", "stripes", "checks", "dots")
 HUES = 8

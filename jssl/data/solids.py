@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from jssl.core.ranges import BelowOne, Count, NonNegative, Ranged, Seed
 from jssl.data.meshes import sample, solids
 from jssl.data.order import random_words
 from jssl.data.source import ArraySource, Batch, Splits
 from jssl.errors import UserError
-from jssl.ranges import BelowOne, Count, NonNegative, Ranged, Seed
 
 NAMES = tuple(solids())
 _WORDS = 16  # random words per example, a multiple of 4 so that an index can be sought

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jssl.core.ranges import Count, Inside, Naturals, NonNegative, Ranged, Seed, Whole
 from jssl.data.arrays import finish
 from jssl.data.column_types import Column, read_columns
 from jssl.data.delimited import Delimited, place_columns, read_delimited
@@ -15,7 +16,6 @@ from jssl.data.order import random_words
 from jssl.data.source import ArraySource, Splits
 from jssl.data.table_parts import cell, check_header, note_unique, read_labels, scaled, with_rows
 from jssl.errors import UserError
-from jssl.ranges import Count, Inside, Naturals, NonNegative, Ranged, Seed, Whole
 
 
 class Columns(NamedTuple):

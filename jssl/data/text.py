@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jssl.core.ranges import Columns, Count, Inside, Ranged, Seed, Whole
 from jssl.data.arrays import finish
 from jssl.data.label_columns import LabelColumn, number_labels
 from jssl.data.order import random_words
 from jssl.data.source import ArraySource, Splits
 from jssl.data.text_files import count_cut, count_empty, read_table
 from jssl.errors import UserError
-from jssl.ranges import Columns, Count, Inside, Ranged, Seed, Whole
 
 VOCABULARY = 257  # 0 is padding, byte b is b + 1
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")

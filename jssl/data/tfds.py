@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from jssl.core.ranges import Count, Inside, Ranged, Seed
 from jssl.data.arrays import Arrays, finish, noise_images
 from jssl.data.class_labels import check_class_numbers
 from jssl.data.images import decode
 from jssl.data.source import Batch, Splits
 from jssl.errors import UserError, nearest
-from jssl.ranges import Count, Inside, Ranged, Seed
 
 # Labels lie inside the records, so stratifying reads the whole set once: not for large ones.
 _STRATIFY_UP_TO = 200_000

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from jssl.core.ranges import Inside, Ranged, Seed
 from jssl.data.arrays import finish, labelled_sources
 from jssl.data.clips import MovingShapes
 from jssl.data.npz import read_npz
 from jssl.data.source import Splits
 from jssl.errors import UserError
-from jssl.ranges import Inside, Ranged, Seed
 
 _PARTS = ("train", "validation", "test")
 

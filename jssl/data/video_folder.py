@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from jssl.core.ranges import Count, Inside, Ranged, Seed
 from jssl.data.arrays import finish
 from jssl.data.clips import MovingShapes
 from jssl.data.files import inside
@@ -19,7 +20,6 @@ from jssl.data.source import Batch, Source, Splits, SubsetSource
 from jssl.data.text_files import read_rows, read_text
 from jssl.data.video_files import Cut, library, read_clip, read_packets
 from jssl.errors import UserError
-from jssl.ranges import Count, Inside, Ranged, Seed
 
 _VIDEOS = Kind(
     "video", (*(".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v"), ".mpg", ".mpeg", ".wmv")

@@ -3,6 +3,6 @@
 Every encoder is called as ``encoder(x, *, mask=None, keep=None, train)``.
 """
 
-from jssl.lazy import front
+from jssl.core.lazy import front
 
 __getattr__, __dir__, __all__ = front(__name__)

@@ -9,12 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jssl.core.ranges import Count
 from jssl.encoders.tokens import TokenEncoder
 from jssl.errors import UserError
 from jssl.nn.dense import Dense
 from jssl.nn.norm import layer_norm
 from jssl.nn.positions import sincos_1d
-from jssl.ranges import Count
 
 PARTS = ("column", "number", "value", "words")
 

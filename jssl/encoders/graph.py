@@ -8,13 +8,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import BelowOne, Count, Ranged
 from jssl.encoders.features import Features, refuse_masks
 from jssl.errors import UserError, nearest
 from jssl.nn.drop import dropout
 from jssl.nn.graph import GraphLayer
 from jssl.nn.init import activation
 from jssl.nn.norm import layer_norm
-from jssl.ranges import BelowOne, Count, Ranged
 
 POOLS = ("mean", "sum")
 

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jssl.core.ranges import Count, Ranged, Widths
 from jssl.encoders.features import Features, refuse_masks
 from jssl.encoders.tokens import TokenEncoder
 from jssl.errors import UserError
@@ -18,7 +19,6 @@ from jssl.nn.init import activation
 from jssl.nn.norm import layer_norm, normalize
 from jssl.nn.points import Patches, cut
 from jssl.nn.pooling import largest
-from jssl.ranges import Count, Ranged, Widths
 
 
 def check_cloud(x: Any) -> None:

@@ -10,12 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jssl.core.ranges import AboveOne, Count, Positive, Ranged
 from jssl.encoders.features import Features, refuse_masks
 from jssl.errors import UserError, nearest
 from jssl.nn import rows
 from jssl.nn.conv import Conv
 from jssl.nn.norm import batch_norm
-from jssl.ranges import AboveOne, Count, Positive, Ranged
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import Count, Ranged
 from jssl.encoders.features import Features, refuse_masks
 from jssl.encoders.tokens import TokenEncoder
 from jssl.errors import UserError
@@ -16,7 +17,6 @@ from jssl.nn.dense import Dense
 from jssl.nn.norm import normalize
 from jssl.nn.pooling import largest
 from jssl.nn.positions import sincos_1d, sincos_2d
-from jssl.ranges import Count, Ranged
 
 
 class SeriesTransformer(TokenEncoder):

@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jssl.core.ranges import Naturals
 from jssl.encoders.tokens import TokenEncoder
 from jssl.errors import UserError
 from jssl.nn.init import initializer
 from jssl.nn.positions import sincos_1d
-from jssl.ranges import Naturals
 
 
 class TableTransformer(TokenEncoder):

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jssl.core.ranges import BelowOne, Count, Positive
 from jssl.encoders.tokens import TokenEncoder
 from jssl.errors import UserError
 from jssl.nn.positions import sincos_1d
-from jssl.ranges import BelowOne, Count, Positive
 
 
 class SymbolTransformer(TokenEncoder):

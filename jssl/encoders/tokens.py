@@ -9,12 +9,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import BelowOne, Count, Natural, Positive, Ranged
 from jssl.encoders.features import Features
 from jssl.errors import UserError, nearest
 from jssl.nn.pooling import largest
 from jssl.nn.positions import sincos_1d
 from jssl.nn.transformer import Transformer
-from jssl.ranges import BelowOne, Count, Natural, Positive, Ranged
 
 POOLS = ("cls", "mean", "mean_max")
 

@@ -8,12 +8,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import Count
 from jssl.encoders.tokens import TokenEncoder
 from jssl.errors import UserError
 from jssl.nn.dense import Dense
 from jssl.nn.patches import patch_grid
 from jssl.nn.positions import sincos_3d
-from jssl.ranges import Count
 
 
 class VideoTransformer(TokenEncoder):

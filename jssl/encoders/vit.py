@@ -10,13 +10,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import BelowOne, Count, Natural, NonNegative, Positive, Ranged, Side
 from jssl.encoders.features import Features
 from jssl.errors import UserError, nearest
 from jssl.nn.dense import Dense
 from jssl.nn.patches import patch_grid, patchify, unpatchify
 from jssl.nn.positions import LearnedPositions, sincos_2d
 from jssl.nn.transformer import Transformer
-from jssl.ranges import BelowOne, Count, Natural, NonNegative, Positive, Ranged, Side
 
 VARIANTS: dict[str, tuple[int, int, int]] = {
     "Ti": (192, 12, 3),

@@ -9,13 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jssl.core.ranges import Count, Widths
 from jssl.encoders.tokens import TokenEncoder
 from jssl.errors import UserError
 from jssl.nn.dense import Dense
 from jssl.nn.norm import layer_norm
 from jssl.nn.positions import sincos_1d
 from jssl.nn.waveform import WaveStack, real_samples
-from jssl.ranges import Count, Widths
 
 
 class Latents(NamedTuple):

@@ -13,12 +13,12 @@ import numpy as np
 import optax
 from jax import lax
 
+from jssl.core.ranges import Count, NonNegative, Positives, Ranged, Seed
 from jssl.errors import UserError
 from jssl.evaluation.arrays import class_indices, finite, moments
 from jssl.evaluation.linear import check_selection
 from jssl.objectives.common import matmul
-from jssl.optim import Optimizer
-from jssl.ranges import Count, NonNegative, Positives, Ranged, Seed
+from jssl.training.optim import Optimizer
 
 Params = dict[str, jax.Array]
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import jax
 
-from jssl import session
+from jssl.config.experiment import load
+from jssl.config.overrides import override
 from jssl.data.source import Splits, fingerprint
 from jssl.errors import UserError
 from jssl.evaluation import record, supervision
@@ -16,11 +17,10 @@ from jssl.evaluation.linear import check_selection
 from jssl.evaluation.protocols import protocol
 from jssl.evaluation.record import Evaluation, Record
 from jssl.evaluation.subject import PARTS, Row, Subject
-from jssl.experiment import load
-from jssl.loop import Options
-from jssl.overrides import override
-from jssl.reporting.tables import record_table
-from jssl.run import Run, command, hardware, versions
+from jssl.evaluation.tables import record_table
+from jssl.runs.loop import Options
+from jssl.runs.restoring import restore
+from jssl.runs.run import Run, command, hardware, versions
 
 FOLDER = "evaluations"
 TRAINED, UNTRAINED, SUPERVISED = "trained", "untrained", "supervised"
@@ -84,7 +84,7 @@ def evaluate_run(
         raise UserError("protocols run in one process: evaluate the run's folder after training")
     others = {name: override(load(name), *on_overrides) for name in on}
     options = options or Options()
-    program, state, splits = session.restore(run, options, say=say)
+    program, state, splits = restore(run, options, say=say)
     field = program.experiment.preprocess.field
     rows = {TRAINED: Row(program, state)}
     if supervised:

@@ -13,12 +13,12 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from jssl.data.source import entry
 from jssl.errors import UserError, nearest
-from jssl.sharding import batch_sharding
+from jssl.training.sharding import batch_sharding
 
 if TYPE_CHECKING:
+    from jssl.core.state import TrainState
     from jssl.data.source import Source
-    from jssl.state import TrainState
-    from jssl.train import Program
+    from jssl.training.step import Program
 
 
 class Indexable(Protocol):

@@ -10,20 +10,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
 from jssl.augmentations.batchwise import cutmix, mixup
 from jssl.augmentations.compose import Views, field
-from jssl.errors import UserError
-from jssl.evaluation.subject import first_view
-from jssl.experiment import Experiment
-from jssl.layers import layer_factors
-from jssl.methods.base import Metrics, Outputs, Step, Tree
-from jssl.methods.classifier import Classifier
-from jssl.methods.siamese import Siamese
-from jssl.nn.heads import MLPHead
-from jssl.objectives.classification import accuracy, soft_cross_entropy
-from jssl.optim import Optimizer
-from jssl.ranges import (
+from jssl.config.experiment import Experiment
+from jssl.core.layers import layer_factors
+from jssl.core.ranges import (
     AboveZero,
     BelowOne,
     Count,
@@ -34,6 +25,15 @@ from jssl.ranges import (
     Several,
     Unit,
 )
+from jssl.errors import UserError
+from jssl.evaluation.subject import first_view
+from jssl.health.alarm import Monitored
+from jssl.methods.base import Metrics, Outputs, Step, Tree
+from jssl.methods.classifier import Classifier
+from jssl.methods.siamese import Siamese
+from jssl.nn.heads import MLPHead
+from jssl.objectives.classification import accuracy, soft_cross_entropy
+from jssl.training.optim import Optimizer
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,17 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
 from jssl.augmentations.compose import Views
+from jssl.config.experiment import Experiment
+from jssl.core.ranges import BelowOne, Count, NonNegative, Positive, Ranged
 from jssl.data.source import entry
 from jssl.errors import UserError
-from jssl.experiment import Experiment
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Step, Tree
 from jssl.methods.masked.patchtst import PatchTST
 from jssl.nn.dense import Dense
 from jssl.nn.drop import dropout
-from jssl.optim import Optimizer
-from jssl.ranges import BelowOne, Count, NonNegative, Positive, Ranged
+from jssl.training.optim import Optimizer
 
 _EPSILON = 1e-5
 

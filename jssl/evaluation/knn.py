@@ -13,7 +13,7 @@ from jax.sharding import Mesh, NamedSharding
 
 from jssl.errors import UserError
 from jssl.evaluation.arrays import class_indices, labelled
-from jssl.sharding import batch_sharding, put, replicated
+from jssl.training.sharding import batch_sharding, put, replicated
 
 
 def neighbours(

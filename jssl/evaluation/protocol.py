@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from jssl.core.ranges import Count, Layers, Positive, Positives, Ranged, Widths
+from jssl.core.table import Table
 from jssl.errors import UserError
 from jssl.evaluation import few_label, linear
 from jssl.evaluation.arrays import FeatureSplits, labelled, same_labels
 from jssl.evaluation.knn import knn_accuracy
-from jssl.ranges import Count, Layers, Positive, Positives, Ranged, Widths
-from jssl.reporting.table import Table
 
 UNTRAINED = "untrained"
 RAW = "raw"  # prefix of the rows that evaluate the input itself ("raw pixels")

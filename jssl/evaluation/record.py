@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from jssl.core.ranges import Ranged, Seed
 from jssl.errors import UserError
 from jssl.evaluation.linear import check_selection
 from jssl.evaluation.subject import Subject
-from jssl.ranges import Ranged, Seed
-from jssl.run import write_json
+from jssl.runs.run import write_json
 
 KIND = "jssl evaluation"
 

@@ -10,16 +10,16 @@ import jax
 import numpy as np
 from flax.errors import ScopeParamShapeError
 
-from jssl import sharding
 from jssl.augmentations.compose import Views
+from jssl.core.state import TrainState
 from jssl.data.source import ArraySource, Source, Splits, SubsetSource, entry
 from jssl.encoders.features import Features
 from jssl.errors import UserError
 from jssl.evaluation.arrays import FeatureSplits, Labelled, labelled
 from jssl.evaluation.features import extract_arrays, raw_features
-from jssl.run import Run
-from jssl.state import TrainState
-from jssl.train import Program
+from jssl.runs.run import Run
+from jssl.training import sharding
+from jssl.training.step import Program
 
 PARTS = FeatureSplits._fields
 BATCH = 256

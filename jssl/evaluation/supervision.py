@@ -6,13 +6,13 @@ import dataclasses
 from collections.abc import Callable
 
 from jssl.augmentations.compose import Views, field
+from jssl.config.experiment import Experiment
 from jssl.data.source import Splits, labels
 from jssl.errors import UserError
 from jssl.evaluation.subject import Row, first_view
-from jssl.experiment import Experiment
-from jssl.loop import Options, fit
 from jssl.methods.semisupervised.finetune import FineTune
-from jssl.run import Run
+from jssl.runs.loop import Options, fit
+from jssl.runs.run import Run
 
 FOLDER = "supervised"
 

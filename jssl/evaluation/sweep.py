@@ -14,13 +14,13 @@ import numpy as np
 import optax
 from jax import lax
 
+from jssl.core.ranges import Count, NonNegatives, Positives, Ranged, Seed
 from jssl.errors import UserError, nearest
 from jssl.evaluation.arrays import FeatureSplits, class_splits, same_labels
 from jssl.evaluation.linear import check_selection
 from jssl.evaluation.logistic import Scaler
 from jssl.objectives.common import matmul
-from jssl.optim import Optimizer
-from jssl.ranges import Count, NonNegatives, Positives, Ranged, Seed
+from jssl.training.optim import Optimizer
 
 NORMS = ("none", "standardise", "l2", "batch")
 EPSILON = 1e-6  # added to the variance, as in MAE

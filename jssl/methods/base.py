@@ -27,14 +27,14 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
+from jssl.core.ranges import Ranged
 from jssl.encoders.features import Features
 from jssl.errors import UserError
+from jssl.health.alarm import Monitored
 from jssl.methods.step import Memory, Step
 from jssl.methods.teacher import MomentumTeacher, encoder_part
 from jssl.methods.views import Spec, Views, inputs_of, the_input
 from jssl.methods.weighing import Sum, Weighing
-from jssl.ranges import Ranged
 
 __all__ = [
     "Loss",
@@ -188,7 +188,7 @@ class Method(Ranged, abc.ABC):
         return updates
 
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:
-        """Quantities that the collapse alarm monitors in each step; see `jssl.alarm.Monitored`.
+        """What the collapse alarm monitors in each step; see `jssl.health.alarm.Monitored`.
 
         Args:
           step: parameters and memory that produced the outputs.

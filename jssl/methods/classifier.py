@@ -8,7 +8,7 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Step
 from jssl.objectives.classification import accuracy, cross_entropy
 

@@ -12,14 +12,14 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
+from jssl.core.ranges import Count, NonNegative, Positive, Unit
 from jssl.encoders.features import Features
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Step
 from jssl.methods.teacher import MomentumTeacher
 from jssl.objectives.common import standardize
 from jssl.objectives.masked import masked_mean
 from jssl.objectives.regression import smooth_l1
-from jssl.ranges import Count, NonNegative, Positive, Unit
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jssl.state import path_name
+from jssl.core.state import path_name
 
 Tree = Any
 

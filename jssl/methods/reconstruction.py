@@ -9,7 +9,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Step
 from jssl.nn.decoder import real_tokens
 

@@ -8,8 +8,9 @@ from typing import ClassVar, Literal
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
-from jssl.clock import Clock, linear
+from jssl.core.clock import Clock, linear
+from jssl.core.ranges import Count, Layers, NonNegative, Positive, Several, Unit
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Memory, Method, Outputs, Step, Tree
 from jssl.methods.freeze import hold
 from jssl.methods.multicrop import PrototypeHead
@@ -18,7 +19,6 @@ from jssl.nn.heads import MLPHead, Prototypes
 from jssl.objectives.classification import soft_cross_entropy
 from jssl.objectives.distillation import cross_view, teacher_targets, update_centre
 from jssl.objectives.masked import masked_mean
-from jssl.ranges import Count, Layers, NonNegative, Positive, Several, Unit
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 
-from jssl.clock import Clock
+from jssl.core.clock import Clock
 from jssl.encoders.features import Features
 
 Tree = Any

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from jssl.clock import Clock, cosine, linear
+from jssl.core.clock import Clock, cosine, linear
 from jssl.methods.step import Step
 
 Tree = Any

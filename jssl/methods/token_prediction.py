@@ -9,12 +9,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
+from jssl.core.ranges import Count, Unit
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Outputs, Step, Views, the_input
 from jssl.methods.teacher import MomentumTeacher
 from jssl.nn.predictor import BlockPredictor, PredictiveNet
 from jssl.objectives.common import standardize
-from jssl.ranges import Count, Unit
 
 
 @dataclasses.dataclass(frozen=True)

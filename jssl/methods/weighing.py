@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jssl.clock import Clock, cosine, linear
+from jssl.core.clock import Clock, cosine, linear
 from jssl.errors import UserError
 
 Tree = Any

@@ -6,9 +6,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import Count, Ranged
 from jssl.errors import UserError, nearest
 from jssl.nn.dense import Dense, product
-from jssl.ranges import Count, Ranged
 
 IMPLEMENTATIONS = ("auto", "xla", "cudnn")
 

@@ -19,9 +19,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jssl.core.ranges import Count, Ranged, Side
 from jssl.errors import UserError
 from jssl.nn.init import initializer
-from jssl.ranges import Count, Ranged, Side
 
 Pair = tuple[int, int]
 Padding = str | int | Sequence[Pair]

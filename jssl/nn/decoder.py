@@ -8,12 +8,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import Count, Natural, Ranged
 from jssl.errors import UserError, nearest
 from jssl.nn.conv import Conv
 from jssl.nn.dense import Dense
 from jssl.nn.norm import layer_norm
 from jssl.nn.transformer import Transformer
-from jssl.ranges import Count, Natural, Ranged
 
 TARGETS = ("patches", "features", "positions")
 

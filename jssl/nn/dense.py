@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jssl.core.ranges import Count, Ranged
 from jssl.nn.init import initializer
-from jssl.ranges import Count, Ranged
 
 
 def _dot(a: jax.Array, b: jax.Array, contract_a: int, contract_b: int) -> jax.Array:

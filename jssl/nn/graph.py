@@ -8,12 +8,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import BelowOne, Count, Ranged
 from jssl.errors import UserError, nearest
 from jssl.nn.dense import Dense
 from jssl.nn.drop import dropout
 from jssl.nn.init import activation
 from jssl.nn.norm import layer_norm
-from jssl.ranges import BelowOne, Count, Ranged
 
 KINDS = ("gcn", "gin", "gat")
 Graph = Mapping[str, jax.Array]

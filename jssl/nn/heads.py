@@ -6,10 +6,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import Count, Layers, Ranged
 from jssl.nn.dense import Dense, product
 from jssl.nn.init import activation, initializer
 from jssl.nn.norm import l2_normalize, normalize
-from jssl.ranges import Count, Layers, Ranged
 
 
 class MLPHead(Ranged, nn.Module):

@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jssl.core.ranges import Grid, Ranged
 from jssl.errors import UserError, nearest
 from jssl.nn.init import initializer
-from jssl.ranges import Grid, Ranged
 
 ORDERS = ("rows", "columns")
 INTERPOLATIONS = ("keys", "torch", "dino", "timm")

@@ -6,11 +6,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import Count, NonNegative, Ranged
 from jssl.nn import rows
 from jssl.nn.dense import Dense
 from jssl.nn.init import initializer
 from jssl.nn.transformer import Transformer
-from jssl.ranges import Count, NonNegative, Ranged
 
 
 class BlockPredictor(Ranged, nn.Module):

@@ -8,8 +8,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import Count, Ranged
 from jssl.nn.dense import Dense, product
-from jssl.ranges import Count, Ranged
 
 
 class Codes(NamedTuple):

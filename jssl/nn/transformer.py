@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jssl.core.ranges import BelowOne, Count, NonNegative, Positive, Ranged
 from jssl.errors import UserError, nearest
 from jssl.nn import rows
 from jssl.nn.attention import Attention
@@ -16,7 +17,6 @@ from jssl.nn.dense import Dense
 from jssl.nn.drop import drop_path, dropout
 from jssl.nn.init import activation, output_scales
 from jssl.nn.norm import layer_norm
-from jssl.ranges import BelowOne, Count, NonNegative, Positive, Ranged
 
 _REMAT: dict[str, Callable | None] = {
     "full": None,

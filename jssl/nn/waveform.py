@@ -6,10 +6,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import Count, Ranged, Widths
 from jssl.nn.conv import Conv
 from jssl.nn.init import activation
 from jssl.nn.norm import layer_norm
-from jssl.ranges import Count, Ranged, Widths
 
 
 def real_samples(x: jax.Array) -> jax.Array:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import NonNegative, Positive, Unit, checked
 from jssl.objectives.common import log_softmax, matmul
-from jssl.ranges import NonNegative, Positive, Unit, checked
 
 
 @checked

@@ -5,8 +5,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import Count, Natural, Positive, checked
 from jssl.objectives.common import l2_normalize, log_softmax, matmul
-from jssl.ranges import Count, Natural, Positive, checked
 
 
 @checked

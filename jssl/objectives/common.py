@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jssl.ranges import Natural, NonNegative, Positive, checked
+from jssl.core.ranges import Natural, NonNegative, Positive, checked
 
 
 def l2_normalize(x: jax.Array, *, axis: int = -1) -> jax.Array:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import Count, NonNegative, Positive, Real, checked
 from jssl.objectives.common import l2_normalize, matmul
-from jssl.ranges import Count, NonNegative, Positive, Real, checked
 
 _WHOLE = 2048  # examples up to which all similarities of two views exist at once (64 MiB)
 _SIMILARITIES = 2**22  # that exist at once beyond

@@ -5,9 +5,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import Positive, Unit, checked
 from jssl.objectives.clustering import sinkhorn
 from jssl.objectives.common import log_softmax, matmul
-from jssl.ranges import Positive, Unit, checked
 
 CENTRINGS = ("centre", "sinkhorn")
 

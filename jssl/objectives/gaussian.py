@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jssl.core.ranges import Count, Positive, Unit, checked
 from jssl.objectives.common import l2_normalize, matmul
-from jssl.ranges import Count, Positive, Unit, checked
 
 
 @checked

@@ -5,8 +5,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import AtLeastOne, NonNegative, checked
 from jssl.objectives.common import l2_normalize, standardize
-from jssl.ranges import AtLeastOne, NonNegative, checked
 
 
 def masked_mean(values: jax.Array, mask: jax.Array) -> jax.Array:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import Positive, checked
 from jssl.objectives.common import l2_normalize, log_softmax, matmul
 from jssl.objectives.masked import masked_mean
-from jssl.ranges import Positive, checked
 
 _NEVER = -1e30  # stands for "not a candidate"; finite, so that gradients stay finite
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import BelowOne, Natural, NonNegative, checked
 from jssl.objectives.common import matmul
 from jssl.objectives.regression import cosine_regression
-from jssl.ranges import BelowOne, Natural, NonNegative, checked
 
 _LARGEST = 1e15  # squares of anything larger leave float32
 _TINY = 1e-30

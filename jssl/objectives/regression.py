@@ -5,8 +5,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import Positive, checked
 from jssl.objectives.common import l2_normalize
-from jssl.ranges import Positive, checked
 
 
 def cosine_regression(prediction: jax.Array, target: jax.Array) -> jax.Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jssl.ranges import Positive, checked
+from jssl.core.ranges import Positive, checked
 
 
 @checked

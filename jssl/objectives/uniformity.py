@@ -5,8 +5,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import Positive, checked
 from jssl.objectives.common import l2_normalize, matmul
-from jssl.ranges import Positive, checked
 
 
 @checked

@@ -12,8 +12,8 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh
 
-from jssl import sharding
 from jssl.errors import UserError, nearest
+from jssl.training import sharding
 
 GB = 1e9
 GIB = 2.0**30
@@ -162,7 +162,7 @@ def topology_devices(text: str, slices: int = 1) -> tuple[Chip, list[Any]]:
 
 
 def mesh_of(devices: list[Any], fsdp: int = 1) -> Mesh:
-    """The mesh that `jssl train` would create on these devices; see `jssl.sharding.make_mesh`."""
+    """The mesh that `jssl.training.sharding.make_mesh` would make of these devices."""
     if fsdp < 1 or len(devices) % fsdp:
         raise UserError(f"an fsdp axis of {fsdp} does not divide {len(devices)} devices")
     grid = np.asarray(devices).reshape(-1, fsdp)

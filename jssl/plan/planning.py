@@ -11,13 +11,14 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from jssl import flops, sharding
+from jssl.config.experiment import Experiment
 from jssl.data.order import steps_per_epoch
 from jssl.errors import UserError
-from jssl.experiment import Experiment
+from jssl.plan import flops
 from jssl.plan.chips import Chip
 from jssl.plan.hlo import Collective, moved
-from jssl.train import Program, build
+from jssl.training import sharding
+from jssl.training.step import Program, build
 
 Tree = Any
 

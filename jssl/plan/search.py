@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from jssl.config.experiment import Experiment
 from jssl.errors import UserError
-from jssl.experiment import Experiment
 from jssl.nn.transformer import REMAT
 from jssl.plan.chips import Chip, mesh_of
 from jssl.plan.planning import Plan, Setting, make_plan, state_bytes

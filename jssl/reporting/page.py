@@ -10,9 +10,9 @@ from html import escape as _escape
 from pathlib import Path
 from typing import Any
 
+from jssl.core.table import Table
+from jssl.core.terminal import printable
 from jssl.errors import UserError
-from jssl.reporting.table import Table
-from jssl.terminal import printable
 
 FILE = "report.html"
 

@@ -12,23 +12,24 @@ from typing import Any
 import jax
 import numpy as np
 
-from jssl import accounting, identity
 from jssl.augmentations.compose import Pipeline, Views
+from jssl.core.state import TrainState
+from jssl.core.table import Table
 from jssl.data.source import Source, Splits, SubsetSource
 from jssl.errors import MALFORMED, UserError
 from jssl.evaluation.features import features
 from jssl.evaluation.knn import neighbours
 from jssl.evaluation.protocol import Result
 from jssl.evaluation.record import Record
+from jssl.evaluation.tables import record_table
+from jssl.logging.writer import read_metrics
+from jssl.plan import accounting
 from jssl.reporting import figures
 from jssl.reporting.page import Figure, themed, write_report
-from jssl.reporting.table import Table
-from jssl.reporting.tables import record_table
 from jssl.reporting.token_figures import token_figures
-from jssl.reporting.writer import read_metrics
-from jssl.run import Run, read_record
-from jssl.state import TrainState
-from jssl.train import Program
+from jssl.runs import identity
+from jssl.runs.run import Run, read_record
+from jssl.training.step import Program
 
 _SHOWN = 8
 _MAPPED = 1000
@@ -90,7 +91,7 @@ def write_run_page(
 
 
 def _alarms(run: Run) -> Sequence[str]:
-    """What the collapse alarm said; see `jssl/verdicts.py`."""
+    """What the collapse alarm said; see `jssl/health/monitor.py`."""
     if not run.alarms.exists():
         return ()
     try:

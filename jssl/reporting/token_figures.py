@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jssl.core.state import TrainState
 from jssl.data.source import Source
 from jssl.encoders.vit import ViT
 from jssl.reporting import figures
 from jssl.reporting.page import Figure
-from jssl.state import TrainState
-from jssl.train import Program
+from jssl.training.step import Program
 
 
 def token_pca(tokens: np.ndarray) -> np.ndarray:

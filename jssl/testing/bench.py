@@ -11,12 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jssl.experiment import Experiment
-from jssl.gradients import loss_and_gradients
+from jssl.config.experiment import Experiment
+from jssl.core.state import TrainState
 from jssl.methods.step import Step
-from jssl.state import TrainState
 from jssl.testing.rig import STEPS, Rig
 from jssl.testing.trees import split
+from jssl.training.gradients import loss_and_gradients
 
 Tree = Any
 

@@ -6,9 +6,9 @@ import dataclasses
 import time
 from collections.abc import Sequence
 
-from jssl import experiment as registry
+from jssl.config import experiment as registry
+from jssl.config.experiment import Experiment
 from jssl.errors import UserError, nearest
-from jssl.experiment import Experiment
 from jssl.methods.base import Method
 from jssl.testing import objective_checks as objective
 from jssl.testing import run_checks as runs
@@ -154,7 +154,7 @@ def around(method: Method) -> Experiment:
     from jssl.augmentations.recipes import evaluation
     from jssl.data.arrays import noise_images
     from jssl.encoders.mlp import MLP
-    from jssl.optim import Optimizer
+    from jssl.training.optim import Optimizer
 
     view = pipeline(lambda key, image: colour_jitter(key, image, brightness=0.4, contrast=0.4))
     return Experiment(

@@ -20,11 +20,11 @@ from jssl.augmentations.labelled import after, rotate_all
 from jssl.augmentations.mask_multiblock import multi_block_mask
 from jssl.augmentations.masks import random_mask
 from jssl.augmentations.recipes import evaluation
+from jssl.config.experiment import Experiment
 from jssl.data import Arrays, Digits
 from jssl.encoders.mlp import MLP
 from jssl.encoders.vit import ViT
-from jssl.experiment import Experiment
-from jssl.feed import make_feed
+from jssl.health.monitor import Verdict, Watch, grace_of
 from jssl.methods.clustering.swav import SwAV
 from jssl.methods.contrastive.simclr import SimCLR
 from jssl.methods.distillation.byol import BYOL
@@ -34,7 +34,6 @@ from jssl.methods.predictive.ijepa import IJEPA
 from jssl.methods.pretext.rotnet import RotNet
 from jssl.methods.redundancy.lejepa import LeJEPA
 from jssl.methods.redundancy.vicreg import VICReg
-from jssl.optim import Optimizer
 from jssl.testing.broken import (
     DeadDecoder,
     Detached,
@@ -47,7 +46,8 @@ from jssl.testing.broken import (
 from jssl.testing.clusters import Clusters
 from jssl.testing.faults_still import still_cases
 from jssl.testing.runs import program_of
-from jssl.verdicts import Verdict, Watch, grace_of
+from jssl.training.batches import make_feed
+from jssl.training.optim import Optimizer
 
 
 class Case(NamedTuple):

@@ -11,16 +11,16 @@ import numpy as np
 import optax
 
 from jssl.augmentations.compose import Views, field, pipeline
+from jssl.config.experiment import Experiment
 from jssl.data import Arrays, Digits
 from jssl.evaluation.finetuning import Tuned
-from jssl.experiment import Experiment
 from jssl.methods.base import Tree
 from jssl.methods.contrastive.simclr import SimCLR
 from jssl.methods.distillation.byol import BYOL
 from jssl.methods.distillation.random_teacher import RandomTeacher
 from jssl.methods.masked.mae import MAE
 from jssl.methods.step import Step
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 _STILL, _FEW, _HELD = (
     "parameters do not move",

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jssl.state import paths
+from jssl.core.state import paths
 from jssl.testing.bench import Bench, Outcome
 from jssl.testing.shadow import directional_derivatives
 from jssl.testing.trees import host, relative

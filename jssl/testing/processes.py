@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from jssl import experiment as registry
-from jssl import processes
+from jssl.config import experiment as registry
+from jssl.runs import processes
 from jssl.testing.quick import quick_compilation
 from jssl.testing.rig import STEPS
 from jssl.testing.runs import Trajectory, small, trajectory

@@ -9,14 +9,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jssl import sharding
-from jssl.experiment import Experiment
-from jssl.feed import make_feed
+from jssl.config.experiment import Experiment
+from jssl.core.state import TrainState
 from jssl.methods.base import Method
-from jssl.state import TrainState
 from jssl.testing.runs import Trajectory, deviation, program_of
 from jssl.testing.trees import host
-from jssl.train import Program
+from jssl.training import sharding
+from jssl.training.batches import make_feed
+from jssl.training.step import Program
 
 STEPS = 5  # length of the reference run
 CUT = 3  # step at which it is resumed: neither the first nor a multiple of an epoch

@@ -10,14 +10,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jssl.checkpoint import Checkpoints
+from jssl.config.experiment import Experiment
 from jssl.errors import UserError
-from jssl.experiment import Experiment
-from jssl.gradients import check_accumulation
 from jssl.testing.bench import Bench, Outcome
 from jssl.testing.rig import CUT, STEPS
 from jssl.testing.runs import Trajectory, deviation
 from jssl.testing.trees import host
+from jssl.training.checkpoint import Checkpoints
+from jssl.training.gradients import check_accumulation
 
 
 def repeatable(bench: Bench) -> Outcome:

@@ -10,17 +10,17 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import numpy as np
 
-from jssl import sharding
-from jssl.checkpoint import Checkpoints
+from jssl.config.experiment import Experiment
+from jssl.core.state import paths
 from jssl.encoders.mlp import MLP
 from jssl.encoders.resnet import ResNet
 from jssl.encoders.vit import ViT
-from jssl.experiment import Experiment
-from jssl.feed import make_feed
-from jssl.optim import Optimizer
-from jssl.state import paths
 from jssl.testing.quick import plain
-from jssl.train import Program, build
+from jssl.training import sharding
+from jssl.training.batches import make_feed
+from jssl.training.checkpoint import Checkpoints
+from jssl.training.optim import Optimizer
+from jssl.training.step import Program, build
 
 
 class Trajectory(NamedTuple):
@@ -133,7 +133,7 @@ def trajectory(
       data_path: "device" or "stream".
       cut: steps at which the run is saved, discarded and restored.
       folder: folder of the checkpoints, required for `cut`.
-      **kwargs: options of `jssl.train.build`.
+      **kwargs: options of `jssl.training.step.build`.
 
     Returns:
       The final state and the metrics of every step.
@@ -260,7 +260,7 @@ def one_experiment_per_method() -> dict[str, str]:
 
     An experiment named after the method is preferred, and one on images over other modalities.
     """
-    from jssl import experiment as registry
+    from jssl.config import experiment as registry
 
     kinds = {kind: method for method, kind in registry.methods().items()}
     found: dict[str, list[tuple[bool, bool, str]]] = {}

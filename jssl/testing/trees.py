@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jssl.state import paths
+from jssl.core.state import paths
 
 Tree = Any
 

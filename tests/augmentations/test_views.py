@@ -25,8 +25,8 @@ from jssl.augmentations.compose import Views, pipeline, sometimes, tracked
 from jssl.augmentations.correspondence import correspond, dense_correspondence, inside
 from jssl.augmentations.fields import random_field_affine, random_field_colour
 from jssl.augmentations.projective import transform
+from jssl.config.experiment import load
 from jssl.errors import UserError
-from jssl.experiment import load
 
 KEY = jax.random.key(11)
 

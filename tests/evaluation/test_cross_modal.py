@@ -3,13 +3,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from jssl import experiment, sharding
+from jssl.config import experiment
 from jssl.encoders.mlp import MLP
 from jssl.errors import UserError
 from jssl.evaluation.cross_modal import cross_retrieval, zero_shot
 from jssl.evaluation.protocols import protocol
 from jssl.evaluation.subject import Row, Subject
-from jssl.train import build
+from jssl.training import sharding
+from jssl.training.step import build
 
 
 def test_retrieval_is_a_sorted_list_of_cosines():

@@ -5,16 +5,16 @@ import dataclasses
 import numpy as np
 import pytest
 
-from jssl import experiment as registry
-from jssl import session
+from jssl.config import experiment as registry
 from jssl.data import Shapes
 from jssl.data.silhouettes import NAMES
 from jssl.data.source import read_all
 from jssl.errors import UserError
 from jssl.evaluation.evaluating import choose, evaluate_run
 from jssl.evaluation.protocols.dense import Motion, figure_masks, moved
-from jssl.loop import Options
-from jssl.run import Run
+from jssl.runs.loop import Options
+from jssl.runs.run import Run
+from jssl.studies import session
 
 
 @pytest.fixture(scope="module")

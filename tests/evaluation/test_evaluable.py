@@ -3,10 +3,10 @@ import types
 import numpy as np
 import pytest
 
-from jssl import session
 from jssl.data import Arrays
 from jssl.errors import UserError
 from jssl.evaluation.arrays import check_evaluable
+from jssl.studies import session
 
 TWO = np.arange(20) % 2
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from tiny_runs import write_experiment
 
-from jssl import session
 from jssl.cli import main
 from jssl.data.source import fingerprint
 from jssl.evaluation.knn import knn_accuracy
 from jssl.evaluation.protocols import protocol, protocols
 from jssl.evaluation.record import Record, identity
-from jssl.loop import Options
-from jssl.run import reopen
+from jssl.runs.loop import Options
+from jssl.runs.run import reopen
+from jssl.studies import session
 
 QUICK = ["knn", "linear", "ridge", "few_labels", "clusters", "retrieval"]
 

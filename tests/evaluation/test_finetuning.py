@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from tiny_runs import write_experiment
 
-from jssl import experiment as registry
 from jssl.cli import main
+from jssl.config import experiment as registry
+from jssl.core.layers import layer_factors
+from jssl.core.state import paths
 from jssl.errors import UserError
 from jssl.evaluation.finetuning import SoftLabels, Tuning, tuned
 from jssl.evaluation.record import Record
-from jssl.layers import layer_factors
-from jssl.loop import Options, fit
-from jssl.run import Run
-from jssl.state import paths
+from jssl.runs.loop import Options, fit
+from jssl.runs.run import Run
 
 
 def test_factors_fall_from_the_head_to_the_embedding():

@@ -7,17 +7,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl import experiment as registry
 from jssl.cli import main
-from jssl.clock import Clock
+from jssl.config import experiment as registry
+from jssl.core.clock import Clock
+from jssl.core.state import paths
 from jssl.errors import UserError
 from jssl.evaluation.forecast_tuning import ForecastRecipe, Future, TunedForecast, forecasting
 from jssl.evaluation.protocols.finetune import ForecastFineTuning, forecast_errors
 from jssl.evaluation.record import Record
-from jssl.loop import Options, fit
 from jssl.methods.step import Step
-from jssl.run import Run
-from jssl.state import paths
+from jssl.runs.loop import Options, fit
+from jssl.runs.run import Run
 
 
 def test_the_future_is_measured_from_its_past_and_errors_are_on_the_scale_of_the_data():
@@ -52,7 +52,7 @@ def test_the_head_learns_alone_at_first():
 SMALL = """
 import dataclasses
 
-from jssl.experiment import load
+from jssl.config.experiment import load
 
 
 def get_experiment():

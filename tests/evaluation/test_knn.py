@@ -7,7 +7,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from jssl.errors import UserError
 from jssl.evaluation.knn import knn_accuracy, knn_predict, neighbours
-from jssl.sharding import make_mesh
+from jssl.training.sharding import make_mesh
 
 DIGITS = load_digits()
 X, Y = DIGITS.data.astype(np.float32), DIGITS.target + 3  # labels need not start at 0

@@ -8,16 +8,16 @@ import pytest
 from sklearn.datasets import load_digits
 from tiny_runs import write_experiment
 
-from jssl import session
 from jssl.cli import main
 from jssl.data.source import SubsetSource
 from jssl.errors import UserError
 from jssl.evaluation.collapse import effective_rank
 from jssl.evaluation.knn import knn_accuracy
 from jssl.evaluation.online import Batch, OnlineProbe, centroid, knn, rankme
-from jssl.loop import Options
-from jssl.reporting.writer import read_metrics
-from jssl.run import reopen
+from jssl.logging.writer import read_metrics
+from jssl.runs.loop import Options
+from jssl.runs.run import reopen
+from jssl.studies import session
 
 DIGITS = load_digits()
 X, Y = DIGITS.data.astype(np.float32), DIGITS.target

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 from jssl.errors import UserError
 from jssl.evaluation.arrays import FeatureSplits
 from jssl.evaluation.sweep import Sweep, normalise, sweep_probes, train_one, train_stack
-from jssl.optim import Optimizer
+from jssl.training.optim import Optimizer
 
 DIGITS = load_digits()
 X, Y = DIGITS.data.astype(np.float32) / 16, DIGITS.target

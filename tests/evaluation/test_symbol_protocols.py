@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from jssl import experiment, sharding
+from jssl.config import experiment
 from jssl.data.sentence_pairs import PhrasePairs
 from jssl.data.sequences import Planted
 from jssl.errors import UserError
 from jssl.evaluation.linear import linear_probe
 from jssl.evaluation.protocols import protocol
 from jssl.evaluation.subject import Row, Subject, pooled
-from jssl.train import build
+from jssl.training import sharding
+from jssl.training.step import build
 
 
 def subject_of(name, **changes):

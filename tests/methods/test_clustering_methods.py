@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jssl.clock import Clock
+from jssl.core.clock import Clock
 from jssl.methods.clustering.deepcluster_v2 import DeepClusterV2
 from jssl.methods.clustering.swav import SwAV
 from jssl.methods.step import Step

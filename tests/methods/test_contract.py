@@ -10,8 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl import experiment as registry
-from jssl import sharding
+from jssl.config import experiment as registry
 from jssl.encoders.mlp import MLP
 from jssl.encoders.series import SeriesTransformer
 from jssl.encoders.vit import ViT
@@ -24,7 +23,8 @@ from jssl.methods.step import Step
 from jssl.methods.teacher import MomentumTeacher, new_teacher
 from jssl.methods.views import Spec
 from jssl.nn.heads import MLPHead
-from jssl.train import build
+from jssl.training import sharding
+from jssl.training.step import build
 
 KEY = jax.random.key(0)
 HOOKS = ("forward", "objective", "remember", "after_update", "next_params", "monitor", "encode")

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.clock import Clock
+from jssl.core.clock import Clock
 from jssl.encoders.features import Features
 from jssl.methods.contextual_targets import mean_of_blocks
 from jssl.methods.distillation.dino import DINO

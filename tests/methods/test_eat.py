@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.clock import Clock
+from jssl.core.clock import Clock
 from jssl.encoders.features import Features
 from jssl.encoders.vit import ViT
 from jssl.errors import UserError

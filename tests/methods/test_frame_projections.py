@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.clock import Clock
+from jssl.core.clock import Clock
 from jssl.encoders.series import TCN
 from jssl.errors import UserError
 from jssl.methods.contrastive.frame_projections import SPACES, FrameProjections

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jssl.augmentations.batchwise import mix_views
-from jssl.clock import Clock
+from jssl.core.clock import Clock
 from jssl.encoders.mlp import MLP
 from jssl.errors import UserError
 from jssl.methods.contrastive.moco_v2 import MoCoV2

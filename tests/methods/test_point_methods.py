@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.clock import Clock
+from jssl.core.clock import Clock
 from jssl.encoders.points import PointTransformer
 from jssl.methods.distillation.point2vec import Point2Vec
 from jssl.methods.masked.point_cmae import PointCMAE

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from jssl.clock import Clock
+from jssl.core.clock import Clock
 from jssl.encoders.mlp import MLP
 from jssl.encoders.text import SymbolTransformer
 from jssl.errors import UserError

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.clock import Clock
+from jssl.core.clock import Clock
 from jssl.encoders.text import SymbolTransformer
 from jssl.encoders.vit import ViT
 from jssl.encoders.waveform import WaveformTransformer

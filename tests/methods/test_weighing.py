@@ -8,10 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.clock import Clock
+from jssl.core.clock import Clock
 from jssl.encoders.mlp import MLP
 from jssl.errors import UserError
-from jssl.gradients import loss_and_gradients
 from jssl.methods.base import Method, Spec
 from jssl.methods.siamese import Siamese
 from jssl.methods.step import Step
@@ -27,6 +26,7 @@ from jssl.methods.weighing import (
     least_norm,
 )
 from jssl.nn.heads import MLPHead
+from jssl.training.gradients import loss_and_gradients
 
 KEY = jax.random.key(0)
 LOSSES = {"one": jnp.float32(2.0), "two": jnp.float32(3.0)}

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl import experiment
+from jssl.config import experiment
 from jssl.encoders.vit import ViT
 from jssl.errors import UserError
 from jssl.methods.distillation.dino import DINO

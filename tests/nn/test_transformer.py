@@ -3,11 +3,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl import sharding
 from jssl.errors import UserError
 from jssl.nn import rows
 from jssl.nn.drop import drop_path, dropout
 from jssl.nn.transformer import Mlp, Transformer
+from jssl.training import sharding
 
 STACK = Transformer(depth=3, heads=2)
 X = jnp.asarray(np.random.default_rng(0).standard_normal((4, 5, 8)), jnp.float32)

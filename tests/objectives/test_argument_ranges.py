@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import pytest
 
 import jssl.objectives
-from jssl import annotations, settings
+from jssl.core import settings, typecheck
+from jssl.core.ranges import problem, ranges
 from jssl.errors import UserError
 from jssl.objectives.contrastive import paired_nce
 from jssl.objectives.regression import smooth_l1
-from jssl.ranges import problem, ranges
 
 NO_SETTING = {"axis"}
 WRONG = (math.nan, math.inf, -math.inf, 1e39, -1, -0.5, 0, 1.5, 2)
@@ -32,7 +32,7 @@ def numbers() -> list[tuple[str, object, str, object]]:
                 or function.__module__ != part.__name__
             ):
                 continue
-            for argument, hint in annotations.hints(function).items():
+            for argument, hint in typecheck.hints(function).items():
                 if argument not in NO_SETTING | {"return"} and settings.counts(hint):
                     found.append((name, function, argument, hint))
     return found

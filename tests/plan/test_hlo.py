@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import NamedSharding, PartitionSpec
 
-from jssl import sharding
 from jssl.plan.hlo import moved
+from jssl.training import sharding
 
 
 def compiled(function, mesh, *specs):

@@ -9,8 +9,8 @@ import pytest
 from tiny_runs import write_experiment
 
 from jssl.cli import main
+from jssl.config.experiment import load
 from jssl.errors import UserError
-from jssl.experiment import load
 from jssl.plan import chips, planning
 from jssl.plan.planning import Setting
 from jssl.plan.search import candidates

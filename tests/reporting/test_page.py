@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jssl.core.table import Table
 from jssl.errors import UserError
 from jssl.reporting import figures
 from jssl.reporting.page import Figure, themed, write_report
-from jssl.reporting.table import Table
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((8, 4, 4, 3)).astype(np.float32)

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from jssl.reporting.progress import Progress, duration, quantity
+from jssl.logging.progress import Progress, duration, quantity
 
 
 class Clock:

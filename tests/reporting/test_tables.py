@@ -11,7 +11,7 @@ from scipy import stats
 from jssl.cli import main
 from jssl.errors import UserError
 from jssl.evaluation.record import Record
-from jssl.reporting.tables import cell, over_seeds, read_records, runs_table
+from jssl.evaluation.tables import cell, over_seeds, read_records, runs_table
 
 
 def record(seed=0, top1=0.8, **changes):

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 from sklearn.decomposition import PCA
 
-from jssl import experiment as registry
-from jssl import session
+from jssl.config import experiment as registry
 from jssl.evaluation.evaluating import choose, evaluate_run
-from jssl.loop import Options
 from jssl.reporting.token_figures import attention_maps, token_figures, token_pca
-from jssl.run import Run
+from jssl.runs.loop import Options
+from jssl.runs.run import Run
+from jssl.studies import session
 
 
 def test_colours_are_principal_components():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jssl.errors import Unwritable, UserError
-from jssl.reporting.writer import MetricsWriter, put_aside, read_metrics
+from jssl.logging.writer import MetricsWriter, put_aside, read_metrics
 
 
 def write(folder, steps, **kwargs):

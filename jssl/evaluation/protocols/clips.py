@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from jssl.augmentations.compose import Pipeline
+from jssl.core.ranges import AboveZero, BelowOne, Count, NonNegative
 from jssl.data.source import ArraySource
 from jssl.errors import UserError
 from jssl.evaluation.dense import mean_iou, propagate_labels
@@ -17,7 +18,6 @@ from jssl.evaluation.protocols.dense import Motion, figure_masks, moved
 from jssl.evaluation.protocols.tokens import tokens
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import Subject
-from jssl.ranges import AboveZero, BelowOne, Count, NonNegative
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
+from jssl.core.ranges import Count, Widths
 from jssl.data.source import ArraySource, Source, entry, read_all
 from jssl.data.text import to_tokens
 from jssl.errors import UserError
@@ -16,7 +17,6 @@ from jssl.evaluation.features import extract_arrays
 from jssl.evaluation.protocol import binomial_interval
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import BATCH, Subject
-from jssl.ranges import Count, Widths
 
 
 def embed(subject: Subject, row: str, view: str, source: Source, preprocess: Any) -> np.ndarray:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jssl.augmentations.warp import apply_warp
+from jssl.core.ranges import BelowOne, Count, NonNegative
 from jssl.data.silhouettes import distance
 from jssl.data.source import ArraySource, SubsetSource, read_all
 from jssl.errors import UserError
@@ -18,7 +19,6 @@ from jssl.evaluation.protocols.tokens import tokens
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.ridge import ridge_probe
 from jssl.evaluation.subject import PARTS, Subject
-from jssl.ranges import BelowOne, Count, NonNegative
 
 FACTORS = ("factor/shape", "factor/x", "factor/y", "factor/scale", "factor/rotation")
 

@@ -7,12 +7,12 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+from jssl.core.ranges import AboveZero, Count, Layers, Several, Widths
 from jssl.evaluation.arrays import moments
 from jssl.evaluation.few_label import FewLabelResult, few_label_probe, fraction_probe
 from jssl.evaluation.few_shot import METHODS, FewShot, choose_weight, few_shot
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import Subject
-from jssl.ranges import AboveZero, Count, Layers, Several, Widths
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
-from jssl import handover, sharding
+from jssl.config.experiment import Experiment
 from jssl.data.source import Source
 from jssl.errors import UserError
 from jssl.evaluation.features import extract_arrays
@@ -20,9 +20,10 @@ from jssl.evaluation.protocol import binomial_interval
 from jssl.evaluation.record import Evaluation, Measured, Score, identity
 from jssl.evaluation.subject import Subject
 from jssl.evaluation.supervision import class_count
-from jssl.experiment import Experiment
-from jssl.loop import Finished, Options, fit
-from jssl.run import Run
+from jssl.runs import warm_start
+from jssl.runs.loop import Finished, Options, fit
+from jssl.runs.run import Run
+from jssl.training import sharding
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def train_on(
     Raises:
       UserError: the training was interrupted.
     """
-    start = handover.find(subject.run.folder) if row == "trained" else None
+    start = warm_start.find(subject.run.folder) if row == "trained" else None
     folder = subject.run.folder / "finetuned" / name / row
     run = subject.run
     own = Run(

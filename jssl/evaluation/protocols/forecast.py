@@ -9,6 +9,7 @@ from typing import ClassVar
 import jax
 import numpy as np
 
+from jssl.core.ranges import Count, NonNegatives
 from jssl.data.source import SubsetSource
 from jssl.encoders.features import Features
 from jssl.errors import UserError
@@ -16,7 +17,6 @@ from jssl.evaluation.arrays import moments
 from jssl.evaluation.forecasting import PENALTIES, Windows, forecast_probe
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import Subject
-from jssl.ranges import Count, NonNegatives
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from jssl.core.ranges import Count, Several
 from jssl.errors import UserError
 from jssl.evaluation import labelfree
 from jssl.evaluation.collapse import effective_rank
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import Subject, pooled
-from jssl.ranges import Count, Several
 
 
 @dataclass(frozen=True)

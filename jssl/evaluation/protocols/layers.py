@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import jax
 
+from jssl.core.ranges import Positives
 from jssl.encoders.features import Features
 from jssl.evaluation.layer_weighted import layer_weighted_probe
 from jssl.evaluation.linear import STRENGTHS
@@ -14,7 +15,6 @@ from jssl.evaluation.protocol import binomial_interval
 from jssl.evaluation.readouts import layer_means
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import PARTS, Subject
-from jssl.ranges import Positives
 
 
 def all_layers(features: Features) -> dict[str, jax.Array]:

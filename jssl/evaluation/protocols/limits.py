@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from jssl.core.ranges import Count, Inside
 from jssl.data.source import Source, read_all
 from jssl.errors import UserError, nearest
 from jssl.evaluation.detection import auroc, group_gaps, knn_score, mahalanobis_score
@@ -15,7 +16,6 @@ from jssl.evaluation.linear import linear_probe
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.risk import decompose_risk
 from jssl.evaluation.subject import Subject, pooled
-from jssl.ranges import Count, Inside
 
 
 def foreign_test(experiment: str, subject: Subject) -> Source:
@@ -28,7 +28,7 @@ def foreign_test(experiment: str, subject: Subject) -> Source:
     Raises:
       UserError: both experiments use the same data.
     """
-    from jssl.experiment import load
+    from jssl.config.experiment import load
 
     other = load(experiment).data.load()
     if other.name == subject.splits.name:

@@ -9,13 +9,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from jssl.core.ranges import Count
 from jssl.data.source import Source, SubsetSource
 from jssl.errors import UserError
 from jssl.evaluation.few_label import mean_interval
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.risk import memorisation
 from jssl.evaluation.subject import Row, Subject
-from jssl.ranges import Count
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Memorisation(Evaluation):
             return None
         if not self.without:
             raise UserError("memorisation compares two runs: --set without=FOLDER names the other")
-        from jssl import session
-        from jssl.loop import Options
-        from jssl.run import reopen
+        from jssl.runs.loop import Options
+        from jssl.runs.restoring import restore
+        from jssl.runs.run import reopen
 
         own = subject.run
         other = reopen(
@@ -51,7 +51,7 @@ class Memorisation(Evaluation):
             accept_changes=own is not None and own.accept_changes,
         )
         options = Options(devices=subject.program.mesh.size)
-        program, state, splits = session.restore(other, options, say=lambda line: None)
+        program, state, splits = restore(other, options, say=lambda line: None)
         field = subject.program.experiment.preprocess.field
         train = subject.splits.train
         alone = unseen(train, splits.train, field)

@@ -9,13 +9,13 @@ from typing import ClassVar
 import jax
 import numpy as np
 
+from jssl.core.ranges import Positives
 from jssl.encoders.features import Features
 from jssl.errors import UserError
 from jssl.evaluation.linear import check_selection
 from jssl.evaluation.protocol import binomial_interval
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import Subject
-from jssl.ranges import Positives
 
 STRENGTHS = (0.1, 1.0, 10.0, 100.0, 1000.0)
 Part = tuple[np.ndarray, np.ndarray]

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
+from jssl.core.ranges import Count, NonNegatives, Positives, Widths
 from jssl.encoders.features import Features
 from jssl.evaluation import linear, ridge
 from jssl.evaluation.arrays import FeatureSplits, Labelled
@@ -14,8 +15,7 @@ from jssl.evaluation.readouts import choose, readouts
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import PARTS, Subject
 from jssl.evaluation.sweep import Sweep, sweep_probes
-from jssl.optim import Optimizer
-from jssl.ranges import Count, NonNegatives, Positives, Widths
+from jssl.training.optim import Optimizer
 
 
 @dataclass(frozen=True)

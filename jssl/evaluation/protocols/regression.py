@@ -7,13 +7,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from jssl.core.ranges import NonNegatives
 from jssl.data.source import read_all
 from jssl.errors import UserError, nearest
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.regression import regression_probe
 from jssl.evaluation.ridge import PENALTIES
 from jssl.evaluation.subject import PARTS, Subject, pooled
-from jssl.ranges import NonNegatives
 
 
 @dataclass(frozen=True)

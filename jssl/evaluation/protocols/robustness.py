@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jssl.core.ranges import Count, Severity
 from jssl.data.source import SubsetSource
 from jssl.errors import UserError
 from jssl.evaluation.arrays import class_splits
@@ -19,7 +20,6 @@ from jssl.evaluation.linear import linear_probe
 from jssl.evaluation.logistic import fit_standardised
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import Subject
-from jssl.ranges import Count, Severity
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import log_softmax
 
+from jssl.core.ranges import Count
 from jssl.data.source import Source
 from jssl.errors import UserError
 from jssl.evaluation.arrays import Labelled
@@ -17,7 +18,6 @@ from jssl.evaluation.logistic import fit_standardised
 from jssl.evaluation.protocols.limits import foreign_test
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import Subject
-from jssl.ranges import Count
 
 TURNS = 4
 

@@ -14,13 +14,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
+from jssl.core.ranges import Count, Layers, Positive, Widths
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, Tree, Views
 from jssl.methods.multicrop import Crops, all_crops, encode_crops
 from jssl.nn.heads import MLPHead
 from jssl.objectives.clustering import cluster_loss, spherical_kmeans
 from jssl.objectives.common import l2_normalize, log_softmax, matmul
-from jssl.ranges import Count, Layers, Positive, Widths
 
 
 class ProjectedCrops(nn.Module):

@@ -12,7 +12,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
+from jssl.core.ranges import Count, Layers, Natural, NonNegative, Positive, Several
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, Tree, Views
 from jssl.methods.freeze import hold
 from jssl.methods.multicrop import MultiCrop, PrototypeHead, all_crops
@@ -22,7 +23,6 @@ from jssl.nn.norm import l2_normalize
 from jssl.objectives.clustering import sinkhorn
 from jssl.objectives.common import matmul
 from jssl.objectives.distillation import cross_view
-from jssl.ranges import Count, Layers, Natural, NonNegative, Positive, Several
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,12 +14,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
+from jssl.core.ranges import Count, Positive, Real
 from jssl.errors import UserError, nearest
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views
 from jssl.nn.dense import Dense
 from jssl.objectives.contrastive import paired_nce, paired_sigmoid
-from jssl.ranges import Count, Positive, Real
 
 LOSSES = ("softmax", "sigmoid")
 _HOTTEST = math.log(100.0)  # upper limit of the logarithm of the scale

@@ -15,14 +15,14 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
+from jssl.core.ranges import Count, Layers, Positive
 from jssl.encoders.features import Features
 from jssl.errors import UserError
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views
 from jssl.nn.heads import MLPHead
 from jssl.objectives.contrastive import nt_xent
 from jssl.objectives.regression import smooth_l1
-from jssl.ranges import Count, Layers, Positive
 
 SPACES = ("signal", "basis", "frame")
 

@@ -13,7 +13,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
+from jssl.core.ranges import Count, Layers, Positive, Unit
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, Views
 from jssl.methods.queue import new_queue, push
 from jssl.methods.siamese import Siamese
@@ -21,7 +22,6 @@ from jssl.methods.teacher import MomentumTeacher
 from jssl.nn.heads import MLPHead
 from jssl.objectives.common import l2_normalize
 from jssl.objectives.contrastive import queue_nce
-from jssl.ranges import Count, Layers, Positive, Unit
 
 
 @dataclasses.dataclass(frozen=True)

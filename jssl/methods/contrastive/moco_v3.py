@@ -13,14 +13,14 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
+from jssl.core.ranges import Count, Layers, Positive, Unit
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Tree, Views
 from jssl.methods.freeze import hold
 from jssl.methods.siamese import Siamese
 from jssl.methods.teacher import MomentumTeacher
 from jssl.nn.heads import MLPHead
 from jssl.objectives.contrastive import info_nce
-from jssl.ranges import Count, Layers, Positive, Unit
 
 
 @dataclasses.dataclass(frozen=True)

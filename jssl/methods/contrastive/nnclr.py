@@ -14,14 +14,14 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
+from jssl.core.ranges import Count, Layers, Positive
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, Views
 from jssl.methods.queue import new_queue, push
 from jssl.methods.siamese import Siamese, interleave_views, split_views
 from jssl.nn.heads import MLPHead
 from jssl.objectives.common import l2_normalize
 from jssl.objectives.contrastive import info_nce, nearest
-from jssl.ranges import Count, Layers, Positive
 
 
 @dataclasses.dataclass(frozen=True)

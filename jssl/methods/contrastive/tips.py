@@ -14,8 +14,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
+from jssl.core.ranges import Count, NonNegative, Positive
 from jssl.errors import UserError
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views
 from jssl.methods.contrastive.clip import Towers
 from jssl.methods.multicrop import encode_crops
@@ -24,7 +25,6 @@ from jssl.methods.siamese import interleave_views, split_views
 from jssl.methods.teacher import MomentumTeacher
 from jssl.nn.dense import Dense
 from jssl.objectives.contrastive import paired_nce
-from jssl.ranges import Count, NonNegative, Positive
 
 # The teacher does not use the scale, but the net cannot be built without it.
 _TAUGHT = ("encoder", "head", "patch_head", "log_scale")

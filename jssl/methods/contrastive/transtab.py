@@ -13,13 +13,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
+from jssl.core.ranges import Count, Positive
 from jssl.errors import UserError
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views
 from jssl.methods.multicrop import MultiCrop
 from jssl.nn.heads import MLPHead
 from jssl.objectives.contrastive import multiview_nce
-from jssl.ranges import Count, Positive
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,8 +13,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
-from jssl.clock import Clock
+from jssl.core.clock import Clock
+from jssl.core.ranges import AboveZero, Count, NonNegative, Positive, Several
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views, the_input
 from jssl.nn import rows
 from jssl.nn.decoder import real_tokens
@@ -22,7 +23,6 @@ from jssl.nn.dense import Dense
 from jssl.nn.quantiser import GumbelQuantiser
 from jssl.objectives.masked import masked_mean
 from jssl.objectives.quantised import other_hidden, sequence_nce, unused_codes
-from jssl.ranges import AboveZero, Count, NonNegative, Positive, Several
 
 
 class QuantisedTargets(nn.Module):

@@ -12,13 +12,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
+from jssl.core.ranges import Count, Unit
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views
 from jssl.methods.siamese import Siamese
 from jssl.methods.teacher import MomentumTeacher
 from jssl.nn.heads import MLPHead
 from jssl.objectives.regression import cosine_regression
-from jssl.ranges import Count, Unit
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,11 +12,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import NonNegative, Several, Unit
 from jssl.methods.base import Metrics, Outputs, Spec, Step, Views
 from jssl.methods.multicrop import MaskedMultiCrop, all_crops, distilled_crops
 from jssl.methods.self_distillation import PatchSelfDistillation
 from jssl.objectives.uniformity import koleo
-from jssl.ranges import NonNegative, Several, Unit
 
 
 @dataclasses.dataclass(frozen=True)

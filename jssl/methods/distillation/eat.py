@@ -13,8 +13,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
+from jssl.core.ranges import Count, NonNegative, Unit
 from jssl.errors import UserError
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views, the_input
 from jssl.methods.contextual_targets import encoder_teacher, mean_of_blocks
 from jssl.methods.reconstruction import counted
@@ -22,7 +23,6 @@ from jssl.methods.teacher import MomentumTeacher
 from jssl.nn.decoder import ConvDecoder, in_order, real_tokens
 from jssl.objectives.common import standardize
 from jssl.objectives.masked import masked_mean, masked_mse
-from jssl.ranges import Count, NonNegative, Unit
 
 
 class ManyMasks(nn.Module):

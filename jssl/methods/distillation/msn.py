@@ -12,7 +12,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
+from jssl.core.ranges import Count, Layers, NonNegative, Positive, Several, Unit
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views
 from jssl.methods.multicrop import PrototypeHead
 from jssl.methods.teacher import MomentumTeacher
@@ -20,7 +21,6 @@ from jssl.nn.heads import MLPHead, Prototypes
 from jssl.objectives.classification import soft_cross_entropy
 from jssl.objectives.clustering import mean_entropy, sinkhorn
 from jssl.objectives.common import log_softmax
-from jssl.ranges import Count, Layers, NonNegative, Positive, Several, Unit
 
 
 class MSNNet(nn.Module):

@@ -12,15 +12,15 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
-from jssl.layers import matrices, stacked
+from jssl.core.layers import matrices, stacked
+from jssl.core.ranges import Count, Layers, Positive, Several, Unit
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, Views, the_input
 from jssl.methods.multicrop import MultiCrop
 from jssl.methods.self_distillation import SelfDistillation
 from jssl.methods.teacher import new_teacher
 from jssl.objectives.classification import soft_cross_entropy
 from jssl.objectives.common import log_softmax
-from jssl.ranges import Count, Layers, Positive, Several, Unit
 
 
 @dataclasses.dataclass(frozen=True)

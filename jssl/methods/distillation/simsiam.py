@@ -12,11 +12,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import Count, Layers
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Tree, Views
 from jssl.methods.siamese import Siamese
 from jssl.nn.heads import MLPHead
 from jssl.objectives.regression import cosine_regression
-from jssl.ranges import Count, Layers
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,14 +12,14 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.clock import Clock, cosine
+from jssl.core.clock import Clock, cosine
+from jssl.core.ranges import Count, NonNegative, Positive
 from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, Tree, Views, the_input
 from jssl.methods.reconstruction import HiddenPatches
 from jssl.methods.teacher import encoder_part, new_teacher
 from jssl.nn.decoder import MaskedAutoencoder
 from jssl.objectives.masked import masked_mean, normalize_patches
 from jssl.objectives.regression import smooth_l1
-from jssl.ranges import Count, NonNegative, Positive
 
 
 @dataclasses.dataclass(frozen=True)

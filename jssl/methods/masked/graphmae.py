@@ -12,14 +12,14 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
+from jssl.core.ranges import AtLeastOne, BelowOne
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Outputs, Spec, Step, Views, the_input
 from jssl.methods.reconstruction import HiddenPatches
 from jssl.nn.dense import Dense
 from jssl.nn.drop import dropout
 from jssl.nn.graph import GraphLayer, look_up
 from jssl.objectives.masked import masked_scaled_cosine
-from jssl.ranges import AtLeastOne, BelowOne
 
 
 class GraphAutoencoder(nn.Module):

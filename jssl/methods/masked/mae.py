@@ -13,11 +13,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import Count
 from jssl.methods.base import Method, Outputs, Spec, Step, Views, the_input
 from jssl.methods.reconstruction import HiddenPatches, counted, picture
 from jssl.nn.decoder import MaskedAutoencoder
 from jssl.objectives.masked import masked_mse, normalize_patches
-from jssl.ranges import Count
 
 
 @dataclasses.dataclass(frozen=True)

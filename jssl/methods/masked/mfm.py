@@ -13,11 +13,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
+from jssl.core.ranges import Positive
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views
 from jssl.nn.decoder import TokenPredictor
 from jssl.objectives.spectrum import spectrum_distance
-from jssl.ranges import Positive
 
 
 @dataclasses.dataclass(frozen=True)

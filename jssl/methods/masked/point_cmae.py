@@ -14,13 +14,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
+from jssl.core.ranges import Count, NonNegative
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views, the_input
 from jssl.methods.reconstruction import counted
 from jssl.nn.decoder import MaskedDecoder
 from jssl.nn.dense import Dense
 from jssl.objectives.points import masked_agreement, masked_chamfer
-from jssl.ranges import Count, NonNegative
 
 MASKS = ("first", "second")
 

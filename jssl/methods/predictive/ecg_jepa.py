@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import Count, Positive, Unit
 from jssl.methods.base import Metrics, Outputs, Spec, Step, Views, the_input
 from jssl.methods.token_prediction import TokenPrediction
 from jssl.objectives.regression import smooth_l1
-from jssl.ranges import Count, Positive, Unit
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,11 +12,11 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import Count, NonNegative
 from jssl.methods.base import Metrics, Outputs, Spec, Step
 from jssl.methods.token_prediction import TokenPrediction
 from jssl.nn.predictor import BlockPredictor
 from jssl.objectives.regression import smooth_l1
-from jssl.ranges import Count, NonNegative
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import Count
 from jssl.methods.base import Metrics, Outputs, Spec, Step
 from jssl.methods.token_prediction import TokenPrediction
-from jssl.ranges import Count
 
 
 @dataclasses.dataclass(frozen=True)

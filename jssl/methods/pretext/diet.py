@@ -11,11 +11,11 @@ from typing import ClassVar
 
 import flax.linen as nn
 
+from jssl.core.ranges import Count, Unit
 from jssl.methods.base import Method, Outputs, Spec, Step, Views, the_input
 from jssl.methods.classifier import Classifier
 from jssl.methods.siamese import Siamese
 from jssl.nn.heads import MLPHead
-from jssl.ranges import Count, Unit
 
 
 @dataclasses.dataclass(frozen=True)

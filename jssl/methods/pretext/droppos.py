@@ -13,15 +13,15 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
-from jssl.clock import linear
+from jssl.core.clock import linear
+from jssl.core.ranges import Count, NonNegative
 from jssl.errors import UserError
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Tree, Views, the_input
 from jssl.nn.decoder import TokenPredictor
 from jssl.objectives.classification import accuracy, smoothed_places, soft_cross_entropy
 from jssl.objectives.common import l2_normalize
 from jssl.objectives.masked import masked_mean
-from jssl.ranges import Count, NonNegative
 
 
 @dataclasses.dataclass(frozen=True)

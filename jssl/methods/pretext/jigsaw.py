@@ -11,11 +11,11 @@ from typing import Any, ClassVar
 import flax.linen as nn
 import jax
 
+from jssl.core.ranges import Count, Several
 from jssl.methods.base import Method, Outputs, Spec, Step, Views
 from jssl.methods.classifier import Classifier
 from jssl.nn.heads import MLPHead
 from jssl.nn.init import activation
-from jssl.ranges import Count, Several
 
 
 class JigsawNet(nn.Module):

@@ -14,13 +14,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
+from jssl.core.ranges import Layers, Widths
 from jssl.errors import UserError, nearest
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views, the_input
 from jssl.methods.siamese import Siamese
 from jssl.nn.heads import MLPHead
 from jssl.objectives.classification import accuracy, cross_entropy
-from jssl.ranges import Layers, Widths
 
 LOSSES = ("regression", "classification")
 

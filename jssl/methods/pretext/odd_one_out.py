@@ -12,12 +12,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import Count, Several
 from jssl.errors import UserError, nearest
 from jssl.methods.base import Method, Outputs, Spec, Step, Views, the_input
 from jssl.methods.classifier import Classifier
 from jssl.nn.heads import MLPHead
 from jssl.nn.init import activation
-from jssl.ranges import Count, Several
 
 FUSIONS = ("concatenation", "differences")
 

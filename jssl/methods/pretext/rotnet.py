@@ -11,11 +11,11 @@ from typing import Any, ClassVar
 import flax.linen as nn
 import jax
 
+from jssl.core.ranges import Several
 from jssl.methods.base import Outputs, Spec, Step, Views
 from jssl.methods.classifier import Classifier
 from jssl.methods.siamese import Siamese
 from jssl.nn.heads import MLPHead
-from jssl.ranges import Several
 
 
 @dataclasses.dataclass(frozen=True)

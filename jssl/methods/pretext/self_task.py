@@ -13,14 +13,14 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
+from jssl.core.ranges import NonNegative
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views, the_input
 from jssl.nn.dense import Dense
 from jssl.nn.graph import look_up
 from jssl.objectives.classification import cross_entropy
 from jssl.objectives.common import l2_normalize
 from jssl.objectives.masked import masked_mean, masked_mse
-from jssl.ranges import NonNegative
 
 STEPS = 4
 """Classes of distance: 1, 2, 3 and more steps."""

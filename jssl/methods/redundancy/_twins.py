@@ -8,11 +8,11 @@ from typing import Self
 import flax.linen as nn
 import jax
 
-from jssl.alarm import Monitored
+from jssl.core.ranges import Count, Layers
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Outputs, Step, Views
 from jssl.methods.siamese import Siamese
 from jssl.nn.heads import MLPHead
-from jssl.ranges import Count, Layers
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,10 +10,10 @@ from typing import ClassVar
 
 import jax
 
+from jssl.core.ranges import NonNegative, Positive
 from jssl.methods.base import Metrics, Outputs, Spec, Step
 from jssl.methods.redundancy._twins import Twins
 from jssl.objectives.redundancy import barlow_twins
-from jssl.ranges import NonNegative, Positive
 
 
 @dataclasses.dataclass(frozen=True)

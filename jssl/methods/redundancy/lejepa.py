@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 import flax.linen as nn
 import jax
 
-from jssl.alarm import Monitored
+from jssl.core.ranges import Count, Layers, Positive, Several, Unit
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views
 from jssl.methods.multicrop import MultiCrop, all_crops
 from jssl.nn.heads import MLPHead
 from jssl.objectives.gaussian import lejepa, random_slices
-from jssl.ranges import Count, Layers, Positive, Several, Unit
 
 
 @dataclasses.dataclass(frozen=True)

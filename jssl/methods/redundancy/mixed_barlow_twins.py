@@ -10,10 +10,10 @@ from typing import ClassVar
 
 import jax
 
+from jssl.core.ranges import Count, Layers, NonNegative, Positive
 from jssl.methods.base import Metrics, Outputs, Spec, Step, Views
 from jssl.methods.redundancy._twins import Twins
 from jssl.objectives.redundancy import barlow_twins, mixed_correlation
-from jssl.ranges import Count, Layers, NonNegative, Positive
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,11 +11,11 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import NonNegative
 from jssl.methods.base import Metrics, Outputs, Spec, Step
 from jssl.methods.redundancy._twins import Twins
 from jssl.objectives.redundancy import squared_distance
 from jssl.objectives.spanning import sphere_distance, tree_length
-from jssl.ranges import NonNegative
 
 
 @dataclasses.dataclass(frozen=True)

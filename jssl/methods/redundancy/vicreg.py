@@ -12,10 +12,10 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
+from jssl.core.ranges import NonNegative
 from jssl.methods.base import Metrics, Outputs, Spec, Step
 from jssl.methods.redundancy._twins import Twins
 from jssl.objectives.redundancy import mean_squared, vicreg_covariance, vicreg_variance
-from jssl.ranges import NonNegative
 
 
 @dataclasses.dataclass(frozen=True)

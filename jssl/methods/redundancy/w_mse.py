@@ -12,13 +12,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
+from jssl.core.ranges import BelowOne, Count, Layers, Several
 from jssl.errors import UserError
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views
 from jssl.methods.multicrop import MultiCrop
 from jssl.nn.heads import MLPHead
 from jssl.objectives.redundancy import w_mse
-from jssl.ranges import BelowOne, Count, Layers, Several
 
 
 @dataclasses.dataclass(frozen=True)

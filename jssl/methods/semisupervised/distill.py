@@ -12,14 +12,14 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jssl.alarm import Monitored
+from jssl.core.ranges import Layers, Positive, Several
+from jssl.health.alarm import Monitored
 from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, Views, the_input
 from jssl.methods.siamese import Siamese
 from jssl.methods.teacher import new_teacher
 from jssl.nn.heads import MLPHead
 from jssl.objectives.classification import soft_cross_entropy
 from jssl.objectives.common import log_softmax
-from jssl.ranges import Layers, Positive, Several
 
 
 @dataclasses.dataclass(frozen=True)

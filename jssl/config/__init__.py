@@ -1,0 +1,1 @@
+"""Experiments: their values, overrides, names and the files that users write."""

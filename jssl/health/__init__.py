@@ -1,0 +1,1 @@
+"""The health monitor: statistics of a step, and the diagnoses drawn from them."""

@@ -1,0 +1,1 @@
+"""One run: its folder, record, lock, host loop, warm start and replay."""

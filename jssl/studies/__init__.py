@@ -1,0 +1,1 @@
+"""Work on several runs: sessions, sweeps, suites of experiments and reproductions."""

@@ -1,0 +1,161 @@
+"""The commands on a run: train, evaluate and report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from jssl.core.state import TrainState
+from jssl.data.source import Source, Splits, fingerprint, labels
+from jssl.errors import MALFORMED, UserError
+from jssl.evaluation.arrays import FeatureSplits, Labelled, check_evaluable
+from jssl.evaluation.features import features, raw_features
+from jssl.evaluation.online import OnlineProbe
+from jssl.evaluation.protocol import Protocol, Result, evaluate_features
+from jssl.logging.writer import read_metrics
+from jssl.runs.loop import Finished, Options, fit
+from jssl.runs.malloc import give_back_freed_memory
+from jssl.runs.restoring import restore
+from jssl.runs.run import Run, command
+from jssl.training.step import Program
+
+Say = Callable[[str], None]
+
+
+def train(run: Run, options: Options, *, evaluate: bool = True, say: Say = print) -> Finished:
+    """Trains a run to its end, then evaluates it and writes its report.
+
+    Args:
+      run: the run.
+      options: how it is carried out.
+      evaluate: False to train only.
+      say: prints a line.
+
+    Returns:
+      What the loop returned.
+
+    Raises:
+      UserError: see `jssl.runs.loop.fit`.
+    """
+    say = say if jax.process_index() == 0 else lambda line: None
+    finished = fit(run, options, probe=OnlineProbe(options.probes), say=say)
+    give_back_freed_memory()  # evaluation takes buffers of other sizes
+    if not finished.complete or finished.signal is not None:
+        say(
+            f"stopped at step {int(finished.state.step)} of {finished.program.steps}, saved; the "
+            "same command goes on from there"
+        )
+    elif evaluate:
+        result = _measure(run, finished.program, finished.state, finished.splits, say)
+        _page(run, finished.program, finished.state, finished.splits, result, say)
+    return finished
+
+
+def evaluate(run: Run, options: Options | None = None, *, say: Say = print) -> Result:
+    """Evaluates the newest checkpoint of a run and writes `results.json`.
+
+    Args:
+      run: the run.
+      options: devices to use.
+      say: prints a line.
+
+    Returns:
+      The result.
+
+    Raises:
+      UserError: if the run has no checkpoint.
+    """
+    program, state, splits = restore(run, options or Options(), say=say)
+    return _measure(run, program, state, splits, say)
+
+
+def report(run: Run, options: Options | None = None, *, say: Say = print) -> Path:
+    """Writes `report.html` of a run from its newest checkpoint, evaluating it if need be.
+
+    Args:
+      run: the run.
+      options: devices to use.
+      say: prints a line.
+
+    Returns:
+      The page.
+
+    Raises:
+      UserError: if the run has no checkpoint.
+    """
+    read_metrics(run.folder)  # the page shows them; found out before anything is computed
+    program, state, splits = restore(run, options or Options(), say=say)
+    result = _saved_result(run, say) or _measure(run, program, state, splits, say)
+    return _page(run, program, state, splits, result, say)
+
+
+def _saved_result(run: Run, say: Say) -> Result | None:
+    if not run.results.exists():
+        return None
+    try:
+        result = Result.from_json(run.results.read_text())
+        result.table()  # a record may be JSON and lack what is shown
+        return result
+    except (UserError, OSError, *MALFORMED) as error:
+        say(f"warning: {run.results} cannot be read ({error}); the run is evaluated again")
+        return None
+
+
+def _measure(
+    run: Run, program: Program, state: TrainState, splits: Splits, say: Say
+) -> Result | None:
+    if "label" not in splits.train[0]:
+        say("the data has no labels: nothing to evaluate")
+        return None
+    parts = (splits.train, splits.validation, splits.test)
+    try:
+        check_evaluable(*map(labels, parts), most=max(Protocol().per_class))
+    except UserError as error:  # the features are sound, and the page shows them
+        say(f"nothing is evaluated, because {error}")
+        return None
+    say("evaluating: trained, untrained and raw input")
+    untrained = program.init(program.root_key(run.seed))
+
+    def rows(read: Callable[[Source], tuple[np.ndarray, np.ndarray]]) -> FeatureSplits:
+        return FeatureSplits(*(Labelled(*read(part)) for part in parts))
+
+    field = program.experiment.preprocess.field
+    table = {
+        "trained": rows(lambda part: features(program, state, part)),
+        "untrained": rows(lambda part: features(program, untrained, part)),
+        f"raw {field}": rows(lambda part: raw_features(part, field=field)),
+    }
+    names = ("train", "validation", "test")
+    if jax.process_index():
+        return None
+    result = evaluate_features(
+        table,
+        protocol=Protocol(),
+        seeds={"training": run.seed},
+        fingerprints={n: fingerprint(part) for n, part in zip(names, parts, strict=True)},
+        command=command(),
+    )
+    result.save(run.results)
+    say(result.markdown())
+    return result
+
+
+def _page(
+    run: Run,
+    program: Program,
+    state: TrainState,
+    splits: Splits,
+    result: Result | None,
+    say: Say,
+) -> Path | None:
+    from jssl.reporting.run_page import write_run_page
+
+    if jax.process_count() > 1:
+        say(f"write the page with: jssl report {run.folder}")
+        return None
+    page = write_run_page(run, program, state, splits, result)
+    say(f"page: {page}")
+    return page

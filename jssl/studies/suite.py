@@ -1,0 +1,330 @@
+"""Several experiments under one small protocol: a record a run, and one table of all of them.
+
+A study is a list of entries (an experiment with overrides, how its method is judged, the margin it
+has to clear) and a protocol. Each (entry, seed) is trained and measured on its own and leaves one
+JSON file, so that a study can be stopped anywhere and goes on where it was.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jssl.config.experiment import Experiment, load
+from jssl.config.overrides import fingerprint, override
+from jssl.data.source import Source, Splits, SubsetSource
+from jssl.errors import UserError, nearest
+from jssl.evaluation.features import raw_features
+from jssl.evaluation.knn import knn_accuracy
+from jssl.evaluation.linear import linear_probe
+from jssl.logging.writer import read_metrics
+from jssl.runs.loop import Options, fit
+from jssl.runs.run import Run, hardware, versions, write_json
+from jssl.studies.session import features
+
+JUDGES = ("knn", "linear")
+Record = dict[str, Any]
+Scores = dict[str, dict[str, float]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One method of a study.
+
+    Attributes:
+      method: "family/name" of its file.
+      experiment: the experiment that is run.
+      overrides: what the study changes in it, besides its protocol.
+      judge: "knn" or "linear": the probe that the method's family is judged by.
+      margin: points by which the mean over seeds has to beat the untrained encoder's.
+      tried: what was tried in vain, of a method that does not clear its margin.
+    """
+
+    method: str
+    experiment: str
+    overrides: tuple[str, ...] = ()
+    judge: str = "knn"
+    margin: float = 10.0
+    tried: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+    """What is the same for every entry.
+
+    Attributes:
+      overrides: changes of every experiment.
+      examples: at most so many training, validation and test examples in the probes.
+      k: neighbours of the kNN probe.
+      strengths: values of C that the linear probe chooses from, on validation.
+    """
+
+    overrides: tuple[str, ...] = ()
+    examples: tuple[int, int, int] = (2000, 1000, 2000)
+    k: int = 20
+    strengths: tuple[float, ...] = (0.001, 0.01, 0.1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """Entries, their protocol and where the records lie.
+
+    Attributes:
+      entries: the methods.
+      protocol: what they share.
+      prepare: changes an experiment where overrides cannot, e.g. gives it other data.
+    """
+
+    entries: tuple[Entry, ...]
+    protocol: Protocol
+    prepare: Callable[[Experiment], Experiment] = lambda experiment: experiment
+
+    def entry(self, method: str) -> Entry:
+        """The entry of a method; raises `UserError` if there is none."""
+        found = {entry.method: entry for entry in self.entries}
+        if method not in found:
+            raise UserError(f"the study has no method {method!r}: {nearest(method, found)}")
+        return found[method]
+
+    def experiment(self, entry: Entry) -> Experiment:
+        """The experiment of an entry as the study runs it."""
+        prepared = self.prepare(load(entry.experiment))
+        return override(prepared, *self.protocol.overrides, *entry.overrides)
+
+    def fingerprint(self, entry: Entry, seed: int) -> str:
+        """Changes with anything that changes the numbers of a record."""
+        run = Run(self.experiment(entry), seed, Path()).fingerprint
+        probes = dataclasses.replace(self.protocol, overrides=())
+        return fingerprint({"run": run, "probes": dataclasses.asdict(probes)})
+
+    def run(self, entry: Entry, seed: int, say: Callable[[str], None] = print) -> Record:
+        """Trains and measures one entry.
+
+        Args:
+          entry: the method.
+          seed: of the run.
+          say: prints a line.
+
+        Returns:
+          The record: scores in [0, 1] of the trained and the untrained encoder and of the raw
+          input on the validation and the test split, and how the run was made.
+        """
+        experiment = self.experiment(entry)
+        began = time.perf_counter()
+        with tempfile.TemporaryDirectory() as folder:
+            run = Run(experiment, seed, Path(folder))
+            options = Options(
+                devices=1, on_collapse="warn", probe_every=0, checkpoint_every=2**30, log_every=1
+            )
+            finished = fit(run, options, say=lambda line: None)
+            finished.require(f"{entry.method} seed {seed}")
+            steps = [row for row in read_metrics(run.folder) if "loss" in row]
+            alarms = json.loads(run.alarms.read_text()) if run.alarms.exists() else []
+        program = finished.program
+        parts = self._parts(finished.splits)
+        untrained = program.init(program.root_key(seed))
+        scores = {
+            "trained": self._score([features(program, finished.state, part) for part in parts]),
+            "untrained": self._score([features(program, untrained, part) for part in parts]),
+        }
+        record = {
+            "method": entry.method,
+            "experiment": entry.experiment,
+            "overrides": [*self.protocol.overrides, *entry.overrides],
+            "seed": seed,
+            "fingerprint": self.fingerprint(entry, seed),
+            "scores": scores,
+            "loss": [steps[0]["loss"], steps[-1]["loss"]],
+            "steps": program.steps,
+            "alarms": [alarm["sentence"] for alarm in alarms],
+            "train_seconds": steps[-1]["time"] - steps[0]["time"],
+            "views_per_second": _rate(steps) * program.views_per_step,
+            "seconds": time.perf_counter() - began,
+            "examples": [len(part) for part in parts],
+            "hardware": hardware(),
+            "versions": versions(),
+        }
+        said = "; ".join(
+            f"{judge} {100 * scores['trained']['validation'][judge]:.1f}, untrained "
+            f"{100 * scores['untrained']['validation'][judge]:.1f}"
+            for judge in JUDGES
+        )
+        say(f"{entry.method} seed {seed}: {said} (validation); {record['seconds']:.0f} s")
+        return record
+
+    def raw(self, splits: Splits, field: str) -> Scores:
+        """Scores of the input itself, as in `run`."""
+        return self._score([raw_features(part, field=field) for part in self._parts(splits)])
+
+    def _parts(self, splits: Splits) -> list[Source]:
+        sources = (splits.train, splits.validation, splits.test)
+        return [
+            SubsetSource(source, np.arange(min(len(source), most)))
+            for source, most in zip(sources, self.protocol.examples, strict=True)
+        ]
+
+    def _score(self, splits: Sequence[tuple[np.ndarray, np.ndarray]]) -> Scores:
+        train, validation, test = splits
+        k = min(self.protocol.k, len(train[0]))
+        linear = linear_probe(train, validation, test, strengths=self.protocol.strengths)
+        return {
+            name: {"knn": knn_accuracy(*train, *queries, ks=(k,))[k], "linear": score}
+            for name, queries, score in (
+                ("validation", validation, linear.validation_top1),
+                ("test", test, linear.top1),
+            )
+        }
+
+
+def work(
+    study: Study,
+    folder: Path,
+    *,
+    methods: Iterable[str] = (),
+    seeds: Iterable[int] = (0,),
+    say: Callable[[str], None] = print,
+) -> None:
+    """Runs what is missing of a study.
+
+    Args:
+      study: the study.
+      folder: where the records lie; a record with another fingerprint is made again.
+      methods: "family/name" of the methods wanted; none for all.
+      seeds: the seeds wanted.
+      say: prints a line.
+    """
+    entries = [study.entry(name) for name in methods] or list(study.entries)
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed in seeds:
+        for entry in entries:
+            path = record_path(folder, entry.method, seed)
+            if path.exists():
+                saved = json.loads(path.read_text())
+                if saved["fingerprint"] == study.fingerprint(entry, seed):
+                    continue
+            write_json(path, study.run(entry, seed, say))
+            jax.clear_caches()  # compiled programs of dozens of methods would fill the memory
+
+
+def record_path(folder: Path, method: str, seed: int) -> Path:
+    """Where the record of a run lies."""
+    return folder / f"{method.replace('/', '.')}.seed{seed}.json"
+
+
+def records(study: Study, folder: Path) -> dict[str, list[Record]]:
+    """The records of every entry, by method, in the order of seeds; stale ones are left out."""
+    found: dict[str, list[Record]] = {}
+    for entry in study.entries:
+        paths = folder.glob(record_path(folder, entry.method, 0).name.replace("seed0", "seed*"))
+        read = sorted((json.loads(p.read_text()) for p in paths), key=lambda r: r["seed"])
+        fresh = [r for r in read if r["fingerprint"] == study.fingerprint(entry, r["seed"])]
+        if fresh:
+            found[entry.method] = fresh
+    return found
+
+
+def summary(entry: Entry, found: Sequence[Record], judge: str | None = None) -> Record:
+    """One method's scores on the test split over its seeds.
+
+    Args:
+      entry: the method.
+      found: its records.
+      judge: "knn" or "linear"; None for the entry's own.
+
+    Returns:
+      In points: mean and spread (standard deviation over seeds, None for one seed) of `trained`,
+      `untrained` and the `gain` of one over the other; and whether the gain is at least the margin.
+    """
+    judge = judge or entry.judge
+    points = {
+        row: 100 * np.asarray([r["scores"][row]["test"][judge] for r in found])
+        for row in ("trained", "untrained")
+    }
+    points["gain"] = points["trained"] - points["untrained"]
+    spread = {name: float(np.std(x, ddof=1)) if len(x) > 1 else None for name, x in points.items()}
+    return {
+        "method": entry.method,
+        "judge": judge,
+        "seeds": [r["seed"] for r in found],
+        **{name: [float(np.mean(x)), spread[name]] for name, x in points.items()},
+        "margin": entry.margin,
+        "cleared": bool(np.mean(points["gain"]) >= entry.margin),
+    }
+
+
+def _rate(steps: Sequence[dict[str, float]]) -> float:
+    """Steps in a second, without those of the first calls, which compile."""
+    late = [row for row in steps if row["time"] > steps[0]["time"]]
+    if len(late) < 2 or late[-1]["time"] == late[0]["time"]:
+        return 0.0
+    # Records of a chunk are written together: count steps between the first and the last writing.
+    first = [row for row in late if row["time"] <= late[0]["time"] + 0.25][-1]
+    elapsed = late[-1]["time"] - first["time"]
+    return (late[-1]["step"] - first["step"]) / elapsed if elapsed > 0 else 0.0
+
+
+def write_table(study: Study, folder: Path, out: Path, title: str, notes: Sequence[str]) -> None:
+    """Writes OUT.json and OUT.md from the records of a study.
+
+    Args:
+      study: the study.
+      folder: where its records lie.
+      out: path of the two files, without their endings.
+      title: of the page.
+      notes: sentences below it.
+
+    Raises:
+      UserError: if there is no record yet.
+    """
+    found = records(study, folder)
+    if not found:
+        raise UserError(f"{folder} has no record of this study yet: run it first")
+    rows = []
+    for entry in study.entries:
+        if entry.method in found:
+            own = found[entry.method]
+            both = {judge: summary(entry, own, judge) for judge in JUDGES}
+            row = {**both[entry.judge], "tried": entry.tried, "probes": both}
+            row["views_per_second"] = float(np.mean([r["views_per_second"] for r in own]))
+            rows.append({**row, "steps": own[0]["steps"], "runs": own})
+    first = rows[0]["runs"][0]
+    missing = [entry.method for entry in study.entries if entry.method not in found]
+    result = {"title": title, "protocol": dataclasses.asdict(study.protocol), "methods": rows}
+    result |= {"missing": missing, "hardware": first["hardware"], "versions": first["versions"]}
+    out.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
+    lines = [f"# {title}", "", *notes, ""]
+    lines += [
+        "| method | probe | trained | untrained | gain | margin | cleared | seeds | kNN | linear "
+        "| steps | views/s |",
+        "|---|---|---:|---:|---:|---:|---|---|---:|---:|---:|---:|",
+    ]
+    for row in rows:
+        cells = [row["method"], row["judge"]]
+        cells += [points(row["trained"]), points(row["untrained"]), points(row["gain"], "+")]
+        cells += [f"{row['margin']:.0f}", "yes" if row["cleared"] else "**no**"]
+        cells += [" ".join(map(str, row["seeds"]))]
+        cells += [points(row["probes"][judge]["trained"]) for judge in JUDGES]
+        cells += [str(row["steps"]), f"{row['views_per_second']:.0f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    failing = [row for row in rows if not row["cleared"]]
+    if failing:
+        lines += ["", "## Not working", ""]
+        lines += [f"- {row['method']}: {row['tried'] or 'nothing tried yet.'}" for row in failing]
+    if missing:
+        lines += ["", f"No record yet: {', '.join(missing)}."]
+    lines += ["", f"Hardware: {first['hardware']}; JAX {first['versions']['jax']}."]
+    out.with_suffix(".md").write_text("\n".join(lines) + "\n")
+
+
+def points(value: Sequence[float | None], sign: str = "") -> str:
+    """A mean and its spread over seeds, as text; the mean alone where there is one seed."""
+    spread = "" if value[1] is None else f" ± {value[1]:.1f}"
+    return f"{value[0]:{sign}.1f}{spread}"

@@ -1,0 +1,1 @@
+"""The train step: gradients, optimizer, sharding, batches and checkpoints."""
