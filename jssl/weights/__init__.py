@@ -1,0 +1,1 @@
+"""Public weights: reading them, the names of their parameters, and folders of weights."""
