@@ -88,7 +88,8 @@ def train(
       accept_changes: whether to go on with other data or code than the run's.
       evaluate: False to train only.
       say: prints a line.
-      **options: fields of `jssl.runs.options.Options`, such as `devices` and `stop_at`.
+      **options: fields of `jssl.runs.options.Options`, such as `devices`, `stop_at` and
+        `sinks`.
 
     Returns:
       The run, whose folder holds its metrics, checkpoints and results.

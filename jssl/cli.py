@@ -181,6 +181,13 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep-every", type=_positive, metavar="STEPS")
     parser.add_argument("--probe-every", type=_natural, metavar="STEPS", help="0 for never")
     add_list(parser, "--probes", default=["knn"], metavar="NAME", help="knn, centroid, rankme")
+    add_list(
+        parser,
+        "--sink",
+        dest="sinks",
+        metavar="NAME",
+        help="send the metrics to wandb, mlflow, trackio or file.py:Class as well",
+    )
     parser.add_argument("--stop-at", type=_positive, metavar="STEP", help="stop there; resumable")
     parser.add_argument(
         "--on-collapse",

@@ -1,4 +1,4 @@
-"""Writes metrics to `metrics.jsonl` and to TensorBoard event files."""
+"""Writes metrics to `metrics.jsonl`, to TensorBoard event files and to the run's sinks."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from jssl.errors import Unwritable, UserError
 from jssl.logging.events import Events, write_all
+from jssl.logging.sinks import Sinks
 
 FILE = "metrics.jsonl"
 EVENTS = "tensorboard"
@@ -34,6 +35,7 @@ class MetricsWriter:
         resume_step: int | None = None,
         tensorboard: bool = True,
         enabled: bool = True,
+        sinks: Callable[[], Sinks] | None = None,
     ) -> None:
         """Opens the run's metrics and keeps the records that remain valid.
 
@@ -43,12 +45,13 @@ class MetricsWriter:
             those steps are run again; 0 drops all. None keeps all records.
           tensorboard: whether to write events as well, to `folder/tensorboard`.
           enabled: False turns every call into a no-op, for all processes but the first.
+          sinks: opens further places that receive every record; called last.
 
         Raises:
           UserError: a line of metrics.jsonl other than the last is damaged.
           Unwritable: the folder cannot be written.
         """
-        self._file = self._events = None
+        self._file = self._events = self._sinks = None
         if not enabled:
             return
         folder = Path(folder)
@@ -63,6 +66,7 @@ class MetricsWriter:
         if tensorboard:
             purge = None if resume_step is None else resume_step and resume_step + 1
             self._events = Events(folder / EVENTS, purge_step=purge)
+        self._sinks = None if sinks is None else sinks()
 
     def write(self, step: int, metrics: Mapping[str, Any]) -> None:
         """Writes one record.
@@ -83,6 +87,8 @@ class MetricsWriter:
         write_all(self._file.fileno(), (line + "\n").encode(), self._path)
         if self._events is not None:
             self._events.write(int(step), scalars)
+        if self._sinks is not None:
+            self._sinks.write(int(step), scalars)
 
     def flush(self) -> None:
         """Flushes TensorBoard events (metrics.jsonl is unbuffered)."""
@@ -90,7 +96,10 @@ class MetricsWriter:
             self._events.flush()
 
     def close(self) -> None:
-        """Closes both files; a second call does nothing."""
+        """Closes the files and the sinks; a second call does nothing."""
+        sinks, self._sinks = self._sinks, None
+        if sinks is not None:
+            sinks.close()
         events, self._events = self._events, None
         if self._file is not None:
             self._file.close()
@@ -108,7 +117,7 @@ class MetricsWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Closes both files; an error of the block takes precedence over one of closing."""
+        """Closes all; an error of the block takes precedence over one of closing."""
         if kind is None:
             self.close()
             return

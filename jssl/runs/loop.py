@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -14,6 +15,7 @@ from jssl.core.state import TrainState
 from jssl.data.source import Splits
 from jssl.errors import Interrupted, Unwritable, UserError
 from jssl.logging.progress import Progress
+from jssl.logging.sinks import RunFacts, Sink, Sinks
 from jssl.logging.writer import MetricsWriter, put_aside
 from jssl.plan import accounting
 from jssl.runs import identity, lock, processes, warm_start
@@ -21,7 +23,8 @@ from jssl.runs.diagnosis import first_cause
 from jssl.runs.host_loop import CHUNK, HostLoop, Probe, watch_of
 from jssl.runs.options import Options
 from jssl.runs.restoring import bind
-from jssl.runs.run import Run, write_json
+from jssl.runs.run import Run, read_record, write_json
+from jssl.runs.sinks import resolve
 from jssl.training.batches import make_feed
 from jssl.training.checkpoint import Checkpoints, CheckpointUnwritable
 from jssl.training.step import Program
@@ -74,6 +77,7 @@ def fit(
       Collapsed: if `options.on_collapse` is "stop" and the alarm spoke; the state is saved.
     """
     run.check_folder(metrics=True)
+    sinks = resolve(options.sinks)
     splits = run.experiment.data.load()
     execution = identity.execution_of(options.accumulate, options.approximate_accumulation)
     standing = identity.check(run, identity.data_of(splits), execution, training=True, say=say)
@@ -90,7 +94,7 @@ def fit(
             Checkpoints(run.checkpoints, keep_last=options.keep_last, keep_every=options.keep_every)
         )
         try:
-            made = (run, options, program, splits, checkpoints, guard)
+            made = (run, options, program, splits, checkpoints, guard, sinks)
             return _train(*made, shapes, given, probe, say)
         except (Unwritable, CheckpointUnwritable) as error:
             if guard is not None:
@@ -107,6 +111,7 @@ def _train(
     splits: Splits,
     checkpoints: Checkpoints,
     guard: lock.Lock | None,
+    sinks: Sequence[Sink],
     shapes: TrainState,
     given: Any,
     probe: Probe | None,
@@ -139,11 +144,14 @@ def _train(
             chunk=CHUNK,
         )
         stack.callback(feed.close)
-        writer = stack.enter_context(MetricsWriter(run.folder, resume_step=start, enabled=first))
         progress = stack.enter_context(
             Progress(
                 program.steps, views_per_step=program.views_per_step, initial=start, enabled=first
             )
+        )
+        opened = functools.partial(_opened, sinks, run, start, progress.message)
+        writer = stack.enter_context(
+            MetricsWriter(run.folder, resume_step=start, enabled=first, sinks=opened)
         )
 
         def before() -> Any:
@@ -164,6 +172,13 @@ def _train(
             accounts = ledger.close(program, waited=feed.waited)
             write_json(run.folder / accounting.FILE, accounts | {"first_step": start})
     return Finished(program, state, splits, int(state.step) >= program.steps, loop.signal)
+
+
+def _opened(sinks: Sequence[Sink], run: Run, start: int, warn: Callable[[str], None]) -> Sinks:
+    facts = RunFacts(
+        run.folder, run.experiment.name, run.fingerprint, read_record(run.folder), start
+    )
+    return Sinks(sinks, facts, warn)
 
 
 def _summary(run: Run, program: Program) -> str:

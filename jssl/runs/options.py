@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +27,9 @@ class Options:
       stop_at: stop after this step, as if interrupted; None for the end.
       on_collapse: "warn" says so where a run shows that it learns nothing, "stop" ends it, "off"
         does not look.
+      sinks: further places that the metrics go to, beside `metrics.jsonl` and TensorBoard: names
+        ("wandb", "mlflow", "trackio", "module:Class", "file.py:Class"), classes or objects (see
+        `jssl.logging.sinks.Sink`).
       profile: write a trace of one device call, for XProf or Perfetto, into the run's folder.
     """
 
@@ -43,4 +47,5 @@ class Options:
     probes: Sequence[str] = ("knn",)
     stop_at: int | None = None
     on_collapse: str = "warn"
+    sinks: Sequence[Any] = ()
     profile: bool = False
