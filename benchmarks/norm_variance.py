@@ -16,13 +16,13 @@ from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jssl.encoders.resnet import ResNet
 from jssl.encoders.vit import ViT
+from jssl.nn import module as nn
 from jssl.nn.norm import batch_norm, layer_norm
 
 LAYERS = {"LayerNorm": nn.LayerNorm, "BatchNorm": nn.BatchNorm}

@@ -5,7 +5,6 @@ import importlib
 import pkgutil
 import re
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,6 +16,7 @@ from jssl.core.state import paths
 from jssl.encoders.regnet import Design, RegNet
 from jssl.errors import UserError
 from jssl.methods.masked.mae import MAE
+from jssl.nn import module as nn
 from jssl.training.optim import Optimizer
 
 # What makes each encoder small; one that offers `scan` and is not here fails the walk.

@@ -11,8 +11,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import flax.linen as nn
-
 from jssl.augmentations.compose import Pipeline, Views
 from jssl.config import registry
 from jssl.config.user_code import errors_named, is_file
@@ -21,6 +19,7 @@ from jssl.core import settings
 from jssl.core.ranges import Count, Positive, Ranged, Real
 from jssl.errors import UserError, nearest
 from jssl.methods.base import Method
+from jssl.nn import module as nn
 from jssl.training.optim import Optimizer
 
 

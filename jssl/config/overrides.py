@@ -13,7 +13,6 @@ import types
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import flax.linen as nn
 import numpy as np
 
 from jssl.config.user_code import public_name
@@ -21,6 +20,7 @@ from jssl.core import ranges, settings, typecheck
 from jssl.core.moved import recorded_name
 from jssl.core.settings import children, fields, is_pair, label, transparent
 from jssl.errors import UserError, nearest
+from jssl.nn import module as nn
 
 _NOT_FINITE = re.compile(r"(?<![a-z0-9_])(nan|inf|infinity)(?![a-z0-9_])", re.IGNORECASE)
 

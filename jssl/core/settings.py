@@ -10,8 +10,6 @@ import typing
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import flax.linen as nn
-
 from jssl.core import ranges, typecheck
 from jssl.core.ranges import Range, Ranged
 from jssl.errors import UserError
@@ -188,12 +186,20 @@ def children(node: Any) -> dict[str, Any]:
 def fields(node: Any) -> list[str]:
     # "name" and "parent" are bookkeeping of a Linen module; the name of an experiment is the way
     # to its file. Neither is a value of the run.
-    hidden = {"parent", "name"} if isinstance(node, nn.Module) else set()
+    excluded = {"parent", "name"} if is_module(node) else set()
     return [
         f.name
         for f in dataclasses.fields(node)
-        if f.init and f.name not in hidden and f.metadata.get("override", True)
+        if f.init and f.name not in excluded and f.metadata.get("override", True)
     ]
+
+
+def is_module(node: Any) -> bool:
+    """Whether a dataclass is a Linen module, which this room does not import.
+
+    Linen gives each of its modules the fields `parent` and `name`, and a method `clone`.
+    """
+    return {"parent", "name"} <= type(node).__dataclass_fields__.keys() and hasattr(node, "clone")
 
 
 def transparent(node: Any) -> list[str]:
@@ -203,7 +209,7 @@ def transparent(node: Any) -> list[str]:
     operation: `views.a.colour_jitter.brightness` instead of `views.entries.a.ops.1.op.brightness`.
     """
     wraps = (tuple, Mapping)
-    if callable(node) and not isinstance(node, nn.Module):
+    if callable(node) and not is_module(node):
         wraps = (*wraps, functools.partial, types.FunctionType)
         wraps = (*wraps, *(type(v) for v in vars(node).values() if callable(v)))
     return [name for name in fields(node) if isinstance(getattr(node, name), wraps)]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jssl.core.ranges import BelowOne, Count, Ranged
 from jssl.encoders.features import Features, refuse_masks
 from jssl.errors import UserError, nearest
+from jssl.nn import module as nn
 from jssl.nn.drop import dropout
 from jssl.nn.graph import GraphLayer
 from jssl.nn.init import activation

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import flax.linen as nn
 import jax
 
 from jssl.core.ranges import Ranged, Widths
 from jssl.encoders.features import Features, refuse_masks
+from jssl.nn import module as nn
 from jssl.nn.dense import Dense
 from jssl.nn.init import activation
 from jssl.nn.norm import normalize

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +13,7 @@ from jssl.core.ranges import Count, Ranged, Widths
 from jssl.encoders.features import Features, refuse_masks
 from jssl.encoders.tokens import TokenEncoder
 from jssl.errors import UserError
+from jssl.nn import module as nn
 from jssl.nn.dense import Dense
 from jssl.nn.init import activation
 from jssl.nn.norm import layer_norm, normalize

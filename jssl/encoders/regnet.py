@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from jssl.core.ranges import AboveOne, Count, Positive, Ranged
 from jssl.encoders.features import Features, refuse_masks
 from jssl.errors import UserError, nearest
+from jssl.nn import module as nn
 from jssl.nn import rows
 from jssl.nn.conv import Conv
 from jssl.nn.norm import batch_norm

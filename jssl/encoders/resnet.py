@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jssl.core.ranges import Count, Positive, Ranged, one_of
 from jssl.encoders.features import Features, refuse_masks
 from jssl.errors import UserError, nearest
+from jssl.nn import module as nn
 from jssl.nn import rows
 from jssl.nn.conv import Conv
 from jssl.nn.norm import batch_norm

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -12,6 +11,7 @@ from jssl.core.ranges import Count, Ranged
 from jssl.encoders.features import Features, refuse_masks
 from jssl.encoders.tokens import TokenEncoder
 from jssl.errors import UserError
+from jssl.nn import module as nn
 from jssl.nn.conv import Conv
 from jssl.nn.dense import Dense
 from jssl.nn.norm import normalize

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from jssl.core.ranges import BelowOne, Count, Positive
 from jssl.encoders.tokens import TokenEncoder
 from jssl.errors import UserError
+from jssl.nn import module as nn
 from jssl.nn.positions import sincos_1d
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jssl.core.ranges import BelowOne, Count, Natural, Positive, Ranged
 from jssl.encoders.features import Features
 from jssl.errors import UserError, nearest
+from jssl.nn import module as nn
 from jssl.nn.pooling import largest
 from jssl.nn.positions import sincos_1d
 from jssl.nn.transformer import Transformer

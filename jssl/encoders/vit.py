@@ -6,13 +6,13 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jssl.core.ranges import BelowOne, Count, Natural, NonNegative, Positive, Ranged, Side
 from jssl.encoders.features import Features
 from jssl.errors import UserError, nearest
+from jssl.nn import module as nn
 from jssl.nn.dense import Dense
 from jssl.nn.patches import patch_grid, patchify, unpatchify
 from jssl.nn.positions import LearnedPositions, sincos_2d

@@ -6,7 +6,6 @@ import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -31,6 +30,7 @@ from jssl.health.alarm import Monitored
 from jssl.methods.base import Metrics, Outputs, Step, Tree
 from jssl.methods.classifier import Classifier
 from jssl.methods.siamese import Siamese
+from jssl.nn import module as nn
 from jssl.nn.heads import MLPHead
 from jssl.objectives.classification import accuracy, soft_cross_entropy
 from jssl.training.optim import Optimizer

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -19,6 +18,7 @@ from jssl.errors import UserError
 from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Step, Tree
 from jssl.methods.masked.patchtst import PatchTST
+from jssl.nn import module as nn
 from jssl.nn.dense import Dense
 from jssl.nn.drop import dropout
 from jssl.training.optim import Optimizer

@@ -8,7 +8,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from flax.errors import ScopeParamShapeError
 
 from jssl.augmentations.compose import Views
 from jssl.core.state import TrainState
@@ -17,6 +16,7 @@ from jssl.encoders.features import Features
 from jssl.errors import UserError
 from jssl.evaluation.arrays import FeatureSplits, Labelled, labelled
 from jssl.evaluation.features import extract_arrays, raw_features
+from jssl.nn.module import ParamShapeError
 from jssl.runs.run import Run
 from jssl.training import sharding
 from jssl.training.step import Program
@@ -190,7 +190,7 @@ class Subject:
         def call(x: jax.Array) -> Mapping[str, jax.Array]:
             try:
                 return run(state, x)
-            except ScopeParamShapeError as error:
+            except ParamShapeError as error:
                 raise UserError(
                     f"inputs of shape {list(x.shape[1:])} do not fit the encoder of {row!r}: probe "
                     "it on data of the size and channels it was trained on"

@@ -23,7 +23,6 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -35,6 +34,7 @@ from jssl.methods.step import Memory, Step
 from jssl.methods.teacher import MomentumTeacher, encoder_part
 from jssl.methods.views import Spec, Views, inputs_of, the_input
 from jssl.methods.weighing import Sum, Weighing
+from jssl.nn import module as nn
 
 __all__ = [
     "Loss",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jssl.methods.base import Method, Metrics, Outputs, Step
+from jssl.nn import module as nn
 from jssl.nn.decoder import TokenPredictor
 from jssl.objectives.classification import cross_entropy
 from jssl.objectives.masked import masked_mean

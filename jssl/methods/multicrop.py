@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jssl.methods.base import Outputs, Step, Views
+from jssl.nn import module as nn
 
 Crops = tuple[jax.Array, ...]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Step
+from jssl.nn import module as nn
 from jssl.nn.decoder import real_tokens
 
 

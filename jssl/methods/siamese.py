@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jssl.errors import UserError
+from jssl.nn import module as nn
 
 
 class Siamese(nn.Module):

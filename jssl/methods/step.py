@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import flax.linen as nn
 import jax
 
 from jssl.core.clock import Clock
 from jssl.encoders.features import Features
+from jssl.nn import module as nn
 
 Tree = Any
 Memory = dict[str, Any]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -13,6 +12,7 @@ from jssl.core.ranges import Count, Unit
 from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Outputs, Step, Views, the_input
 from jssl.methods.teacher import MomentumTeacher
+from jssl.nn import module as nn
 from jssl.nn.predictor import BlockPredictor, PredictiveNet
 from jssl.objectives.common import standardize
 

@@ -7,10 +7,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import flax.linen as nn
 import jax
 
 from jssl.errors import UserError
+from jssl.nn import module as nn
 
 Views = Mapping[str, Any]
 

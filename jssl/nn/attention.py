@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jssl.core.ranges import Count, Ranged
 from jssl.errors import UserError, nearest
+from jssl.nn import module as nn
 from jssl.nn.dense import Dense, product
 
 IMPLEMENTATIONS = ("auto", "xla", "cudnn")

@@ -14,13 +14,13 @@ import math
 from collections.abc import Sequence
 from functools import partial
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from jssl.core.ranges import Count, Ranged, Side
 from jssl.errors import UserError
+from jssl.nn import module as nn
 from jssl.nn.init import initializer
 
 Pair = tuple[int, int]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jssl.core.ranges import Count, Natural, Ranged
 from jssl.errors import UserError, nearest
+from jssl.nn import module as nn
 from jssl.nn.conv import Conv
 from jssl.nn.dense import Dense
 from jssl.nn.norm import layer_norm

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from jssl.core.ranges import Count, Ranged
+from jssl.nn import module as nn
 from jssl.nn.init import initializer
 
 

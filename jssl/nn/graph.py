@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jssl.core.ranges import BelowOne, Count, Ranged
 from jssl.errors import UserError, nearest
+from jssl.nn import module as nn
 from jssl.nn.dense import Dense
 from jssl.nn.drop import dropout
 from jssl.nn.init import activation

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jssl.core.ranges import Count, Layers, Ranged
+from jssl.nn import module as nn
 from jssl.nn.dense import Dense, product
 from jssl.nn.init import activation, initializer
 from jssl.nn.norm import l2_normalize, normalize

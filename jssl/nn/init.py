@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jssl.errors import UserError, nearest
+from jssl.nn import module as nn
 
 _INITIALIZERS: dict[str, Callable] = {
     "he_fan_out": nn.initializers.variance_scaling(2.0, "fan_out", "normal"),

@@ -7,11 +7,11 @@ is a thousand standard deviations, and it is meaningless at ten thousand.
 
 from __future__ import annotations
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jssl.errors import UserError, nearest
+from jssl.nn import module as nn
 
 NORMS = ("batch", "layer", "none")
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jssl.core.ranges import Grid, Ranged
 from jssl.errors import UserError, nearest
+from jssl.nn import module as nn
 from jssl.nn.init import initializer
 
 ORDERS = ("rows", "columns")

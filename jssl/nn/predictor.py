@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jssl.core.ranges import Count, NonNegative, Ranged
+from jssl.nn import module as nn
 from jssl.nn import rows
 from jssl.nn.dense import Dense
 from jssl.nn.init import initializer

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jssl.core.ranges import Count, Ranged
+from jssl.nn import module as nn
 from jssl.nn.dense import Dense, product
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jssl.core.ranges import Count, Ranged, Widths
+from jssl.nn import module as nn
 from jssl.nn.conv import Conv
 from jssl.nn.init import activation
 from jssl.nn.norm import layer_norm

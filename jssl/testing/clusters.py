@@ -6,7 +6,6 @@ import dataclasses
 import math
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -14,6 +13,7 @@ from jssl.health.alarm import Monitored
 from jssl.methods.base import Memory, Method, Metrics, Outputs, Step
 from jssl.methods.siamese import Siamese
 from jssl.methods.teacher import MomentumTeacher
+from jssl.nn import module as nn
 from jssl.nn.heads import MLPHead, Prototypes
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import flax.linen as nn
 import numpy as np
 
 from jssl.config.experiment import Experiment
@@ -15,6 +14,7 @@ from jssl.core.state import paths
 from jssl.encoders.mlp import MLP
 from jssl.encoders.resnet import ResNet
 from jssl.encoders.vit import ViT
+from jssl.nn import module as nn
 from jssl.testing.quick import plain
 from jssl.training import sharding
 from jssl.training.batches import make_feed

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import flax.linen as nn
 import flax.struct
 import jax
 import jax.numpy as jnp
@@ -14,6 +13,7 @@ from jssl.core.clock import Clock
 from jssl.methods.base import Method, Tree, Views
 from jssl.methods.step import Step
 from jssl.methods.weighing import PARAMS
+from jssl.nn import module as nn
 from jssl.training.gradients import Differentiated, loss_and_gradients
 
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
-from flax.errors import ScopeParamShapeError
 
 from jssl.errors import UserError
 from jssl.methods.base import inputs_of
+from jssl.nn.module import ParamShapeError
 
 Tree = Any
-_SHAPES = (ScopeParamShapeError, TypeError, ValueError, UserError)
+_SHAPES = (ParamShapeError, TypeError, ValueError, UserError)
 
 
 def initialised(
@@ -65,7 +65,7 @@ def check_evaluation(
     except _SHAPES as error:
         views = _views(experiment, batch)
         same = str(_shape(x)) in {str(_shape(view)) for view in views.values()}
-        if same and not isinstance(error, ScopeParamShapeError):
+        if same and not isinstance(error, ParamShapeError):
             raise  # not the size then
         reason = f" ({error})" if isinstance(error, UserError) else ""
         raise UserError(

@@ -11,7 +11,6 @@ import dataclasses
 import functools
 from typing import TYPE_CHECKING, Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -27,6 +26,7 @@ from jssl.health import alarm
 from jssl.methods.step import Step
 from jssl.methods.views import made_by
 from jssl.methods.weighing import PARAMS
+from jssl.nn import module as nn
 from jssl.nn import rows
 from jssl.training import sharding, sizes
 from jssl.training.gradients import check_accumulation, loss_and_gradients

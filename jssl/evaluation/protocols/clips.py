@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import flax.linen as nn
 import jax
 import numpy as np
 
@@ -18,6 +17,7 @@ from jssl.evaluation.protocols.dense import Motion, figure_masks, moved
 from jssl.evaluation.protocols.tokens import tokens
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import Subject
+from jssl.nn import module as nn
 
 
 @dataclass(frozen=True)

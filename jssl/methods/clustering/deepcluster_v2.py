@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -18,6 +17,7 @@ from jssl.core.ranges import Count, Layers, Positive, Widths
 from jssl.health.alarm import Monitored
 from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, Tree, Views
 from jssl.methods.multicrop import Crops, all_crops, encode_crops
+from jssl.nn import module as nn
 from jssl.nn.heads import MLPHead
 from jssl.objectives.clustering import cluster_loss, spherical_kmeans
 from jssl.objectives.common import l2_normalize, log_softmax, matmul

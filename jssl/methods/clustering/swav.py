@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -18,6 +17,7 @@ from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, Tree
 from jssl.methods.freeze import hold
 from jssl.methods.multicrop import MultiCrop, PrototypeHead, all_crops
 from jssl.methods.queue import new_queue, push
+from jssl.nn import module as nn
 from jssl.nn.heads import MLPHead, Prototypes
 from jssl.nn.norm import l2_normalize
 from jssl.objectives.clustering import sinkhorn

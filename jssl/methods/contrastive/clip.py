@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -18,6 +17,7 @@ from jssl.core.ranges import Count, Positive, Real
 from jssl.errors import UserError, nearest
 from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views
+from jssl.nn import module as nn
 from jssl.nn.dense import Dense
 from jssl.objectives.contrastive import paired_nce, paired_sigmoid
 

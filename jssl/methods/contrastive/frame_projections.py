@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -20,6 +19,7 @@ from jssl.encoders.features import Features
 from jssl.errors import UserError
 from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views
+from jssl.nn import module as nn
 from jssl.nn.heads import MLPHead
 from jssl.objectives.contrastive import nt_xent
 from jssl.objectives.regression import smooth_l1

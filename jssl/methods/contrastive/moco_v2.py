@@ -9,7 +9,6 @@ import dataclasses
 import math
 from typing import ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -19,6 +18,7 @@ from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, View
 from jssl.methods.queue import new_queue, push
 from jssl.methods.siamese import Siamese
 from jssl.methods.teacher import MomentumTeacher
+from jssl.nn import module as nn
 from jssl.nn.heads import MLPHead
 from jssl.objectives.common import l2_normalize
 from jssl.objectives.contrastive import queue_nce

@@ -9,7 +9,6 @@ import dataclasses
 import math
 from typing import ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -19,6 +18,7 @@ from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Tree, Views
 from jssl.methods.freeze import hold
 from jssl.methods.siamese import Siamese
 from jssl.methods.teacher import MomentumTeacher
+from jssl.nn import module as nn
 from jssl.nn.heads import MLPHead
 from jssl.objectives.contrastive import info_nce
 

@@ -10,7 +10,6 @@ import dataclasses
 import math
 from typing import ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -19,6 +18,7 @@ from jssl.health.alarm import Monitored
 from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, Views
 from jssl.methods.queue import new_queue, push
 from jssl.methods.siamese import Siamese, interleave_views, split_views
+from jssl.nn import module as nn
 from jssl.nn.heads import MLPHead
 from jssl.objectives.common import l2_normalize
 from jssl.objectives.contrastive import info_nce, nearest

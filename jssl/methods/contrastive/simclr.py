@@ -9,7 +9,6 @@ import dataclasses
 import math
 from typing import ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -17,6 +16,7 @@ from jssl.core.ranges import Count, Layers, Positive
 from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views
 from jssl.methods.siamese import Siamese, interleave_views, split_views
+from jssl.nn import module as nn
 from jssl.nn.heads import MLPHead
 from jssl.objectives.contrastive import nt_xent
 

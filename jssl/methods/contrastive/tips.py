@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -23,6 +22,7 @@ from jssl.methods.multicrop import encode_crops
 from jssl.methods.self_distillation import PatchSelfDistillation
 from jssl.methods.siamese import interleave_views, split_views
 from jssl.methods.teacher import MomentumTeacher
+from jssl.nn import module as nn
 from jssl.nn.dense import Dense
 from jssl.objectives.contrastive import paired_nce
 

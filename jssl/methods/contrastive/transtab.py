@@ -9,7 +9,6 @@ import dataclasses
 import math
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -18,6 +17,7 @@ from jssl.errors import UserError
 from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views
 from jssl.methods.multicrop import MultiCrop
+from jssl.nn import module as nn
 from jssl.nn.heads import MLPHead
 from jssl.objectives.contrastive import multiview_nce
 

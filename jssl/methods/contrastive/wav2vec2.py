@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -17,6 +16,7 @@ from jssl.core.clock import Clock
 from jssl.core.ranges import AboveZero, Count, NonNegative, Positive, Several
 from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views, the_input
+from jssl.nn import module as nn
 from jssl.nn import rows
 from jssl.nn.decoder import real_tokens
 from jssl.nn.dense import Dense

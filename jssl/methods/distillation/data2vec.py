@@ -9,13 +9,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 
 from jssl.encoders.features import Features
 from jssl.methods.base import Outputs, Spec, Step, Views, the_input
 from jssl.methods.contextual_targets import ContextualTargets, mean_of_blocks
 from jssl.methods.reconstruction import counted
+from jssl.nn import module as nn
 from jssl.nn.dense import Dense
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 
 from jssl.methods.base import Metrics, Outputs, Spec, Step, Views
 from jssl.methods.multicrop import MultiCrop, all_crops, global_crops
 from jssl.methods.self_distillation import SelfDistillation
+from jssl.nn import module as nn
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar, Literal
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -16,6 +15,7 @@ from jssl.core.ranges import NonNegative, Several, Unit
 from jssl.methods.base import Metrics, Outputs, Spec, Step, Views
 from jssl.methods.multicrop import MaskedMultiCrop, all_crops, distilled_crops
 from jssl.methods.self_distillation import PatchSelfDistillation
+from jssl.nn import module as nn
 from jssl.objectives.uniformity import koleo
 
 

@@ -9,7 +9,6 @@ import dataclasses
 from functools import partial
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -20,6 +19,7 @@ from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views, the_i
 from jssl.methods.contextual_targets import encoder_teacher, mean_of_blocks
 from jssl.methods.reconstruction import counted
 from jssl.methods.teacher import MomentumTeacher
+from jssl.nn import module as nn
 from jssl.nn.decoder import ConvDecoder, in_order, real_tokens
 from jssl.objectives.common import standardize
 from jssl.objectives.masked import masked_mean, masked_mse

@@ -8,12 +8,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 
 from jssl.methods.base import Metrics, Outputs, Spec, Step, Views
 from jssl.methods.multicrop import MaskedMultiCrop, all_crops, distilled_crops
 from jssl.methods.self_distillation import PatchSelfDistillation
+from jssl.nn import module as nn
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,12 +8,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
-import flax.linen as nn
-
 from jssl.core.ranges import Count, NonNegative, Unit
 from jssl.methods.base import Method, Outputs, Spec, Step, Views, the_input
 from jssl.methods.contextual_targets import ContextualTargets, mean_of_blocks
 from jssl.methods.reconstruction import counted
+from jssl.nn import module as nn
 from jssl.nn.decoder import MaskedAutoencoder
 from jssl.objectives.common import standardize
 

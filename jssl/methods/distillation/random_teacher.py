@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -19,6 +18,7 @@ from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, View
 from jssl.methods.multicrop import MultiCrop
 from jssl.methods.self_distillation import SelfDistillation
 from jssl.methods.teacher import new_teacher
+from jssl.nn import module as nn
 from jssl.objectives.classification import soft_cross_entropy
 from jssl.objectives.common import log_softmax
 

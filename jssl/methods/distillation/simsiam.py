@@ -8,13 +8,13 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jssl.core.ranges import Count, Layers
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Tree, Views
 from jssl.methods.siamese import Siamese
+from jssl.nn import module as nn
 from jssl.nn.heads import MLPHead
 from jssl.objectives.regression import cosine_regression
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -17,6 +16,7 @@ from jssl.core.ranges import Count, NonNegative, Positive
 from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, Tree, Views, the_input
 from jssl.methods.reconstruction import HiddenPatches
 from jssl.methods.teacher import encoder_part, new_teacher
+from jssl.nn import module as nn
 from jssl.nn.decoder import MaskedAutoencoder
 from jssl.objectives.masked import masked_mean, normalize_patches
 from jssl.objectives.regression import smooth_l1

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -16,6 +15,7 @@ from jssl.core.ranges import AtLeastOne, BelowOne
 from jssl.health.alarm import Monitored
 from jssl.methods.base import Outputs, Spec, Step, Views, the_input
 from jssl.methods.reconstruction import HiddenPatches
+from jssl.nn import module as nn
 from jssl.nn.dense import Dense
 from jssl.nn.drop import dropout
 from jssl.nn.graph import GraphLayer, look_up

@@ -9,13 +9,13 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jssl.core.ranges import Count
 from jssl.methods.base import Method, Outputs, Spec, Step, Views, the_input
 from jssl.methods.reconstruction import HiddenPatches, counted, picture
+from jssl.nn import module as nn
 from jssl.nn.decoder import MaskedAutoencoder
 from jssl.objectives.masked import masked_mse, normalize_patches
 

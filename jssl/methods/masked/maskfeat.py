@@ -8,11 +8,11 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-import flax.linen as nn
 import jax
 
 from jssl.methods.base import Outputs, Spec, Step, Tree, Views
 from jssl.methods.reconstruction import HiddenPatches
+from jssl.nn import module as nn
 from jssl.nn.decoder import TokenPredictor
 from jssl.objectives.masked import masked_mse
 

@@ -9,13 +9,13 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jssl.core.ranges import Positive
 from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views
+from jssl.nn import module as nn
 from jssl.nn.decoder import TokenPredictor
 from jssl.objectives.spectrum import spectrum_distance
 

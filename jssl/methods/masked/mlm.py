@@ -9,11 +9,11 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-import flax.linen as nn
 import jax
 
 from jssl.methods.base import Outputs, Spec, Step, Tree, Views, the_input
 from jssl.methods.hidden_symbols import HiddenSymbols
+from jssl.nn import module as nn
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,12 +9,12 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jssl.methods.base import Outputs, Spec, Step, Views, the_input
 from jssl.methods.reconstruction import HiddenPatches, picture
+from jssl.nn import module as nn
 from jssl.nn.decoder import TokenPredictor
 from jssl.objectives.masked import masked_mse
 

@@ -10,7 +10,6 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -18,6 +17,7 @@ from jssl.core.ranges import Count, NonNegative
 from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views, the_input
 from jssl.methods.reconstruction import counted
+from jssl.nn import module as nn
 from jssl.nn.decoder import MaskedDecoder
 from jssl.nn.dense import Dense
 from jssl.objectives.points import masked_agreement, masked_chamfer

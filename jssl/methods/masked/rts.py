@@ -8,12 +8,12 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views, the_input
+from jssl.nn import module as nn
 from jssl.nn.decoder import TokenPredictor
 from jssl.objectives.classification import binary_cross_entropy
 from jssl.objectives.masked import masked_mean

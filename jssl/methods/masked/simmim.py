@@ -9,11 +9,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import ClassVar
 
-import flax.linen as nn
 import jax
 
 from jssl.methods.base import Outputs, Spec, Step, Tree, Views, the_input
 from jssl.methods.reconstruction import HiddenPatches, picture
+from jssl.nn import module as nn
 from jssl.nn.decoder import TokenPredictor
 from jssl.objectives.masked import masked_l1
 

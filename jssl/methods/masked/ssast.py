@@ -9,13 +9,13 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jssl.core.ranges import Count, NonNegative
 from jssl.methods.base import Metrics, Outputs, Spec, Step, Views, the_input
 from jssl.methods.reconstruction import HiddenPatches, picture
+from jssl.nn import module as nn
 from jssl.nn.heads import MLPHead
 from jssl.objectives.common import matmul
 from jssl.objectives.masked import masked_matching, masked_mse

@@ -9,12 +9,11 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-import flax.linen as nn
-
 from jssl.core.ranges import Count, Unit
 from jssl.methods.base import Method, Outputs, Spec, Step, Views, the_input
 from jssl.methods.classifier import Classifier
 from jssl.methods.siamese import Siamese
+from jssl.nn import module as nn
 from jssl.nn.heads import MLPHead
 
 

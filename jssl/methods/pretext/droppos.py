@@ -9,7 +9,6 @@ import dataclasses
 import math
 from typing import ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -18,6 +17,7 @@ from jssl.core.ranges import Count, NonNegative
 from jssl.errors import UserError
 from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Tree, Views, the_input
+from jssl.nn import module as nn
 from jssl.nn.decoder import TokenPredictor
 from jssl.objectives.classification import accuracy, smoothed_places, soft_cross_entropy
 from jssl.objectives.common import l2_normalize

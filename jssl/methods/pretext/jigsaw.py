@@ -8,12 +8,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 
 from jssl.core.ranges import Count, Several
 from jssl.methods.base import Method, Outputs, Spec, Step, Views
 from jssl.methods.classifier import Classifier
+from jssl.nn import module as nn
 from jssl.nn.heads import MLPHead
 from jssl.nn.init import activation
 

@@ -10,7 +10,6 @@ import dataclasses
 import math
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -19,6 +18,7 @@ from jssl.errors import UserError, nearest
 from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views, the_input
 from jssl.methods.siamese import Siamese
+from jssl.nn import module as nn
 from jssl.nn.heads import MLPHead
 from jssl.objectives.classification import accuracy, cross_entropy
 

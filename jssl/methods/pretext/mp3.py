@@ -8,12 +8,12 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-import flax.linen as nn
 import jax.numpy as jnp
 
 from jssl.errors import UserError
 from jssl.methods.base import Outputs, Spec, Step, Views, the_input
 from jssl.methods.classifier import Classifier
+from jssl.nn import module as nn
 from jssl.nn.decoder import TokenPredictor
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -16,6 +15,7 @@ from jssl.core.ranges import Count, Several
 from jssl.errors import UserError, nearest
 from jssl.methods.base import Method, Outputs, Spec, Step, Views, the_input
 from jssl.methods.classifier import Classifier
+from jssl.nn import module as nn
 from jssl.nn.heads import MLPHead
 from jssl.nn.init import activation
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 
 from jssl.core.ranges import Several
 from jssl.methods.base import Outputs, Spec, Step, Views
 from jssl.methods.classifier import Classifier
 from jssl.methods.siamese import Siamese
+from jssl.nn import module as nn
 from jssl.nn.heads import MLPHead
 
 

@@ -9,13 +9,13 @@ import dataclasses
 import math
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jssl.core.ranges import NonNegative
 from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views, the_input
+from jssl.nn import module as nn
 from jssl.nn.dense import Dense
 from jssl.nn.graph import look_up
 from jssl.objectives.classification import cross_entropy

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Self
 
-import flax.linen as nn
 import jax
 
 from jssl.core.ranges import Count, Layers
 from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Outputs, Step, Views
 from jssl.methods.siamese import Siamese
+from jssl.nn import module as nn
 from jssl.nn.heads import MLPHead
 
 

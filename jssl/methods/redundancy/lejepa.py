@@ -9,13 +9,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 
 from jssl.core.ranges import Count, Layers, Positive, Several, Unit
 from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views
 from jssl.methods.multicrop import MultiCrop, all_crops
+from jssl.nn import module as nn
 from jssl.nn.heads import MLPHead
 from jssl.objectives.gaussian import lejepa, random_slices
 

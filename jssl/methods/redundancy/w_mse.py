@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -17,6 +16,7 @@ from jssl.errors import UserError
 from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views
 from jssl.methods.multicrop import MultiCrop
+from jssl.nn import module as nn
 from jssl.nn.heads import MLPHead
 from jssl.objectives.redundancy import w_mse
 
