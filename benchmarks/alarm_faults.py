@@ -31,22 +31,22 @@ def main() -> None:
     for case in cases():
         name = _name(type(case.experiment.method))
         known = (name, case.name) in {_key(row) for row in _rows()}
-        again = "--missing" not in sys.argv or ("--healthy" in sys.argv and not case.verdict)
+        again = "--missing" not in sys.argv or ("--healthy" in sys.argv and not case.diagnosis)
         if (only and name not in only) or (known and not again):
             continue
         with quick_compilation():
-            steps = 300 if not case.verdict else case.within + 10
+            steps = 300 if not case.diagnosis else case.within + 10
             outcome = watch(case.experiment, steps=steps)
-        due = [v for v in outcome.verdicts if v.name == case.verdict]
+        due = [v for v in outcome.diagnoses if v.name == case.diagnosis]
         row = {
             "method": name,
             "fault": case.name,
-            "due": case.verdict,
+            "due": case.diagnosis,
             "within": case.within,
             "step": due[0].step if due else None,
-            "said": [str(v) for v in outcome.verdicts],
+            "said": [str(v) for v in outcome.diagnoses],
             "steps": outcome.steps,
-            "ok": bool(due) if case.verdict else not outcome.verdicts,
+            "ok": bool(due) if case.diagnosis else not outcome.diagnoses,
         }
         print(row, flush=True)
         _save(row)

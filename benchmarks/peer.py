@@ -38,7 +38,7 @@ from jssl.methods.masked.mae import MAE
 from jssl.runs.malloc import give_back_freed_memory, keep_freed_memory
 from jssl.runs.run import hardware, versions
 from jssl.training import sharding
-from jssl.training.batches import DeviceFeed
+from jssl.training.batches import DeviceRunner
 from jssl.training.optim import Optimizer
 from jssl.training.step import build
 
@@ -91,13 +91,13 @@ class Jssl:
         # The alarm measures once in ten steps, as in a run; PyTorch has none.
         self.program = build(experiment, example, len(images), mesh, alarm_every=10)
         root = self.program.root_key(0)
-        self.feed = DeviceFeed(self.program, arrays, 0, root, chunk=64)
+        self.runner = DeviceRunner(self.program, arrays, 0, root, chunk=64)
         self.state, self.step = self.program.init(root), 0
 
     def turn(self, steps: int) -> float:
         """Seconds for so many steps."""
         start = time.perf_counter()
-        self.state, records = self.feed.advance(self.state, self.step, steps)
+        self.state, records = self.runner.advance(self.state, self.step, steps)
         losses = records()["loss"]
         seconds = time.perf_counter() - start
         self.step += steps

@@ -31,7 +31,7 @@ from jssl.training.step import Program, build
 PARTS = ("views", "forward", "backward", "update")
 
 
-def programs(program: Program, clock: Any) -> dict[str, Callable[..., Any]]:
+def programs(program: Program, progress: Any) -> dict[str, Callable[..., Any]]:
     """Compiled functions (state, batch, root) -> arrays, each doing one part more."""
     experiment = program.experiment
 
@@ -40,12 +40,12 @@ def programs(program: Program, clock: Any) -> dict[str, Callable[..., Any]]:
 
     def forward(state: Any, batch: Any, root: jax.Array) -> Any:
         method, keys = experiment.method, jax.random.split(root)
-        step = program.at(state, keys[0]).replace(progress=clock)
+        step = program.at(state, keys[0]).replace(progress=progress)
         outputs = method.forward(step, views(state, batch, root))
         return method.objective(step.replace(params=None, key=keys[1]), outputs), step.batch_stats
 
     def gradients(state: Any, batch: Any, root: jax.Array) -> Any:
-        step = program.at(state, root).replace(progress=clock)
+        step = program.at(state, root).replace(progress=progress)
         return loss_and_gradients(experiment.method, step, views(state, batch, root))[:4]
 
     def update(state: Any, batch: Any, root: jax.Array) -> Any:
@@ -69,7 +69,7 @@ def measure(case: str, batch: int, width: float, turns: int) -> dict[str, Any]:
     state = program.init(root)
     given = {"image": images, "label": np.zeros(batch, np.int32)}
     given["index"] = np.arange(batch, dtype=np.int32)
-    compiled = programs(program, program.clock(state.step))
+    compiled = programs(program, program.progress(state.step))
     times: dict[str, list[float]] = {name: [] for name in compiled}
     for turn in range(turns + 1):
         for name, part in compiled.items():

@@ -1,4 +1,4 @@
-"""The alarm's figures, its verdicts, and that it changes nothing."""
+"""The alarm's figures, its diagnoses, and that it changes nothing."""
 
 import json
 import math
@@ -106,7 +106,7 @@ def rows(count: int, **figures: object) -> list[dict[str, float]]:
 
 
 @pytest.mark.parametrize(
-    ("figures", "verdict"),
+    ("figures", "diagnosis"),
     [
         ({"z/spread": 1e-5, "z/cosine": 1.0}, "complete collapse"),
         ({"z/spread": 0.05, "z/cosine": 0.99}, "complete collapse"),
@@ -130,30 +130,30 @@ def rows(count: int, **figures: object) -> list[dict[str, float]]:
         ({"input/difference": 0.0}, "identical views"),
     ],
 )
-def test_each_verdict_has_its_rule(figures: dict, verdict: str) -> None:
-    found = monitor.judge(rows(40, **figures), grace=100)
-    assert [v.name for v in found] == [verdict]
-    assert str(found[0]).startswith(f"{verdict}") and "likely: " in str(found[0])
+def test_each_diagnosis_has_its_rule(figures: dict, diagnosis: str) -> None:
+    found = monitor.diagnose(rows(40, **figures), grace=100)
+    assert [v.name for v in found] == [diagnosis]
+    assert str(found[0]).startswith(f"{diagnosis}") and "likely: " in str(found[0])
 
 
 def test_early_and_improving_figures_are_no_alarm() -> None:
     low = {"z/rank": 1.5, "z/full_rank": 128.0}
-    assert monitor.judge(rows(10, **low), grace=100) == []  # before the grace period is over
+    assert monitor.diagnose(rows(10, **low), grace=100) == []  # before the grace period is over
     rising = {**low, "z/rank": lambda s: 1.0 + s / 400}
-    assert monitor.judge(rows(40, **rising), grace=100) == []
+    assert monitor.diagnose(rows(40, **rising), grace=100) == []
     cone = {"z/feature_spread": 0.02, "z/cosine": 0.999}  # so they were from the start
-    assert monitor.judge(rows(40, **cone), grace=100) == []
+    assert monitor.diagnose(rows(40, **cone), grace=100) == []
     once = rows(40, **{"z/spread": 0.9, "z/cosine": 0.1})
     once[-1] |= {"alarm/z/spread": 0.0}
-    assert monitor.judge(once, grace=100) == []  # one record is not enough
+    assert monitor.diagnose(once, grace=100) == []  # one record is not enough
 
 
 def test_the_noise_of_single_batches_is_no_alarm() -> None:
     noisy = {"loss": lambda s: 5.54 if s % 70 else 5.3, "trivial_loss": 5.545}
     history = rows(200, **noisy)
     assert history[-1]["loss"] == history[-2]["loss"] == history[-3]["loss"] == 5.54
-    assert monitor.judge(history, grace=100) == []
-    assert monitor.judge(rows(200, loss=5.54, trivial_loss=5.545), grace=100) != []
+    assert monitor.diagnose(history, grace=100) == []
+    assert monitor.diagnose(rows(200, loss=5.54, trivial_loss=5.545), grace=100) != []
 
 
 def test_smoothed_targets_have_a_floor() -> None:
@@ -162,27 +162,27 @@ def test_smoothed_targets_have_a_floor() -> None:
     target[0] += 0.2
     assert lowest.lowest_loss == pytest.approx(-(target * np.log(target)).sum(), rel=1e-6)
     figures = {"loss": 6.15, "trivial_loss": lowest.trivial_loss}  # 0.986 of it, and learning
-    assert monitor.judge(rows(40, **figures), grace=100) != []
+    assert monitor.diagnose(rows(40, **figures), grace=100) != []
     learning = [row | {"alarm/lowest_loss": lowest.lowest_loss} for row in rows(40, **figures)]
-    assert monitor.judge(learning, grace=100) == []
+    assert monitor.diagnose(learning, grace=100) == []
 
 
 def test_one_thing_to_choose_from_has_a_trivial_loss_of_0() -> None:
     figures = {"loss": 0.0, "trivial_loss": 0.0, "gradient_norm": 0.0, "z/spread": 1.0}
-    assert [v.name for v in monitor.judge(rows(40, **figures), grace=100)] == ["no gradient"]
+    assert [v.name for v in monitor.diagnose(rows(40, **figures), grace=100)] == ["no gradient"]
 
 
 def test_idle_steps_are_not_judged() -> None:
     dead = rows(40, **{"gradient_norm": 0.0, "z/spread": 1.0})
-    assert monitor.Watch(100, dead).record() != []
-    assert monitor.Watch(100, [row | {"alarm/idle": 1.0} for row in dead]).record() == []
-    assert monitor.Watch(100, [row | {"alarm/idle": 0.0} for row in dead]).record() != []
+    assert monitor.HealthMonitor(100, dead).record() != []
+    assert monitor.HealthMonitor(100, [row | {"alarm/idle": 1.0} for row in dead]).record() == []
+    assert monitor.HealthMonitor(100, [row | {"alarm/idle": 0.0} for row in dead]).record() != []
 
 
 def test_a_watch_is_its_history() -> None:
     history = rows(40, **{"z/spread": lambda s: max(1 - s / 150, 0.0), "z/cosine": 0.0})
-    whole = monitor.Watch(100, history)
-    resumed = monitor.Watch(100, history[:17])
+    whole = monitor.HealthMonitor(100, history)
+    resumed = monitor.HealthMonitor(100, history[:17])
     for row in history[17:]:
         resumed.see(row)
     assert whole.record() == resumed.record() != []
@@ -246,10 +246,10 @@ QUICK = ("projector zeroed", "loss detached")
 )
 def test_fault(case: object) -> None:
     with quick_compilation():
-        outcome = watch(case.experiment, steps=300 if not case.verdict else case.within)
-    said = [verdict.name for verdict in outcome.verdicts]
-    if case.verdict:
-        assert case.verdict in said, said
+        outcome = watch(case.experiment, steps=300 if not case.diagnosis else case.within)
+    said = [diagnosis.name for diagnosis in outcome.diagnoses]
+    if case.diagnosis:
+        assert case.diagnosis in said, said
     else:
         assert said == []
 

@@ -1,4 +1,4 @@
-"""Parameters that do not move and copies of few examples: figures, verdicts, and no false alarm."""
+"""Parameters that do not move and copies of few examples: figures, diagnoses, no false alarm."""
 
 import math
 from collections.abc import Callable
@@ -21,19 +21,19 @@ def said(
     steps: int = 1000,
     warmup: int = 0,
     **others: float,
-) -> list[monitor.Verdict]:
+) -> list[monitor.Diagnosis]:
     """What is said of a run whose steps are so long at a share of the run, and at that rate."""
 
     def at(value: Callable[[float], float] | float, share: float) -> float:
         return value(share) if callable(value) else value
 
-    watch, found = monitor.Watch(monitor.grace_of(steps, warmup), steps=steps), []
+    followed, found = monitor.HealthMonitor(monitor.grace_of(steps, warmup), steps=steps), []
     for step in [1, *range(10, steps + 1, 10)]:
         share = step / steps
         row = {"step": step, "loss": 1.0, "gradient_norm": 1.0, "parameter_norm": 10.0}
         row |= {"learning_rate": at(rate, share), "alarm/parameters/step": at(length, share)}
         row |= {f"alarm/{name}": value for name, value in others.items()}
-        found += watch.see(row)
+        found += followed.see(row)
     return found
 
 
@@ -48,7 +48,7 @@ def cosine(peak: float, warmup: float = 0.0, end: float = 0.0) -> Callable[[floa
 
 
 @pytest.mark.parametrize(
-    ("length", "rate", "others", "verdict", "step", "cause"),
+    ("length", "rate", "others", "diagnosis", "step", "cause"),
     [
         (0.0, 0.0, {}, STILL, 20, "the learning rate is 0"),
         (0.0, 0.1, {}, STILL, 20, "the net is frozen"),
@@ -60,10 +60,10 @@ def cosine(peak: float, warmup: float = 0.0, end: float = 0.0) -> Callable[[floa
     ],
 )
 def test_standing_still_is_said_with_its_cause(
-    length: object, rate: object, others: dict, verdict: str, step: int, cause: str
+    length: object, rate: object, others: dict, diagnosis: str, step: int, cause: str
 ) -> None:
     (found,) = said(length, rate, **others)
-    assert (found.name, found.step) == (verdict, step)
+    assert (found.name, found.step) == (diagnosis, step)
     assert cause in found.cause
 
 

@@ -12,7 +12,7 @@ import pytest
 from jssl.augmentations.compose import Views, pipeline
 from jssl.config import experiment as registry
 from jssl.config.experiment import Experiment
-from jssl.core.clock import Clock
+from jssl.core.progress import Progress
 from jssl.core.state import paths
 from jssl.data import Digits
 from jssl.encoders.mlp import MLP
@@ -103,7 +103,7 @@ def start(program: Program):
 def results(program: Program, state, views, accumulate: int) -> dict[str, np.ndarray]:
     @jax.jit
     def compute(state, views):
-        step = program.at(state, jax.random.key(4)).replace(progress=Clock(state.step, 10, 2))
+        step = program.at(state, jax.random.key(4)).replace(progress=Progress(state.step, 10, 2))
         found = loss_and_gradients(program.experiment.method, step, views, accumulate=accumulate)
         return {name: x for name, x in found._asdict().items() if name != "outputs"}
 

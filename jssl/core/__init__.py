@@ -1,1 +1,1 @@
-"""Small parts that every room uses: ranges, settings, the state of a run, its clock."""
+"""Small parts that every room uses: ranges, settings, the state of a run, its progress."""

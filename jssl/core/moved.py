@@ -13,7 +13,7 @@ MOVED = {
     "jssl.alarm": "jssl.health.alarm",
     "jssl.bisect": "jssl.runs.bisect",
     "jssl.checkpoint": "jssl.training.checkpoint",
-    "jssl.clock": "jssl.core.clock",
+    "jssl.clock": "jssl.core.progress",
     "jssl.experiment": "jssl.config.experiment",
     "jssl.feed": "jssl.training.batches",
     "jssl.gradients": "jssl.training.gradients",

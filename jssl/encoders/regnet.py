@@ -100,7 +100,7 @@ class RegNetBlock(Ranged, nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps [B, H, W, C] to [B, H', W', width]."""
-        x = rows.spread(x)
+        x = rows.constrain_activations(x)
 
         def unit(x: jax.Array, size: int, strides: int, groups: int, name: str) -> jax.Array:
             options = {"use_bias": False, "dtype": self.dtype, "name": f"conv{name}"}

@@ -51,7 +51,7 @@ class ResidualBlock(Ranged, nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
         """Maps [B, H, W, C] to [B, H', W', width * (1 or 4)]."""
-        x = rows.spread(x)
+        x = rows.constrain_activations(x)
         if self.kind == "basic":
             plan = [(self.width, 3, self.strides), (self.width, 3, 1)]
         else:

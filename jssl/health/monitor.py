@@ -17,7 +17,7 @@ _WINDOW = 30  # records
 
 
 @dataclasses.dataclass(frozen=True)
-class Verdict:
+class Diagnosis:
     """A diagnosis of a run.
 
     Attributes:
@@ -41,7 +41,7 @@ class Verdict:
         return f"{self.name}{place} at step {self.step}: {numbers}; likely: {self.cause}"
 
 
-def judge(rows: Sequence[Row], *, grace: int) -> list[Verdict]:
+def diagnose(rows: Sequence[Row], *, grace: int) -> list[Diagnosis]:
     """Diagnoses the last of some records.
 
     Args:
@@ -59,7 +59,7 @@ def judge(rows: Sequence[Row], *, grace: int) -> list[Verdict]:
     last = recent[-PATIENCE:]
     middle = [_figures(row, rows[0]) for row in _half_way(rows)]
     step = int(rows[-1]["step"])
-    found: list[Verdict] = []
+    found: list[Diagnosis] = []
     hidden: set[str] = set()
     for rule in RULES:
         if rule.name in hidden or len(rows) < rule.records:
@@ -80,7 +80,7 @@ def judge(rows: Sequence[Row], *, grace: int) -> list[Verdict]:
                 key.removeprefix(f"{where}/") if where else key: value
                 for key, value in zip(keys, values[-1], strict=True)
             }
-            found.append(Verdict(rule.name, name, step, shown, rule.cause))
+            found.append(Diagnosis(rule.name, name, step, shown, rule.cause))
             hidden |= set(rule.hides)
     return found
 
@@ -116,7 +116,7 @@ class SoFar:
         """Adds a record.
 
         Args:
-          row: see `Watch.see`.
+          row: see `HealthMonitor.see`.
 
         Returns:
           "most/..." of steps and learning rate so far; "still", the share of the run in which the
@@ -143,7 +143,7 @@ class SoFar:
         return found
 
 
-class Watch:
+class HealthMonitor:
     """Follows a run record by record and reports each diagnosis once.
 
     Its state can be rebuilt from `metrics.jsonl`, so a resumed run behaves like an uninterrupted
@@ -160,11 +160,11 @@ class Watch:
         self.so_far = SoFar(steps)
         self.rows: list[Row] = []
         self.alarms: dict[tuple[str, str], dict[str, Any]] = {}
-        self.standing: list[Verdict] = []
+        self.standing: list[Diagnosis] = []
         for row in history:
             self.see(row)
 
-    def see(self, row: Row) -> list[Verdict]:
+    def see(self, row: Row) -> list[Diagnosis]:
         """Judges one more record.
 
         Args:
@@ -177,14 +177,14 @@ class Watch:
         if not any(name.startswith(PREFIX) for name in row) or row.get(f"{PREFIX}idle", 0.0):
             return []
         self.rows.append({**row, **self.so_far.see(row)})
-        self.standing = judge(self.rows, grace=self.grace)
+        self.standing = diagnose(self.rows, grace=self.grace)
         new = []
-        for verdict in self.standing:
-            key = (verdict.name, verdict.where)
+        for diagnosis in self.standing:
+            key = (diagnosis.name, diagnosis.where)
             if key not in self.alarms:
-                self.alarms[key] = {**dataclasses.asdict(verdict), "sentence": str(verdict)}
-                new.append(verdict)
-            self.alarms[key]["last_step"] = verdict.step
+                self.alarms[key] = {**dataclasses.asdict(diagnosis), "sentence": str(diagnosis)}
+                new.append(diagnosis)
+            self.alarms[key]["last_step"] = diagnosis.step
         return new
 
     def record(self) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import jax
 import jax.numpy as jnp
 
-from jssl.core.clock import Clock, linear
+from jssl.core.progress import Progress, linear
 from jssl.core.ranges import Count, Layers, NonNegative, Positive, Several, Unit
 from jssl.health.alarm import Monitored
 from jssl.methods.base import Memory, Method, Outputs, Step, Tree
@@ -94,7 +94,7 @@ class SelfDistillation(Method):
         """The teacher, equal to the student, and a centre of zeros."""
         return {**super().init_memory(step), "centre": jnp.zeros((self.prototypes,))}
 
-    def teacher_temperature(self, progress: Clock) -> jax.Array:
+    def teacher_temperature(self, progress: Progress) -> jax.Array:
         """The teacher's temperature, float32 scalar; linear during the warm-up, then constant."""
         if not self.temperature_warmup:
             return jnp.float32(self.temperature)

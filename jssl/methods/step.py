@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from jssl.core.clock import Clock
+from jssl.core.progress import Progress
 from jssl.encoders.features import Features
 from jssl.nn import module as nn
 
@@ -40,7 +40,7 @@ class Step:
     batch_stats: Tree = dataclasses.field(default_factory=dict)
     memory: Memory = dataclasses.field(default_factory=dict)
     key: jax.Array | None = None
-    progress: Clock = Clock(0, 1, 1)  # noqa: RUF009
+    progress: Progress = Progress(0, 1, 1)  # noqa: RUF009
 
     def replace(self, **changes: Any) -> Step:
         """A copy with some attributes replaced."""

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from jssl.core.clock import Clock, cosine, linear
+from jssl.core.progress import Progress, cosine, linear
 from jssl.methods.step import Step
 
 Tree = Any
@@ -46,7 +46,7 @@ class MomentumTeacher:
         """The teacher after an update of the student, whose parameters are `step.params`."""
         return update_teacher(teacher, *self.source(step), self.momentum_at(step.progress))
 
-    def momentum_at(self, progress: Clock) -> jax.Array:
+    def momentum_at(self, progress: Progress) -> jax.Array:
         """Fraction of the old teacher that is kept in a step, float32 scalar."""
         schedule = {"cosine": cosine, "linear": linear}[self.schedule]
         done = progress.epoch / self.epochs if self.epochs else progress.fraction

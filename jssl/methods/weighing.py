@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jssl.core.clock import Clock, cosine, linear
+from jssl.core.progress import Progress, cosine, linear
 from jssl.errors import UserError
 
 Tree = Any
@@ -36,7 +36,7 @@ class Weighing:
         """Learned weights, stored in the parameters under `PARAMS`; none by default."""
         return {}
 
-    def total(self, losses: Losses, learned: Tree, progress: Clock) -> jax.Array:
+    def total(self, losses: Losses, learned: Tree, progress: Progress) -> jax.Array:
         """The loss that is differentiated, or that is reported where gradients are balanced.
 
         Args:
@@ -74,7 +74,7 @@ class Fixed(Weighing):
 
     weights: tuple[tuple[str, float], ...] = ()
 
-    def total(self, losses: Losses, learned: Tree, progress: Clock) -> jax.Array:
+    def total(self, losses: Losses, learned: Tree, progress: Progress) -> jax.Array:
         """The weighted sum."""
         weights = dict(self.weights)
         _known(weights, losses)
@@ -93,7 +93,7 @@ class Scheduled(Weighing):
     weights: tuple[tuple[str, float, float], ...] = ()
     schedule: str = "linear"
 
-    def total(self, losses: Losses, learned: Tree, progress: Clock) -> jax.Array:
+    def total(self, losses: Losses, learned: Tree, progress: Progress) -> jax.Array:
         """The weighted sum at this step."""
         if self.schedule not in ("linear", "cosine"):
             raise UserError(f"schedule is {self.schedule!r}; it is 'linear' or 'cosine'")
@@ -121,7 +121,7 @@ class Uncertainty(Weighing):
         """s = 0 for each loss, which gives weight 1."""
         return {name: jnp.zeros(()) for name in self.names}
 
-    def total(self, losses: Losses, learned: Tree, progress: Clock) -> jax.Array:
+    def total(self, losses: Losses, learned: Tree, progress: Progress) -> jax.Array:
         """The weighted sum and the penalty of large uncertainties."""
         _known(losses, self.names)
         return sum(jnp.exp(-learned[n]) * loss + 0.5 * learned[n] for n, loss in losses.items())

@@ -20,32 +20,32 @@ class _Part(NamedTuple):
 _PART: contextvars.ContextVar[_Part | None] = contextvars.ContextVar("part", default=None)
 
 
-_SPREAD: contextvars.ContextVar[Callable[[jax.Array], jax.Array] | None] = contextvars.ContextVar(
-    "spread", default=None
+_CONSTRAINT: contextvars.ContextVar[Callable[[jax.Array], jax.Array] | None] = (
+    contextvars.ContextVar("spread", default=None)
 )
 
 
 @contextlib.contextmanager
-def spread_by(place: Callable[[jax.Array], jax.Array] | None) -> Iterator[None]:
+def constraining_activations(place: Callable[[jax.Array], jax.Array] | None) -> Iterator[None]:
     """Sets the sharding of activation rows for code traced inside the block.
 
     Args:
       place: array -> the same array with its leading axis constrained to the batch sharding; None
         leaves the choice to the compiler.
     """
-    token = _SPREAD.set(place)
+    token = _CONSTRAINT.set(place)
     try:
         yield
     finally:
-        _SPREAD.reset(token)
+        _CONSTRAINT.reset(token)
 
 
-def spread(x: jax.Array) -> jax.Array:
-    """Constrains the rows of an activation to the batch sharding; see `spread_by`.
+def constrain_activations(x: jax.Array) -> jax.Array:
+    """Constrains the rows of an activation to the batch sharding; see `constraining_activations`.
 
     If parameters are sharded, the compiler may otherwise shard features as well and keep the rows
-    of all examples on every device. Layers call this once per block; without `spread_by` it returns
-    `x` itself.
+    of all examples on every device. Layers call this once per block; without
+    `constraining_activations` it returns `x` itself.
 
     Args:
       x: [rows, ...].
@@ -53,7 +53,7 @@ def spread(x: jax.Array) -> jax.Array:
     Returns:
       The same values.
     """
-    place = _SPREAD.get()
+    place = _CONSTRAINT.get()
     return x if place is None else place(x)
 
 

@@ -123,7 +123,7 @@ class Block(Ranged, nn.Module):
           UserError: if cross-attention has no context.
         """
         maps: dict[str, jax.Array] = {}
-        x = rows.spread(x)
+        x = rows.constrain_activations(x)
 
         def residual(x: jax.Array, branch: jax.Array, name: str) -> jax.Array:
             if self.layer_scale is not None:

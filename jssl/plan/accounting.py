@@ -25,7 +25,7 @@ _COMPILING = (
 )
 
 
-class Ledger:
+class RunStats:
     """Measures one process of a run, from construction to `close`."""
 
     def __init__(self) -> None:

@@ -14,14 +14,14 @@ import jax
 from jssl.core.state import TrainState
 from jssl.data.source import Splits
 from jssl.errors import Collapsed, UserError
-from jssl.health.monitor import Watch, grace_of
+from jssl.health.monitor import HealthMonitor, grace_of
 from jssl.logging.progress import Progress
 from jssl.logging.writer import MetricsWriter, read_metrics
 from jssl.plan import accounting
 from jssl.runs import interrupt, lock
 from jssl.runs.options import Options
 from jssl.runs.run import Run, write_json
-from jssl.training.batches import Feed
+from jssl.training.batches import StepRunner
 from jssl.training.checkpoint import Checkpoints
 from jssl.training.step import Program
 
@@ -42,13 +42,13 @@ class HostLoop:
     options: Options
     program: Program
     splits: Splits
-    feed: Feed
+    runner: StepRunner
     checkpoints: Checkpoints
     writer: MetricsWriter
     progress: Progress
     probe: Probe | None
-    watch: Watch
-    ledger: accounting.Ledger
+    monitor: HealthMonitor
+    run_stats: accounting.RunStats
     cause: Callable[[int], str]
     guard: lock.Lock | None  # in the process that writes
     collapsed: str | None = None
@@ -89,7 +89,7 @@ class HostLoop:
                 until = min(_next(step, save_every), _next(step, probe_every), end)
                 count = min(count, until - step, CHUNK)
                 with self._traced(step):
-                    state, records = self.feed.advance(state, step, count)
+                    state, records = self.runner.advance(state, step, count)
                     if self.profiling:
                         jax.block_until_ready(state.step)
                 self.pending.append((step, count, records))
@@ -170,22 +170,22 @@ class HostLoop:
                 raise UserError(self._not_finite(step, bad, row))
             if step % self.options.log_every == 0 or step in (1, self.program.steps):
                 self.writer.write(step, row)
-                self._judge({"step": step, **row})
-        self.ledger.mark(first + count)
+                self._check_health({"step": step, **row})
+        self.run_stats.mark(first + count)
         self.progress.update(first + count, loss=values["loss"][count - 1])
 
-    def _judge(self, row: dict[str, float]) -> None:
-        verdicts = self.watch.see(row)
-        for verdict in verdicts:
-            self.progress.message(f"alarm: {verdict}")
-        if verdicts:
+    def _check_health(self, row: dict[str, float]) -> None:
+        diagnoses = self.monitor.see(row)
+        for diagnosis in diagnoses:
+            self.progress.message(f"alarm: {diagnosis}")
+        if diagnoses:
             self._note_alarms()
-        if self.watch.standing and self.options.on_collapse == "stop":
-            self.collapsed = str(self.watch.standing[0])
+        if self.monitor.standing and self.options.on_collapse == "stop":
+            self.collapsed = str(self.monitor.standing[0])
 
     def _note_alarms(self) -> None:
-        if jax.process_index() == 0 and (self.watch.alarms or self.run_.alarms.exists()):
-            write_json(self.run_.alarms, self.watch.record())
+        if jax.process_index() == 0 and (self.monitor.alarms or self.run_.alarms.exists()):
+            write_json(self.run_.alarms, self.monitor.record())
 
     def _not_finite(self, step: int, bad: list[str], row: dict[str, float]) -> str:
         self.checkpoints.finish()
@@ -203,14 +203,17 @@ class HostLoop:
         )
 
 
-def watch_of(run: Run, program: Program, start: int) -> Watch:
-    """The alarm's judge, with what a resumed run has recorded so far."""
+def monitor_of(run: Run, program: Program, start: int) -> HealthMonitor:
+    """The run's health monitor, with what a resumed run has recorded so far."""
     schedule = program.experiment.optimizer
     warmup = round(schedule.warmup_epochs * program.steps_per_epoch)
     past = read_metrics(run.folder) if start and run.metrics.exists() else []
     past = [row for row in past if row["step"] <= start]
-    return Watch(grace_of(program.steps, warmup), past, steps=program.steps)
+    return HealthMonitor(grace_of(program.steps, warmup), past, steps=program.steps)
 
 
 def _next(step: int, every: int) -> int:
     return (step // every + 1) * every if every else 2**62
+
+
+watch_of = monitor_of

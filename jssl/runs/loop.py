@@ -20,12 +20,12 @@ from jssl.logging.writer import MetricsWriter, put_aside
 from jssl.plan import accounting
 from jssl.runs import identity, lock, processes, warm_start
 from jssl.runs.diagnosis import first_cause
-from jssl.runs.host_loop import CHUNK, HostLoop, Probe, watch_of
+from jssl.runs.host_loop import CHUNK, HostLoop, Probe, monitor_of
 from jssl.runs.options import Options
 from jssl.runs.restoring import bind
 from jssl.runs.run import Run, read_record, write_json
 from jssl.runs.sinks import resolve
-from jssl.training.batches import make_feed
+from jssl.training.batches import make_step_runner
 from jssl.training.checkpoint import Checkpoints, CheckpointUnwritable
 from jssl.training.step import Program
 
@@ -118,9 +118,9 @@ def _train(
     say: Callable[[str], None],
 ) -> Finished:
     root = program.root_key(run.seed)
-    ledger = accounting.Ledger()
+    run_stats = accounting.RunStats()
     with contextlib.ExitStack() as stack:
-        stack.callback(ledger.forget)
+        stack.callback(run_stats.forget)
         state, problems = checkpoints.restore(shapes)
         for problem in problems:
             say(f"warning: {problem}")
@@ -133,7 +133,7 @@ def _train(
         else:
             say(f"resumed at step {int(state.step)} of {program.steps}")
         start = int(state.step)
-        feed = make_feed(
+        runner = make_step_runner(
             program,
             splits.train,
             seed=run.seed,
@@ -143,7 +143,7 @@ def _train(
             workers=options.workers,
             chunk=CHUNK,
         )
-        stack.callback(feed.close)
+        stack.callback(runner.close)
         progress = stack.enter_context(
             Progress(
                 program.steps, views_per_step=program.views_per_step, initial=start, enabled=first
@@ -164,12 +164,12 @@ def _train(
             return first_cause(program, splits.train, run.seed, root, step, params)
 
         loop = HostLoop(
-            *(run, options, program, splits, feed, checkpoints, writer, progress, probe),
-            *(watch_of(run, program, start), ledger, cause, guard),
+            *(run, options, program, splits, runner, checkpoints, writer, progress, probe),
+            *(monitor_of(run, program, start), run_stats, cause, guard),
         )
         state = loop.run(state, start)
         if first:
-            accounts = ledger.close(program, waited=feed.waited)
+            accounts = run_stats.close(program, waited=runner.waited)
             write_json(run.folder / accounting.FILE, accounts | {"first_step": start})
     return Finished(program, state, splits, int(state.step) >= program.steps, loop.signal)
 

@@ -2,7 +2,7 @@
 
 Each case trains for a few seconds on scikit-learn's digits. Faults of further families of methods
 belong here; `benchmarks/alarm_faults.py` writes the table, `tests/test_alarm.py` checks the
-verdicts.
+diagnoses.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from jssl.config.experiment import Experiment
 from jssl.data import Arrays, Digits
 from jssl.encoders.mlp import MLP
 from jssl.encoders.vit import ViT
-from jssl.health.monitor import Verdict, Watch, grace_of
+from jssl.health.monitor import Diagnosis, HealthMonitor, grace_of
 from jssl.methods.clustering.swav import SwAV
 from jssl.methods.contrastive.simclr import SimCLR
 from jssl.methods.distillation.byol import BYOL
@@ -46,36 +46,36 @@ from jssl.testing.broken import (
 from jssl.testing.clusters import Clusters
 from jssl.testing.faults_still import still_cases
 from jssl.testing.runs import program_of
-from jssl.training.batches import make_feed
+from jssl.training.batches import make_step_runner
 from jssl.training.optim import Optimizer
 
 
 class Case(NamedTuple):
-    """A run and its expected verdict.
+    """A run and its expected diagnosis.
 
     Attributes:
       name: name of the fault, or "healthy".
       experiment: the experiment.
-      verdict: name of the expected verdict; "" for none.
+      diagnosis: name of the expected diagnosis; "" for none.
       within: number of steps within which it is expected.
     """
 
     name: str
     experiment: Experiment
-    verdict: str
+    diagnosis: str
     within: int
 
 
 class Outcome(NamedTuple):
-    """The verdicts of a run.
+    """The diagnoses of a run.
 
     Attributes:
-      verdicts: verdicts in the order they were given.
+      diagnoses: diagnoses in the order they were given.
       steps: number of steps that were run.
       rows: the alarm's records.
     """
 
-    verdicts: list[Verdict]
+    diagnoses: list[Diagnosis]
     steps: int
     rows: list[dict[str, float]]
 
@@ -90,7 +90,7 @@ def watch(experiment: Experiment, *, steps: int = 300, every: int = 10, seed: in
       seed: seed of the run.
 
     Returns:
-      The distinct verdicts. A loss that is not finite counts as "not finite", since the training
+      The distinct diagnoses. A loss that is not finite counts as "not finite", since the training
       loop would stop.
     """
     program = program_of(experiment, alarm_every=every)
@@ -98,21 +98,21 @@ def watch(experiment: Experiment, *, steps: int = 300, every: int = 10, seed: in
     source = experiment.data.load().train
     state, steps = program.init(root), min(steps, program.steps)
     options = {"path": "device", "workers": 0, "chunk": every}
-    feed = make_feed(program, source, seed=seed, root=root, start=0, **options)
+    runner = make_step_runner(program, source, seed=seed, root=root, start=0, **options)
     warmup = round(experiment.optimizer.warmup_epochs * program.steps_per_epoch)
-    judge, said = Watch(grace_of(program.steps, warmup), steps=program.steps), []
+    monitor, said = HealthMonitor(grace_of(program.steps, warmup), steps=program.steps), []
     for step in range(0, steps, every):
         count = min(every, steps - step)
-        state, records = feed.advance(state, step, count)
+        state, records = runner.advance(state, step, count)
         for i in range(count):
             done = step + i + 1
             row = {"step": done} | {name: float(v[i]) for name, v in records().items()}
             if not np.isfinite(list(row.values())).all():
-                said.append(Verdict("not finite", "", done, {"loss": row["loss"]}, "divergence"))
-                return Outcome(said, done, judge.rows)
+                said.append(Diagnosis("not finite", "", done, {"loss": row["loss"]}, "divergence"))
+                return Outcome(said, done, monitor.rows)
             if program.alarm_due(done - 1):
-                said += judge.see(row)
-    return Outcome(said, steps, judge.rows)
+                said += monitor.see(row)
+    return Outcome(said, steps, monitor.rows)
 
 
 def optimizer(**changes: Any) -> Optimizer:

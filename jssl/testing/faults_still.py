@@ -50,7 +50,7 @@ class HeldBack(SimCLR):
 def still_cases(
     build: Callable[..., Experiment], masked: Callable[..., Experiment], adamw: Callable
 ) -> list[tuple[str, Experiment, str, int]]:
-    """Name, experiment, expected verdict ("" for none) and number of steps within which it is due.
+    """Name, experiment, expected diagnosis ("" for none) and the steps within which it is due.
 
     Args:
       build: creates an experiment from a method with two views and overrides.

@@ -17,7 +17,7 @@ from jssl.encoders.vit import ViT
 from jssl.nn import module as nn
 from jssl.testing.quick import plain
 from jssl.training import sharding
-from jssl.training.batches import make_feed
+from jssl.training.batches import make_step_runner
 from jssl.training.checkpoint import Checkpoints
 from jssl.training.optim import Optimizer
 from jssl.training.step import Program, build
@@ -146,10 +146,10 @@ def trajectory(
     start = 0
     for until in [*cut, steps]:
         options = {"path": data_path, "workers": 0, "chunk": steps}
-        feed = make_feed(program, source, seed=seed, root=root, start=start, **options)
-        state, record = feed.advance(state, start, until - start)
+        runner = make_step_runner(program, source, seed=seed, root=root, start=start, **options)
+        state, record = runner.advance(state, start, until - start)
         records.append(record())
-        feed.close()
+        runner.close()
         start = until
         if until != steps:
             checkpoints = Checkpoints(folder)

@@ -26,7 +26,7 @@ IN_FLIGHT = 2  # steps that a stream sends ahead of the device
 Records = Callable[[], dict[str, np.ndarray]]  # waits for the device, then name -> [steps]
 
 
-class Feed(Protocol):
+class StepRunner(Protocol):
     """Advances a state over its data.
 
     Attributes:
@@ -44,7 +44,7 @@ class Feed(Protocol):
         ...
 
 
-class DeviceFeed:
+class DeviceRunner:
     """Data on the device in stored form (uint8 images stay uint8), no host between steps.
 
     Args:
@@ -84,7 +84,7 @@ class DeviceFeed:
         """Does nothing."""
 
 
-class StreamFeed:
+class StreamRunner:
     """Batches read ahead by Grain's workers, one program call a step.
 
     Args:
@@ -146,7 +146,7 @@ class StreamFeed:
         self.stream.close()
 
 
-def make_feed(
+def make_step_runner(
     program: Program,
     source: Source,
     *,
@@ -156,7 +156,7 @@ def make_feed(
     path: str,
     workers: int,
     chunk: int,
-) -> Feed:
+) -> StepRunner:
     """Chooses the data path by the size of the data.
 
     Args:
@@ -170,8 +170,11 @@ def make_feed(
       chunk: most steps in one call of the device path.
 
     Returns:
-      A feed.
+      A step runner.
     """
     if path == "device" or (path == "auto" and fits(source)):
-        return DeviceFeed(program, DeviceData.load(source).arrays, seed, root, chunk)
-    return StreamFeed(program, source, seed, root, start, workers)
+        return DeviceRunner(program, DeviceData.load(source).arrays, seed, root, chunk)
+    return StreamRunner(program, source, seed, root, start, workers)
+
+
+make_feed = make_step_runner

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jssl.core.clock import Clock
+from jssl.core.progress import Progress
 from jssl.methods.base import Method, Tree, Views
 from jssl.methods.step import Step
 from jssl.methods.weighing import PARAMS
@@ -80,7 +80,7 @@ class Bound:
         return _encoded(self, x)
 
     def _at(self, key: jax.Array | None) -> Step:
-        progress = Clock(self.step, self.steps, self.steps_per_epoch)
+        progress = Progress(self.step, self.steps, self.steps_per_epoch)
         return Step(self.net, self.params, self.batch_stats, self.memory, key, progress)
 
 

@@ -83,8 +83,8 @@ def constrain_batch(tree: Tree, mesh: Mesh | None) -> Tree:
     return jax.tree.map(lambda x: jax.lax.with_sharding_constraint(x, sharding), tree)
 
 
-def place_rows(mesh: Mesh | None) -> Callable[[jax.Array], jax.Array] | None:
-    """The function by which `jssl.nn.rows.spread` constrains activations to the batch sharding.
+def activation_constraint(mesh: Mesh | None) -> Callable[[jax.Array], jax.Array] | None:
+    """The function that `jssl.nn.rows.constrain_activations` applies: to the batch sharding.
 
     Args:
       mesh: where the program runs; None inside a sweep.

@@ -17,7 +17,7 @@ import numpy as np
 import optax
 from jax.sharding import Mesh
 
-from jssl.core.clock import Clock
+from jssl.core.progress import Progress
 from jssl.core.state import TrainState
 from jssl.data.device import gather
 from jssl.data.order import steps_per_epoch
@@ -70,13 +70,15 @@ class Program:
     approximate: bool
     alarm_every: int
 
-    def clock(self, step: jax.Array | int) -> Clock:
+    def progress(self, step: jax.Array | int) -> Progress:
         """Progress at a step."""
         peak = self.experiment.optimizer.peak(self.experiment.batch_size)
         # In a sweep the peak is traced, and so is whether it is 0.
         known = not isinstance(peak, jax.Array)
         rate = self.learning_rate(step) / peak if not known or peak else 1.0
-        return Clock(step, self.steps, self.steps_per_epoch, rate)
+        return Progress(step, self.steps, self.steps_per_epoch, rate)
+
+    clock = progress
 
     def at(self, state: TrainState, key: jax.Array | None = None) -> Step:
         """The `Step` that a method's hooks receive at a state.
@@ -85,7 +87,7 @@ class Program:
           state: the state.
           key: PRNG key of the hook; None if it draws nothing.
         """
-        progress = self.clock(state.step)
+        progress = self.progress(state.step)
         return Step(self.net, state.params, state.stats, state.memory, key, progress)
 
     def initial_state(self, root: jax.Array, given: Tree | None = None) -> TrainState:
@@ -176,7 +178,7 @@ class Program:
         views = sharding.constrain_batch(
             self.experiment.views(views_key, batch, mesh=self.mesh), self.mesh
         )
-        with rows.spread_by(sharding.place_rows(self.mesh)):
+        with rows.constraining_activations(sharding.activation_constraint(self.mesh)):
             found = loss_and_gradients(
                 method, self.at(state, loss_key), views, accumulate=self.accumulate
             )

@@ -9,7 +9,7 @@ import pytest
 
 from jssl.cli import main
 from jssl.config import experiment as registry
-from jssl.core.clock import Clock
+from jssl.core.progress import Progress
 from jssl.core.state import paths
 from jssl.errors import UserError
 from jssl.evaluation.forecast_tuning import ForecastRecipe, Future, TunedForecast, forecasting
@@ -33,8 +33,8 @@ def test_the_future_is_measured_from_its_past_and_errors_are_on_the_scale_of_the
         "right": found["target"][None],
         "spread": found["spread"][None],
     }
-    clock = Clock(0, 10, 5)
-    loss, metrics = method.objective(Step(memory={}, progress=clock), outputs)
+    progress = Progress(0, 10, 5)
+    loss, metrics = method.objective(Step(memory={}, progress=progress), outputs)
     error = guess[0].T * spread + mean - future
     np.testing.assert_allclose(loss, np.mean(error**2), rtol=1e-5)
     np.testing.assert_allclose(metrics["mae"], np.mean(np.abs(error)), rtol=1e-5)
@@ -44,7 +44,7 @@ def test_the_head_learns_alone_at_first():
     method = TunedForecast(head_epochs=2.0)
     updates = {"encoder": {"kernel": jnp.ones(3)}, "head": {"kernel": jnp.ones(3)}}
     for step, moves in ((0, 0.0), (9, 0.0), (10, 1.0)):
-        found = method.scale_updates(Step(progress=Clock(jnp.int32(step), 20, 5)), updates)
+        found = method.scale_updates(Step(progress=Progress(jnp.int32(step), 20, 5)), updates)
         np.testing.assert_array_equal(found["encoder"]["kernel"], moves)
         np.testing.assert_array_equal(found["head"]["kernel"], 1.0)
 

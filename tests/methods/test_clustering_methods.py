@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jssl.core.clock import Clock
+from jssl.core.progress import Progress
 from jssl.methods.clustering.deepcluster_v2 import DeepClusterV2
 from jssl.methods.clustering.swav import SwAV
 from jssl.methods.step import Step
@@ -28,16 +28,16 @@ def test_swav_queue_balances_once_full_and_is_read_before_it_is_pushed() -> None
 
     def codes(memory: dict, epoch: int) -> jax.Array:
         return method._codes(
-            Step(memory=memory, progress=Clock(2 * epoch, 10, 2)), outputs["scores"][:, 0], "a"
+            Step(memory=memory, progress=Progress(2 * epoch, 10, 2)), outputs["scores"][:, 0], "a"
         )
 
     alone = sinkhorn(outputs["scores"][:, 0], temperature=0.05)
     np.testing.assert_allclose(codes(memory, 3), alone, atol=1e-6)
-    memory = method.remember(Step(memory=memory, key=KEY, progress=Clock(0, 10, 2)), outputs)
+    memory = method.remember(Step(memory=memory, key=KEY, progress=Progress(0, 10, 2)), outputs)
     np.testing.assert_allclose(memory["a"]["rows"][:2], embedding[:, 0], atol=1e-6)
     np.testing.assert_allclose(memory["b"]["rows"][:2], embedding[:, 1], atol=1e-6)
     np.testing.assert_allclose(codes(memory, 3), alone, atol=1e-6)  # half full
-    memory = method.remember(Step(memory=memory, key=KEY, progress=Clock(1, 10, 2)), outputs)
+    memory = method.remember(Step(memory=memory, key=KEY, progress=Progress(1, 10, 2)), outputs)
     np.testing.assert_allclose(codes(memory, 0), alone, atol=1e-6)  # too early
     twice = jnp.concatenate([outputs["scores"][:, 0], memory["a"]["rows"] @ normed])
     expected = sinkhorn(twice, temperature=0.05)[:2]
@@ -47,7 +47,7 @@ def test_swav_queue_balances_once_full_and_is_read_before_it_is_pushed() -> None
 def test_swav_holds_its_prototypes_in_the_first_epoch() -> None:
     updates = {"encoder": jnp.ones(2), "head": {"prototypes": {"kernel": jnp.ones((2, 2))}}}
     for step, held in ((0, True), (9, True), (10, False)):
-        scaled = SwAV().scale_updates(Step(progress=Clock(step, 100, 10)), updates)
+        scaled = SwAV().scale_updates(Step(progress=Progress(step, 100, 10)), updates)
         assert bool(jnp.all(scaled["head"]["prototypes"]["kernel"] == 0)) == held
         assert bool(jnp.all(scaled["encoder"] == 1))
 
@@ -60,7 +60,7 @@ def test_deepcluster_fills_its_memory_then_clusters_what_it_met() -> None:
     for step in range(4):
         index = jnp.arange(4) + 4 * (step % 2)  # example 8 is never met
         outputs = {"embedding": x[step % 2], "index": index}
-        at = Step(memory=memory, key=KEY, progress=Clock(step, 6, 2))
+        at = Step(memory=memory, key=KEY, progress=Progress(step, 6, 2))
         loss, _ = method.objective(at, outputs)
         memory = method.remember(at, outputs)
         losses.append(float(loss))
@@ -83,5 +83,5 @@ def test_deepcluster_notices_an_index_beyond_its_memory() -> None:
     method = DeepClusterV2(examples=3, clusters=(2,), out=4)
     outputs = {"embedding": unit(2, 2, 4), "index": jnp.array([1, 3])}
     memory = method.init_memory(Step(key=KEY))
-    loss, _ = method.objective(Step(memory=memory, key=KEY, progress=Clock(0, 4, 2)), outputs)
+    loss, _ = method.objective(Step(memory=memory, key=KEY, progress=Progress(0, 4, 2)), outputs)
     assert np.isnan(loss)

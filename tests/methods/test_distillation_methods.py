@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.core.clock import Clock
+from jssl.core.progress import Progress
 from jssl.encoders.features import Features
 from jssl.methods.contextual_targets import mean_of_blocks
 from jssl.methods.distillation.dino import DINO
@@ -26,7 +26,7 @@ def test_dino_reads_its_centre_before_it_moves() -> None:
     scores = jax.random.normal(KEY, (3, 4, 4))
     memory = {"centre": jnp.array([1.0, 0, 0, 0])}
     outputs = {"student": scores, "teacher": scores[:, :2]}
-    at = Step(memory=memory, key=KEY, progress=Clock(0, 10, 5))
+    at = Step(memory=memory, key=KEY, progress=Progress(0, 10, 5))
     loss, _ = method.objective(at, outputs)
     moved = method.remember(at, outputs)
     targets = teacher_targets(scores[:, :2], temperature=0.04, centre=memory["centre"])
@@ -37,11 +37,11 @@ def test_dino_reads_its_centre_before_it_moves() -> None:
 
 def test_dino_schedules() -> None:
     method = DINO(temperature=0.07, temperature_warmup=2.0)
-    found = [float(method.teacher_temperature(Clock(step, 40, 10))) for step in (0, 10, 20, 39)]
+    found = [float(method.teacher_temperature(Progress(step, 40, 10))) for step in (0, 10, 20, 39)]
     np.testing.assert_allclose(found, [0.04, 0.055, 0.07, 0.07], rtol=1e-5)
     updates = {"encoder": jnp.ones(2), "head": {"prototypes": {"kernel": jnp.ones((2, 2))}}}
     for step, held in ((9, True), (10, False)):
-        scaled = method.scale_updates(Step(progress=Clock(step, 40, 10)), updates)
+        scaled = method.scale_updates(Step(progress=Progress(step, 40, 10)), updates)
         assert bool(jnp.all(scaled["head"]["prototypes"]["kernel"] == 0)) == held
 
 
@@ -61,7 +61,7 @@ def ibot_outputs() -> dict[str, jax.Array]:
 def test_ibot_patches_that_are_not_hidden_count_for_nothing(centring: str) -> None:
     method = IBOT(prototypes=5, centring=centring)
     memory = {"centre": jnp.zeros(5), "patch_centre": jnp.zeros(5)}
-    at, outputs = Step(memory=memory, key=KEY, progress=Clock(0, 10, 5)), ibot_outputs()
+    at, outputs = Step(memory=memory, key=KEY, progress=Progress(0, 10, 5)), ibot_outputs()
 
     def both(outputs):
         return method.objective(at, outputs), method.remember(at, outputs)
@@ -79,7 +79,9 @@ def test_ibot_counts_crops_without_a_mask_as_zero() -> None:
     method = IBOT(prototypes=5)
     memory = {"centre": jnp.zeros(5), "patch_centre": jnp.zeros(5)}
     outputs = {**ibot_outputs(), "student_patches": jnp.zeros((4, 2, 3, 5))}
-    _, metrics = method.objective(Step(memory=memory, key=KEY, progress=Clock(0, 10, 5)), outputs)
+    _, metrics = method.objective(
+        Step(memory=memory, key=KEY, progress=Progress(0, 10, 5)), outputs
+    )
     np.testing.assert_allclose(metrics["patch_loss"], math.log(5) / 2, rtol=1e-6)
 
 
@@ -92,7 +94,7 @@ def test_dinov2_adds_koleo_of_each_crop() -> None:
     for weight in (0.0, 0.1):
         method = DINOv2(prototypes=5, patch_prototypes=5, koleo_weight=weight)
         losses.append(
-            method.objective(Step(memory=memory, key=KEY, progress=Clock(0, 10, 5)), outputs)[0]
+            method.objective(Step(memory=memory, key=KEY, progress=Progress(0, 10, 5)), outputs)[0]
         )
     np.testing.assert_allclose(losses[1] - losses[0], -0.1 * math.log(2), rtol=1e-4)
 
@@ -125,7 +127,7 @@ def test_msn_is_least_for_sharp_assignments_that_use_every_prototype() -> None:
     method = MSN(prototypes=4)
     sharp = 10.0 * jnp.eye(4)
     outputs = {"anchors": jnp.repeat(sharp[:, None], 3, axis=1), "target": sharp}
-    at = Step(key=KEY, progress=Clock(0, 10, 5))
+    at = Step(key=KEY, progress=Progress(0, 10, 5))
     np.testing.assert_allclose(method.objective(at, outputs)[0], 0.0, atol=1e-5)
     same = {"anchors": jnp.zeros((4, 3, 4)).at[..., 0].set(10.0), "target": sharp[:1].repeat(4, 0)}
     found = MSN(prototypes=4, balance=False).objective(at, same)[0]

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.core.clock import Clock
+from jssl.core.progress import Progress
 from jssl.encoders.features import Features
 from jssl.encoders.vit import ViT
 from jssl.errors import UserError
@@ -58,7 +58,7 @@ def test_the_loss_is_that_of_every_hidden_token_and_of_every_class_token() -> No
             utterance += np.sum(error**2) / 5 / 6
     given = {**{k: jnp.asarray(x, jnp.float32) for k, x in outputs.items()}, "mask": mask}
     method = EAT(weight=0.5)
-    loss, terms = method.objective(Step(memory={}, key=KEY, progress=Clock(0, 10, 5)), given)
+    loss, terms = method.objective(Step(memory={}, key=KEY, progress=Progress(0, 10, 5)), given)
     np.testing.assert_allclose(terms["frame_loss"], frames, rtol=1e-5)
     np.testing.assert_allclose(terms["utterance_loss"], utterance, rtol=1e-5)
     np.testing.assert_allclose(loss, frames + 0.5 * utterance, rtol=1e-5)

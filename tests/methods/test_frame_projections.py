@@ -5,13 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.core.clock import Clock
+from jssl.core.progress import Progress
 from jssl.encoders.series import TCN
 from jssl.errors import UserError
 from jssl.methods.contrastive.frame_projections import SPACES, FrameProjections
 from jssl.methods.step import Step
 
-KEY, CLOCK = jax.random.key(0), Clock(3, 10, 5)
+KEY, PROGRESS = jax.random.key(0), Progress(3, 10, 5)
 SMALL = TCN(width=4, depth=1, norm="none")
 DRAW = np.random.default_rng(0)
 
@@ -39,7 +39,7 @@ def test_the_loss_is_that_of_three_pairs_and_two_maps() -> None:
             error = abs(outputs["guess"][b, part][d] - outputs["target"][b, part][d])
             wanted += (error - 0.025 if error > 0.05 else error**2 / 0.1) / 12
     outputs = {name: jnp.asarray(x, jnp.float32) for name, x in outputs.items()}
-    loss, metrics = method.objective(Step(memory={}, key=KEY, progress=CLOCK), outputs)
+    loss, metrics = method.objective(Step(memory={}, key=KEY, progress=PROGRESS), outputs)
     np.testing.assert_allclose(loss, wanted, rtol=1e-5)
     assert set(metrics) == {"signal_basis", "signal_frame", "basis_frame", "mapping"}
 
@@ -55,7 +55,7 @@ def test_evaluation_sees_the_signal_and_what_the_maps_make_of_it() -> None:
     @jax.jit
     def run() -> tuple:
         params = method.init(net, KEY, views)["params"]
-        outputs = method.forward(Step(net, params, {}, {}, KEY, CLOCK), views)
+        outputs = method.forward(Step(net, params, {}, {}, KEY, PROGRESS), views)
         features = method.encode(Step(net, params, {}, {}), views["signal"])
         towers = {name: f(views[name]) for name, f in method.towers(Step(net, params)).items()}
         alone = net.encoder.apply({"params": params["encoder"]}, views["signal"], train=False)

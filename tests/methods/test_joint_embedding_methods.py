@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jssl.augmentations.batchwise import mix_views
-from jssl.core.clock import Clock
+from jssl.core.progress import Progress
 from jssl.encoders.mlp import MLP
 from jssl.errors import UserError
 from jssl.methods.contrastive.moco_v2 import MoCoV2
@@ -21,7 +21,7 @@ from jssl.methods.step import Step
 from jssl.objectives.contrastive import multiview_nce, queue_nce
 
 KEY = jax.random.key(0)
-CLOCK = Clock(3, 10, 5)
+PROGRESS = Progress(3, 10, 5)
 
 
 def start(method, views):
@@ -41,8 +41,8 @@ def two_views(count: int = 6) -> dict[str, jax.Array]:
 def test_moco_v2_reads_the_queue_before_its_keys_enter(symmetric: bool) -> None:
     method = dataclasses.replace(MoCoV2().smoke(), symmetric=symmetric, queue=20)
     net, params, stats, memory = start(method, two_views())
-    outputs = method.forward(Step(net, params, stats, memory, KEY, CLOCK), two_views())
-    at = Step(memory=memory, key=KEY, progress=CLOCK)
+    outputs = method.forward(Step(net, params, stats, memory, KEY, PROGRESS), two_views())
+    at = Step(memory=memory, key=KEY, progress=PROGRESS)
     loss, _ = method.objective(at, outputs)
     new = method.remember(at, outputs)
     before = memory["queue"]["rows"]
@@ -62,24 +62,24 @@ def test_transtab_pulls_parts_of_a_class_together_if_asked(supervised: bool) -> 
     parts = {"views": jax.random.normal(KEY, (6, 3, 4, 4, 1))}
     views = {**parts, "label": jnp.asarray([0, 1, 0, 1, 2, 2])}
     net, params, stats, memory = start(method, views)
-    outputs = method.forward(Step(net, params, stats, memory, KEY, CLOCK), views)
-    loss, _ = method.objective(Step(memory=memory, key=KEY, progress=CLOCK), outputs)
+    outputs = method.forward(Step(net, params, stats, memory, KEY, PROGRESS), views)
+    loss, _ = method.objective(Step(memory=memory, key=KEY, progress=PROGRESS), outputs)
     labels = views["label"] if supervised else None
     expected = np.mean(multiview_nce(outputs["parts"], temperature=1.0, labels=labels))
     np.testing.assert_allclose(loss, expected, rtol=1e-6)
     if supervised:
         with pytest.raises(UserError, match="needs the label among the views"):
-            method.forward(Step(net, params, stats, memory, KEY, CLOCK), parts)
+            method.forward(Step(net, params, stats, memory, KEY, PROGRESS), parts)
 
 
 def test_nnclr_looks_neighbours_up_before_the_batch_enters() -> None:
     method = NNCLR().smoke()
     net, params, stats, memory = start(method, two_views())
-    outputs = method.forward(Step(net, params, stats, memory, KEY, CLOCK), two_views())
+    outputs = method.forward(Step(net, params, stats, memory, KEY, PROGRESS), two_views())
     # A queue of one row alone: every neighbour is that row, although the batch itself is nearer.
     rows = jnp.zeros_like(memory["queue"]["rows"]).at[:, 0].set(1.0)
     memory = {"queue": {**memory["queue"], "rows": rows}}
-    at = Step(memory=memory, key=KEY, progress=CLOCK)
+    at = Step(memory=memory, key=KEY, progress=PROGRESS)
     loss, _ = method.objective(at, outputs)
     new = method.remember(at, outputs)
     expected = []
@@ -90,7 +90,7 @@ def test_nnclr_looks_neighbours_up_before_the_batch_enters() -> None:
     np.testing.assert_allclose(loss, np.mean(expected), rtol=1e-5)
     assert not np.allclose(new["queue"]["rows"][:6], rows[:6])
     gradient = jax.grad(
-        lambda o: method.objective(Step(memory=memory, key=KEY, progress=CLOCK), o)[0]
+        lambda o: method.objective(Step(memory=memory, key=KEY, progress=PROGRESS), o)[0]
     )(outputs)
     assert not np.any(gradient["projection_a"])
     assert np.any(gradient["prediction_a"])
@@ -101,17 +101,17 @@ def test_moco_v3_freezes_the_patch_projection_alone() -> None:
         "encoder": {"patch_embedding": {"kernel": jnp.ones(2)}, "transformer": jnp.ones(2)},
         "projector": jnp.ones(2),
     }
-    scaled = MoCoV3().scale_updates(Step(progress=CLOCK), updates)
+    scaled = MoCoV3().scale_updates(Step(progress=PROGRESS), updates)
     assert not np.any(scaled["encoder"]["patch_embedding"]["kernel"])
     assert np.all(scaled["encoder"]["transformer"]) and np.all(scaled["projector"])
-    free = dataclasses.replace(MoCoV3(), frozen="").scale_updates(Step(progress=CLOCK), updates)
+    free = dataclasses.replace(MoCoV3(), frozen="").scale_updates(Step(progress=PROGRESS), updates)
     assert all(np.all(leaf) for leaf in jax.tree.leaves(free))
 
 
 @pytest.mark.parametrize(("rate", "factor"), [(1.0, 1.0), (0.25, 4.0), (0.0, 0.0)])
 def test_simsiam_keeps_the_predictors_rate_at_the_peak(rate: float, factor: float) -> None:
     updates = {"encoder": jnp.ones(2), "predictor": {"kernel": jnp.ones(2)}}
-    scaled = SimSiam().scale_updates(Step(progress=Clock(3, 10, 5, rate)), updates)
+    scaled = SimSiam().scale_updates(Step(progress=Progress(3, 10, 5, rate)), updates)
     np.testing.assert_allclose(scaled["predictor"]["kernel"], factor)
     np.testing.assert_allclose(scaled["encoder"], 1.0)
 
@@ -121,7 +121,7 @@ def test_simsiam_stops_the_gradient_of_its_targets() -> None:
     net, params, stats, memory = start(method, two_views())
 
     def target(params):
-        outputs = method.forward(Step(net, params, stats, memory, KEY, CLOCK), two_views())
+        outputs = method.forward(Step(net, params, stats, memory, KEY, PROGRESS), two_views())
         return jnp.sum(outputs["target_a"])
 
     assert not any(np.any(leaf) for leaf in jax.tree.leaves(jax.grad(target)(params)))
@@ -134,13 +134,13 @@ def test_distillation_leaves_its_teacher_alone() -> None:
     moved = jax.tree.map(lambda leaf: leaf + 0.1, params)
 
     def loss(params, memory):
-        outputs = method.forward(Step(net, params, stats, memory, KEY, CLOCK), views)
-        return method.objective(Step(memory=memory, key=KEY, progress=CLOCK), outputs)[0]
+        outputs = method.forward(Step(net, params, stats, memory, KEY, PROGRESS), views)
+        return method.objective(Step(memory=memory, key=KEY, progress=PROGRESS), outputs)[0]
 
     gradients = jax.grad(loss, argnums=(0, 1))(moved, memory)
     assert any(np.any(leaf) for leaf in jax.tree.leaves(gradients[0]))
     assert not any(np.any(leaf) for leaf in jax.tree.leaves(gradients[1]))
-    after = method.after_update(Step(None, moved, stats, memory, progress=CLOCK))
+    after = method.after_update(Step(None, moved, stats, memory, progress=PROGRESS))
     assert jax.tree.all(jax.tree.map(lambda x, y: np.array_equal(x, y), after, memory))
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.core.clock import Clock
+from jssl.core.progress import Progress
 from jssl.encoders.mlp import MLP
 from jssl.encoders.vit import ViT
 from jssl.errors import UserError
@@ -23,7 +23,7 @@ from jssl.methods.step import Step
 KEY = jax.random.key(0)
 ENCODER = ViT(width=16, depth=1, heads=2, patch_size=4, pool="mean")
 IMAGES = jax.random.normal(KEY, (2, 16, 8, 3))  # 4 x 2 tokens
-CLOCK = Clock(2, 10, 5)
+PROGRESS = Progress(2, 10, 5)
 
 
 def start(method, views, encoder=ENCODER):
@@ -34,7 +34,7 @@ def start(method, views, encoder=ENCODER):
 
 
 def outputs_of(method, views, net, params, stats, memory):
-    run = lambda p, m: method.forward(Step(net, p, stats, m, KEY, CLOCK), views)  # noqa: E731
+    run = lambda p, m: method.forward(Step(net, p, stats, m, KEY, PROGRESS), views)  # noqa: E731
     return jax.jit(run)(params, memory)
 
 
@@ -57,12 +57,12 @@ def test_ijepa_predicts_the_teacher() -> None:
         expected = (token - token.mean()) / (token.var() + 1e-5) ** 0.5
         np.testing.assert_allclose(out["target"][b, m, t], expected, atol=2e-4)
     # Halfway at the first step, and not at all at the last.
-    moved = method.after_update(Step(None, params, stats, memory, progress=Clock(0, 10, 5)))[
+    moved = method.after_update(Step(None, params, stats, memory, progress=Progress(0, 10, 5)))[
         "teacher"
     ]["params"]
     average = jax.tree.map(lambda a, b: (a + b) / 2, teacher["params"], params["encoder"])
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), moved, average)
-    kept = method.after_update(Step(None, params, stats, memory, progress=Clock(10, 10, 5)))[
+    kept = method.after_update(Step(None, params, stats, memory, progress=Progress(10, 10, 5)))[
         "teacher"
     ]
     jax.tree.map(np.testing.assert_array_equal, kept, teacher)
@@ -72,8 +72,8 @@ def test_ijepa_predicts_the_teacher() -> None:
     for noise in (0.0, 0.25):
         other = FlexPredict(**fields, noise=noise)
         parts = outputs_of(other, views, other.net(ENCODER), params, stats, memory)
-        losses.append(other.objective(Step(memory=memory, key=KEY, progress=CLOCK), parts)[0])
-    loss = method.objective(Step(memory=memory, key=KEY, progress=CLOCK), out)[0]
+        losses.append(other.objective(Step(memory=memory, key=KEY, progress=PROGRESS), parts)[0])
+    loss = method.objective(Step(memory=memory, key=KEY, progress=PROGRESS), out)[0]
     np.testing.assert_allclose(losses[0], loss, rtol=1e-6)
     assert abs(losses[1] - loss) > 1e-5
 
@@ -91,7 +91,7 @@ def test_ecg_jepa_predicts_all_hidden_tokens_as_they_are() -> None:
         wanted += (error - 0.005 if error > 0.01 else error**2 / 0.02) / 24
     target = np.take_along_axis(method.regressed(tokens), targets[:, 0, :, None], axis=1)
     outputs = {"prediction": jnp.asarray(prediction), "target": jnp.asarray(target[:, None])}
-    loss, _ = method.objective(Step(memory={}, key=KEY, progress=CLOCK), outputs)
+    loss, _ = method.objective(Step(memory={}, key=KEY, progress=PROGRESS), outputs)
     np.testing.assert_allclose(loss, wanted, rtol=1e-6)
 
 
@@ -101,8 +101,8 @@ def test_dbot_changes_teacher_and_student_between_stages() -> None:
     memory = method.init_memory(Step(None, initial, {}, key=KEY))
     trained = jax.tree.map(lambda x: x + 4.0, initial)
     for step in range(10):
-        clock = Clock(jnp.int32(step), 10, 10)
-        at = Step(None, trained, {}, memory, progress=clock)
+        progress = Progress(jnp.int32(step), 10, 10)
+        at = Step(None, trained, {}, memory, progress=progress)
         after = method.after_update(at)
         params = method.next_params(at.replace(memory=after))
         boundary = step == 4  # the fifth step of ten; the last student is kept
@@ -117,7 +117,7 @@ def test_dbot_has_a_schedule_in_each_stage() -> None:
     rates = [
         float(
             method.scale_updates(
-                Step(progress=Clock(jnp.int32(step), 20, 10)), {"x": jnp.ones(())}
+                Step(progress=Progress(jnp.int32(step), 20, 10)), {"x": jnp.ones(())}
             )["x"]
         )
         for step in range(20)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.core.clock import Clock
+from jssl.core.progress import Progress
 from jssl.encoders.points import PointTransformer
 from jssl.methods.distillation.point2vec import Point2Vec
 from jssl.methods.masked.point_cmae import PointCMAE
@@ -14,7 +14,7 @@ from jssl.nn.points import Patches
 from jssl.testing.quick import quick_compilation
 
 KEY = jax.random.key(0)
-CLOCK = Clock(jnp.int32(0), 10, 5)
+PROGRESS = Progress(jnp.int32(0), 10, 5)
 ENCODER = PointTransformer(
     width=8, depth=1, heads=2, centres=6, neighbours=4, points=4, kernel_init="lecun"
 )
@@ -50,9 +50,9 @@ def test_padding_changes_no_loss(method) -> None:
     def loss(views: dict) -> tuple:
         params = method.init(net, KEY, views)["params"]
         memory = method.init_memory(Step(None, params, {}, key=KEY))
-        outputs = method.forward(Step(net, params, {}, memory, KEY, CLOCK), views)
+        outputs = method.forward(Step(net, params, {}, memory, KEY, PROGRESS), views)
         masks = jnp.stack([outputs[name] for name in outputs if name.startswith("mask")])
-        return method.objective(Step(memory=memory, key=KEY, progress=CLOCK), outputs)[0], masks
+        return method.objective(Step(memory=memory, key=KEY, progress=PROGRESS), outputs)[0], masks
 
     with quick_compilation():
         (few, hidden), (many, _) = loss(views(12, two)), loss(views(19, two))

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from jssl.core.clock import Clock
+from jssl.core.progress import Progress
 from jssl.encoders.mlp import MLP
 from jssl.encoders.text import SymbolTransformer
 from jssl.errors import UserError
@@ -23,7 +23,7 @@ X = np.array([[1, 2, 3, 4, 5, 6], [6, 7, 8, 1, 0, 0]], np.int32)
 MASK = np.zeros((2, 6), bool)
 MASK[0, [1, 4]], MASK[1, 2] = True, True
 SYMBOLS = np.full((2, 6), 3, np.int32)
-CLOCK = Clock(3, 10, 5)
+PROGRESS = Progress(3, 10, 5)
 
 
 def views(x=X, mask=MASK, symbols=SYMBOLS):
@@ -36,10 +36,10 @@ def start(method, encoder=ENCODER, shown=None):
 
     @jax.jit
     def forward(shown):
-        return method.forward(Step(net, params, {}, {}, KEY, CLOCK), shown)
+        return method.forward(Step(net, params, {}, {}, KEY, PROGRESS), shown)
 
     def loss(outputs):
-        return float(method.objective(Step(memory={}, key=KEY, progress=CLOCK), outputs)[0])
+        return float(method.objective(Step(memory={}, key=KEY, progress=PROGRESS), outputs)[0])
 
     return net, params, forward, loss
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.core.clock import Clock
+from jssl.core.progress import Progress
 from jssl.encoders.text import SymbolTransformer
 from jssl.encoders.vit import ViT
 from jssl.encoders.waveform import WaveformTransformer
@@ -26,7 +26,7 @@ VIEWS = {
 
 def test_the_choice_of_entries_cools_by_equal_ratios_and_stays() -> None:
     method = Wav2Vec2()
-    found = [float(method.gumbel_temperature(Clock(step, 100, 10))) for step in (0, 35, 70, 100)]
+    found = [float(method.gumbel_temperature(Progress(step, 100, 10))) for step in (0, 35, 70, 100)]
     np.testing.assert_allclose(found, [2.0, 1.0, 0.5, 0.5], rtol=1e-5)
 
 
@@ -44,7 +44,7 @@ def test_hidden_steps_and_their_negatives_are_real_and_other_ones() -> None:
     def run(x, mask):
         views = {"wave": x, "mask": {"mask": mask}}
         params = method.init(net, KEY, views)["params"]
-        return method.forward(Step(net, params, {}, {}, KEY, Clock(0, 10, 5)), views)
+        return method.forward(Step(net, params, {}, {}, KEY, Progress(0, 10, 5)), views)
 
     found = {name: np.asarray(value) for name, value in run(x, mask).items()}
     np.testing.assert_array_equal(found["hidden"], mask & (np.arange(8) < [[5], [8]]))
@@ -63,7 +63,7 @@ def test_the_teacher_of_tips_reads_no_captions_and_one_caption_serves_both_token
     def run(views):
         params = method.init(net, KEY, views)["params"]
         memory = method.init_memory(Step(None, params, {}, key=KEY))
-        outputs = method.forward(Step(net, params, {}, memory, KEY, Clock(0, 10, 5)), views)
+        outputs = method.forward(Step(net, params, {}, memory, KEY, Progress(0, 10, 5)), views)
         return outputs, memory
 
     outputs, memory = jax.eval_shape(run, VIEWS)
@@ -92,7 +92,7 @@ def test_tips_adds_up_its_three_losses() -> None:
     outputs |= {"scale": np.full(3, 5.0, np.float32), "hidden": hidden}
     memory = {"teacher": {}, "centre": jnp.zeros(6), "patch_centre": jnp.zeros(5)}
     found, _ = method.objective(
-        Step(memory=memory, key=KEY, progress=Clock(10**6, 10**6, 10)), outputs
+        Step(memory=memory, key=KEY, progress=Progress(10**6, 10**6, 10)), outputs
     )
 
     def log_softmax(x):

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.core.clock import Clock
+from jssl.core.progress import Progress
 from jssl.encoders.mlp import MLP
 from jssl.errors import UserError
 from jssl.methods.base import Method, Spec
@@ -33,7 +33,7 @@ LOSSES = {"one": jnp.float32(2.0), "two": jnp.float32(3.0)}
 
 
 def test_sums_are_weighted() -> None:
-    middle = Clock(5, 10, 5)
+    middle = Progress(5, 10, 5)
     assert float(Sum().total(LOSSES, {}, middle)) == 5.0
     assert float(Fixed((("two", 0.5),)).total(LOSSES, {}, middle)) == 3.5
     moving = Scheduled((("one", 0.0, 1.0),))
@@ -44,10 +44,10 @@ def test_sums_are_weighted() -> None:
 
 def test_uncertainty_starts_as_the_sum_and_its_weights_are_least_at_the_optimum() -> None:
     rule = Uncertainty(("one", "two"))
-    np.testing.assert_allclose(rule.total(LOSSES, rule.init(), Clock(0, 1, 1)), 5.0)
+    np.testing.assert_allclose(rule.total(LOSSES, rule.init(), Progress(0, 1, 1)), 5.0)
     # d/ds (exp(-s) L + s / 2) = 0 where exp(-s) = 1 / (2 L).
     best = {name: jnp.log(2.0 * loss) for name, loss in LOSSES.items()}
-    slope = jax.grad(lambda s: rule.total(LOSSES, s, Clock(0, 1, 1)))(best)
+    slope = jax.grad(lambda s: rule.total(LOSSES, s, Progress(0, 1, 1)))(best)
     np.testing.assert_allclose(list(slope.values()), 0.0, atol=1e-6)
 
 
@@ -108,7 +108,7 @@ def differentiate(rule: Weighing, accumulate: int):
     params = net.init(KEY, x, train=True)["params"]
     if rule.init():
         params = {**params, PARAMS: rule.init()}
-    step = Step(net, params, {}, {}, KEY, Clock(3, 10, 5))
+    step = Step(net, params, {}, {}, KEY, Progress(3, 10, 5))
     return loss_and_gradients(method, step, views, accumulate=accumulate)
 
 

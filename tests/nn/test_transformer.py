@@ -160,11 +160,11 @@ def test_rows_stay_with_their_examples_where_parameters_are_split() -> None:
     places = sharding.state_shardings(variables, mesh, sharding.FSDP)
 
     def run(variables, x):
-        with rows.spread_by(sharding.place_rows(mesh)):
+        with rows.constraining_activations(sharding.activation_constraint(mesh)):
             return stack.apply(variables, x, train=False)[0]
 
     assert str(jax.make_jaxpr(run)(variables, x)).count("sharding_constraint") == 2
     split = jax.jit(run, in_shardings=(places, sharding.batch_sharding(mesh)))
     want = stack.apply(variables, x, train=False)[0]
     np.testing.assert_allclose(split(variables, x), want, rtol=2e-4, atol=2e-5)
-    assert sharding.place_rows(sharding.make_mesh(8)) is None
+    assert sharding.activation_constraint(sharding.make_mesh(8)) is None

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from jssl.core.clock import Clock
+from jssl.core.progress import Progress
 from jssl.core.ranges import AboveZero, Count, NonNegative, Positive, Several
 from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views, the_input
@@ -194,9 +194,9 @@ class Wav2Vec2(Method):
             trivial_loss=blind + self.diversity_weight * unused_codes(logits, hidden),
         )
 
-    def gumbel_temperature(self, clock: Clock) -> jax.Array:
+    def gumbel_temperature(self, progress: Progress) -> jax.Array:
         """The Gumbel-softmax temperature, float32 scalar."""
-        done = jnp.minimum(clock.fraction / self.gumbel_share, 1.0)
+        done = jnp.minimum(progress.fraction / self.gumbel_share, 1.0)
         return self.gumbel_start * (self.gumbel_end / self.gumbel_start) ** done
 
     def smoke(self) -> Method:

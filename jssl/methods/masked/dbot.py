@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from jssl.core.clock import Clock, cosine
+from jssl.core.progress import Progress, cosine
 from jssl.core.ranges import Count, NonNegative, Positive
 from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, Tree, Views, the_input
 from jssl.methods.reconstruction import HiddenPatches
@@ -136,10 +136,10 @@ class DBOT(HiddenPatches):
         small = {"decoder_width": 32, "decoder_depth": 1, "decoder_heads": 2}
         return dataclasses.replace(self, warmup_epochs=0.0, **small)
 
-    def _length(self, clock: Clock) -> int:
-        return -(-clock.steps // self.stages)
+    def _length(self, progress: Progress) -> int:
+        return -(-progress.steps // self.stages)
 
-    def _at_boundary(self, clock: Clock, new: Tree, old: Tree) -> Tree:
-        done = jnp.asarray(clock.step) + 1
-        ends = (done % self._length(clock) == 0) & (done < clock.steps)
+    def _at_boundary(self, progress: Progress, new: Tree, old: Tree) -> Tree:
+        done = jnp.asarray(progress.step) + 1
+        ends = (done % self._length(progress) == 0) & (done < progress.steps)
         return jax.tree.map(lambda a, b: jnp.where(ends, a, b), new, old)

@@ -12,7 +12,7 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
-from jssl.core.clock import linear
+from jssl.core.progress import linear
 from jssl.core.ranges import Count, NonNegative
 from jssl.errors import UserError
 from jssl.health.alarm import Monitored

@@ -8,7 +8,7 @@ import numpy as np
 
 from jssl.data.source import ArraySource
 from jssl.training import sharding
-from jssl.training.batches import IN_FLIGHT, StreamFeed
+from jssl.training.batches import IN_FLIGHT, StreamRunner
 
 
 class Metric:
@@ -38,10 +38,10 @@ def test_few_steps_are_sent_ahead() -> None:
         experiment=SimpleNamespace(batch_size=2), mesh=sharding.make_mesh(1), steps=9, step=step
     )
     source = ArraySource({"x": np.arange(8.0)})
-    feed = StreamFeed(program, source, seed=0, root=jax.random.key(0), start=0, workers=0)
-    state, records = feed.advance(0, 0, 9)
+    runner = StreamRunner(program, source, seed=0, root=jax.random.key(0), start=0, workers=0)
+    state, records = runner.advance(0, 0, 9)
     assert state == 9
     # The last ones are not waited for: the caller goes on while the device works.
     assert [metric.waited for metric in sent] == [True] * (9 - IN_FLIGHT) + [False] * IN_FLIGHT
     np.testing.assert_array_equal(records()["loss"], np.arange(9))
-    feed.close()
+    runner.close()

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 
-class Clock(NamedTuple):
+class Progress(NamedTuple):
     """Progress of a run.
 
     Attributes:
@@ -32,6 +32,9 @@ class Clock(NamedTuple):
     def epoch(self) -> jax.Array:
         """Epochs done, float32 scalar, fractional inside an epoch."""
         return jnp.asarray(self.step, jnp.float32) / max(self.steps_per_epoch, 1)
+
+
+Clock = Progress  # its former name, which methods of users import
 
 
 def cosine(start: float, end: float, fraction: jax.Array | float) -> jax.Array:
