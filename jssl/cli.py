@@ -12,9 +12,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jssl import __version__
-from jssl.commands import evaluate, plan, reproduce, show, sweep, table
-from jssl.commands.options import add_accept, add_list, add_subject, add_trust, settle
+from jssl.commands import (
+    clean,
+    completion,
+    doctor,
+    evaluate,
+    plan,
+    reproduce,
+    show,
+    sweep,
+    table,
+)
+from jssl.commands.options import (
+    add_accept,
+    add_compile_cache,
+    add_list,
+    add_subject,
+    add_trust,
+    settle,
+)
 from jssl.config.user_code import sentence
 from jssl.core.terminal import one_line, printable_output
 from jssl.errors import UserError
@@ -49,7 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     arguments = _parser().parse_args(argv)
     settle(arguments)
+    arguments.own_process = argv is None
     try:
+        if arguments.run is not _train:  # whose processes have to join first
+            _keep_programs(arguments)
         return arguments.run(arguments)
     except UserError as error:
         return _fail(str(error), error.status)
@@ -68,16 +87,38 @@ def _run(argv: Sequence[str] | None) -> int:
         raise
 
 
+def _keep_programs(arguments: argparse.Namespace) -> None:
+    """Turns the cache of compiled programs on for a command that compiles, in its own process."""
+    asked = getattr(arguments, "no_compile_cache", True) is False
+    if asked and arguments.own_process and not getattr(arguments, "list", False):
+        from jssl.runs import compile_cache
+
+        compile_cache.enable()
+
+
 def _fail(message: str, status: int = 2) -> int:
     print(f"jssl: error: {one_line(message)}", file=sys.stderr)
     return status
+
+
+class _Version(argparse.Action):
+    """Prints the versions of jssl, JAX and Python, and the devices."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="versions and devices")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from jssl.commands.doctor import version_line
+
+        print(version_line())
+        parser.exit()
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="jssl", description="Self-supervised learning in JAX: train, evaluate, report."
     )
-    parser.add_argument("--version", action="version", version=f"jssl {__version__}")
+    parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     listing = commands.add_parser("list", help="experiments and methods, with paper and family")
@@ -132,6 +173,10 @@ def _parser() -> argparse.ArgumentParser:
     add_accept(bisect)
     _add_device_options(bisect)
     bisect.set_defaults(run=_bisect)
+
+    doctor.add(commands)
+    clean.add(commands)
+    completion.add(commands, parser)
     return parser
 
 
@@ -140,6 +185,7 @@ def _add_device_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fsdp", type=_positive, default=1, help="devices that share each parameter (default: 1)"
     )
+    add_compile_cache(parser)
 
 
 def _add_train_options(parser: argparse.ArgumentParser) -> None:
@@ -257,6 +303,7 @@ def _train_here(arguments: argparse.Namespace) -> int:
     from jssl.runs.loop import Options
     from jssl.studies import session
 
+    _keep_programs(arguments)
     overrides = tuple(arguments.overrides)
     if arguments.data_dir is not None:
         overrides += (f"data.data_dir={arguments.data_dir}",)

@@ -60,7 +60,7 @@ class Interrupted(UserError):
 
 # What reading a value of another form than expected raises: a file that is JSON and no record.
 MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
-_LISTED = 60  # names that fit into a sentence
+_LISTED = 24  # names that fit into a sentence
 
 
 def nearest(name: str, options: Iterable[str]) -> str:
@@ -71,13 +71,17 @@ def nearest(name: str, options: Iterable[str]) -> str:
       options: the names that exist.
 
     Returns:
-      A clause such as ``did you mean 'temperature'? (there are: momentum, temperature)``.
+      A clause such as ``did you mean 'temperature'? (there are: momentum, temperature)``. Of many
+      names, only the five nearest are given: ``did you mean 'a' or 'b'? (there are 184)``.
     """
     known = sorted(options)
     if len(known) > _LISTED:
-        close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-        guess = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
-        return f"{guess}(there are {len(known)}; jssl list shows them)"
+        close = difflib.get_close_matches(name, known, n=5, cutoff=0.5)
+        if not close:
+            return f"there are {len(known)}, such as {', '.join(known[:: len(known) // 4][:4])}"
+        *most, last = map(repr, close)
+        guess = f"{', '.join(most)} or {last}" if most else last
+        return f"did you mean {guess}? (there are {len(known)})"
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     listing = ", ".join(known) if known else "none"
     guess = f"did you mean {close[0]!r}? " if close else ""

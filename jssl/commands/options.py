@@ -145,3 +145,13 @@ def add_accept(parser: argparse.ArgumentParser) -> None:
         help="go on although the data, the experiment's code or an option that changes numbers is "
         "not the one that the run began with; the run's folder keeps note of it",
     )
+
+
+def add_compile_cache(parser: argparse.ArgumentParser) -> None:
+    """Adds `--no-compile-cache` to a command that compiles programs."""
+    parser.add_argument(
+        "--no-compile-cache",
+        action="store_true",
+        help="compile everything anew; without it, compiled programs are kept in the user's cache "
+        "folder (`jssl clean` deletes them)",
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from jssl.commands.options import add_accept, add_list, add_subject
+from jssl.commands.options import add_accept, add_compile_cache, add_list, add_subject
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -43,6 +43,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--no-probe", action="store_true", help="skip the evaluation at the end")
     add_accept(parser)
+    add_compile_cache(parser)
     parser.set_defaults(run=run)
 
 
