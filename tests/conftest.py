@@ -4,16 +4,22 @@ import os
 from pathlib import Path
 from typing import Any
 
+from xla_flags import known_flags
+
+pytest_plugins = ["budget", "compilation", "tiers"]
+
 ROOT = Path(__file__).resolve().parent.parent
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 flags = os.environ.get("XLA_FLAGS", "")
 if "xla_force_host_platform_device_count" not in flags:
     flags = f"{flags} --xla_force_host_platform_device_count=8"
-# The older emitters compile unoptimised programs twice as fast, to others that compute the same.
 if "xla_cpu_use_fusion_emitters" not in flags:
-    flags = f"{flags} --xla_cpu_use_fusion_emitters=false"
+    flags = " ".join([flags, *known_flags(ROOT / ".jax_cache")])
 os.environ["XLA_FLAGS"] = flags.strip()
+# Nearly all of the suite's time is compilation, which takes half as long without optimisations;
+# tests of programs as users compile them are marked `optimised`.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "true")
 # Compiled programs are shared by the workers of pytest-xdist and by later runs.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".jax_cache"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")

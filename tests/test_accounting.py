@@ -3,10 +3,13 @@
 import json
 from pathlib import Path
 
+import pytest
 from tiny_runs import write_experiment
 
 from jssl.cli import main
 from jssl.plan import accounting
+
+pytestmark = pytest.mark.optimised
 
 
 def test_a_run_keeps_accounts(tmp_path: Path) -> None:

@@ -55,10 +55,11 @@ def smoke_program(name: str):
     return small, train, build(small, train[0], len(train), sharding.make_mesh(1))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_its_train_step_can_be_traced(name: str) -> None:
+@pytest.mark.rotating
+@pytest.mark.parametrize("experiment", NAMES)
+def test_its_train_step_can_be_traced(experiment: str) -> None:
     """Shapes and names fit, from views to metrics; nothing is compiled."""
-    small, _, program = smoke_program(name)
+    small, _, program = smoke_program(experiment)
     state = program.abstract_state
     batch = {
         key: jax.ShapeDtypeStruct((small.batch_size, *spec.shape), spec.dtype)

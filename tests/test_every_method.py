@@ -14,11 +14,20 @@ def test_every_method_has_an_experiment() -> None:
 
 
 @pytest.mark.parametrize("method", sorted(CASES))
+def test_contract(method: str) -> None:
+    """Every method in every run of the suite; nothing is compiled."""
+    report = conformance(CASES[method], checks=["contract"])
+    assert report.ok, str(report)
+
+
+@pytest.mark.rotating
+@pytest.mark.parametrize("method", sorted(CASES))
 def test_conformance(method: str) -> None:
     """Eight devices equal one, resume is exact, streamed equals resident, and all the others."""
     report = conformance(CASES[method])
     assert report.ok, str(report)
     assert {check.name for check in report.checks} == set(CHECKS)
     # These apply to every method: none may be passed over.
-    for name in ("mesh", "resume", "repeatable", "streamed", "one compilation", "gradients reach"):
+    for name in ("contract", "mesh", "resume", "repeatable", "streamed", "one compilation"):
         assert report[name].passed, str(report)
+    assert report["gradients reach"].passed, str(report)

@@ -8,6 +8,8 @@ from jssl.encoders.vit import ViT
 from jssl.nn.conv import conv2d
 from jssl.plan import flops
 
+pytestmark = pytest.mark.optimised
+
 
 def traced(function, *arguments) -> flops.Flops:
     return flops.count(jax.make_jaxpr(function)(*arguments))

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.optimised
+
 PROGRAM = """
 import ctypes, resource, sys, threading
 from jssl.runs.malloc import keep_freed_memory

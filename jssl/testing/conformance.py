@@ -12,11 +12,13 @@ from jssl.errors import UserError, nearest
 from jssl.methods.base import Method
 from jssl.testing import objective_checks as objective
 from jssl.testing import run_checks as runs
+from jssl.testing import trace_checks as traced
 from jssl.testing.bench import Bench
 from jssl.testing.quick import quick_compilation
 from jssl.testing.runs import small
 
 CHECKS = {
+    "contract": traced.contract,
     "permutation": objective.permutation,
     "view symmetry": objective.view_symmetry,
     "coupling": objective.coupling,

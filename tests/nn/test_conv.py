@@ -8,6 +8,8 @@ from jssl.errors import UserError
 from jssl.nn import conv
 from jssl.nn.conv import Conv, conv2d, resolve_padding
 
+pytestmark = pytest.mark.optimised
+
 CASES = [
     # height, width, channels, features, kernel, strides, padding
     (8, 8, 3, 4, (3, 3), 1, 1),

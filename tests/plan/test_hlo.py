@@ -2,10 +2,13 @@
 
 import jax
 import jax.numpy as jnp
+import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 
 from jssl.plan.hlo import moved
 from jssl.training import sharding
+
+pytestmark = pytest.mark.optimised
 
 
 def compiled(function, mesh, *specs):

@@ -15,6 +15,8 @@ from jssl.plan import chips, planning
 from jssl.plan.planning import Setting
 from jssl.plan.search import candidates
 
+pytestmark = pytest.mark.optimised
+
 
 @pytest.fixture(scope="module")
 def experiment(tmp_path_factory) -> Path:

@@ -1,0 +1,42 @@
+"""Flags of XLA that make tests faster, as far as the installed XLA knows them."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+# The older emitters compile unoptimised programs twice as fast, to others that compute the same.
+WANTED = ("--xla_cpu_use_fusion_emitters=false",)
+
+
+def known_flags(folder: Path) -> list[str]:
+    """The flags of `WANTED` that the installed XLA knows; an unknown one ends its process.
+
+    Each is tried once in a process of its own, and the answer is kept by the version of jaxlib.
+    """
+    version = importlib.metadata.version("jaxlib")
+    kept = folder / f"xla_flags_{version}.json"
+    try:
+        known = json.loads(kept.read_text())
+    except (OSError, ValueError):
+        known = {}
+    if not set(WANTED) <= set(known):
+        known = {flag: _is_known(flag) for flag in WANTED}
+        folder.mkdir(parents=True, exist_ok=True)
+        part = kept.with_suffix(f".{os.getpid()}")
+        part.write_text(json.dumps(known))
+        part.replace(kept)
+    return [flag for flag in WANTED if known[flag]]
+
+
+def _is_known(flag: str) -> bool:
+    code = "import jax; jax.devices('cpu')"
+    environment = {**os.environ, "XLA_FLAGS": flag, "JAX_PLATFORMS": "cpu"}
+    tried = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, check=False
+    )
+    return tried.returncode == 0
