@@ -1,0 +1,104 @@
+"""Public ResNets: the forward pass of the published definition, and the releases' prefixes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jssl.core.state import paths
+from jssl.errors import UserError
+from jssl.weights import import_weights, load, save_weights
+from jssl.weights.importing import export_names
+from jssl.weights.safetensors import write_safetensors
+from tests.weights.published import Arrays, resnet, resnet_forward
+
+IMAGES = np.random.default_rng(1).normal(size=(1, 32, 32, 3)).astype(np.float32)
+
+
+def written(folder: Path, arrays: Arrays) -> Path:
+    path = folder / "model.safetensors"
+    write_safetensors(path, arrays)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("blocks", "width", "bottleneck"), [((1, 1, 1, 1), 8, False), ((3, 4, 6, 3), 4, True)]
+)
+def test_features_are_those_of_the_definition(
+    tmp_path: Path, blocks: tuple[int, ...], width: int, bottleneck: bool
+) -> None:
+    arrays = resnet(blocks, width, bottleneck=bottleneck)
+    found = import_weights(written(tmp_path, arrays), "resnet")
+    wanted = resnet_forward(arrays, IMAGES)
+    features = found.encoder.apply(found.variables, IMAGES, train=False)
+    cells = np.moveaxis(np.asarray(features.extras["stage4"]), -1, 1)
+    assert np.abs(cells - wanted).max() <= 1e-4 * np.abs(wanted).max()
+    assert np.allclose(features.pooled, wanted.mean(axis=(2, 3)), atol=1e-4 * np.abs(wanted).max())
+    tracked = {name for name in arrays if name.endswith("tracked")}
+    assert set(found.unused) == tracked and set(found.used) == arrays.keys() - tracked
+
+
+ARRAYS = resnet((1, 1, 1, 1), 4, bottleneck=False)
+HEAD = {"0.weight": np.ones((4, 4), np.float32)}
+
+
+@pytest.mark.parametrize(
+    ("family", "prefix", "others"),
+    [
+        ("resnet", "module.", {"module.fc.weight": HEAD["0.weight"]}),
+        ("moco", "module.encoder_q.", {"module.encoder_q.fc.2.weight": HEAD["0.weight"]}),
+        ("moco", "module.encoder_q.", {"module.encoder_k.bn1.bias": HEAD["0.weight"]}),
+        ("moco", "module.base_encoder.", {"module.predictor.0.weight": HEAD["0.weight"]}),
+        ("swav", "module.", {"module.prototypes.weight": HEAD["0.weight"]}),
+        ("barlow_twins", "module.backbone.", {"module.bn.running_var": HEAD["0.weight"]}),
+        ("vicreg", "", {"projector.3.bias": HEAD["0.weight"]}),
+        ("simclr", "", {"fc.weight": HEAD["0.weight"]}),
+        ("vissl_resnet", "_feature_blocks.", {}),
+    ],
+)
+def test_prefixes_and_heads_of_releases(
+    tmp_path: Path, family: str, prefix: str, others: Arrays
+) -> None:
+    named = {f"{prefix}{name}": value for name, value in ARRAYS.items()}
+    found = import_weights(written(tmp_path, {**named, **others}), family)
+    again = export_names(found)
+    kept = {name: value for name, value in ARRAYS.items() if not name.endswith("tracked")}
+    assert again.keys() == kept.keys()
+    for name, value in kept.items():
+        assert again[name].tobytes() == value.tobytes(), name
+
+
+def test_the_family_is_recognised_where_all_that_fit_agree(tmp_path: Path) -> None:
+    path = written(tmp_path, ARRAYS)
+    encoder, variables, preprocessing = load(path)
+    assert encoder.depth == 10 and preprocessing["kind"] == "image"
+    folder = save_weights(tmp_path / "out", import_weights(path, "resnet"), source="a file")
+    same, again, _ = load(folder)
+    assert same == encoder
+    flat, flat_again = paths(variables), paths(again)
+    assert flat.keys() == flat_again.keys()
+    for name, value in flat.items():
+        assert np.asarray(value).tobytes() == flat_again[name].tobytes(), name
+
+
+def test_what_does_not_fit_is_named(tmp_path: Path) -> None:
+    def refused(changes: dict[str, np.ndarray | None]) -> str:
+        arrays = {k: v for k, v in {**ARRAYS, **changes}.items() if v is not None}
+        with pytest.raises(UserError) as error:
+            import_weights(written(tmp_path, arrays), "resnet")
+        return str(error.value)
+
+    lost = refused({"layer2.0.bn1.weight": None})
+    assert "stage2_block0/norm0/scale" in lost and "nearest" in lost
+    more = refused({"layer2.0.extra.weight": HEAD["0.weight"]})
+    assert "layer2.0.extra.weight" in more and "layer" in more.split("nearest")[1]
+    shape = refused({"layer2.0.bn1.bias": np.ones(5, np.float32)})
+    assert "[5]" in shape and "[8]" in shape
+    form = refused({"layer2.0.conv1.weight": np.ones((8, 4), np.float32)})
+    assert "layer2.0.conv1.weight" in form
+    broken = refused({"layer2.0.bn1.bias": np.full(8, np.nan, np.float32)})
+    assert "NaN" in broken
+    unknown = refused({"layer1.0.conv1.weight": None, "conv1.weight": None})
+    assert "none of the layouts" in unknown
+    blocks = refused({f"layer2.1.conv1.{k}": HEAD["0.weight"] for k in ("weight",)})
+    assert "(1, 2, 1, 1)" in blocks
