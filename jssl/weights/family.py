@@ -7,9 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import flax.linen as nn
-
 from jssl.errors import UserError
+from jssl.nn import module as nn
 from jssl.weights.names import Rule
 
 CONTAINERS = (

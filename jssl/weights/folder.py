@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
@@ -17,6 +16,7 @@ from jssl import __version__
 from jssl.core import settings
 from jssl.core.state import paths
 from jssl.errors import MALFORMED, UserError, nearest
+from jssl.nn import module as nn
 from jssl.weights.importing import Weights, check_variables, import_weights
 from jssl.weights.safetensors import read_safetensors, write_safetensors
 

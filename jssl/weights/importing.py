@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from jssl.config.overrides import override
 from jssl.core.state import paths
 from jssl.errors import UserError, nearest
+from jssl.nn import module as nn
 from jssl.weights.families import FAMILIES
 from jssl.weights.family import Built, Family, Keys, Layout, marked
 from jssl.weights.files import Checkpoint, array, read_checkpoint

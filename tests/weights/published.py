@@ -66,7 +66,8 @@ def conv(x: np.ndarray, w: np.ndarray, stride: int, padding: int, groups: int = 
     views = np.lib.stride_tricks.sliding_window_view(x, (k, k), axis=(2, 3))
     views = views[:, :, ::stride, ::stride]
     parts = zip(np.split(views, groups, axis=1), np.split(w, groups), strict=True)
-    return np.concatenate([np.einsum("bchwij,ocij->bohw", v, p) for v, p in parts], axis=1)
+    made = [np.tensordot(v, p, ((1, 4, 5), (1, 2, 3))) for v, p in parts]  # [B, H, W, O]
+    return np.concatenate(made, axis=-1).transpose(0, 3, 1, 2)
 
 
 def batch_norm(x: np.ndarray, w: Mapping[str, Any], name: str) -> np.ndarray:
