@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from jssl.errors import Interrupted, UserError, nearest
 from jssl.evaluation import evaluating
 from jssl.evaluation.protocol import Result
 from jssl.evaluation.record import Record
+from jssl.own import opened
+from jssl.own.form import OwnOptions
 from jssl.runs import warm_start
 from jssl.runs.options import Options
 from jssl.runs.run import Run, default_folder, read_record, reopen
@@ -47,18 +49,48 @@ def make_run(
     init_from: str | Path | None = None,
     trust: bool = False,
     accept_changes: bool = False,
+    data: str | Path | None = None,
+    data_options: Mapping[str, Any] | OwnOptions | None = None,
+    say: Say = print,
 ) -> Run:
     """A run that is described and not begun; the arguments are those of `train`."""
     overrides = tuple(overrides)
     found = what if isinstance(what, Experiment) else experiment.load(str(what))
-    changed = override(found, *overrides)
     start = warm_start.find(Path(init_from), trust=trust) if init_from is not None else None
+    if data is None and data_options:
+        raise UserError("data_options (--form, --label, ...) go with data (--data DIR or FILE)")
+    options = own_options(data_options)
     if folder is None:
         name = found.name if isinstance(what, Experiment) else str(what)
         if not name:
             raise UserError("an experiment without a name needs a folder: train(..., folder=...)")
-        folder = default_folder(name, seed, overrides, start)
-    return Run(changed, seed, Path(folder), overrides, start, trust, accept_changes)
+        folder = default_folder(
+            name, seed, overrides, start, None if data is None else opened.tag(data, options)
+        )
+    own = None
+    if data is not None:
+        record = read_record(folder) if (Path(folder) / "run.json").exists() else None
+        known = opened.known_facts(record, Path(data).expanduser().resolve(), options)
+        options = dataclasses.replace(options, known=known)
+        found, own = opened.open_own(found, data, options, say=say)
+    changed = override(found, *overrides)
+    return Run(changed, seed, Path(folder), overrides, start, trust, accept_changes, own=own)
+
+
+def own_options(given: Mapping[str, Any] | OwnOptions | None) -> OwnOptions:
+    """Options for the user's own data, from keyword arguments.
+
+    Raises:
+      UserError: there is no option of a name, or a value is wrong.
+    """
+    if isinstance(given, OwnOptions):
+        return given
+    given = dict(given or {})
+    known = [field.name for field in dataclasses.fields(OwnOptions) if field.name != "known"]
+    for name in given:
+        if name not in known:
+            raise UserError(f"data_options has no {name!r}: {nearest(name, known)}")
+    return OwnOptions(**given)
 
 
 def train(
@@ -70,6 +102,8 @@ def train(
     init_from: str | Path | None = None,
     trust: bool = False,
     accept_changes: bool = False,
+    data: str | Path | None = None,
+    data_options: Mapping[str, Any] | OwnOptions | None = None,
     evaluate: bool = True,
     say: Say = print,
     **options: Any,
@@ -86,6 +120,9 @@ def train(
       init_from: folder of a run to start from.
       trust: whether a Python file that this other run names may be executed.
       accept_changes: whether to go on with other data or code than the run's.
+      data: a file or folder of the user's own data, which replace the experiment's; see
+        `jssl.own.recognise`.
+      data_options: how it is read: fields of `jssl.own.OwnOptions`, such as `label`.
       evaluate: False to train only.
       say: prints a line.
       **options: fields of `jssl.runs.options.Options`, such as `devices`, `stop_at` and
@@ -110,6 +147,9 @@ def train(
         init_from=init_from,
         trust=trust,
         accept_changes=accept_changes,
+        data=data,
+        data_options=data_options,
+        say=say,
     )
     finished = session.train(run, Options(**options), evaluate=evaluate, say=say)
     if finished.signal is not None:

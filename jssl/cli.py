@@ -31,6 +31,7 @@ from jssl.commands.options import (
     add_trust,
     settle,
 )
+from jssl.commands.own_data import add_own, own_options
 from jssl.config.user_code import sentence
 from jssl.core.terminal import one_line, printable_output
 from jssl.errors import UserError
@@ -200,6 +201,7 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data-dir", metavar="DIR", help="where prepared data lies; short for --set data.data_dir"
     )
+    add_own(parser)
     parser.add_argument("--workdir", type=Path, help="the run's folder (default: runs/NAME/...)")
     parser.add_argument("--seed", type=_seed, default=0)
     parser.add_argument(
@@ -315,6 +317,8 @@ def _train_here(arguments: argparse.Namespace) -> int:
         init_from=arguments.init_from,
         trust=arguments.trust,
         accept_changes=arguments.accept_changes,
+        data=arguments.data,
+        data_options=own_options(arguments),
     )
     fields = {field.name for field in dataclasses.fields(Options)}
     options = Options(**{k: v for k, v in vars(arguments).items() if k in fields})

@@ -142,6 +142,29 @@ def read_npz(path: Path, names: str = "...") -> dict[str, np.ndarray]:
         ) from None
 
 
+def read_npy(path: Path) -> np.ndarray:
+    """The array of a ``.npy`` file.
+
+    Raises:
+      UserError: it is missing, no regular file, damaged or cut short, or holds Python objects.
+    """
+    try:
+        with open_regular(path) as stream:
+            shape, dtype = npy_header(stream)
+            if dtype.hasobject:
+                raise ValueError("it holds Python objects, which can run code")
+            body = path.stat().st_size - stream.tell()
+            if math.prod(shape) * dtype.itemsize != body:
+                raise ValueError(f"it says shape {list(shape)} of {dtype} and has {body} bytes")
+            stream.seek(0)
+            return np.lib.format.read_array(stream, allow_pickle=False)
+    except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
+        reason = str(error).split("\n")[0].rstrip(".") or "it is cut short or damaged"
+        raise UserError(
+            f"{path} is not a readable .npy file ({reason}); write it again with numpy.save"
+        ) from None
+
+
 def _members(stream: BinaryIO, path: Path) -> dict[str, np.ndarray]:
     """Reads each array after its header, which says how much to make room for, was checked."""
     with zipfile.ZipFile(stream) as archive:
@@ -149,7 +172,7 @@ def _members(stream: BinaryIO, path: Path) -> dict[str, np.ndarray]:
         found = {}
         for info in archive.infolist():
             with archive.open(info) as member:
-                shape, dtype = _header(member)
+                shape, dtype = npy_header(member)
                 body = info.file_size - member.tell()
                 if dtype.hasobject:
                     raise ValueError(f"{info.filename} holds Python objects, which can run code")
@@ -163,7 +186,8 @@ def _members(stream: BinaryIO, path: Path) -> dict[str, np.ndarray]:
         return found
 
 
-def _header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
+def npy_header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and dtype in the header of a ``.npy`` stream, which is left at the array's bytes."""
     read = {
         (1, 0): np.lib.format.read_array_header_1_0,
         (2, 0): np.lib.format.read_array_header_2_0,

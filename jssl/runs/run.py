@@ -15,6 +15,7 @@ from jssl.config.overrides import describe, fingerprint, override
 from jssl.config.user_code import files_of, is_file
 from jssl.errors import UserError
 from jssl.logging.writer import read_metrics
+from jssl.own.opened import OwnData, reopen_own
 from jssl.runs.run_files import Start, command, hardware, read_record, versions, write_json
 
 
@@ -31,6 +32,7 @@ class Run:
       trust: whether a Python file that another run's folder names may be executed.
       accept_changes: whether to continue with data or code that differ from the record.
       file: the file that the experiment was loaded from, if that is not given by its name.
+      own: the user's data, to which the experiment is adapted; None for the experiment's own.
     """
 
     experiment: Experiment
@@ -41,6 +43,7 @@ class Run:
     trust: bool = False
     accept_changes: bool = False
     file: Path | None = None
+    own: OwnData | None = None
 
     @property
     def code(self) -> Path | None:
@@ -167,6 +170,7 @@ class Run:
             "name": self.experiment.name,
             "seed": self.seed,
             "overrides": list(self.overrides),
+            **({} if self.own is None else {"own": self.own.record()}),
             "start": None if self.start is None else dataclasses.asdict(self.start),
             "fingerprint": self.fingerprint,
             "paper": self.experiment.paper,
@@ -213,14 +217,19 @@ def reopen(
         others = [path.name for path in list(files_of(file).values())[1:]]
         beside = f" and, beside it, {', '.join(others)}" if others else ""
         say(f"executing {file}{beside}, as --trust allows")
-    loaded = load(name if file is None else str(file))
+    loaded = dataclasses.replace(load(name if file is None else str(file)), name=name)
+    own = None
+    if record.get("own"):
+        loaded, own = reopen_own(loaded, record["own"], say=say)
     try:
-        experiment = override(dataclasses.replace(loaded, name=name), *record["overrides"])
+        experiment = override(loaded, *record["overrides"])
     except UserError as error:
         raise UserError(f"{folder / 'run.json'} does not fit {name} any more: {error}") from error
     start = Start(**record["start"]) if record.get("start") else None
     overrides = tuple(record["overrides"])
-    run = Run(experiment, record["seed"], folder, overrides, start, trust, accept_changes, file)
+    run = Run(
+        experiment, record["seed"], folder, overrides, start, trust, accept_changes, file, own
+    )
     if run.fingerprint != record["fingerprint"]:
         raise UserError(
             f"the experiment {record['name']} has changed since {folder} was made. "
@@ -259,9 +268,18 @@ def experiment_file(
 
 
 def default_folder(
-    name: str, seed: int, overrides: tuple[str, ...], start: Start | None = None
+    name: str,
+    seed: int,
+    overrides: tuple[str, ...],
+    start: Start | None = None,
+    data: str | None = None,
 ) -> Path:
-    """`runs/<experiment>/<overrides>seed<N>`, so that the same command finds its run again."""
+    """`runs/<experiment>/<overrides>seed<N>`, so that the same command finds its run again.
+
+    The user's own data come first, as `jssl.own.opened.tag` names them.
+    """
+    if data is not None:
+        overrides = (data, *overrides)
     if start is not None:
         overrides = (*overrides, f"from-{start.fingerprint}")
     stem = Path(name).stem if is_file(name) else name

@@ -71,6 +71,7 @@ def _positive(value: Any) -> bool:
 
 
 _SPLIT = _having(examples=_count, fingerprint=_text)
+_OWN = _having(path=_text, form=_text, options=_mapping, line=_text, facts=_mapping)
 # name -> (whether it must be there, what it must be, in words, the check)
 _ENTRIES: Mapping[str, tuple[bool, str, Check]] = {
     "fingerprint": (True, "a text", _text),
@@ -79,6 +80,7 @@ _ENTRIES: Mapping[str, tuple[bool, str, Check]] = {
     "overrides": (True, "a list of texts", _texts),
     "experiment": (True, "a mapping", _mapping),
     "start": (False, "a folder, a fingerprint and a step", _either(_none, _start)),
+    "own": (False, "a path, a form, options, a line and facts", _OWN),
     "versions": (False, "a mapping of texts", _of(_text)),
     "hardware": (False, "a text", _text),
     "command": (False, "a text", _text),

@@ -1,0 +1,7 @@
+"""What an experiment's recipe owes to the data, a module a modality.
+
+A module `jssl.own.adapters.<modality>` may define `adapt(experiment, found, options) ->
+(experiment, notes)`, which changes what depends on the data beside the data spec, the classes and
+the batch size: sizes, channels, normalisation, lengths, vocabularies. Modalities without a module
+need none.
+"""
