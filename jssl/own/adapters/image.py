@@ -8,13 +8,12 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import flax.linen as nn
-
 from jssl.augmentations import colour
 from jssl.config.experiment import Experiment
 from jssl.config.overrides import override
 from jssl.core import settings
 from jssl.errors import UserError
+from jssl.nn import module as nn
 from jssl.own.form import Found, OwnOptions
 
 _PATCH = ("patch", "patch_size")
