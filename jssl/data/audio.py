@@ -53,7 +53,7 @@ def read_wavs(paths: Sequence[Path], rate: int, length: int) -> np.ndarray:
         except UserError as error:
             wrong.append(error)
             continue
-        x = _as_int16(found, rate)[:length]
+        x = as_int16(found, rate)[:length]
         row[: len(x)] = x
         rates.setdefault(found.rate, []).append(path)
         for listed, true in ((silent, not x.any()), (cancelled, found.cancelled)):
@@ -89,10 +89,11 @@ def read_wav(path: Path, rate: int) -> np.ndarray:
         note(f"{path} has channels that cancel each other, so one of them is taken")
     if found.clipped:
         note(f"{path} has {found.clipped} floats beyond full scale, which are clipped")
-    return _as_int16(found, rate)
+    return as_int16(found, rate)
 
 
-def _as_int16(sound: Mono, rate: int) -> np.ndarray:
+def as_int16(sound: Mono, rate: int) -> np.ndarray:
+    """A sound at another rate, by a polyphase filter: int16 [T]."""
     x = sound.samples
     if sound.rate != rate:
         from scipy.signal import resample_poly

@@ -21,18 +21,19 @@ _DEGREES = 20  # the highest degree that nodes without labels show
 
 
 def read_tu(
-    folder: Path, name: str, ignore: tuple[str, ...] = ()
-) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray]:
+    folder: Path, name: str, ignore: tuple[str, ...] = (), *, labelled: bool = True
+) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray | None]:
     """Reads a data set of the TU collection.
 
     Args:
       folder: that holds the files.
       name: of the data set.
       ignore: which of `TU_EXTRAS` are ignored although the folder has them.
+      labelled: whether graphs have labels; without, graphs are counted by their nodes.
 
     Returns:
       (features of the nodes of each graph, float32 [n, F]; its edges int64 [e, 2] between its own
-      nodes; labels of the graphs, int64 [G]).
+      nodes; labels of the graphs, int64 [G], or None).
 
     Raises:
       UserError: a file is missing or holds something else; files differ in length; an edge leaves
@@ -54,32 +55,51 @@ def read_tu(
             f"say ignore={(*ignore, *refused)!r}"
         )
     owner = _one_column(path("graph_indicator")) - 1
-    label = _one_column(path("graph_labels"))
+    label = _one_column(path("graph_labels")) if labelled else None
+    count = int(owner.max(initial=-1)) + 1 if label is None else len(label)
     edges = _numbers(path("A"), np.int64)
     if edges.shape[1] != 2:
         raise UserError(
             f"{path('A')} has {edges.shape[1]} columns; an edge is two numbers of nodes"
         )
     edges = edges - 1
-    _check_owner(owner, len(label), path)
+    _check_owner(owner, count, path)
     _check_edges(edges, owner, path("A"))
     features = _features(edges, len(owner), extras, path)
+    return *by_graph(features, edges, owner, count, str(path("A"))), label
+
+
+def by_graph(
+    features: np.ndarray, edges: np.ndarray, owner: np.ndarray, count: int, where: str
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Takes several graphs apart, which are kept as one.
+
+    Args:
+      features: [N, F], of all nodes.
+      edges: int64 [E, 2], between nodes of one graph.
+      owner: int64 [N], the graph of each node.
+      count: of the graphs.
+      where: what holds them, for a note about graphs without edges.
+
+    Returns:
+      (features of each graph's nodes, edges of each graph between its own nodes).
+    """
     # Nodes are put in the order of their graphs, in which most files have them already.
     order = np.argsort(owner, kind="stable")
     number = np.empty(len(owner), np.int64)
     number[order] = np.arange(len(owner))
     owner, features, edges = owner[order], features[order], number[edges]
-    bounds = np.searchsorted(owner, np.arange(len(label) + 1))
+    bounds = np.searchsorted(owner, np.arange(count + 1))
     home = owner[edges[:, 0]]
-    by_graph = np.argsort(home, kind="stable")
-    cuts = np.searchsorted(home[by_graph], np.arange(len(label) + 1))
+    sorted_edges = np.argsort(home, kind="stable")
+    cuts = np.searchsorted(home[sorted_edges], np.arange(count + 1))
     alone = [f"graph {g + 1}" for g in np.flatnonzero(np.diff(cuts) == 0)]
     if alone:
-        note(f"{path('A')}: {len(alone)} of {len(label)} graphs have no edges ({shown(alone)})")
-    graphs = range(len(label))
+        note(f"{where}: {len(alone)} of {count} graphs have no edges ({shown(alone)})")
+    graphs = range(count)
     nodes = [features[bounds[g] : bounds[g + 1]] for g in graphs]
-    links = [edges[by_graph[cuts[g] : cuts[g + 1]]] - bounds[g] for g in graphs]
-    return nodes, links, label
+    links = [edges[sorted_edges[cuts[g] : cuts[g + 1]]] - bounds[g] for g in graphs]
+    return nodes, links
 
 
 def _check_owner(owner: np.ndarray, graphs: int, path: Any) -> None:
@@ -123,7 +143,7 @@ def _features(edges: np.ndarray, nodes: int, extras: list[str], path: Any) -> np
         kinds = _numbers(path("node_labels"), np.int64)
         _check_rows(kinds, nodes, path("node_labels"))
     else:
-        kinds = np.minimum(np.bincount(edges[:, 0], minlength=nodes), _DEGREES)[:, None]
+        kinds = capped_degrees(edges, nodes)[:, None]
     if "node_labels" in extras or "node_attributes" not in extras:
         for column in kinds.T:
             values, codes = np.unique(column, return_inverse=True)
@@ -136,6 +156,11 @@ def _features(edges: np.ndarray, nodes: int, extras: list[str], path: Any) -> np
         measurable(found, str(where))
         parts.append(found.astype(np.float32))
     return np.concatenate(parts, axis=1)
+
+
+def capped_degrees(edges: np.ndarray, nodes: int) -> np.ndarray:
+    """The number of edges from each node, up to 20, as features of nodes that have no others."""
+    return np.minimum(np.bincount(edges[:, 0], minlength=nodes), _DEGREES)
 
 
 def _check_rows(table: np.ndarray, nodes: int, where: Path) -> None:

@@ -65,10 +65,20 @@ def read_off(path: Path) -> Mesh:
     except (ValueError, IndexError) as error:
         raise UserError(f"{path} is no mesh in the Object File Format ({error})") from None
     finite(corners, str(path), lambda i: f"corner {i[0] + 1}, {'xyz'[i[1]]}")
+    check_area((corners, faces), path)
+    return corners, faces
+
+
+def check_area(mesh: Mesh, path: Path) -> None:
+    """Refuses a mesh without a surface.
+
+    Raises:
+      UserError: naming the file.
+    """
+    corners, faces = mesh
     a, b, c = (corners[faces[:, k]] for k in range(3))
     if not np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() > 0:
         raise UserError(f"{path}: the faces have no area, so that no point can be drawn on them")
-    return corners, faces
 
 
 def _parse_off(text: str) -> Mesh:

@@ -55,16 +55,29 @@ class Mono(NamedTuple):
 
 
 def read_mono(path: Path) -> Mono:
+    """One channel of a WAV file; see `as_mono`.
+
+    Raises:
+      UserError: see `read_sound` and `as_mono`.
+    """
+    return as_mono(read_sound(path), path)
+
+
+def as_mono(sound: Sound, path: Path) -> Mono:
     """One channel: the mean of all, or one of them where they cancel each other.
 
     Channels cancel each other where the root mean square of their mean is below a tenth of that of
     the loudest channel, as with a microphone that is wired the wrong way round. Then the first
     channel that is at least half as loud as the loudest is taken.
 
+    Args:
+      sound: of the file.
+      path: of the file, for messages.
+
     Raises:
-      UserError: see `read_sound`; or floats reach beyond twice full scale.
+      UserError: floats reach beyond twice full scale.
     """
-    rate, x, floats = read_sound(path)
+    rate, x, floats = sound
     peak = float(np.abs(x).max())
     if floats and peak > LOUDEST:
         raise UserError(

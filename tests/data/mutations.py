@@ -24,6 +24,7 @@ Case = tuple[str, bytes | None]
 
 NUMBERS = {"NaN": "nan", "inf": "-inf", "huge": "1e39"}
 TEXTS = {".csv", ".tsv", ".txt", ".ts", ".off", ".fasta", ".json", ".index", ".data"}
+TEXTS |= {".jsonl", ".ply", ".obj"}
 SAME = ("permuted", "wrong dialect: marked", "wrong dialect: CRLF", "wrong dialect: big-endian")
 """Cases that carry the same meaning: they are refused, or give the same examples."""
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tiny_own
 from PIL import Image
 from scipy.io import wavfile
 from scipy.sparse import csr_matrix
@@ -433,6 +434,27 @@ READERS = (
     Tiny(data.TFDS, _tfds, needs=("tensorflow_datasets", "array_record")),
     Tiny(data.SpokenDigits, _digits),
     Tiny(data.ESC, _esc, named=True),
+    Tiny(tiny_own.SoundFolder, tiny_own.sounds, form="wav"),
+    Tiny(tiny_own.SoundFolder, tiny_own.flacs, form="flac", needs=("soundfile",)),
+    Tiny(tiny_own.SoundFolder, tiny_own.recording, form="recording"),
+    Tiny(tiny_own.TableFile, tiny_own.table, form="csv", named=True),
+    Tiny(tiny_own.TableFile, tiny_own.parquet, form="parquet", needs=("pyarrow",)),
+    Tiny(tiny_own.TextSource, tiny_own.lines, form="txt"),
+    Tiny(tiny_own.TextSource, tiny_own.json_lines, form="jsonl"),
+    Tiny(tiny_own.TextSource, tiny_own.text_files, form="files"),
+    Tiny(tiny_own.TextSource, tiny_own.saved, form="saved", needs=("pyarrow",)),
+    Tiny(tiny_own.SequenceSource, tiny_own.fasta),
+    Tiny(tiny_own.SeriesFile, tiny_own.ts, form="ts"),
+    Tiny(tiny_own.SeriesFile, tiny_own.series_npz, form="npz"),
+    Tiny(tiny_own.LongSeries, tiny_own.forecast, form="csv"),
+    Tiny(tiny_own.LongSeries, tiny_own.forecast_npz, form="npz"),
+    Tiny(tiny_own.WindowedTable, tiny_own.windowed, named=True),
+    Tiny(tiny_own.GraphSource, tiny_own.tu, form="tu"),
+    Tiny(tiny_own.GraphSource, tiny_own.graphs, form="npz"),
+    Tiny(tiny_own.GraphSource, tiny_own.one_graph, form="one"),
+    Tiny(tiny_own.CloudSource, tiny_own.shapes, form="meshes", needs=("trimesh",)),
+    Tiny(tiny_own.CloudSource, tiny_own.scans, form="scans"),
+    Tiny(tiny_own.CloudSource, tiny_own.cloud_npz, form="npz"),
 )
 
 PROCEDURAL = (
