@@ -8,6 +8,11 @@ from typing import Any
 
 from jssl.commands.options import add_list
 
+
+def _several(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 # flag -> (the option of `jssl.own.OwnOptions`, keywords of `add_argument`)
 _OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "--form": ("form", {"metavar": "NAME", "help": "what --data is, if recognised wrongly"}),
@@ -45,6 +50,34 @@ _OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "--size": (
         "size",
         {"type": int, "metavar": "PIXELS", "help": "of images and clips (default: the recipe's)"},
+    ),
+    "--split-at": (
+        "split_at",
+        {
+            "type": _several,
+            "metavar": "BEGIN,BEGIN",
+            "help": "of a series: where validation and where the test part begin, such as dates",
+        },
+    ),
+    "--length": (
+        "length",
+        {
+            "type": float,
+            "metavar": "N",
+            "help": "of clips in seconds, windows in steps, texts in bytes, clouds in points",
+        },
+    ),
+    "--horizon": (
+        "horizon",
+        {"type": int, "metavar": "STEPS", "help": "of a series: how far to forecast"},
+    ),
+    "--rate": (
+        "rate",
+        {"type": int, "metavar": "HZ", "help": "of sounds (default: the files', at most 16000)"},
+    ),
+    "--block": (
+        "block",
+        {"type": float, "metavar": "SIDE", "help": "of blocks that scans are cut into; 0 for none"},
     ),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,14 @@ class OwnOptions:
       channels: of images: a number, or "grey", "rgb" or "rgba"; None for those of the files.
       size: of images and clips, pixels; None for the experiment's.
       columns: the columns that are read; () for all that the form can use.
+      split_at: of a series to forecast, where validation and where the test part begin, instead
+        of shares: two dates, numbers or rows.
+      length: of clips of sounds in seconds, of windows of series in steps, of texts in bytes, of
+        sequences in letters, of clouds in points; None for what the form measures.
+      horizon: of a series to forecast, steps ahead; None for a quarter of the length, at most 24.
+      rate: of sounds, samples a second; None for that of the files, at most 16 000.
+      block: of scans, the side of the blocks on the ground that they are cut into; None for 5, 0
+        for whole scans.
       seed: of the draw of the splits.
       known: facts that were measured before and are not measured again (`Found.facts`).
     """
@@ -58,6 +67,11 @@ class OwnOptions:
     channels: str | None = None
     size: int | None = None
     columns: tuple[str, ...] = ()
+    split_at: tuple[str, ...] = ()
+    length: float | None = None
+    horizon: int | None = None
+    rate: int | None = None
+    block: float | None = None
     seed: int = 0
     known: Mapping[str, Any] | None = dataclasses.field(default=None, compare=False, repr=False)
 
@@ -72,6 +86,17 @@ class OwnOptions:
         for flag, share in (("validation", self.validation_share), ("test", self.test_share)):
             if not 0 < share < 1:
                 raise UserError(f"--{flag}-share must be in (0, 1), not {share:g}")
+        for flag in ("length", "horizon", "rate"):
+            value = getattr(self, flag)
+            if value is not None and not 0 < value < 2**31:
+                raise UserError(f"--{flag} must be a positive number, not {value:g}")
+        if self.block is not None and not 0 <= self.block < math.inf:
+            raise UserError(f"--block must be a number of at least 0, not {self.block:g}")
+        if len(self.split_at) not in (0, 2):
+            raise UserError(
+                "--split-at takes two, with a comma between: where validation begins and where "
+                "the test part begins"
+            )
 
     def rule(self, *, timed: bool = False) -> SplitRule:
         """How missing splits are made.
