@@ -5,7 +5,7 @@ objective turns features into a loss, a method wires those together and keeps it
 step compiles and shards it, and evaluation measures the features.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 import os as _os
 

@@ -104,3 +104,11 @@ def test_the_default_folder_is_found_again(tmp_path: Path, monkeypatch, capsys) 
     assert (folder / "run.json").is_file()
     monkeypatch.chdir("/")  # a run finds its file from any folder
     assert reopen(folder, trust=True).experiment.batch_size == 32
+
+
+def test_an_address_is_no_folder_of_a_run(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    for address in ("gs://bucket/run", "s3://bucket/run"):
+        assert main(["train", "image/simclr_digits", "--workdir", address]) == 2
+        assert "is an address" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

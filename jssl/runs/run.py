@@ -16,7 +16,15 @@ from jssl.config.user_code import files_of, is_file
 from jssl.errors import UserError
 from jssl.logging.writer import read_metrics
 from jssl.own.opened import OwnData, reopen_own
-from jssl.runs.run_files import Start, command, hardware, read_record, versions, write_json
+from jssl.runs.run_files import (
+    Start,
+    check_local,
+    command,
+    hardware,
+    read_record,
+    versions,
+    write_json,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +52,9 @@ class Run:
     accept_changes: bool = False
     file: Path | None = None
     own: OwnData | None = None
+
+    def __post_init__(self) -> None:
+        check_local(self.folder)
 
     @property
     def code(self) -> Path | None:

@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -87,3 +88,18 @@ def command() -> str:
     """The command line, with the program's name instead of its path."""
     name = Path(sys.argv[0]).name
     return " ".join(["python -m jssl" if name == "__main__.py" else name, *sys.argv[1:]])
+
+
+def check_local(folder: Path) -> None:
+    """Refuses an address such as `gs://bucket/run` where a run's folder is asked for.
+
+    Taken for a path, it would become a folder named `gs:` on each host.
+
+    Raises:
+      UserError: it is an address.
+    """
+    if re.match(r"[a-z][a-z0-9+.-]+:/", str(folder)):
+        raise UserError(
+            f"{folder} is an address, and a run's folder lies in a file system that every host "
+            "sees: mount the bucket (gcsfuse for Google's) and give the folder where it is mounted"
+        )
