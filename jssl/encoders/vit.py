@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -14,8 +14,9 @@ from jssl.encoders.features import Features
 from jssl.errors import UserError, nearest
 from jssl.nn import module as nn
 from jssl.nn.dense import Dense
+from jssl.nn.norm import layer_norm
 from jssl.nn.patches import patch_grid, patchify, unpatchify
-from jssl.nn.positions import LearnedPositions, sincos_2d
+from jssl.nn.positions import LearnedPositions, rope_2d, sincos_2d
 from jssl.nn.transformer import Transformer
 
 VARIANTS: dict[str, tuple[int, int, int]] = {
@@ -28,17 +29,21 @@ VARIANTS: dict[str, tuple[int, int, int]] = {
 }
 """Variant: (width, depth, heads). Ti and S: Touvron et al., 2021; g: Oquab et al., 2023."""
 
-POSITIONS = ("sincos", "sincos_mae", "learned", "none")
+POSITIONS = ("sincos", "sincos_mae", "learned", "rope", "none")
 POOLS = ("cls", "mean")
 
 
 # Fields that came later. Truncated normals started at 0.88 of their spread before those fields did,
 # so that only a ViT without one has its old numbers.
 _LATER = {"later": lambda vit: vit.positions != "learned" and vit.kernel_init == "xavier"}
+_ALWAYS = {"later": True}
 
 
 class ViT(Ranged, nn.Module):
     """A pre-norm vision transformer.
+
+    The default is the plain form; the fields from `eps` on give those of DINOv3 (`positions="rope"`
+    and `eps=1e-5`), CLIP (`input_norm`, `activation="quick_gelu"`, `projection`) and others.
 
     Attributes:
       variant: "Ti", "S", "B", "L", "H" or "g"; gives width, depth and heads where these are None.
@@ -47,7 +52,8 @@ class ViT(Ranged, nn.Module):
       depth: number of blocks.
       heads: attention heads; must divide the width.
       positions: "sincos" (fixed, 2-D, rows in the first half of the width, as in MoCo v3),
-        "sincos_mae" (columns in the first half, as in MAE and I-JEPA), "learned", or "none".
+        "sincos_mae" (columns in the first half, as in MAE and I-JEPA), "learned", "rope" (queries
+        and keys of patches are rotated on the image's own grid, as in DINOv3), or "none".
       image_size: the image whose grid the positions belong to, a number or (H, W); for images of
         other sizes they are stretched (sincos) or interpolated (learned). None: for learned
         positions, the image size at initialisation; for sincos, every image's own grid.
@@ -72,6 +78,15 @@ class ViT(Ranged, nn.Module):
         v3 and DINOv2.
       mask_std: that of the mask token; 0 in iBOT and DINOv2.
       dtype: dtype of the computation, "float32" or "bfloat16"; parameters are float32.
+      eps: added to the variance by every normalisation.
+      qk_norm: whether queries and keys are normalised in each head.
+      input_norm: whether the tokens are normalised before the first block, as in CLIP.
+      patch_bias: whether the patch embedding has a bias.
+      projection: width of a linear map of the pooled vector, without bias; 0 for none.
+      rope_periods: periods of rotary positions, a quarter of the width of a head; () for DINOv3's.
+      order: order of the fixed positions that a decoder is given, "rows" or "columns", where the
+        encoder's own are not fixed.
+      lora: rank of low-rank additions to the kernels of the blocks (Hu et al., 2022); 0 for none.
     """
 
     variant: str = "S"
@@ -99,6 +114,14 @@ class ViT(Ranged, nn.Module):
     token_std: NonNegative = dataclasses.field(default=0.02, metadata=_LATER)
     mask_std: NonNegative = dataclasses.field(default=0.02, metadata=_LATER)
     dtype: str = "float32"
+    eps: Positive = dataclasses.field(default=1e-6, metadata=_ALWAYS)
+    qk_norm: bool = dataclasses.field(default=False, metadata=_ALWAYS)
+    input_norm: bool = dataclasses.field(default=False, metadata=_ALWAYS)
+    patch_bias: bool = dataclasses.field(default=True, metadata=_ALWAYS)
+    projection: Natural = dataclasses.field(default=0, metadata=_ALWAYS)
+    rope_periods: tuple[float, ...] = dataclasses.field(default=(), metadata=_ALWAYS)
+    order: str = dataclasses.field(default="rows", metadata=_ALWAYS)
+    lora: Natural = dataclasses.field(default=0, metadata=_ALWAYS)
 
     def conflict(self) -> str | None:
         """Heads must divide the width, and patches the image."""
@@ -112,7 +135,7 @@ class ViT(Ranged, nn.Module):
 
     def smoke(self) -> ViT:
         """A copy with two blocks of width 32, for tests."""
-        return self.clone(width=32, depth=2, heads=2)
+        return self.clone(width=32, depth=2, heads=2, rope_periods=())
 
     def patches(self, x: jax.Array) -> jax.Array:
         """The content of each token: images [B, H, W, C] -> [B, N, patch_size ** 2 * C]."""
@@ -217,7 +240,8 @@ class ViT(Ranged, nn.Module):
 
         # The pixels of the kept patches are gathered before they are embedded: fewer are.
         patches = pick(patchify(x, self.patch_size))
-        embed = Dense(width, kernel_init=self.kernel_init, dtype=self.dtype, name="patch_embedding")
+        options = {"kernel_init": self.kernel_init, "dtype": self.dtype}
+        embed = Dense(width, use_bias=self.patch_bias, name="patch_embedding", **options)
         tokens = embed(patches)
         extras = {"patch_embedding": tokens}
         if mask is not None:
@@ -239,6 +263,8 @@ class ViT(Ranged, nn.Module):
             context = jnp.concatenate([seen, pick(context[..., None])[..., 0]], axis=1)
             context = context[:, None, None]  # [B, heads, queries, keys]
         tokens = jnp.concatenate([*self._prefix(x.shape[0], width), tokens], axis=1)
+        if self.input_norm:
+            tokens = layer_norm(dtype=self.dtype, epsilon=self.eps, name="input_norm")(tokens)
         stack = Transformer(
             depth,
             heads,
@@ -254,9 +280,13 @@ class ViT(Ranged, nn.Module):
             implementation=self.implementation,
             kernel_init=self.kernel_init,
             dtype=self.dtype,
+            eps=self.eps,
+            qk_norm=self.qk_norm,
+            lora=self.lora,
             name="transformer",
         )
-        tokens, layers = stack(tokens, mask=context, train=train)
+        rotation = self._rotation(grid, width // heads, pick, len(x))
+        tokens, layers = stack(tokens, mask=context, rotation=rotation, train=train)
         extras |= layers
         if self._has_class_token:
             extras["cls"] = tokens[:, 0]
@@ -266,20 +296,36 @@ class ViT(Ranged, nn.Module):
             ]
         tokens = tokens[:, self.prefix_tokens :]
         pooled = extras["cls"] if self.pool == "cls" else jnp.mean(tokens, axis=1)
+        if self.projection:
+            pooled = Dense(self.projection, use_bias=False, name="projection", **options)(pooled)
         return Features(pooled=pooled, tokens=tokens, extras=extras)
+
+    def _rotation(
+        self, grid: tuple[int, int], dim: int, pick: Callable[[jax.Array], jax.Array], batch: int
+    ) -> tuple[jax.Array, jax.Array] | None:
+        """Rotations of all tokens, each [B, P + N or K, dim]; that of prefix tokens is none."""
+        if self.positions != "rope":
+            return None
+        both = []
+        for still, table in zip((1, 0), rope_2d(grid, dim, self.rope_periods), strict=True):
+            table = pick(jnp.broadcast_to(jnp.asarray(table), (batch, *table.shape)))
+            sides = ((0, 0), (self.prefix_tokens, 0), (0, 0))
+            both.append(jnp.pad(table, sides, constant_values=still))
+        return both[0], both[1]
 
     def _positions(self, grid: tuple[int, int], width: int) -> jax.Array | None:
         reference = None if self.image_size is None else self.grid(self.image_size)
         if self.positions == "learned":
             table = LearnedPositions(reference, self.interpolation, name="position_embedding")
             return table(grid, width)
-        if self.positions == "none":
+        if self.positions in ("none", "rope"):
             return None
         return jnp.asarray(sincos_2d(grid, width, reference, order=self._order))
 
     @property
     def _order(self) -> str:
-        return "columns" if self.positions == "sincos_mae" else "rows"
+        fixed = {"sincos": "rows", "sincos_mae": "columns"}
+        return fixed.get(self.positions, self.order)
 
     def _prefix(self, batch: int, width: int) -> list[jax.Array]:
         counts = {"class_token": int(self._has_class_token), "register_tokens": self.registers}

@@ -5,10 +5,11 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jssl.core.ranges import Count, Ranged
+from jssl.core.ranges import Count, Natural, Positive, Ranged
 from jssl.errors import UserError, nearest
 from jssl.nn import module as nn
 from jssl.nn.dense import Dense, product
+from jssl.nn.norm import layer_norm
 
 IMPLEMENTATIONS = ("auto", "xla", "cudnn")
 
@@ -65,6 +66,24 @@ def cudnn_fits(dtype: str, head_dim: int, masked: bool) -> bool:
     )
 
 
+def rotate(x: jax.Array, rotation: tuple[jax.Array, jax.Array]) -> jax.Array:
+    """Rotates queries or keys by their position (Su et al., "RoFormer", 2021), in float32.
+
+    Channel i of the first half of a head and channel i of the second form a pair.
+
+    Args:
+      x: [B, N, H, d].
+      rotation: cosine and sine of the angles, each [N, d] or [B, N, d].
+
+    Returns:
+      [B, N, H, d] in the dtype of ``x``.
+    """
+    cosine, sine = (part[..., None, :] for part in rotation)
+    first, second = jnp.split(x.astype(jnp.float32), 2, axis=-1)
+    turned = jnp.concatenate([-second, first], axis=-1)
+    return (x.astype(jnp.float32) * cosine + turned * sine).astype(x.dtype)
+
+
 class Attention(Ranged, nn.Module):
     """Multi-head attention (Vaswani et al., 2017, section 3.2.2).
 
@@ -78,6 +97,10 @@ class Attention(Ranged, nn.Module):
         it fits and no map is asked for.
       kernel_init: name of the kernels' initialiser.
       dtype: dtype of the computation; parameters are float32.
+      qk_norm: whether queries and keys are normalised in each head, over its channels (Dehghani et
+        al., "Scaling Vision Transformers to 22 Billion Parameters", 2023, section 2).
+      eps: added to the variance by these normalisations.
+      lora: rank of the low-rank additions to the kernels (see :class:`jssl.nn.dense.Dense`).
     """
 
     heads: Count
@@ -85,6 +108,9 @@ class Attention(Ranged, nn.Module):
     implementation: str = "auto"
     kernel_init: str = "xavier"
     dtype: str = "float32"
+    qk_norm: bool = False
+    eps: Positive = 1e-6
+    lora: Natural = 0
 
     @nn.compact
     def __call__(
@@ -95,6 +121,7 @@ class Attention(Ranged, nn.Module):
         mask: jax.Array | None = None,
         return_map: bool = False,
         start: jax.Array | float | None = None,
+        rotation: tuple[jax.Array, jax.Array] | None = None,
     ) -> tuple[jax.Array, jax.Array | None]:
         """Lets each token of ``x`` attend to ``context`` (or to ``x`` itself).
 
@@ -104,6 +131,7 @@ class Attention(Ranged, nn.Module):
           mask: bool, broadcastable to [B, heads, N, M]; False hides a key from a query.
           return_map: whether the attention map is wanted; it forces plain products.
           start: factor on the initial kernel of the output layer.
+          rotation: of queries and keys by position; see :func:`rotate`. Self-attention only.
 
         Returns:
           [B, N, D] in ``dtype``, and the map [B, heads, N, M] in float32, or None.
@@ -119,7 +147,7 @@ class Attention(Ranged, nn.Module):
                 f"no attention implementation is called {self.implementation!r}: "
                 f"{nearest(self.implementation, IMPLEMENTATIONS)}"
             )
-        options = {"kernel_init": self.kernel_init, "dtype": self.dtype}
+        options = {"kernel_init": self.kernel_init, "dtype": self.dtype, "lora": self.lora}
 
         def project(inputs: jax.Array, parts: int, name: str) -> list[jax.Array]:
             bias = self.qkv_bias
@@ -133,6 +161,12 @@ class Attention(Ranged, nn.Module):
             (query,) = project(x, 1, "query")
             key, value = project(context, 2, "key_value")
 
+        if self.qk_norm:
+            norm = {"dtype": self.dtype, "epsilon": self.eps}
+            query = layer_norm(**norm, name="query_norm")(query)
+            key = layer_norm(**norm, name="key_norm")(key)
+        if rotation is not None:
+            query, key = rotate(query, rotation), rotate(key, rotation)
         fused = self.implementation == "cudnn" or (
             self.implementation == "auto"
             and cudnn_fits(self.dtype, width // self.heads, mask is not None)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jssl.core.ranges import Count, Ranged
+from jssl.core.ranges import Count, Natural, Ranged
 from jssl.nn import module as nn
 from jssl.nn.init import initializer
 
@@ -87,6 +87,9 @@ class Dense(Ranged, nn.Module):
       dtype: dtype of the operands and of the result, "float32" or "bfloat16".
       kernel_init: name of the initialiser of the kernel (see :func:`jssl.nn.init.initializer`).
       parts: matrices that the kernel holds side by side; only the initialiser looks at it.
+      lora: rank of a low-rank addition to the kernel, `lora_a` [in, rank] times `lora_b` [rank,
+        features], which starts at zero (Hu et al., "LoRA", 2022, with alpha equal to the rank); 0
+        for none.
     """
 
     features: Count
@@ -94,6 +97,7 @@ class Dense(Ranged, nn.Module):
     dtype: str = "float32"
     kernel_init: str = "xavier"
     parts: Count = 1
+    lora: Natural = 0
 
     @nn.compact
     def __call__(self, x: jax.Array, start: jax.Array | float | None = None) -> jax.Array:
@@ -103,7 +107,13 @@ class Dense(Ranged, nn.Module):
         if start is not None:
             base, init = init, lambda *options: start * base(*options)
         kernel = self.param("kernel", init, shape, jnp.float32)
-        y = product(x.reshape(-1, x.shape[-1]), kernel, self.dtype)
+        flat = x.reshape(-1, x.shape[-1])
+        y = product(flat, kernel, self.dtype)
+        if self.lora:
+            down = initializer("uniform_fan_in")
+            down = self.param("lora_a", down, (x.shape[-1], self.lora), jnp.float32)
+            up = self.param("lora_b", nn.initializers.zeros, (self.lora, self.features))
+            y = y + product(product(flat, down, self.dtype), up, self.dtype)
         if self.use_bias:
             y = y + self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)
         return y.astype(self.dtype).reshape(*x.shape[:-1], self.features)

@@ -32,6 +32,7 @@ _ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "relu": jax.nn.relu,
     "gelu": lambda x: jax.nn.gelu(x, approximate=False),
     "gelu_tanh": lambda x: jax.nn.gelu(x, approximate=True),
+    "quick_gelu": lambda x: x * jax.nn.sigmoid(1.702 * x),
     "silu": jax.nn.silu,
     "tanh": jnp.tanh,
 }
@@ -91,7 +92,8 @@ def activation(name: str) -> Callable[[jax.Array], jax.Array]:
     """Finds an element-wise non-linearity.
 
     Args:
-      name: "relu", "gelu" (exact, with the error function), "gelu_tanh", "silu" or "tanh".
+      name: "relu", "gelu" (exact, with the error function), "gelu_tanh",
+        "quick_gelu" (x sigmoid(1.702 x), CLIP's), "silu" or "tanh".
 
     Returns:
       The function.

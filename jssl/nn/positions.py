@@ -101,6 +101,38 @@ def sincos_3d(grid: Sequence[int], dim: int) -> np.ndarray:
     return np.concatenate([time, np.tile(sincos_2d((rows, columns), space), (frames, 1))], axis=1)
 
 
+def rope_2d(
+    grid: Sequence[int], dim: int, periods: Sequence[float] = (), temperature: float = 100.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rotary embedding of a grid as in DINOv3 (Simeoni et al., 2025, section 3.2).
+
+    The centre of a cell has coordinates in [-1, 1] along each axis, whatever the number of cells;
+    angles are 2 pi times the coordinate over each period, those of the row first.
+
+    Args:
+      grid: (rows, columns).
+      dim: channels of a head, a multiple of four.
+      periods: dim / 4 periods; () for ``temperature ** (4 k / dim)``.
+      temperature: ratio of the longest period to the shortest, one step beyond the last.
+
+    Returns:
+      Cosine and sine [rows * columns, dim], float32, for `jssl.nn.attention.rotate`.
+
+    Raises:
+      UserError: if ``dim`` is not a multiple of four, or the number of periods is another.
+    """
+    if dim % 4 or len(periods) not in (0, dim // 4):
+        raise UserError(
+            f"rotary positions need heads of a width divisible by 4 and a quarter as many periods, "
+            f"not {dim} and {len(periods)}"
+        )
+    periods = np.asarray(periods or temperature ** (4 * np.arange(dim // 4) / dim), np.float64)
+    rows, columns = ((np.arange(n) + 0.5) / n * 2 - 1 for n in grid)
+    cells = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2, 1)
+    angles = np.tile((2 * np.pi * cells / periods).reshape(len(cells), -1), 2)
+    return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
+
+
 def interpolation_matrix(out: int, size: int, method: str) -> np.ndarray:
     """The matrix that resamples one axis of a table bicubically.
 

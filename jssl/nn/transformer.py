@@ -1,14 +1,15 @@
-"""Pre-norm transformer blocks and stacks, for encoders and decoders of any modality."""
+"""Transformer blocks and stacks, for encoders and decoders of any modality."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jssl.core.ranges import BelowOne, Count, NonNegative, Positive, Ranged
+from jssl.core.ranges import BelowOne, Count, Natural, NonNegative, Positive, Ranged
 from jssl.errors import UserError, nearest
 from jssl.nn import module as nn
 from jssl.nn import rows
@@ -38,6 +39,7 @@ class Mlp(Ranged, nn.Module):
         (0, 1) for each token (Wang & Sun, "TransTab", 2022, eq. 3).
       kernel_init: name of the kernels' initialiser.
       dtype: dtype of the computation.
+      lora: rank of the low-rank additions to the kernels (see :class:`jssl.nn.dense.Dense`).
     """
 
     hidden: Count
@@ -46,14 +48,16 @@ class Mlp(Ranged, nn.Module):
     token_gate: bool = False
     kernel_init: str = "xavier"
     dtype: str = "float32"
+    lora: Natural = 0
 
     @nn.compact
     def __call__(self, x: jax.Array, start: jax.Array | float | None = None) -> jax.Array:
         """Maps [..., D] to [..., D]; the last kernel starts multiplied by `start`."""
-        options = {"kernel_init": self.kernel_init, "dtype": self.dtype}
+        options = {"kernel_init": self.kernel_init, "dtype": self.dtype, "lora": self.lora}
         hidden = Dense(self.hidden, name="dense0", **options)(x)
         if self.token_gate:
-            hidden *= jax.nn.sigmoid(Dense(1, use_bias=False, name="token_gate", **options)(x))
+            gate = {**options, "lora": 0, "use_bias": False}
+            hidden *= jax.nn.sigmoid(Dense(1, name="token_gate", **gate)(x))
         hidden = activation(self.activation)(hidden)
         if self.gated:
             hidden = hidden * Dense(self.hidden, name="gate", **options)(x)
@@ -61,7 +65,7 @@ class Mlp(Ranged, nn.Module):
 
 
 class Block(Ranged, nn.Module):
-    """One pre-norm transformer block: [self-attention], [cross-attention], MLP, each residual.
+    """One transformer block: [self-attention], [cross-attention], MLP, each residual.
 
     Attributes:
       heads: attention heads.
@@ -80,6 +84,11 @@ class Block(Ranged, nn.Module):
       dtype: dtype of the computation; parameters are float32.
       dropout: rate of :func:`dropout` at the end of each branch, from the rng "dropout"; 0 needs
         no rng.
+      post_norm: normalise after each residual sum (Vaswani et al., 2017; BERT) in place of before
+        each branch.
+      eps: added to the variance by the normalisations.
+      qk_norm: see :class:`jssl.nn.attention.Attention`.
+      lora: rank of the low-rank additions to the kernels (see :class:`jssl.nn.dense.Dense`).
     """
 
     heads: Count
@@ -96,6 +105,10 @@ class Block(Ranged, nn.Module):
     kernel_init: str = "xavier"
     dtype: str = "float32"
     dropout: BelowOne = 0.0
+    post_norm: bool = False
+    eps: Positive = 1e-6
+    qk_norm: bool = False
+    lora: Natural = 0
 
     @nn.compact
     def __call__(
@@ -105,6 +118,7 @@ class Block(Ranged, nn.Module):
         context: jax.Array | None = None,
         mask: jax.Array | None = None,
         start: jax.Array | float | None = None,
+        rotation: tuple[jax.Array, jax.Array] | None = None,
     ) -> tuple[jax.Array, dict[str, jax.Array]]:
         """Runs the block.
 
@@ -115,6 +129,7 @@ class Block(Ranged, nn.Module):
           context: [B, M, D'], for cross-attention; it is not normalised.
           mask: bool, broadcastable to [B, heads, N, N], of the self-attention; False hides.
           start: factor on the initial output kernels of its branches.
+          rotation: of queries and keys in the self-attention (`jssl.nn.attention.rotate`).
 
         Returns:
           [B, N, D], and the maps asked for: "attention", "cross_attention".
@@ -136,27 +151,40 @@ class Block(Ranged, nn.Module):
                 branch = drop_path(self.make_rng("dropout"), branch, rate)
             return x + branch
 
-        def look(name: str, context: jax.Array | None, mask: jax.Array | None) -> jax.Array:
+        def branch(x: jax.Array, name: str, run: Callable[[jax.Array], jax.Array]) -> jax.Array:
+            norm = layer_norm(dtype=self.dtype, epsilon=self.eps, name=f"{name}_norm")
+            if self.post_norm:
+                return norm(residual(x, run(x), name))
+            return residual(x, run(norm(x)), name)
+
+        def look(name: str, context: jax.Array | None, **options: Any) -> jax.Array:
             attention = Attention(
                 self.heads,
                 qkv_bias=self.qkv_bias,
                 implementation=self.implementation,
                 kernel_init=self.kernel_init,
                 dtype=self.dtype,
+                qk_norm=self.qk_norm,
+                eps=self.eps,
+                lora=self.lora,
                 name=name,
             )
-            y = layer_norm(dtype=self.dtype, name=f"{name}_norm")(x)
-            y, weights = attention(y, context, mask=mask, return_map=self.return_maps, start=start)
-            if weights is not None:
-                maps[name] = weights
-            return residual(x, y, name)
+
+            def run(y: jax.Array) -> jax.Array:
+                options["return_map"] = self.return_maps
+                y, weights = attention(y, context, start=start, **options)
+                if weights is not None:
+                    maps[name] = weights
+                return y
+
+            return branch(x, name, run)
 
         if self.self_attention:
-            x = look("attention", None, mask)
+            x = look("attention", None, mask=mask, rotation=rotation)
         if self.cross_attention:
             if context is None:
                 raise UserError("a block with cross_attention=True needs a context to look at")
-            x = look("cross_attention", context, None)
+            x = look("cross_attention", context)
         mlp = Mlp(
             round(self.mlp_ratio * x.shape[-1]),
             activation=self.activation,
@@ -164,10 +192,10 @@ class Block(Ranged, nn.Module):
             token_gate=self.token_gate,
             kernel_init=self.kernel_init,
             dtype=self.dtype,
+            lora=self.lora,
             name="mlp",
         )
-        y = mlp(layer_norm(dtype=self.dtype, name="mlp_norm")(x), start)
-        return residual(x, y, "mlp"), maps
+        return branch(x, "mlp", lambda y: mlp(y, start)), maps
 
 
 class Transformer(Ranged, nn.Module):
@@ -197,6 +225,10 @@ class Transformer(Ranged, nn.Module):
       kernel_init: see :class:`Block`.
       dtype: see :class:`Block`.
       dropout: see :class:`Block`; in training alone.
+      post_norm: see :class:`Block`; ``final_norm`` is usually False with it.
+      eps: see :class:`Block`; also of the final normalisation.
+      qk_norm: see :class:`Block`.
+      lora: see :class:`Block`.
     """
 
     depth: Count
@@ -218,6 +250,10 @@ class Transformer(Ranged, nn.Module):
     kernel_init: str = "xavier"
     dtype: str = "float32"
     dropout: BelowOne = 0.0
+    post_norm: bool = False
+    eps: Positive = 1e-6
+    qk_norm: bool = False
+    lora: Natural = 0
 
     @nn.compact
     def __call__(
@@ -225,6 +261,7 @@ class Transformer(Ranged, nn.Module):
         x: jax.Array,
         context: jax.Array | None = None,
         mask: jax.Array | None = None,
+        rotation: tuple[jax.Array, jax.Array] | None = None,
         *,
         train: bool,
     ) -> tuple[jax.Array, dict[str, jax.Array]]:
@@ -234,6 +271,7 @@ class Transformer(Ranged, nn.Module):
           x: [B, N, D].
           context: [B, M, D'], for cross-attention.
           mask: bool, broadcastable to [B, heads, N, N]; False hides a key from a query.
+          rotation: of queries and keys by position (`jssl.nn.attention.rotate`).
           train: whether stochastic depth is active; with ``drop_path`` > 0 it needs the rng
             "dropout".
 
@@ -263,6 +301,10 @@ class Transformer(Ranged, nn.Module):
             "kernel_init": self.kernel_init,
             "dtype": self.dtype,
             "dropout": self.dropout if train else 0.0,
+            "post_norm": self.post_norm,
+            "eps": self.eps,
+            "qk_norm": self.qk_norm,
+            "lora": self.lora,
         }
         drop = train and self.drop_path > 0.0
         rates = np.linspace(0.0, self.drop_path, self.depth, dtype=np.float32) if drop else None
@@ -270,7 +312,8 @@ class Transformer(Ranged, nn.Module):
         x = x.astype(self.dtype)
         extras: dict[str, jax.Array] = {}
         if self.scan:
-            x, layers = self._scan(block, options, x, (rates, starts), context, mask)
+            given = (context, mask, rotation)
+            x, layers = self._scan(block, options, x, (rates, starts), given)
             for i in range(self.depth):
                 extras[f"block{i}"] = layers["block"][i]
                 extras |= {f"block{i}.{k}": v[i] for k, v in layers.items() if k != "block"}
@@ -280,11 +323,11 @@ class Transformer(Ranged, nn.Module):
                 wanted = any(key.startswith(f"{name}.") for key in self.capture)
                 layer = block(return_maps=wanted, name=name, **options)
                 rate, start = (None if each is None else each[i] for each in (rates, starts))
-                x, maps = layer(x, rate, context, mask, start)
+                x, maps = layer(x, rate, context, mask, start, rotation)
                 extras |= {name: x, **{f"{name}.{key}": value for key, value in maps.items()}}
         extras = {k: v for k, v in extras.items() if "." not in k or k in self.capture}
         if self.final_norm:
-            x = layer_norm(dtype=self.dtype, name="norm")(x)
+            x = layer_norm(dtype=self.dtype, epsilon=self.eps, name="norm")(x)
         return x, extras
 
     def _scan(
@@ -293,13 +336,14 @@ class Transformer(Ranged, nn.Module):
         options: dict[str, object],
         x: jax.Array,
         per_block: tuple[np.ndarray | None, np.ndarray | None],
-        context: jax.Array | None,
-        mask: jax.Array | None,
+        given: tuple[Any, ...],
     ) -> tuple[jax.Array, dict[str, jax.Array]]:
+        context, mask, rotation = given
+
         def body(
             layer: nn.Module, x: jax.Array, rate: jax.Array | None, start: jax.Array | None
         ) -> tuple[jax.Array, dict[str, jax.Array]]:
-            x, maps = layer(x, rate, context, mask, start)
+            x, maps = layer(x, rate, context, mask, start, rotation)
             return x, {"block": x, **maps}
 
         run = nn.scan(

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from jssl.errors import UserError
 from jssl.nn import module as nn
 from jssl.weights.names import Rule
@@ -43,11 +45,15 @@ class Keys:
       shapes: by name.
       config: the `config.json` beside the file, or {}.
       where: the file, for messages.
+      read: the array of a name.
+      settings: assignments of the user's to fields of the encoder.
     """
 
     shapes: Mapping[str, tuple[int, ...]]
     config: Mapping[str, Any]
     where: str
+    read: Callable[[str], np.ndarray]
+    settings: Sequence[str] = ()
 
     def has(self, pattern: str) -> bool:
         """Whether a name matches a regular expression wholly."""

@@ -69,6 +69,7 @@ def save_weights(folder: str | Path, weights: Weights, **facts: Any) -> Path:
       UserError: the folder holds something else, or cannot be written.
     """
     folder = Path(folder)
+    every = weights.variables | ({"heads": weights.heads} if weights.heads else {})
     config = {
         "format": FORMAT,
         "version": __version__,
@@ -78,6 +79,7 @@ def save_weights(folder: str | Path, weights: Weights, **facts: Any) -> Path:
         "input": [list(weights.sample[0]), weights.sample[1]],
         "preprocessing": _plain(weights.preprocessing),
         "facts": _plain(weights.facts),
+        "used": list(weights.used),
         "unused": list(weights.unused),
         "sha256": weights.sha256,
         **facts,
@@ -86,7 +88,7 @@ def save_weights(folder: str | Path, weights: Weights, **facts: Any) -> Path:
         raise UserError(f"{folder} holds something other than weights: choose another folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_safetensors(folder / TENSORS, paths(weights.variables), {"format": FORMAT})
+        write_safetensors(folder / TENSORS, paths(every), {"format": FORMAT})
         (folder / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror or error}") from None
@@ -100,7 +102,7 @@ def read_weights(folder: str | Path) -> Weights:
       folder: written by `save_weights`.
 
     Returns:
-      The weights; `used` is ().
+      The weights.
 
     Raises:
       UserError: the folder is damaged, or its tensors are not those of its encoder.
@@ -113,6 +115,7 @@ def read_weights(folder: str | Path) -> Weights:
         encoder = made(config["encoder"], path)
         sample = (tuple(map(int, shape)), str(jnp.dtype(dtype)))
         texts = [str(config.get(key, "")) for key in ("family", "layout", "sha256")]
+        used, unused = (tuple(map(str, config.get(key, ()))) for key in ("used", "unused"))
         facts, preprocessing = (_tupled(dict(config[k])) for k in ("facts", "preprocessing"))
     except (OSError, *MALFORMED) as error:
         raise UserError(f"{path} is no record of weights ({type(error).__name__})") from None
@@ -124,9 +127,22 @@ def read_weights(folder: str | Path) -> Weights:
         for key in way:
             node = node.setdefault(key, {})
         node[last] = value
+    heads = variables.pop("heads", {})
     check_variables(encoder, variables, sample, str(folder / TENSORS))
     family, layout, sha256 = texts
-    return Weights(encoder, variables, preprocessing, sample, family, layout, facts, sha256=sha256)
+    return Weights(
+        encoder,
+        variables,
+        preprocessing,
+        sample,
+        family,
+        layout,
+        facts,
+        used,
+        unused,
+        sha256,
+        heads,
+    )
 
 
 def encoder_settings(encoder: nn.Module) -> dict[str, Any]:

@@ -39,6 +39,8 @@ class Weights:
       used: names of the file that were used.
       unused: names of the file that were left out, such as heads.
       sha256: of the file.
+      heads: parameters of other parts of the net that a method may take over, such as MAE's
+        decoder, by the names that they have in its net.
     """
 
     encoder: nn.Module
@@ -51,6 +53,7 @@ class Weights:
     used: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     sha256: str = ""
+    heads: Tree = dataclasses.field(default_factory=dict)
 
 
 def import_weights(
@@ -89,16 +92,16 @@ def export_names(weights: Weights) -> dict[str, np.ndarray]:
         raise UserError("only imported weights have published names: these are of a run of jssl")
     family = FAMILIES[weights.family]
     layout = next(layout for layout in family.layouts if layout.name == weights.layout)
-    arrays = {name: np.asarray(leaf) for name, leaf in paths(weights.variables).items()}
-    flat = {name.removeprefix("params/"): leaf for name, leaf in arrays.items()}
-    return carry_back(flat, layout.rules, weights.facts)
+    every = weights.variables | ({"heads": weights.heads} if weights.heads else {})
+    flat = {name.removeprefix("params/"): np.asarray(x) for name, x in paths(every).items()}
+    return carry_back(flat, layout.rules, weights.facts, weights.used)
 
 
 def _recognised(checkpoint: Checkpoint, settings: Sequence[str]) -> Weights:
     found, problems = {}, {}
     for name, family in FAMILIES.items():
         try:
-            keys, layout = _keys(checkpoint, family)[:2]
+            keys, layout = _keys(checkpoint, family, settings)[:2]
             built = family.build(keys)
             _covered(keys, layout, built)
             found[name] = (built.encoder, layout.rules)
@@ -125,7 +128,9 @@ def _covered(keys: Keys, layout: Layout, built: Built) -> None:
     carry(zeros, zeros.__getitem__, layout.rules, layout.drop, built.facts, keys.where)
 
 
-def _keys(checkpoint: Checkpoint, family: Family) -> tuple[Keys, Layout, dict[str, Any], list[str]]:
+def _keys(
+    checkpoint: Checkpoint, family: Family, settings: Sequence[str] = ()
+) -> tuple[Keys, Layout, dict[str, Any], list[str]]:
     """(names and shapes of the encoder's part, layout, tensors, names outside of that part)."""
     where, containers = str(checkpoint.path), checkpoint.containers()
     for container in family.containers:
@@ -135,7 +140,12 @@ def _keys(checkpoint: Checkpoint, family: Family) -> tuple[Keys, Layout, dict[st
         layout = marked(family.layouts, tensors)
         if layout is not None:
             shapes = {name: tuple(leaf.shape) for name, leaf in tensors.items()}
-            return Keys(shapes, checkpoint.config, where), layout, tensors, outside
+
+            def read(name: str, tensors: Mapping[str, Any] = tensors) -> np.ndarray:
+                return array(tensors[name])
+
+            keys = Keys(shapes, checkpoint.config, where, read, tuple(settings))
+            return keys, layout, tensors, outside
     names = sorted({name for part in containers.values() for name in part})
     wanted = family.layouts[0].marks[0].replace("\\", "")
     raise UserError(
@@ -160,12 +170,12 @@ def _part(tensors: Mapping[str, Any], parts: Sequence[str]) -> tuple[dict[str, A
 
 
 def _imported(checkpoint: Checkpoint, family: Family, settings: Sequence[str]) -> Weights:
-    keys, layout, tensors, outside = _keys(checkpoint, family)
+    keys, layout, tensors, outside = _keys(checkpoint, family, settings)
     built = family.build(keys)
     encoder = override(built.encoder, *settings) if settings else built.encoder
 
     def read(name: str) -> np.ndarray:
-        value = array(tensors[name])
+        value = keys.read(name)
         if not np.issubdtype(value.dtype, np.number) and value.dtype.kind != "V":
             raise UserError(f"{keys.where}: {name} is of dtype {value.dtype}, not of numbers")
         value = np.asarray(value, np.float32)
@@ -175,6 +185,7 @@ def _imported(checkpoint: Checkpoint, family: Family, settings: Sequence[str]) -
 
     carried = carry(tensors, read, layout.rules, layout.drop, built.facts, keys.where)
     variables = nest(carried)
+    heads = variables.pop("heads", {})
     check_variables(encoder, variables, built.sample, keys.where)
     return Weights(
         encoder,
@@ -187,6 +198,7 @@ def _imported(checkpoint: Checkpoint, family: Family, settings: Sequence[str]) -
         carried.used,
         tuple(sorted([*carried.dropped, *outside])),
         checkpoint.sha256,
+        heads,
     )
 
 
@@ -196,7 +208,7 @@ def nest(carried: Carried) -> Tree:
     for path, value in carried.arrays.items():
         *way, last = path.split("/")
         node = tree
-        for key in way if way[:1] == ["batch_stats"] else ["params", *way]:
+        for key in way if way[:1] in (["batch_stats"], ["heads"]) else ["params", *way]:
             node = node.setdefault(key, {})
         node[last] = np.ascontiguousarray(value)
     return tree

@@ -54,19 +54,23 @@ def rule(source: str, target: str, how: str = "same", when: str = "") -> Rule:
     return Rule(tuple(source.split()), tuple(target.split()), how, when)
 
 
+def _ends(source: str, *ends: str) -> str:
+    return "|".join(f"{name}.{end}" for end in ends for name in source.split("|"))
+
+
 def affine(source: str, target: str, how: str = "dense") -> tuple[Rule, ...]:
     """The rules of a linear layer: `source.weight` and, where there is one, `source.bias`."""
     return (
-        rule(f"{source}.weight", f"{target}/kernel", how),
-        rule(f"{source}.bias", f"{target}/bias"),
+        rule(_ends(source, "weight"), f"{target}/kernel", how),
+        rule(_ends(source, "bias"), f"{target}/bias"),
     )
 
 
 def layer_norm(source: str, target: str) -> tuple[Rule, ...]:
     """The rules of a layer normalisation, `gamma` and `beta` being the names of old files."""
     return (
-        rule(f"{source}.weight|{source}.gamma", f"{target}/scale"),
-        rule(f"{source}.bias|{source}.beta", f"{target}/bias"),
+        rule(_ends(source, "weight", "gamma"), f"{target}/scale"),
+        rule(_ends(source, "bias", "beta"), f"{target}/bias"),
     )
 
 
@@ -155,31 +159,42 @@ def carry(
     return Carried(arrays, tuple(sorted(used)), tuple(sorted(dropped)))
 
 
-def carry_back(arrays: Arrays, rules: Sequence[Rule], facts: Mapping[str, Any]) -> Arrays:
+def carry_back(
+    arrays: Arrays, rules: Sequence[Rule], facts: Mapping[str, Any], written: Iterable[str] = ()
+) -> Arrays:
     """Carries parameters to the published names; the inverse of `carry`.
 
     Args:
       arrays: by the path of the parameter.
       rules: of the layout.
       facts: numbers of the encoder that operations look at.
+      written: the names that are wanted, as `Carried.used` has them; () for the first spelling of
+        the first rule that fits.
 
     Returns:
-      Arrays by the first spelling of their names.
+      Arrays by published name.
 
     Raises:
       UserError: a parameter belongs to no rule.
     """
     known, made, used = set(arrays), {}, set()
+    wanted = set(written)
     for entry in (entry for entry in rules if entry.holds(facts)):
         turned = Rule(entry.target, entry.source)
         for holes, names in _matches(turned, known):
             if None in names or used & set(names):
                 continue
-            sources = [_filled(s.rstrip("?").split("|")[0], holes) for s in entry.source]
-            parts = [arrays[name] for name in names]
-            given = {**facts, **holes}
+            spelled = [
+                [_filled(spelling, holes) for spelling in source.rstrip("?").split("|")]
+                for source in entry.source
+            ]
+            sources = [next((n for n in one if n in wanted or not wanted), None) for one in spelled]
+            if sources[0] is None:
+                continue
+            given, parts = {**facts, **holes}, [arrays[name] for name in names]
             found = _apply(OPERATIONS[entry.how].save, parts, given, names, "the encoder")
-            made |= {s: part for s, part in zip(sources, found, strict=True) if part is not None}
+            pairs = zip(sources, found, strict=True)
+            made |= {n: np.ascontiguousarray(part) for n, part in pairs if n is not None}
             used |= set(names)
     if known - used:
         name = min(known - used)

@@ -126,6 +126,17 @@ def _masked_bias_back(parts: Parts, facts: Facts) -> list[np.ndarray]:
     return [parts[0], np.repeat([1.0, 0.0, 1.0], width).astype(np.float32)]
 
 
+def _without_keys(parts: Parts, facts: Facts) -> list[np.ndarray]:
+    """Biases of queries and values; that of the keys is zero."""
+    del facts
+    return [np.concatenate([parts[0], np.zeros_like(parts[0]), parts[1]])]
+
+
+def _without_keys_back(parts: Parts, facts: Facts) -> list[np.ndarray]:
+    del facts
+    return np.split(parts[0], 3)[::2]
+
+
 def _halves(parts: Parts, facts: Facts) -> list[np.ndarray]:
     """SwiGLU's two matrices [2 h, in] in one: first the branch with SiLU, then the gate."""
     del facts
@@ -191,9 +202,9 @@ _transposed = _each(_dense, lambda x, facts: x.T)
 
 OPERATIONS: Mapping[str, Operation] = {
     "same": _each(lambda x, facts: x, lambda x, facts: x),
-    "flat": _each(lambda x, facts: x.reshape(-1), lambda x, facts: x[None]),  # [1, D] and [D]
     "vector": _each(lambda x, facts: x.reshape(-1), lambda x, facts: x[None, None]),
     "tokens": _each(lambda x, facts: x.reshape(-1, x.shape[-1]), lambda x, facts: x[None]),
+    "row": _each(lambda x, facts: x.reshape(-1), lambda x, facts: x[None]),  # [..., D] and [D]
     "dense": _transposed,
     "pointwise": _each(_dense, lambda x, facts: x.T[..., None, None]),
     "conv": _each(lambda x, f: x.transpose(2, 3, 1, 0), lambda x, f: x.transpose(3, 2, 0, 1)),
@@ -202,9 +213,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "bare_class_row": Operation(_bare_class_row, _bare_class_row_back),
     "table": _each(_table, lambda x, facts: x.reshape(1, -1, x.shape[-1])),
     "sequence_table": _each(_sequence_table, lambda x, facts: x[0]),
-    "decoder_table": _each(lambda x, facts: x[0], lambda x, facts: x[None]),
     "qkv": Operation(_joined, _split(3)),
     "qkv_bias": Operation(_joined_biases, lambda parts, facts: np.split(parts[0], 3)),
+    "qv_bias": Operation(_without_keys, _without_keys_back),
     "masked_bias": Operation(_masked_bias, _masked_bias_back),
     "swiglu": Operation(_halves, _halves_back),
     "swiglu_bias": Operation(_half_biases, _half_biases_back),

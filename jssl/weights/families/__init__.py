@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jssl.weights.families import resnets
+from jssl.weights.families import resnets, vits
 from jssl.weights.family import Family
 
-FAMILIES: Mapping[str, Family] = {family.name: family for family in (*resnets.FAMILIES,)}
+_ALL = (*resnets.FAMILIES, *vits.FAMILIES)
+
+FAMILIES: Mapping[str, Family] = {family.name: family for family in _ALL}
 """All families that `--as` takes."""
