@@ -19,6 +19,7 @@ import pytest
 
 # Compiled programs are dropped between modules, and between the subjects of one test, beyond this.
 HIGH_WATER_MB = 900
+DEAR = 15  # core-seconds of a test function, over which it should rotate (tests/tiers.py)
 _last = [0.0]
 
 
@@ -83,8 +84,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     report.core_seconds, _last[0] = now - _last[0], now
     report.peak_mb = peak_mb()
     params = getattr(getattr(item, "callspec", None), "params", {})
+    report.rotates = item.get_closest_marker("rotating") is not None
     report.method = params.get("method") if item.path.name == "test_every_method.py" else None
     return report
+
+
+def _list(costs: list[tuple[float, str]]) -> str:
+    return ", ".join(f"{name} {cost:.0f}" for cost, name in costs)
 
 
 class Ledger:
@@ -100,6 +106,8 @@ class Ledger:
         self.methods: collections.Counter[str] = collections.Counter()
         self.tests: collections.Counter[str] = collections.Counter()
         self.peaks: dict[str, float] = {}
+        self.rotating: set[str] = set()
+        self.in_full: set[str] = set()
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Adds one phase of one test."""
@@ -109,6 +117,10 @@ class Ledger:
         self.tests[report.nodeid.partition("[")[0]] += report.core_seconds
         if isinstance(report.method, str):
             self.methods[report.method] += report.core_seconds
+            if report.rotates:
+                self.in_full.add(report.method)
+        if report.rotates:
+            self.rotating.add(report.nodeid.partition("[")[0])
         worker = getattr(report, "worker_id", "main")
         self.peaks[worker] = max(self.peaks.get(worker, 0.0), report.peak_mb)
 
@@ -123,6 +135,12 @@ class Ledger:
             each = self.methods.total() / len(self.methods)
             line += f"; {each:.1f} core-seconds a method, {len(self.methods)} methods"
         write(line)
+        if self.in_full:
+            write(f"conformance in full: {', '.join(sorted(self.in_full))}")
+        always = [(cost, name) for name, cost in self.tests.items() if name not in self.rotating]
+        dear = sorted(((cost, name) for cost, name in always if cost > DEAR), reverse=True)
+        if dear:
+            write(f"dearer than {DEAR} core-seconds and in every run: " + _list(dear))
         if not self.detailed:
             return
         for title, costs, most in (

@@ -43,3 +43,13 @@ def _of_one_device(key: str, options: Any, *rest: Any) -> tuple:
 
 
 compilation_cache.get_executable_and_time = _of_one_device
+_put = compilation_cache.put_executable_and_time
+
+
+def _put_of_one_device(key: str, name: str, executable: Any, *rest: Any) -> None:
+    """Writes a program into the cache, unless it would not be read again (see above)."""
+    if len(executable.local_devices()) == 1:
+        _put(key, name, executable, *rest)
+
+
+compilation_cache.put_executable_and_time = _put_of_one_device

@@ -209,6 +209,7 @@ def compare_bits() -> None:
     assert (on.metrics["alarm/projection/spread"] > 0).tolist() == [True, True, False]
 
 
+@pytest.mark.rotating
 def test_stop_ends_the_run_with_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     command = ["train", EXPERIMENT, "--workdir", str(tmp_path / "run"), "--no-evaluate"]
     command += ["--devices", "1", "--probe-every", "0", "--checkpoint-every", "1000"]
@@ -233,6 +234,7 @@ def test_stop_ends_the_run_with_a_sentence(tmp_path: Path, capsys: pytest.Captur
 QUICK = ("projector zeroed", "loss detached")
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize(
     "case",
     [

@@ -144,6 +144,7 @@ class WrongGradient(SimCLR):
         return loss + 0.01 * jnp.mean(a**2), metrics
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize(
     ("method", "checks", "failing", "words"),
     [

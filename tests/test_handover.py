@@ -14,6 +14,8 @@ from jssl.runs.run import read_record, reopen
 from jssl.runs.warm_start import FILE, given
 from jssl.studies.session import restore
 
+pytestmark = pytest.mark.rotating
+
 STAGE = '''"""A stage after pre-training, on a few dozen images."""
 
 from jssl.augmentations.compose import Views, field, pipeline

@@ -112,6 +112,7 @@ def test_every_encoder_with_a_loop_is_walked() -> None:
     assert scannable().keys() == SMALL.keys()
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("name", SMALL)
 def test_a_loop_changes_no_update(name: str, case: str) -> None:

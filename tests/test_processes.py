@@ -21,6 +21,8 @@ from jssl.runs.run import reopen
 from jssl.studies.session import restore
 from jssl.testing import deviation
 
+pytestmark = pytest.mark.rotating
+
 EXPERIMENT = Path(__file__).parent / "run_experiment.py"
 
 

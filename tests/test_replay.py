@@ -12,6 +12,8 @@ from jssl.runs.loop import Options, fit
 from jssl.runs.replay import replay
 from jssl.runs.run import Run, reopen
 
+pytestmark = pytest.mark.rotating
+
 TEMPLATE = """
 import dataclasses
 import jax.numpy as jnp

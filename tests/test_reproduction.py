@@ -13,6 +13,8 @@ from jssl.evaluation.protocols import protocol
 from jssl.studies import reproduction
 from jssl.studies.reproduction import BUDGETS, Cell, experiment_of, load_table, tabulate
 
+pytestmark = pytest.mark.rotating
+
 
 @pytest.mark.parametrize("name", reproduction.names())
 def test_every_row_is_an_experiment_and_every_column_a_protocol(name: str) -> None:

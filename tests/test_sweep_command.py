@@ -20,6 +20,8 @@ from jssl.training import sharding
 from jssl.training.checkpoint import Checkpoints
 from jssl.training.step import build
 
+pytestmark = pytest.mark.rotating
+
 
 def state_of(folder: Path):
     run = reopen(folder, trust=True)

@@ -1,9 +1,10 @@
 """The tiers of the suite: which dear tests a run of it takes.
 
 Tests marked `rotating` are dear, and each commit runs a third of them: tests of methods by the name
-of the method, others by their own name. The third is chosen by the number of the commit, so that
-any three commits in a row run all of them; what the commit changed is always run, and `--tier all`
-(`make slow`) runs everything. Tests named on the command line (`file.py::test`, `-k`) are run too.
+of the method, marked files whole, others by their own name. The third is chosen by the number of
+the commit, so that any three commits in a row run all of them; what the commit changed is always
+run, and `--tier all` (`make slow`) runs everything. Tests named on the command line
+(`file.py::test`, `-k`) are run too.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import re
 import subprocess
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -22,9 +24,29 @@ MOST_CHANGED = 6  # a commit that changed more subjects than this is one of all 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def third_of(name: str) -> int:
-    """The third, from 0, that a subject belongs to, whatever others there are."""
-    return zlib.crc32(name.encode()) % THIRDS
+def number_of(name: str) -> int:
+    """A number that depends on a name alone, and on no seed of the process."""
+    return zlib.crc32(name.encode())
+
+
+def thirds(subjects: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Spreads the subjects of each file evenly over the thirds, in an order of their own.
+
+    Args:
+      subjects: (file, subject) pairs, in any order and number.
+
+    Returns:
+      (file, subject) -> third, from 0.
+    """
+    found: dict[tuple[str, str], int] = {}
+    by_file: dict[str, set[str]] = collections.defaultdict(set)
+    for file, name in subjects:
+        by_file[file].add(name)
+    for file, names in by_file.items():
+        first = number_of(file)
+        for index, name in enumerate(sorted(names, key=number_of)):
+            found[file, name] = (first + index) % THIRDS
+    return found
 
 
 def _git(*arguments: str) -> str:
@@ -43,11 +65,11 @@ def third_of_commit() -> tuple[int, str]:
         count = int(_git("rev-list", "--count", "HEAD"))
         return count % THIRDS, f"commit {count}, {commit[:8]}"
     if commit:  # the number is unknown; over several commits the hashes cover all thirds too
-        return third_of(commit), f"commit {commit[:8]} of a shallow clone"
+        return number_of(commit) % THIRDS, f"commit {commit[:8]} of a shallow clone"
     import jssl
 
     version = getattr(jssl, "__version__", "0")
-    return third_of(version), f"version {version}, no repository"
+    return number_of(version) % THIRDS, f"version {version}, no repository"
 
 
 def changed_files() -> set[str]:
@@ -67,12 +89,23 @@ def week() -> str:
 
 
 def subject(item: pytest.Item) -> str:
-    """What decides the third of a test: the method or experiment it is about, or its own name."""
+    """What decides the third of a test.
+
+    It is the method or experiment that the test is about; else its file, if the whole file is
+    marked, since its tests share what is dear; else its own name.
+    """
     params = getattr(getattr(item, "callspec", None), "params", {})
     for key in ("method", "experiment"):
         if isinstance(params.get(key), str):
             return params[key]
-    return re.sub(r"^.*tests/", "", item.nodeid)
+    own = {id(mark) for mark in item.own_markers if mark.name == "rotating"}
+    whole = any(id(m) not in own for m in item.iter_markers("rotating"))
+    name = item.nodeid.partition("::")[0] if whole else item.nodeid
+    return re.sub(r"^.*tests/", "", name)
+
+
+def _place(item: pytest.Item) -> tuple[str, str]:
+    return item.nodeid.partition("::")[0], subject(item)
 
 
 def _is_changed(item: pytest.Item, files: set[str]) -> bool:
@@ -112,11 +145,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     changed = sorted({subject(item) for item in rotating if _is_changed(item, files)})
     if len(changed) > MOST_CHANGED:
         changed = []
-    out = [
-        item for item in rotating if third_of(subject(item)) != due and subject(item) not in changed
-    ]
+    third = thirds(map(_place, rotating))
+    out = [item for item in rotating if third[_place(item)] != due and subject(item) not in changed]
     left = set(map(id, out))
-    config.hook.pytest_deselected(items=out)
+    # A method that is examined in full is traced there too.
+    full = {subject(item) for item in rotating if "test_conformance" in item.name} - {
+        subject(item) for item in out
+    }
+    left |= {id(i) for i in items if i.name.startswith("test_contract[") and subject(i) in full}
+    config.hook.pytest_deselected(items=[item for item in items if id(item) in left])
     items[:] = [item for item in items if id(item) not in left]
     config.stash[COUNTS] = collections.Counter(
         run=len(rotating) - len(out), rotating=len(rotating), changed=len(changed)

@@ -5,6 +5,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from scipy import stats
 
 from jssl.augmentations import batchwise, erase, labelled, policy, spectrum, tables, tone, warp
@@ -120,6 +121,7 @@ def test_any_column_may_be_in_any_group():
     equally_likely(np.unique(pairs, axis=0, return_inverse=True)[1], 15)
 
 
+@pytest.mark.rotating
 def test_partners_shares_and_sources():
     views = {"a": jnp.zeros((N, 2, 2, 1)), "b": jnp.zeros((N, 2, 2, 1))}
     key = KEYS[0]

@@ -39,6 +39,7 @@ def words(text: str) -> set[str]:
     return set(re.findall(r"\w+", text))
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.operation} | {c.reference}")
 def test_parity(case):
     deviation = case.run()

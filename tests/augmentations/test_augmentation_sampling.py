@@ -163,6 +163,7 @@ def test_warp_parameters():
         assert stats.chisquare(counts).pvalue > 1e-4
 
 
+@pytest.mark.rotating
 def test_cutout_centres_and_mixing_shares():
     blank = jnp.ones((6, 9, 1))
     holes = draw(lambda k: erase.cutout(k, blank, size=1)[..., 0]) == 0

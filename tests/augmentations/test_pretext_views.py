@@ -74,6 +74,7 @@ def test_tiles_are_shuffled_cropped_and_normalised() -> None:
         jigsaw_tiles(KEY, PHOTO, gap=8)
 
 
+@pytest.mark.rotating
 def test_groups_are_corrupted_in_one_of_two_ways() -> None:
     views = recipes.get("gmml", size=24, grid=(6, 6), group=(2, 6), stats=None)
     batch = {

@@ -54,6 +54,7 @@ def _photographs():
     return np.round(np.stack(squares)).astype(np.uint8)
 
 
+@pytest.mark.rotating
 def test_views_depend_on_key_and_index_alone():
     """Equal to float32 rounding: another shape is another program, which may fuse differently."""
     small = recipes.dino_multicrop(24, local=12, crops=2)
@@ -149,6 +150,7 @@ def _pairs(images):
     return jax.tree.map(np.asarray, jax.jit(Views(a=tracked(MOVES), b=tracked(MOVES)))(KEY, batch))
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize("images", [_shapes, _photographs])
 def test_a_point_maps_to_the_same_content(images):
     """Checked against coordinates painted beside the colours: the error is under one pixel."""
@@ -182,6 +184,7 @@ def test_a_point_maps_to_the_same_content(images):
     assert total < 1.0, total
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize("images", [_shapes, _photographs])
 def test_corresponding_pixels_look_alike(images):
     """Smooth images: a point and its image in the other view have the same colour."""
@@ -209,6 +212,7 @@ def test_corresponding_pixels_look_alike(images):
     assert matched < 0.5 * shuffled, (matched, shuffled)
 
 
+@pytest.mark.rotating
 def test_tracking_changes_no_pixel_and_refuses_dense_maps():
     batch = batch_of(4)
     bare = jax.jit(Views(a=MOVES))(KEY, batch)["a"]
@@ -237,6 +241,7 @@ ANY = {
 }
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize("channels", [1, 3, 5])
 def test_any_number_of_channels_where_it_means_something(channels):
     """Each channel of a many-channel image is treated as it would be alone (or refused)."""
@@ -273,6 +278,7 @@ def test_whole_batch_operations_run_last():
     np.testing.assert_allclose(out["a"], expected, atol=1e-6)
 
 
+@pytest.mark.rotating
 def test_every_recipe_has_a_stable_text_and_runs_in_shapes():
     for name in recipes.names():
         views = recipes.get(name)

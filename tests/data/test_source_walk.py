@@ -60,6 +60,7 @@ def test_what_is_drawn_is_finite(source):
     assert not _faults(_read(splits, spec), splits, None)
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize("tiny", READERS, ids=lambda tiny: tiny.name)
 def test_damaged_files_are_refused_or_read(tiny, tmp_path, monkeypatch):
     for module in tiny.needs:

@@ -27,6 +27,7 @@ def run():
     return variables, encode
 
 
+@pytest.mark.rotating
 def test_tables_of_different_columns_share_all_parameters(run):
     variables, encode = run
     rows = [[1, 0.2, 2, 1], [0, -1.0, 1, 0]]

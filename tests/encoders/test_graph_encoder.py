@@ -64,6 +64,7 @@ def test_a_layer_is_its_equation(kind, features):
     np.testing.assert_allclose(found[0, :5], wanted, atol=2e-5)
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize("kind", ["gcn", "gin", "gat"])
 def test_padding_changes_no_number(kind):
     encoder = GNN(kind, width=8, depth=2, heads=2)
@@ -127,6 +128,7 @@ def test_some_hidden_nodes_show_another_ones_features():
     np.testing.assert_array_equal(shown[:, ~real], np.tile([1, 5, 6], (200, 1)))
 
 
+@pytest.mark.rotating
 def test_values_are_dropped_in_training_alone_and_prelu_learns_its_slope():
     graph = batch()
     encoder = GNN("gat", width=8, depth=2, heads=2, norm=False, activation="prelu")

@@ -90,6 +90,7 @@ def test_padding_and_order_change_nothing_in_pointnet() -> None:
     assert np.abs(few[0].pooled[0] - few[0].pooled[1]).max() > 1e-2
 
 
+@pytest.mark.rotating
 def test_padding_and_order_change_nothing_in_the_transformer() -> None:
     few, many, mixed = (found for found, _ in run(ENCODER, train=False)[1])
     for other in (many, mixed):
@@ -102,6 +103,7 @@ def test_padding_and_order_change_nothing_in_the_transformer() -> None:
     np.testing.assert_allclose(few.pooled[2, 12:], few.tokens[2, :5].max(0), atol=1e-6)
 
 
+@pytest.mark.rotating
 def test_padding_changes_nothing_in_decoders_and_predictors() -> None:
     keep = jnp.tile(jnp.asarray([0, 3, 4]), (3, 1))
     masked = jnp.tile(jnp.asarray([1, 2, 5, 6, 7]), (3, 1))

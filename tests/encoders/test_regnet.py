@@ -27,11 +27,13 @@ def parameters(variant: str) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(shapes["params"]))
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize("variant", PUBLISHED)
 def test_the_sizes_are_the_published_ones(variant: str) -> None:
     assert parameters(variant) == PUBLISHED[variant]
 
 
+@pytest.mark.rotating
 def test_the_largest_has_ten_billion() -> None:
     """The papers count the heads as well; the last width of the largest, 28280, is its own."""
     assert parameters("256GF") == pytest.approx(1.3e9, rel=0.03)
@@ -41,6 +43,7 @@ def test_the_largest_has_ten_billion() -> None:
     assert all(width % 1024 == 0 for width, _, _ in DESIGNS["10B_1024"].stages)
 
 
+@pytest.mark.rotating
 def test_a_loop_over_blocks_is_the_blocks() -> None:
     x = jax.random.normal(jax.random.key(1), (2, 16, 16, 3))
     plain = RegNet(design=Design(3, 8, 1.0, 2.5, 8))

@@ -32,6 +32,7 @@ def test_shapes_of_every_stage(stem, sizes):
         assert features.extras[f"stage{i + 1}"].shape == (2, size, size, 64 * 2**i)
 
 
+@pytest.mark.rotating
 def test_pooling_statistics_and_precision():
     x = jnp.asarray(np.random.default_rng(0).random((4, 8, 8, 3)), jnp.float32)
     encoder = ResNet(depth=18, width=0.125)
@@ -74,6 +75,7 @@ def test_pooling_statistics_and_precision():
     assert not np.allclose(frozen.pooled, train.pooled, atol=1e-3)
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize(("kind", "channels"), [("basic", 4), ("bottleneck", 16)])
 def test_zero_init_makes_a_block_the_identity(kind, channels):
     x = jnp.asarray(np.random.default_rng(1).random((2, 4, 4, channels)), jnp.float32)

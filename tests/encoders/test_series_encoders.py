@@ -34,6 +34,7 @@ def test_patches_are_channel_major_and_go_back():
         ENCODER.patches(X[:, :10])
 
 
+@pytest.mark.rotating
 def test_channels_do_not_see_each_other_and_kept_tokens_neither(variables):
     run = jax.jit(lambda x, keep: ENCODER.apply(variables, x, keep=keep, train=False).tokens)
     everything = jnp.broadcast_to(jnp.arange(9), (2, 9))

@@ -25,6 +25,7 @@ def test_coordinates() -> None:
     np.testing.assert_array_equal(TINY.token_coordinates(IMAGES.shape), expected)
 
 
+@pytest.mark.rotating
 def test_unplaced_tokens_do_not_know_where_they_are() -> None:
     variables = TINY.init(KEY, IMAGES, unplaced=NONE, train=False)
     assert variables["params"]["position_token"].shape == (16,)

@@ -19,6 +19,7 @@ LARGE = (255 * PHOTO[:96, :128]).round().astype(np.uint8)
 KEY = jax.random.key(0)
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_every_corruption_keeps_its_promises(name: str):
     function = jax.jit(corruption(name))
@@ -38,6 +39,7 @@ def test_every_corruption_keeps_its_promises(name: str):
         assert (np.asarray(function(jax.random.key(1), SMALL, 3)) != images[2]).any()
 
 
+@pytest.mark.rotating
 def test_noise_has_the_strength_of_its_table():
     flat = np.full((200, 200, 3), 0.5, np.float32)  # large images: the table of ImageNet-C
     assert np.std(pixels.gaussian_noise(KEY, flat, 1)) == pytest.approx(0.08, rel=0.02)

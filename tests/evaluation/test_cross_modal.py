@@ -38,6 +38,7 @@ def test_names_are_averaged_as_unit_vectors():
     assert zero_shot(a, prompts, np.array([0, 1, 0])) == pytest.approx(2 / 3)
 
 
+@pytest.mark.rotating
 def test_pairs_are_measured_in_the_common_space():
     made = experiment.load("image_text/clip_shapes").smoke()
     made = dataclasses.replace(made, encoder=MLP(hidden=(8,), norm="none"))

@@ -16,6 +16,8 @@ from jssl.runs.loop import Options
 from jssl.runs.run import Run
 from jssl.studies import session
 
+pytestmark = pytest.mark.rotating
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Run:

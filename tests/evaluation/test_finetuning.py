@@ -19,6 +19,8 @@ from jssl.evaluation.record import Record
 from jssl.runs.loop import Options, fit
 from jssl.runs.run import Run
 
+pytestmark = pytest.mark.rotating
+
 
 def test_factors_fall_from_the_head_to_the_embedding():
     leaf = jnp.ones((2, 3))

@@ -19,6 +19,8 @@ from jssl.methods.step import Step
 from jssl.runs.loop import Options, fit
 from jssl.runs.run import Run
 
+pytestmark = pytest.mark.rotating
+
 
 def test_the_future_is_measured_from_its_past_and_errors_are_on_the_scale_of_the_data():
     draw = np.random.default_rng(0)

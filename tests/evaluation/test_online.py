@@ -19,6 +19,8 @@ from jssl.runs.loop import Options
 from jssl.runs.run import reopen
 from jssl.studies import session
 
+pytestmark = pytest.mark.rotating
+
 DIGITS = load_digits()
 X, Y = DIGITS.data.astype(np.float32), DIGITS.target
 
