@@ -1,6 +1,7 @@
 """The form of the documents: lists, code blocks, links and launch files."""
 
 import argparse
+import ast
 import re
 import subprocess
 from pathlib import Path
@@ -52,6 +53,19 @@ def test_links_lead_somewhere(path: Path) -> None:
         assert there.exists(), f"{target} does not exist"
         if anchor and there.suffix == ".md":
             assert anchor in _anchors(there.read_text()), f"{target}: no such heading"
+
+
+def test_docstrings_have_whole_lists_and_sections() -> None:
+    bad = []
+    for path in sorted([*ROOT.glob("jssl/**/*.py"), *ROOT.glob("experiments/**/*.py")]):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                text = ast.get_docstring(node) or ""
+                merged = re.search(r"[.;:] \* [A-Z`0-9]|[a-z.;:`)] - \*\*", text)
+                moved = re.search(r"^ +(Args|Returns|Raises|Attributes):$", text, re.MULTILINE)
+                if merged or moved:
+                    bad.append(f"{_names(path)}: {(merged or moved)[0]!r}")
+    assert not bad, "\n".join(bad)
 
 
 def _anchors(text: str) -> set[str]:

@@ -2,7 +2,7 @@
 
 A sampler is f(key, example=None, *, ...) and ignores the example, unless it says otherwise. It
 returns a dict with static shapes: `mask` bool [N] (True is masked), `keep` int32 [K] and `masked`
-  int32 [N - K], the indices of visible and of masked tokens in ascending order.
+int32 [N - K], the indices of visible and of masked tokens in ascending order.
 """
 
 from __future__ import annotations

@@ -43,12 +43,12 @@ class Entry:
 class MethodEntry:
     """A method that ships with the project.
 
-      Attributes:
-        name: "family/file", e.g. "contrastive/simclr".
-        kind: name of the class.
-        paper: exact title.
-    partial: the component of the paper that is not implemented; "" for none.
-        about: first line of its module's docstring.
+    Attributes:
+      name: "family/file", e.g. "contrastive/simclr".
+      kind: name of the class.
+      paper: exact title.
+      partial: the component of the paper that is not implemented; "" for none.
+      about: first line of its module's docstring.
     """
 
     name: str

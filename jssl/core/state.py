@@ -15,7 +15,7 @@ class TrainState:
     """The state of a run; exactly this is saved in a checkpoint.
 
     Random keys are not part of the state: the key of a step is `fold_in(root, step)`, and a batch
-      is a function of (seed, step).
+    is a function of (seed, step).
 
     Attributes:
       step: int32 scalar, optimizer steps taken.

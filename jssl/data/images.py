@@ -1,11 +1,13 @@
 """Decodes images to uint8 arrays of one size; all image decoding in the library is done here.
 
-* Orientation: the EXIF orientation tag is applied. * Transparency, of whatever form (alpha
-channels, palettes, a transparent colour), is composited on white. * 16-bit grey values are scaled
-by their depth, so that the greatest value of 16 bits (of 12 in a 12-bit TIFF) becomes 255; 16-bit
-colour likewise. 1-bit images become 0 and 255. * Floating-point and 32-bit integer images, whose
-range is unknown, are refused, as is LAB. * Of several frames (GIF, TIFF, WebP, APNG) the first is
-taken. * CMYK is converted without a colour profile; colour profiles are ignored.
+* Orientation: the EXIF orientation tag is applied.
+* Transparency, of whatever form (alpha channels, palettes, a transparent colour), is composited on
+  white.
+* 16-bit grey values are scaled by their depth, so that the greatest value of 16 bits (of 12 in a
+  12-bit TIFF) becomes 255; 16-bit colour likewise. 1-bit images become 0 and 255.
+* Floating-point and 32-bit integer images, whose range is unknown, are refused, as is LAB.
+* Of several frames (GIF, TIFF, WebP, APNG) the first is taken.
+* CMYK is converted without a colour profile; colour profiles are ignored.
 
 An image may have 89 478 485 pixels, Pillow's own limit. The environment variable
 `JSSL_PIXEL_LIMIT` (a number of pixels) raises or lowers it.

@@ -77,7 +77,7 @@ def numbers(rows: int) -> jax.Array:
     """The index of each row in the global batch.
 
     Rows are example-major: the V rows of one example (its views, its blocks) are adjacent, so row v
-      of example e has the index e * V + v, whichever micro-batch contains e.
+    of example e has the index e * V + v, whichever micro-batch contains e.
 
     Args:
       rows: how many there are here.

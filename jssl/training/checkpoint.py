@@ -37,8 +37,8 @@ class Checkpoints:
     """The checkpoints of one run.
 
     Saving is asynchronous and atomic: a killed process leaves only complete checkpoints. Each
-      contains the sizes and checksums of its files (see `jssl.training.checksums`), so that later
-      damage is detected before a file is read.
+    contains the sizes and checksums of its files (see `jssl.training.checksums`), so that later
+    damage is detected before a file is read.
 
     Args:
       folder: where they are stored; created if missing.
