@@ -18,6 +18,7 @@ from jssl.commands import (
     doctor,
     evaluate,
     plan,
+    recommend,
     reproduce,
     show,
     sweep,
@@ -140,6 +141,7 @@ def parser() -> argparse.ArgumentParser:
     reproduce.add(commands, _add_device_options)
     plan.add(commands, _add_device_options)
     sweep.add(commands)
+    recommend.add(commands)
 
     report = commands.add_parser("report", help="write a run's page, report.html")
     report.add_argument("folder", type=Path, nargs="?", help="a run's folder")

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from jssl.data.files import open_regular
 from jssl.data.images import SOUND_COPY, check_pixels, open_image
@@ -21,6 +21,7 @@ from jssl.data.npz import npy_header, read_npy
 from jssl.errors import UserError
 
 TIFF = (".tif", ".tiff")
+_BITS, _SAMPLES = 258, 277  # tags of a TIFF
 _MOST_CHANNELS = 512
 
 
@@ -153,19 +154,21 @@ def tiff_library() -> ModuleType:
 
 
 def _tiff_bands(file: Path) -> bool:
-    """Whether a TIFF holds what Pillow does not read: more than 4 bands, or deep colours."""
+    """Whether a TIFF holds what Pillow does not read: several bands or pages, or deep colours."""
     try:
-        with open_regular(file) as stream, Image.open(stream, formats=["TIFF"]) as image:
-            tags = image.tag_v2
-            bits = tags.get(258, (1,))
-            samples = int(tags.get(277, 1))
-            pages = getattr(image, "n_frames", 1)
-            planes = pages > 1
-            return samples > 4 or max(bits) > 16 or (samples > 1 and max(bits) > 8) or planes
+        with open_regular(file) as stream:
+            head = stream.read(8)
+            if head[2:4] in (b"+\0", b"\0+"):  # of more than 4 GiB, or written so
+                return True
+            tags = TiffImagePlugin.ImageFileDirectory_v2(head)
+            stream.seek(tags.next)
+            tags.load(stream)
     except UserError:
         raise
-    except Exception:  # what Pillow cannot open at all
-        return True
+    except Exception:  # damaged, which Pillow's own reader says
+        return False
+    bits, samples = tags.get(_BITS, (1,)), int(tags.get(_SAMPLES, 1))
+    return samples > 4 or max(bits) > 16 or (samples > 1 and max(bits) > 8) or tags.next != 0
 
 
 def _tiff_header(file: Path) -> Header:
@@ -185,7 +188,7 @@ def _tiff_header(file: Path) -> Header:
 
 def _read_tiff(file: Path) -> np.ndarray:
     tifffile = tiff_library()
-    _tiff_header(file)  # refuses an image that is too large before it is decoded
+    header = _tiff_header(file)  # refuses an image that is too large before it is decoded
     try:
         with open_regular(file) as stream, tifffile.TiffFile(stream) as image:
             series = image.series[0]
@@ -194,17 +197,22 @@ def _read_tiff(file: Path) -> np.ndarray:
         raise
     except Exception as error:
         raise _damaged(file, error) from error
+    if "Q" in axes:
+        return _arranged(pixels, file)
     spatial = [axes.index("Y"), axes.index("X")]
     rest = [i for i in range(pixels.ndim) if i not in spatial]
-    pixels = np.transpose(pixels, (*spatial, *rest))
-    return pixels.reshape(*pixels.shape[:2], -1)
+    return np.transpose(pixels, (*spatial, *rest)).reshape(header.height, header.width, -1)
 
 
 def _tiff_sides(shape: tuple[int, ...], axes: str, file: Path) -> tuple[int, int, int]:
-    if "Y" not in axes or "X" not in axes:
+    """Height, width and channels; an array whose axes the file does not name is [H, W, C]."""
+    if "Q" in axes:
+        height, width, channels = _hwc(tuple(shape), file)
+    elif "Y" not in axes or "X" not in axes:
         raise UserError(f"{file} is a TIFF with the axes {axes}, not an image of rows and columns")
-    height, width = shape[axes.index("Y")], shape[axes.index("X")]
-    channels = int(np.prod([n for n, axis in zip(shape, axes, strict=True) if axis not in "YX"]))
+    else:
+        height, width = shape[axes.index("Y")], shape[axes.index("X")]
+        channels = int(np.prod(shape)) // (height * width)
     if channels > _MOST_CHANNELS:
         raise UserError(f"{file} has {channels} bands or pages; at most {_MOST_CHANNELS} are read")
     return height, width, channels

@@ -9,7 +9,7 @@ from jssl.data.delimited import read_delimited
 from jssl.data.notes import shown
 from jssl.errors import UserError
 
-_FILE_COLUMNS = (
+FILE_COLUMNS = (
     *("path", "file", "filename", "file_name", "image", "image_path", "name", "id", "audio"),
     *("filepath", "file_path", "img", "image_id"),
 )
@@ -124,7 +124,7 @@ def _aliases(names: Sequence[str]) -> dict[str, str]:
 def _file_column(
     columns: tuple[str, ...], rows: list[list[str]], known: dict[str, str], path: Path
 ) -> int:
-    by_name = [i for i, name in enumerate(columns) if name.strip().lower() in _FILE_COLUMNS]
+    by_name = [i for i, name in enumerate(columns) if name.strip().lower() in FILE_COLUMNS]
     first = rows[:50]
 
     def hits(i: int) -> int:

@@ -142,6 +142,31 @@ def read_npz(path: Path, names: str = "...") -> dict[str, np.ndarray]:
         ) from None
 
 
+def array_shapes(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+    """Shapes and dtypes in the headers of a ``.npz`` or ``.npy`` file, without reading arrays.
+
+    Args:
+      path: of the file.
+
+    Returns:
+      Name -> (shape, dtype), the name "image" for the array of a ``.npy`` file; empty for a file
+      that is damaged, which reading it says.
+    """
+    try:
+        with open_regular(path) as stream:
+            if path.suffix.lower() == ".npy":
+                return {"image": npy_header(stream)}
+            found = {}
+            with zipfile.ZipFile(stream) as archive:
+                for info in archive.infolist():
+                    if info.filename.endswith(".npy"):
+                        with archive.open(info) as member:
+                            found[info.filename.removesuffix(".npy")] = npy_header(member)
+            return found
+    except (UserError, OSError, ValueError, EOFError, KeyError, TypeError, *DAMAGED_ZIP):
+        return {}
+
+
 def read_npy(path: Path) -> np.ndarray:
     """The array of a ``.npy`` file.
 

@@ -21,7 +21,7 @@ from jssl.data.text_files import read_rows, read_text
 from jssl.data.video_files import Cut, library, read_clip, read_packets
 from jssl.errors import UserError
 
-_VIDEOS = Kind(
+VIDEOS = Kind(
     "video", (*(".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v"), ".mpg", ".mpeg", ".wmv")
 )
 
@@ -197,8 +197,8 @@ class VideoFolder(Ranged):
 
     def _listed(self, root: Path) -> tuple[dict[str, Listing], tuple[str, ...]]:
         if self.train is None:
-            flat = list_flat(root, _VIDEOS)
-            return list_splits(self.path, _VIDEOS) if flat is None else ({"train": flat}, ())
+            flat = list_flat(root, VIDEOS)
+            return list_splits(self.path, VIDEOS) if flat is None else ({"train": flat}, ())
         lists = {"train": self.train, "validation": self.validation, "test": self.test}
         rows = {part: self._rows(path, root) for part, path in lists.items() if path is not None}
         named = all(len(row) > 1 and row[1].strip() for part in rows.values() for row in part)

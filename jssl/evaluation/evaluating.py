@@ -10,6 +10,7 @@ import jax
 
 from jssl.config.experiment import load
 from jssl.config.overrides import override
+from jssl.core.state import TrainState
 from jssl.data.source import Splits, fingerprint
 from jssl.errors import UserError
 from jssl.evaluation import record, supervision
@@ -21,8 +22,10 @@ from jssl.evaluation.tables import record_table
 from jssl.runs.loop import Options
 from jssl.runs.restoring import restore
 from jssl.runs.run import Run, command, hardware, versions
+from jssl.training.step import Program
 
 FOLDER = "evaluations"
+_LABEL_FREE = 1024  # examples of a measurement that goes with training
 TRAINED, UNTRAINED, SUPERVISED = "trained", "untrained", "supervised"
 
 
@@ -115,6 +118,56 @@ def evaluate_run(
             records.append(found)
             say(record_table(found).markdown())
     return records
+
+
+def label_free(
+    run: Run,
+    program: Program,
+    state: TrainState,
+    splits: Splits,
+    *,
+    say: Callable[[str], None] = print,
+) -> Record | None:
+    """Measures what needs no labels on a run that has just been trained, and writes the record.
+
+    Args:
+      run: the run.
+      program: its compiled experiment.
+      state: of the training.
+      splits: the data.
+      say: prints a line.
+
+    Returns:
+      The record, also in `evaluations/label_free.json`; None if there are too few examples or the
+      features have collapsed, which is said.
+    """
+    rows = {
+        TRAINED: Row(program, state),
+        UNTRAINED: Row(program, program.init(program.root_key(run.seed))),
+    }
+    evaluation = protocol("label_free")
+    count = min(len(splits.train), _LABEL_FREE)
+    evaluation = dataclasses.replace(
+        evaluation, most=_LABEL_FREE, clusters=max(2, min(evaluation.clusters, count // 4))
+    )
+    try:
+        found = record.evaluate(
+            Subject(rows, splits, program, run),
+            "label_free",
+            evaluation,
+            run=_run_facts(run),
+            data=_data_facts(splits),
+            seeds={"training": run.seed},
+            versions=versions(),
+            hardware=hardware(),
+            command=command(),
+        )
+    except UserError as error:
+        say(f"no label-free measures, because {error}")
+        return None
+    found.save(path_of(run, "label_free"))
+    say(record_table(found).markdown())
+    return found
 
 
 def path_of(run: Run, name: str, where: str = "") -> Path:

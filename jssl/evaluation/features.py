@@ -36,7 +36,7 @@ def extract(
     batch_size: int,
     preprocess: Callable[[dict[str, np.ndarray]], Any],
     sharding: NamedSharding | None = None,
-    label: str = "label",
+    label: str | None = "label",
 ) -> tuple[np.ndarray, np.ndarray]:
     """Encodes every example of a source, in order.
 
@@ -52,7 +52,8 @@ def extract(
       preprocess: maps the source's batch (dict of [B, ...], with the position in the split as
         "index") to the encoder's input [B, ...].
       sharding: sharding of a batch on a mesh, or None for the default device.
-      label: key of the labels; for procedural data it may name a factor.
+      label: key of the labels; for procedural data it may name a factor. None for a source without
+        labels, of which zeros are returned.
 
     Returns:
       Features float32 [N, D] and labels [N].
@@ -80,7 +81,12 @@ def extract(
 
 
 def features(
-    program: Program, state: TrainState, source: Source, *, batch_size: int | None = None
+    program: Program,
+    state: TrainState,
+    source: Source,
+    *,
+    batch_size: int | None = None,
+    label: str | None = "label",
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pooled features and labels of every example of a source, in order.
 
@@ -89,6 +95,7 @@ def features(
       state: whose encoder is used.
       source: the examples.
       batch_size: examples at a time; None for the training batch, 256 at most.
+      label: key of the labels, or None for a source without labels (zeros are returned).
 
     Returns:
       (features float32 [N, D], labels int [N]).
@@ -103,6 +110,7 @@ def features(
         batch_size=size,
         preprocess=lambda batch: jax.device_get(view(entry(batch, pipeline.field))),
         sharding=batch_sharding(program.mesh),
+        label=label,
     )
 
 

@@ -28,7 +28,7 @@ _FIELDS = {
     "video": "video",
 }
 """Field that the evaluation pipeline reads -> modality."""
-_FOLDERS = {
+FOLDERS = {
     "image": "image",
     "audio": "audio",
     "table": "tabular",
@@ -100,7 +100,7 @@ def adapt(
 
 def _mismatch(experiment: Experiment, wanted: str, found: Found) -> str:
     about = forms()[found.form].about
-    start = f"{_FOLDERS[found.modality]}/"
+    start = f"{FOLDERS[found.modality]}/"
     fitting = [name for name in experiments() if name.startswith(start)]
     own = [name for name in fitting if "own" in name.split("/")[1].split("_")]
     use = own[0] if own else f"{start}..."

@@ -118,8 +118,8 @@ def reconstruction_grid(
 def neighbour_grid(
     queries: np.ndarray,
     neighbours: np.ndarray,
-    query_labels: np.ndarray,
-    neighbour_labels: np.ndarray,
+    query_labels: np.ndarray | None,
+    neighbour_labels: np.ndarray | None,
     classes: Sequence[str],
 ) -> bytes:
     """Queries and their nearest neighbours, framed solid green (same class) or dashed red (other).
@@ -127,8 +127,8 @@ def neighbour_grid(
     Args:
       queries: [Q, H, W, C] in [0, 1].
       neighbours: [Q, K, H, W, C] in [0, 1], nearest first.
-      query_labels: int [Q].
-      neighbour_labels: int [Q, K].
+      query_labels: int [Q]; None without labels, which draws no frames.
+      neighbour_labels: int [Q, K]; None without labels.
       classes: names of the classes.
 
     Returns:
@@ -139,6 +139,10 @@ def neighbour_grid(
     grid = figure.subplots(count, k + 1, squeeze=False)
     for row in range(count):
         _show(grid[row, 0], queries[row])
+        if query_labels is None or neighbour_labels is None:
+            for column in range(k):
+                _show(grid[row, column + 1], neighbours[row, column])
+            continue
         grid[row, 0].set_title(_shorten(classes[query_labels[row]]), fontsize=10, color=GREY, pad=4)
         for column in range(k):
             axes, label = grid[row, column + 1], neighbour_labels[row, column]

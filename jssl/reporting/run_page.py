@@ -15,24 +15,23 @@ import numpy as np
 from jssl.augmentations.compose import Pipeline, Views
 from jssl.core.state import TrainState
 from jssl.core.table import Table
-from jssl.data.source import Source, Splits, SubsetSource
+from jssl.data.source import Source, Splits
 from jssl.errors import MALFORMED, UserError
-from jssl.evaluation.features import features
-from jssl.evaluation.knn import neighbours
 from jssl.evaluation.protocol import Result
 from jssl.evaluation.record import Record
 from jssl.evaluation.tables import record_table
 from jssl.logging.writer import read_metrics
 from jssl.plan import accounting
 from jssl.reporting import figures
+from jssl.reporting.embedding_figures import embedding_figures, is_image
 from jssl.reporting.page import Figure, themed, write_report
 from jssl.reporting.token_figures import token_figures
+from jssl.reporting.visible import shown_as, visible
 from jssl.runs import identity
 from jssl.runs.run import Run, read_record
 from jssl.training.step import Program
 
 _SHOWN = 8
-_MAPPED = 1000
 
 
 def write_run_page(
@@ -53,12 +52,12 @@ def write_run_page(
     record = read_record(run.folder)
     metrics = read_metrics(run.folder)
     pictures = _curves(metrics)
-    if _is_image(splits.train, program.experiment.preprocess.field):
+    if is_image(splits.train, program.experiment.preprocess.field):
         pictures |= _views(program, splits.train)
         pictures |= _reconstructions(program, state, splits.test)
         pictures |= token_figures(program, state, splits.test)
-    if result is not None:
-        pictures |= _embeddings(program, state, splits)
+    if result is not None or "label" not in splits.test[0]:
+        pictures |= embedding_figures(program, state, splits)
     losses = [row["loss"] for row in metrics if "loss" in row]
     published = run.experiment.expected
     folder = run.folder / "figures"
@@ -76,6 +75,7 @@ def write_run_page(
             "steps": f"{int(state.step)} of {program.steps}",
             "global batch": run.experiment.batch_size,
             "seed": run.seed,
+            **({} if run.own is None else {"data": run.own.line, "data from": run.own.path}),
             "final loss": f"{losses[-1]:.4f}" if losses else "none recorded",
             "hardware": record.get("hardware", "not recorded"),
             "command": record.get("command", "not recorded"),
@@ -148,11 +148,6 @@ def _curves(metrics: Sequence[Mapping[str, float]]) -> dict[str, Figure]:
     return pictures
 
 
-def _is_image(source: Source, field: str) -> bool:
-    shape = np.shape(source[0].get(field, ()))
-    return len(shape) == 3 and shape[-1] in (1, 3)
-
-
 def _views(program: Program, source: Source) -> dict[str, Figure]:
     experiment = program.experiment
     index = np.arange(min(_SHOWN, len(source)))
@@ -166,15 +161,16 @@ def _views(program: Program, source: Source) -> dict[str, Figure]:
         pipeline = _pipeline(experiment.views, name)
         for i, one in enumerate(_draws(np.asarray(value))):
             label = name if np.ndim(value) == 4 else f"{name} {i + 1}"
-            if one.ndim == 4 and one.shape[-1] in (1, 3):
-                shown[label] = displayable(one, pipeline)
+            if one.ndim == 4:
+                shown[label] = visible(displayable(one, pipeline))
     if not shown:
         return {}
-    originals = np.asarray(batch[experiment.preprocess.field], np.float32) / 255.0
+    originals = batch[experiment.preprocess.field]
     return {
         "Views": Figure(
-            figures.view_grid(originals, shown),
-            caption="Eight training images and the augmented views the method sees.",
+            figures.view_grid(visible(originals), shown),
+            caption="Eight training images and the augmented views the method sees."
+            + shown_as(originals.shape[-1]),
             alt=f"Grid of originals and of the views {', '.join(shown)}.",
         )
     }
@@ -226,7 +222,7 @@ def _reconstructions(program: Program, state: TrainState, source: Source) -> dic
     if parts is None:
         return {}
     image = next(iter(dict(experiment.views.entries).values()))
-    shown = {name: displayable(np.asarray(part), image) for name, part in parts.items()}
+    shown = {name: visible(displayable(np.asarray(part), image)) for name, part in parts.items()}
     return {
         "Reconstructions": Figure(
             figures.reconstruction_grid(shown["input"], shown["reconstruction"], shown["original"]),
@@ -235,36 +231,3 @@ def _reconstructions(program: Program, state: TrainState, source: Source) -> dic
             alt="Rows of masked inputs, reconstructions and originals.",
         )
     }
-
-
-def _embeddings(program: Program, state: TrainState, splits: Splits) -> dict[str, Figure]:
-    test = SubsetSource(splits.test, np.arange(min(len(splits.test), _MAPPED)))
-    embedded, labels = features(program, state, test)
-    points = figures.embed_2d(embedded)
-    pictures = {
-        "Embedding map": themed(
-            figures.embedding_map,
-            points,
-            labels,
-            splits.classes,
-            caption="Test features by t-SNE, coloured by class (the method never saw a class).",
-            alt=f"Scatter of {len(points)} test features in {len(splits.classes)} classes.",
-        )
-    }
-    field = program.experiment.preprocess.field
-    if not _is_image(splits.test, field):
-        return pictures
-    queries = np.arange(min(6, len(labels)))
-    rest = np.arange(len(queries), len(labels))
-    if len(rest) >= 5:
-        _, found = neighbours(embedded[rest], embedded[queries], 5)
-        found = rest[np.asarray(found)]
-        images = np.asarray(test[np.arange(len(labels))][field], np.float32) / 255.0
-        pictures["Nearest neighbours"] = Figure(
-            figures.neighbour_grid(
-                images[queries], images[found], labels[queries], labels[found], splits.classes
-            ),
-            caption="Test images and their five nearest neighbours in the test split.",
-            alt="Rows of a query and its five neighbours, framed by whether the class agrees.",
-        )
-    return pictures

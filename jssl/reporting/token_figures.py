@@ -13,6 +13,7 @@ from jssl.data.source import Source
 from jssl.encoders.vit import ViT
 from jssl.reporting import figures
 from jssl.reporting.page import Figure
+from jssl.reporting.visible import visible
 from jssl.training.step import Program
 
 
@@ -91,7 +92,7 @@ def token_figures(program: Program, state: TrainState, source: Source, *, shown:
         grids["attention"] = np.repeat(heat.reshape(len(x), rows, columns, 1), 3, axis=-1)
     height, width = x.shape[1] // rows, x.shape[2] // columns
     large = {n: g.repeat(height, axis=1).repeat(width, axis=2) for n, g in grids.items()}
-    originals = np.asarray(images, np.float32) / 255.0
+    originals = visible(images)
     return {
         "Patch tokens": Figure(
             figures.view_grid(originals, large),

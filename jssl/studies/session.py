@@ -12,6 +12,7 @@ from jssl.core.state import TrainState
 from jssl.data.source import Source, Splits, fingerprint, labels
 from jssl.errors import MALFORMED, UserError
 from jssl.evaluation.arrays import FeatureSplits, Labelled, check_evaluable
+from jssl.evaluation.evaluating import label_free
 from jssl.evaluation.features import features, raw_features
 from jssl.evaluation.online import OnlineProbe
 from jssl.evaluation.protocol import Protocol, Result, evaluate_features
@@ -108,7 +109,11 @@ def _measure(
     run: Run, program: Program, state: TrainState, splits: Splits, say: Say
 ) -> Result | None:
     if "label" not in splits.train[0]:
-        say("the data has no labels: nothing to evaluate")
+        if jax.process_count() > 1:
+            say("the data has no labels: nothing to evaluate")
+            return None
+        say("the data has no labels: label-free measures of the trained and untrained encoder")
+        label_free(run, program, state, splits, say=say)
         return None
     parts = (splits.train, splits.validation, splits.test)
     try:

@@ -37,7 +37,7 @@ def adapt(
     own = input_size(experiment, facts["size"])
     size = options.size or own
     if size != own:
-        experiment = _resized(experiment, own, size)
+        experiment = resized(experiment, own, size)
     data = dataclasses.replace(found.data, size=_decoded_size(experiment, size))
     experiment = dataclasses.replace(experiment, data=data)
     if not 1 / 3 <= size / facts["size"] <= 1:
@@ -80,7 +80,7 @@ def _sizes(
     ]
 
 
-def _resized(experiment: Experiment, own: int, size: int) -> Experiment:
+def resized(experiment: Experiment, own: int, size: int) -> Experiment:
     """Scales all crops of a recipe, and patches where there are some."""
     changes = []
     for one in _sizes(experiment, _SCALED):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def open_folder(path: Path, options: OwnOptions) -> Found:
     """Lists the images, reads their headers and measures the training split."""
     files = FileList(str(path), options.label, options.group, options.rule())
     listed = files.listed(IMAGES)
-    facts = dict(options.known or _measure(files, listed, asked_channels(options.channels)))
+    facts = dict(options.known or measure_images(listed, asked_channels(options.channels)))
     data = ImageFiles(
         files,
         size=options.size or facts["size"],
@@ -53,7 +54,7 @@ def open_folder(path: Path, options: OwnOptions) -> Found:
         line = line.replace(" classes;", " labels, several an image;", 1)
     return Found(
         *("image", "image-folder", str(path), data, line, facts, listed.classes, sizes["train"]),
-        notes=_notes(facts),
+        notes=image_notes(facts),
     )
 
 
@@ -71,7 +72,7 @@ def asked_channels(text: str | None) -> int | None:
     return known or int(text)
 
 
-def described(facts: dict[str, Any]) -> str:
+def described(facts: Mapping[str, Any]) -> str:
     """Channels, depth and sizes, for the line."""
     channels = {1: "grey", 3: "RGB"}.get(facts["channels"], f"{facts['channels']} bands")
     depth = "" if facts["dtype"] == "uint8" else f" of {facts['dtype']}"
@@ -84,8 +85,13 @@ def _size(sides: list[int]) -> str:
     return f"{sides[1]}x{sides[0]}"
 
 
-def _measure(files: FileList, listed: Listed, asked: int | None) -> dict[str, Any]:
-    """Everything that is measured; see `Found.facts`."""
+def measure_images(listed: Listed, asked: int | None) -> dict[str, Any]:
+    """Everything that is measured of images; see `Found.facts`.
+
+    Args:
+      listed: the files.
+      asked: number of channels; None for that of the files.
+    """
     headers = _headers(listed)
     channels, bands, dtype = _reading(headers, asked, listed)
     sides = np.array([(h.height, h.width) for h in headers])
@@ -130,7 +136,7 @@ def _reading(headers: list[Header], asked: int | None, listed: Listed) -> tuple[
     if photographs and asked is None:
         return (1 if set(found) == {1} else 3), False, "uint8"
     if len(found) > 1 and asked != 4:
-        odd = min(found, key=lambda n: found[n])
+        odd = found.most_common()[-1][0]
         place = next(i for i, h in enumerate(headers) if h.channels == odd)
         chosen = spread(np.arange(len(listed.files)), _HEADERS)
         raise UserError(
@@ -147,7 +153,8 @@ def _reading(headers: list[Header], asked: int | None, listed: Listed) -> tuple[
     return channels, True, "uint8" if not deep else sorted(dtypes - {"uint8"})[0]
 
 
-def _notes(facts: dict[str, Any]) -> tuple[str, ...]:
+def image_notes(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Sentences about what is done with the images."""
     notes = []
     low, high = facts["sizes"]
     if low != high:

@@ -1,0 +1,38 @@
+"""Length, stride and size of the clips of a video experiment."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from jssl.config.experiment import Experiment
+from jssl.errors import UserError
+from jssl.own.adapters.image import input_size, resized
+from jssl.own.form import Found, OwnOptions
+
+
+def adapt(
+    experiment: Experiment, found: Found, options: OwnOptions
+) -> tuple[Experiment, list[str]]:
+    """Clips of the experiment's length and size; the stride shrinks for short videos."""
+    before, notes = experiment.data, []
+    own = input_size(experiment, 112)
+    size = options.size or own
+    if size != own:
+        experiment = resized(experiment, own, size)
+    frames = getattr(before, "images", getattr(before, "frames", 16))
+    changes = {"frames": frames, "size": size}
+    names = {field.name for field in dataclasses.fields(found.data)}
+    if "stride" in names:
+        shortest = found.facts["frames"][0]
+        stride = getattr(before, "stride", 2)
+        fitting = max(1, (shortest - 1) // max(frames - 1, 1))
+        if shortest < frames:
+            raise UserError(
+                f"{found.path}: the shortest video has {shortest} frames and {experiment.name} "
+                f"takes clips of {frames}; remove the short ones, or choose another experiment"
+            )
+        if fitting < stride:
+            notes.append(f"every {fitting}. frame is taken, since the shortest has {shortest}")
+        changes |= {"stride": min(stride, fitting), "clips": getattr(before, "clips", 1)}
+    data = dataclasses.replace(found.data, **changes)
+    return dataclasses.replace(experiment, data=data), notes

@@ -1,0 +1,93 @@
+"""A run on a folder of one's own, from the command line: one training for all tests."""
+
+import json
+
+import pytest
+from own_files import flat
+from tiny_runs import write_experiment
+
+from jssl import api
+from jssl.cli import main
+from jssl.errors import UserError
+from jssl.own.forms import image_folder
+from jssl.runs.run import reopen
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """(folder of the run, folder of the images, the command)."""
+    root = tmp_path_factory.mktemp("own")
+    data = flat(root / "photos", 48, size=(8, 8))
+    file = write_experiment(root)
+    folder = root / "run"
+    command = ["train", str(file), "--data", str(data), "--workdir", str(folder)]
+    command += ["--set", "epochs=2", "--on-collapse", "off", "--probe-every", "0"]
+    command += ["--devices", "1"]
+    assert main(command) == 0
+    return folder, data, command
+
+
+def test_the_page_shows_what_needs_no_labels(run) -> None:
+    page = (run[0] / "report.html").read_text()
+    for words in (
+        "48 images, RGB, 8x8 pixels, no labels; 5 set aside for validation, 5 for the test",
+        "RankMe",
+        "Nearest neighbours",
+    ):
+        assert words in page
+    assert (run[0] / "evaluations" / "label_free.json").exists()
+
+
+def test_the_record_says_what_was_measured(run) -> None:
+    own = json.loads((run[0] / "run.json").read_text())["own"]
+    assert own["path"] == str(run[1])
+    assert own["form"] == "image-folder"
+    assert own["facts"]["channels"] == 3 and own["facts"]["measured_on"] == 38
+
+
+def test_the_same_command_measures_nothing_again(run, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(image_folder, "channel_statistics", None)
+    assert main([*run[2], "--no-evaluate"]) == 0
+    assert "resumed at step" in capsys.readouterr().out
+    opened = reopen(run[0], trust=True, say=lambda line: None)
+    assert opened.own.line.startswith("48 images")
+    again = api.make_run(run[2][1], run[0], overrides=("epochs=2",), data=run[1])
+    assert again.fingerprint == opened.fingerprint
+
+
+def test_data_that_changed_are_refused(run, capsys) -> None:
+    flat(run[1], 50, size=(8, 8))  # two more
+    try:
+        assert main([*run[2], "--no-evaluate"]) == 2
+        words = capsys.readouterr().err
+        assert "was trained on something else" in words or "holds another run" in words
+        assert "\n" not in words.strip()
+    finally:
+        for name in ("img_48.png", "img_49.png"):
+            (run[1] / name).unlink()
+
+
+def test_other_options_are_another_run(run) -> None:
+    other = api.make_run(
+        run[2][1],
+        run[0],
+        overrides=("epochs=2",),
+        data=run[1],
+        data_options={"validation_share": 0.3},
+        say=lambda line: None,
+    )
+    with pytest.raises(UserError, match="holds another run"):
+        other.open()
+
+
+def test_folders_of_runs_differ_by_data_and_options(tmp_path) -> None:
+    quiet = {"say": lambda line: None}
+    a, b = flat(tmp_path / "a"), flat(tmp_path / "b")
+    names = {
+        str(api.make_run("image/simclr_own", data=path, data_options=options, **quiet).folder)
+        for path in (a, b)
+        for options in (None, {"label": "none"})
+    }
+    assert len(names) == 4
+    with pytest.raises(UserError, match="data_options has no 'colour'"):
+        api.make_run("image/simclr_own", data=a, data_options={"colour": 1}, **quiet)
