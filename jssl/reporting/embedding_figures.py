@@ -31,8 +31,9 @@ def is_image(source: Source, field: str) -> bool:
 def embedding_figures(program: Program, state: TrainState, splits: Splits) -> dict[str, Figure]:
     """A map of the test features, and images with their neighbours.
 
-    Without labels, the training split takes the place of a test split of under 100. With labels the map is coloured by class and neighbours are framed by whether theirs agrees;
-    without, the map is coloured by k-means clusters of the features.
+    With labels the map is coloured by class and neighbours are framed by whether theirs agrees;
+    without, the map is coloured by k-means clusters of the features, and the training split takes
+    the place of a test split of under 100 examples.
 
     Args:
       program: the compiled experiment.
