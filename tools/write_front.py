@@ -16,10 +16,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from jssl.nn import module as nn
-
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+
+from jssl.nn import module as nn  # noqa: E402
 
 # Modules for one kind of data, whose operations share names such as `jitter`: they are used as
 # `jssl.augmentations.audio.shift`.

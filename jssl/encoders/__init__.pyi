@@ -1,5 +1,6 @@
 # Written by tools/write_front.py.
 
+from jssl.encoders.adapters import NNXEncoder as NNXEncoder
 from jssl.encoders.cells import CellTransformer as CellTransformer
 from jssl.encoders.features import Features as Features
 from jssl.encoders.graph import GNN as GNN

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -17,6 +17,7 @@ from jssl.nn.positions import sincos_1d
 from jssl.nn.transformer import Transformer
 
 POOLS = ("cls", "mean", "mean_max")
+Pick = Callable[[jax.Array], jax.Array]  # [B, N, ...] -> [B, K, ...], the rows of the kept tokens
 
 
 class TokenEncoder(Ranged, nn.Module):
@@ -24,7 +25,8 @@ class TokenEncoder(Ranged, nn.Module):
 
     A subclass defines the content of each token (`patches`), its embedding (`embed`) and, if
     needed, which tokens are real (`valid`) and which attend to each other (`groups`). Masking,
-    dropping, class and register tokens, padding and pooling are implemented here.
+    dropping, class and register tokens, padding and pooling are implemented here. A vision
+    transformer (`jssl.encoders.ViT`) is one, with more settings.
 
     Attributes:
       width: size of a token.
@@ -49,8 +51,13 @@ class TokenEncoder(Ranged, nn.Module):
     kernel_init: str = "xavier"
     dtype: str = "float32"
 
-    dropout = 0.0  # these are fields of the encoders of fields that use them
+    # Fields of those encoders that use them.
+    dropout = 0.0
     token_gate = False
+    token_std = 0.02
+    mask_std = 0.02
+
+    pools = POOLS  # choices of `pool`
 
     def smoke(self) -> TokenEncoder:
         """A copy with two blocks of width 16 and kernels of ordinary size, for tests."""
@@ -107,9 +114,19 @@ class TokenEncoder(Ranged, nn.Module):
         return self.token_positions(jax.tree.leaves(x)[0].shape, width)
 
     @property
+    def shape(self) -> tuple[int, int, int]:
+        """(width, depth, heads)."""
+        return self.width, self.depth, self.heads
+
+    @property
+    def has_class_token(self) -> bool:
+        """Whether the first token is a learned one that belongs to no part of the input."""
+        return self.pool == "cls"
+
+    @property
     def prefix_tokens(self) -> int:
         """Number of tokens before those of the input: the class token and the registers."""
-        return int(self.pool == "cls") + self.registers
+        return int(self.has_class_token) + self.registers
 
     @nn.compact
     def __call__(
@@ -118,6 +135,7 @@ class TokenEncoder(Ranged, nn.Module):
         *,
         mask: jax.Array | None = None,
         keep: jax.Array | None = None,
+        unplaced: jax.Array | None = None,
         context: jax.Array | None = None,
         train: bool,
     ) -> Features:
@@ -127,8 +145,12 @@ class TokenEncoder(Ranged, nn.Module):
           x: [B, ...].
           mask: bool [B, N]; True replaces a token by the learned mask token, which is a parameter
             only of modules initialised with a mask.
-          keep: int [B, K]; only these tokens are processed, and returned in this order.
-          context: bool [B, N]; where given, only tokens that are True are attended to.
+          keep: int [B, K]; only these tokens are processed, and returned in this order. `mask`,
+            `unplaced` and `context` still have N columns.
+          unplaced: bool [B, N]; True replaces a token's position by a learned vector, which is a
+            parameter only of modules initialised with this argument.
+          context: bool [B, N]; where given, only tokens that are True are attended to, and the
+            class and register tokens.
           train: whether stochastic depth is active (it then needs the rng "dropout").
 
         Returns:
@@ -138,14 +160,16 @@ class TokenEncoder(Ranged, nn.Module):
           K] where there may be padding.
 
         Raises:
-          UserError: if a mask or a field does not fit.
+          UserError: if a mask, `keep` or a field does not fit.
         """
+        width, depth, heads = self.shape
+        self._check_fields()
         x = self.prepare(x)
         patches, valid = self.patches(x), self.valid(x)
         batch, count = patches.shape[:2]
         shape = jax.tree.leaves(x)[0].shape
         groups, pattern = self.groups(shape), self.sees(shape)
-        self._check(groups, (batch, count), mask=mask, context=context)
+        self._check(groups, (batch, count), keep, mask=mask, unplaced=unplaced, context=context)
 
         def pick(values: jax.Array) -> jax.Array:
             if keep is None:
@@ -154,14 +178,19 @@ class TokenEncoder(Ranged, nn.Module):
             return jnp.take_along_axis(values, places, axis=1)
 
         places = jnp.broadcast_to(jnp.arange(count), (batch, count))
-        tokens = self.embed(pick(patches), pick(places)).astype(self.dtype)
+        content = tokens = self.embed(pick(patches), pick(places)).astype(self.dtype)
         if mask is not None:
-            start = nn.initializers.normal(0.02)
-            token = self.param("mask_token", start, (self.width,), jnp.float32)
-            tokens = jnp.where(pick(mask)[..., None], token.astype(tokens.dtype), tokens)
+            token = self._token("mask_token", self.mask_std, width)
+            tokens = jnp.where(pick(mask)[..., None], token, tokens)
         # Positions come after the mask token, so that a hidden token knows where it is.
         each = count // groups
-        tokens = tokens + self.place(x, pick(places) % each, each).astype(tokens.dtype)
+        placed = self._placed(x, places, each, pick)
+        if placed is not None:
+            placed = placed.astype(tokens.dtype)
+            if unplaced is not None:
+                token = self._token("position_token", 0.02, width)
+                placed = jnp.where(pick(unplaced)[..., None], token, placed)
+            tokens = tokens + placed
         seen = [pick(keys) for keys in (valid, context) if keys is not None]
         allowed = None
         if seen:
@@ -183,28 +212,20 @@ class TokenEncoder(Ranged, nn.Module):
             pair = pattern[at[:, :, None], at[:, None, :]]
             pair = jnp.pad(pair, sides, constant_values=True)[:, None]
             allowed = pair if allowed is None else pair & allowed
-        tokens = jnp.concatenate([*self._prefix(batch), tokens], axis=1)
-        stack = Transformer(
-            self.depth,
-            self.heads,
-            drop_path=self.drop_path,
-            mlp_ratio=self.mlp_ratio,
-            kernel_init=self.kernel_init,
-            dtype=self.dtype,
-            dropout=self.dropout,
-            token_gate=self.token_gate,
-            name="transformer",
-        )
-        embedded = tokens
-        tokens, extras = stack(tokens, mask=allowed, train=train)
-        extras["embedding"] = embedded
+        tokens = jnp.concatenate([*self._prefix(batch, width), tokens], axis=1)
+        tokens = self._entering(tokens)
+        embedded = self._embedded(content, tokens)
+        stack = Transformer(depth, heads, **self._block_settings(), name="transformer")
+        rotation = self._rotation(x, pick)
+        tokens, extras = stack(tokens, mask=allowed, rotation=rotation, train=train)
+        extras |= embedded
         if split:
             tokens = tokens.reshape(batch, length, -1)
             extras = {name: value.reshape(batch, length, -1) for name, value in extras.items()}
-        if self.pool == "cls":
+        if self.has_class_token:
             extras["cls"] = tokens[:, 0]
         if self.registers:
-            first = int(self.pool == "cls")
+            first = int(self.has_class_token)
             extras["registers"] = tokens[:, first : first + self.registers]
         tokens = tokens[:, self.prefix_tokens :]
         weights = jnp.ones(tokens.shape[:2], tokens.dtype)
@@ -212,38 +233,94 @@ class TokenEncoder(Ranged, nn.Module):
             extras["valid"] = pick(valid)
             weights = extras["valid"].astype(tokens.dtype)
             tokens = tokens * weights[..., None]
-        # One mean for each group, side by side: groups are told apart by their place.
+        # Groups are told apart by their place.
         member = (pick(places) // each)[..., None] == jnp.arange(groups)
-        share = member * weights[..., None]
-        share = share / jnp.maximum(jnp.sum(share, axis=1, keepdims=True), 1.0)
-        mean = jnp.einsum("bkg,bkd->bgd", share, tokens).reshape(batch, -1)
-        pooled = extras["cls"] if self.pool == "cls" else mean
-        if self.pool == "mean_max":
-            pooled = jnp.concatenate([mean, largest(tokens, 1, weights[..., None] > 0)], axis=-1)
-        return Features(pooled=pooled, tokens=tokens, extras={"mean": mean, **extras})
+        pooled, extras = self._pooled(tokens, extras, weights, member)
+        return Features(pooled=pooled, tokens=tokens, extras=extras)
 
-    def place(self, x: Any, places: jax.Array, count: int) -> jax.Array:
+    def place(self, x: Any, places: jax.Array, count: int) -> jax.Array | None:
         """Positions of tokens at places int [B, K] out of the `count` of a group: [B, K, width].
 
-        By default a sine-cosine embedding of the token's index within its group.
+        By default a sine-cosine embedding of the token's index within its group; None for none.
         """
         del x
         return jnp.asarray(sincos_1d(range(count), self.width))[places]
 
-    def _prefix(self, batch: int) -> list[jax.Array]:
-        counts = {"class_token": int(self.pool == "cls"), "register_tokens": self.registers}
+    def _placed(self, x: Any, places: jax.Array, count: int, pick: Pick) -> jax.Array | None:
+        """Positions of the kept tokens, from the places int [B, N] of all."""
+        return self.place(x, pick(places) % count, count)
+
+    def _block_settings(self) -> dict[str, Any]:
+        """Settings of the stack of blocks besides its depth and heads."""
+        return {
+            "drop_path": self.drop_path,
+            "mlp_ratio": self.mlp_ratio,
+            "kernel_init": self.kernel_init,
+            "dtype": self.dtype,
+            "dropout": self.dropout,
+            "token_gate": self.token_gate,
+        }
+
+    def _rotation(self, x: Any, pick: Pick) -> tuple[jax.Array, jax.Array] | None:
+        """Rotations of queries and keys by position, each [B, P + N or K, width of a head]."""
+        del x, pick
+        return None
+
+    def _entering(self, tokens: jax.Array) -> jax.Array:
+        """What the blocks are given, of the embedded tokens [B, P + N or K, width]."""
+        return tokens
+
+    def _embedded(self, content: jax.Array, tokens: jax.Array) -> dict[str, jax.Array]:
+        """The extra for the embedding, of the bare `content` or of what the blocks are given."""
+        del content
+        return {"embedding": tokens}
+
+    def _pooled(
+        self,
+        tokens: jax.Array,
+        extras: dict[str, jax.Array],
+        weights: jax.Array,
+        member: jax.Array,
+    ) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """Pools tokens [B, K, D] with weights [B, K] in groups bool [B, K, groups], side by side.
+
+        Returns:
+          The pooled features, and the extras with those that pooling adds.
+        """
+        share = member * weights[..., None]
+        share = share / jnp.maximum(jnp.sum(share, axis=1, keepdims=True), 1.0)
+        mean = jnp.einsum("bkg,bkd->bgd", share, tokens).reshape(len(tokens), -1)
+        pooled = extras["cls"] if self.pool == "cls" else mean
+        if self.pool == "mean_max":
+            pooled = jnp.concatenate([mean, largest(tokens, 1, weights[..., None] > 0)], axis=-1)
+        return pooled, {"mean": mean, **extras}
+
+    def _token(self, name: str, std: float, width: int) -> jax.Array:
+        value = self.param(name, nn.initializers.normal(std), (width,), jnp.float32)
+        return value.astype(self.dtype)
+
+    def _prefix(self, batch: int, width: int) -> list[jax.Array]:
+        counts = {"class_token": int(self.has_class_token), "register_tokens": self.registers}
         rows = []
         for name, count in counts.items():
             if count:
-                start = nn.initializers.normal(0.02)
-                value = self.param(name, start, (count, self.width), jnp.float32)
+                start = nn.initializers.normal(self.token_std)
+                value = self.param(name, start, (count, width), jnp.float32)
                 rows.append(jnp.broadcast_to(value.astype(self.dtype), (batch, *value.shape)))
         return rows
 
-    def _check(self, groups: int, wanted: tuple[int, int], **masks: jax.Array | None) -> None:
+    def _check_fields(self) -> None:
+        if self.pool not in self.pools:
+            raise UserError(f"no pooling is called {self.pool!r}: {nearest(self.pool, self.pools)}")
+
+    def _check(
+        self,
+        groups: int,
+        wanted: tuple[int, int],
+        keep: jax.Array | None,
+        **masks: jax.Array | None,
+    ) -> None:
         kind = type(self).__name__
-        if self.pool not in POOLS:
-            raise UserError(f"no pooling is called {self.pool!r}: {nearest(self.pool, POOLS)}")
         if groups > 1 and self.prefix_tokens:
             raise UserError(f"{kind} with tokens in groups has no class or register tokens")
         for name, mask in masks.items():
@@ -252,3 +329,13 @@ class TokenEncoder(Ranged, nn.Module):
                     f"the {name} must be bool {wanted} for this {kind}, not {mask.dtype} "
                     f"{mask.shape}"
                 )
+        if keep is not None and not (
+            keep.ndim == 2
+            and keep.shape[0] == wanted[0]
+            and 0 < keep.shape[1] <= wanted[1]
+            and jnp.issubdtype(keep.dtype, jnp.integer)
+        ):
+            raise UserError(
+                f"keep must be int [{wanted[0]}, K] with 1 <= K <= {wanted[1]} for this {kind}, "
+                f"not {keep.dtype} {keep.shape}"
+            )

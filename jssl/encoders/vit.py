@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jssl.core.ranges import BelowOne, Count, Natural, NonNegative, Positive, Ranged, Side
-from jssl.encoders.features import Features
+from jssl.core.ranges import Count, Natural, NonNegative, Positive, Ranged, Side
+from jssl.encoders.tokens import Pick, TokenEncoder
 from jssl.errors import UserError, nearest
 from jssl.nn import module as nn
 from jssl.nn.dense import Dense
 from jssl.nn.norm import layer_norm
 from jssl.nn.patches import patch_grid, patchify, unpatchify
 from jssl.nn.positions import LearnedPositions, rope_2d, sincos_2d
-from jssl.nn.transformer import Transformer
 
 VARIANTS: dict[str, tuple[int, int, int]] = {
     "Ti": (192, 12, 3),
@@ -39,7 +38,19 @@ _LATER = {"later": lambda vit: vit.positions != "learned" and vit.kernel_init ==
 _ALWAYS = {"later": True}
 
 
-class ViT(Ranged, nn.Module):
+class Preset(Ranged, nn.Module):
+    """The first fields of a vision transformer, in the order in which they may be given.
+
+    Attributes:
+      variant: name of a row of `VARIANTS`.
+      patch_size: side of a patch in pixels.
+    """
+
+    variant: str = "S"
+    patch_size: Count = 16
+
+
+class ViT(TokenEncoder, Preset):
     """A pre-norm vision transformer.
 
     The default is the plain form; the fields from `eps` on give those of DINOv3 (`positions="rope"`
@@ -89,19 +100,14 @@ class ViT(Ranged, nn.Module):
       lora: rank of low-rank additions to the kernels of the blocks (Hu et al., 2022); 0 for none.
     """
 
-    variant: str = "S"
-    patch_size: Count = 16
     width: Count | None = None
     depth: Count | None = None
     heads: Count | None = None
+    pool: str = "cls"
     positions: str = "sincos"
     image_size: Side | None = None
-    pool: str = "cls"
     class_token: bool | None = None
-    registers: Natural = 0
-    drop_path: BelowOne = 0.0
     layer_scale: NonNegative | None = None
-    mlp_ratio: Positive = 4.0
     activation: str = "gelu"
     gated: bool = False
     qkv_bias: bool = True
@@ -109,11 +115,9 @@ class ViT(Ranged, nn.Module):
     scan: bool = False
     remat: str = "none"
     implementation: str = "auto"
-    kernel_init: str = "xavier"
     interpolation: str = dataclasses.field(default="keys", metadata=_LATER)
     token_std: NonNegative = dataclasses.field(default=0.02, metadata=_LATER)
     mask_std: NonNegative = dataclasses.field(default=0.02, metadata=_LATER)
-    dtype: str = "float32"
     eps: Positive = dataclasses.field(default=1e-6, metadata=_ALWAYS)
     qk_norm: bool = dataclasses.field(default=False, metadata=_ALWAYS)
     input_norm: bool = dataclasses.field(default=False, metadata=_ALWAYS)
@@ -122,6 +126,8 @@ class ViT(Ranged, nn.Module):
     rope_periods: tuple[float, ...] = dataclasses.field(default=(), metadata=_ALWAYS)
     order: str = dataclasses.field(default="rows", metadata=_ALWAYS)
     lora: Natural = dataclasses.field(default=0, metadata=_ALWAYS)
+
+    pools = POOLS
 
     def conflict(self) -> str | None:
         """Heads must divide the width, and patches the image."""
@@ -139,7 +145,17 @@ class ViT(Ranged, nn.Module):
 
     def patches(self, x: jax.Array) -> jax.Array:
         """The content of each token: images [B, H, W, C] -> [B, N, patch_size ** 2 * C]."""
+        if x.ndim != 4:
+            raise UserError(f"ViT takes images [B, H, W, C], not an array of shape {x.shape}")
         return patchify(x, self.patch_size)
+
+    def embed(self, patches: jax.Array, places: jax.Array) -> jax.Array:
+        """A linear map of the patch."""
+        del places
+        embed = Dense(
+            self.shape[0], use_bias=self.patch_bias, name="patch_embedding", **self._dense_settings
+        )
+        return embed(patches)
 
     def assemble(self, patches: jax.Array, shape: Sequence[int]) -> jax.Array:
         """Undoes `patches`: [B, N, P] -> images of the given shape [B, H, W, C]."""
@@ -180,12 +196,8 @@ class ViT(Ranged, nn.Module):
         )
 
     @property
-    def prefix_tokens(self) -> int:
-        """Number of tokens before the patches: the class token and the registers."""
-        return int(self._has_class_token) + self.registers
-
-    @property
-    def _has_class_token(self) -> bool:
+    def has_class_token(self) -> bool:
+        """As the field says; without it, if the class token is what is pooled."""
         return self.pool == "cls" if self.class_token is None else self.class_token
 
     def grid(self, image_size: int | Sequence[int]) -> tuple[int, int]:
@@ -197,129 +209,26 @@ class ViT(Ranged, nn.Module):
         rows, columns = self.grid(image_size)
         return rows * columns
 
-    @nn.compact
-    def __call__(
-        self,
-        x: jax.Array,
-        *,
-        mask: jax.Array | None = None,
-        keep: jax.Array | None = None,
-        unplaced: jax.Array | None = None,
-        context: jax.Array | None = None,
-        train: bool,
-    ) -> Features:
-        """Encodes images.
+    def place(self, x: jax.Array, places: jax.Array, count: int) -> jax.Array | None:
+        """Positions of the patches at places int [B, K]: [B, K, width]; None for "none"."""
+        del count
+        table = self._position_table(x)
+        return None if table is None else table[places]
 
-        Args:
-          x: float [B, H, W, C].
-          mask: bool [B, N]; True replaces a patch by the learned mask token, which is a parameter
-            only of modules initialised with a mask.
-          keep: int [B, K]; only these patches are processed. The returned tokens are in this
-            order. ``mask``, ``unplaced`` and ``context`` still have N columns.
-          unplaced: bool [B, N]; True replaces a patch's position embedding by a learned token,
-            which is a parameter only of modules initialised with this argument.
-          context: bool [B, N]; where given, only patches that are True are attended to, and the
-            class and register tokens. Every patch attends.
-          train: whether stochastic depth is active (it then needs the rng "dropout").
+    def _placed(self, x: jax.Array, places: jax.Array, count: int, pick: Pick) -> jax.Array | None:
+        del places, count
+        table = self._position_table(x)
+        # Without `keep` this is a broadcast, where rows of a table would be gathered.
+        return None if table is None else pick(jnp.broadcast_to(table, (len(x), *table.shape)))
 
-        Returns:
-          Features after the final norm: pooled [B, D]; tokens [B, N or K, D]. Extras:
-          "patch_embedding" [B, N or K, D] before mask and positions; "block0" ... [B, P + N or K,
-          D], before the final norm, with the P = ``prefix_tokens`` class and register tokens
-          first; "cls" [B, D] and "registers" [B, R, D] where there are such; captured maps.
-
-        Raises:
-          UserError: if the image, the mask, ``keep`` or a field does not fit.
-        """
-        width, depth, heads = self.shape
-        self._check(x, keep, mask=mask, unplaced=unplaced, context=context)
-        grid = self.grid(x.shape[1:3])
-
-        def pick(values: jax.Array) -> jax.Array:
-            return values if keep is None else jnp.take_along_axis(values, keep[..., None], axis=1)
-
-        # The pixels of the kept patches are gathered before they are embedded: fewer are.
-        patches = pick(patchify(x, self.patch_size))
-        options = {"kernel_init": self.kernel_init, "dtype": self.dtype}
-        embed = Dense(width, use_bias=self.patch_bias, name="patch_embedding", **options)
-        tokens = embed(patches)
-        extras = {"patch_embedding": tokens}
-        if mask is not None:
-            token = self.param(
-                "mask_token", nn.initializers.normal(self.mask_std), (width,), jnp.float32
-            ).astype(tokens.dtype)
-            tokens = jnp.where(pick(mask[..., None]), token, tokens)
-        positions = self._positions(grid, width)
-        if positions is not None:
-            table = jnp.broadcast_to(positions.astype(tokens.dtype), (x.shape[0], *positions.shape))
-            if unplaced is not None:
-                token = self.param(
-                    "position_token", nn.initializers.normal(0.02), (width,), jnp.float32
-                ).astype(tokens.dtype)
-                table = jnp.where(unplaced[..., None], token, table)
-            tokens = tokens + pick(table)
-        if context is not None:
-            seen = jnp.ones((x.shape[0], self.prefix_tokens), bool)
-            context = jnp.concatenate([seen, pick(context[..., None])[..., 0]], axis=1)
-            context = context[:, None, None]  # [B, heads, queries, keys]
-        tokens = jnp.concatenate([*self._prefix(x.shape[0], width), tokens], axis=1)
-        if self.input_norm:
-            tokens = layer_norm(dtype=self.dtype, epsilon=self.eps, name="input_norm")(tokens)
-        stack = Transformer(
-            depth,
-            heads,
-            drop_path=self.drop_path,
-            scan=self.scan,
-            remat=self.remat,
-            capture=self.capture,
-            mlp_ratio=self.mlp_ratio,
-            layer_scale=self.layer_scale,
-            activation=self.activation,
-            gated=self.gated,
-            qkv_bias=self.qkv_bias,
-            implementation=self.implementation,
-            kernel_init=self.kernel_init,
-            dtype=self.dtype,
-            eps=self.eps,
-            qk_norm=self.qk_norm,
-            lora=self.lora,
-            name="transformer",
-        )
-        rotation = self._rotation(grid, width // heads, pick, len(x))
-        tokens, layers = stack(tokens, mask=context, rotation=rotation, train=train)
-        extras |= layers
-        if self._has_class_token:
-            extras["cls"] = tokens[:, 0]
-        if self.registers:
-            extras["registers"] = tokens[
-                :, self.prefix_tokens - self.registers : self.prefix_tokens
-            ]
-        tokens = tokens[:, self.prefix_tokens :]
-        pooled = extras["cls"] if self.pool == "cls" else jnp.mean(tokens, axis=1)
-        if self.projection:
-            pooled = Dense(self.projection, use_bias=False, name="projection", **options)(pooled)
-        return Features(pooled=pooled, tokens=tokens, extras=extras)
-
-    def _rotation(
-        self, grid: tuple[int, int], dim: int, pick: Callable[[jax.Array], jax.Array], batch: int
-    ) -> tuple[jax.Array, jax.Array] | None:
-        """Rotations of all tokens, each [B, P + N or K, dim]; that of prefix tokens is none."""
-        if self.positions != "rope":
-            return None
-        both = []
-        for still, table in zip((1, 0), rope_2d(grid, dim, self.rope_periods), strict=True):
-            table = pick(jnp.broadcast_to(jnp.asarray(table), (batch, *table.shape)))
-            sides = ((0, 0), (self.prefix_tokens, 0), (0, 0))
-            both.append(jnp.pad(table, sides, constant_values=still))
-        return both[0], both[1]
-
-    def _positions(self, grid: tuple[int, int], width: int) -> jax.Array | None:
+    def _position_table(self, x: jax.Array) -> jax.Array | None:
+        width, grid = self.shape[0], self.grid(x.shape[1:3])
         reference = None if self.image_size is None else self.grid(self.image_size)
-        if self.positions == "learned":
-            table = LearnedPositions(reference, self.interpolation, name="position_embedding")
-            return table(grid, width)
         if self.positions in ("none", "rope"):
             return None
+        if self.positions == "learned":
+            learned = LearnedPositions(reference, self.interpolation, name="position_embedding")
+            return learned(grid, width)
         return jnp.asarray(sincos_2d(grid, width, reference, order=self._order))
 
     @property
@@ -327,44 +236,58 @@ class ViT(Ranged, nn.Module):
         fixed = {"sincos": "rows", "sincos_mae": "columns"}
         return fixed.get(self.positions, self.order)
 
-    def _prefix(self, batch: int, width: int) -> list[jax.Array]:
-        counts = {"class_token": int(self._has_class_token), "register_tokens": self.registers}
-        rows = []
-        for name, count in counts.items():
-            if count:
-                start = nn.initializers.normal(self.token_std)
-                value = self.param(name, start, (count, width), jnp.float32)
-                rows.append(jnp.broadcast_to(value.astype(self.dtype), (batch, count, width)))
-        return rows
+    def _rotation(self, x: jax.Array, pick: Pick) -> tuple[jax.Array, jax.Array] | None:
+        if self.positions != "rope":
+            return None
+        width, _, heads = self.shape
+        tables = rope_2d(self.grid(x.shape[1:3]), width // heads, self.rope_periods)
+        both = []
+        for still, table in zip((1, 0), tables, strict=True):
+            table = pick(jnp.broadcast_to(jnp.asarray(table), (len(x), *table.shape)))
+            sides = ((0, 0), (self.prefix_tokens, 0), (0, 0))
+            both.append(jnp.pad(table, sides, constant_values=still))
+        return both[0], both[1]
 
-    def _check(self, x: jax.Array, keep: jax.Array | None, **masks: jax.Array | None) -> None:
+    @property
+    def _dense_settings(self) -> dict[str, Any]:
+        return {"kernel_init": self.kernel_init, "dtype": self.dtype}
+
+    def _block_settings(self) -> dict[str, Any]:
+        names = ("scan", "remat", "capture", "layer_scale", "activation", "gated", "qkv_bias")
+        names = (*names, "implementation", "eps", "qk_norm", "lora")
+        return {**super()._block_settings(), **{name: getattr(self, name) for name in names}}
+
+    def _entering(self, tokens: jax.Array) -> jax.Array:
+        if not self.input_norm:
+            return tokens
+        return layer_norm(dtype=self.dtype, epsilon=self.eps, name="input_norm")(tokens)
+
+    def _embedded(self, content: jax.Array, tokens: jax.Array) -> dict[str, jax.Array]:
+        del tokens
+        return {"patch_embedding": content}
+
+    def _pooled(
+        self,
+        tokens: jax.Array,
+        extras: dict[str, jax.Array],
+        weights: jax.Array,
+        member: jax.Array,
+    ) -> tuple[jax.Array, dict[str, jax.Array]]:
+        del weights, member  # all patches are real, and of one group
+        pooled = extras["cls"] if self.pool == "cls" else jnp.mean(tokens, axis=1)
+        if self.projection:
+            head = Dense(self.projection, use_bias=False, name="projection", **self._dense_settings)
+            pooled = head(pooled)
+        return pooled, extras
+
+    def _check_fields(self) -> None:
+        super()._check_fields()
         if self.positions not in POSITIONS:
             raise UserError(
                 f"no positions are called {self.positions!r}: {nearest(self.positions, POSITIONS)}"
             )
-        if self.pool not in POOLS:
-            raise UserError(f"no pooling is called {self.pool!r}: {nearest(self.pool, POOLS)}")
-        if self.pool == "cls" and not self._has_class_token:
+        if self.pool == "cls" and not self.has_class_token:
             raise UserError("pool='cls' needs class_token=True (or None); use pool='mean' without")
-        if x.ndim != 4:
-            raise UserError(f"ViT takes images [B, H, W, C], not an array of shape {x.shape}")
-        wanted = (x.shape[0], self.num_tokens(x.shape[1:3]))
-        for name, mask in masks.items():
-            if mask is not None and (mask.shape != wanted or mask.dtype != jnp.bool_):
-                raise UserError(
-                    f"the {name} must be bool {wanted} for these images, not {mask.dtype} "
-                    f"{mask.shape}"
-                )
-        if keep is not None and not (
-            keep.ndim == 2
-            and keep.shape[0] == wanted[0]
-            and 0 < keep.shape[1] <= wanted[1]
-            and jnp.issubdtype(keep.dtype, jnp.integer)
-        ):
-            raise UserError(
-                f"keep must be int [{wanted[0]}, K] with 1 <= K <= {wanted[1]} for these images, "
-                f"not {keep.dtype} {keep.shape}"
-            )
 
 
 def vit(variant: str, **fields: Any) -> ViT:

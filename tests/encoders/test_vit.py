@@ -3,8 +3,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jssl.encoders import ViT, vit
+from jssl.core.state import paths
+from jssl.encoders import TokenEncoder, ViT, vit
 from jssl.errors import UserError
+from jssl.nn.dense import Dense
+from jssl.nn.patches import patchify
+from jssl.nn.positions import sincos_2d
+from jssl.nn.transformer import Transformer
 
 KEY = jax.random.key(0)
 TINY = ViT(width=16, depth=2, heads=2, patch_size=4, registers=2)
@@ -61,6 +66,36 @@ def test_shapes_and_names(encode):
     # After the final norm every token has mean 0 and variance 1.
     np.testing.assert_allclose(features.tokens.mean(-1), 0, atol=1e-5)
     np.testing.assert_allclose(features.tokens.var(-1), 1, atol=1e-3)
+
+
+def test_it_is_a_token_encoder_with_the_paths_and_numbers_of_a_plain_vit(variables):
+    """Checkpoints know these paths; `TokenEncoder` pools and places tokens in its own way."""
+    assert isinstance(TINY, TokenEncoder)
+    params = variables["params"]
+    own = {p for p in paths(params) if not p.startswith("transformer/")}
+    assert own == {
+        *("class_token", "register_tokens", "mask_token"),
+        *("patch_embedding/kernel", "patch_embedding/bias"),
+    }
+    assert {p.split("/")[0] for p in paths(params["transformer"])} == {"block0", "block1", "norm"}
+
+    def plain(params, images):
+        tokens = Dense(16).apply({"params": params["patch_embedding"]}, patchify(images, 4))
+        tokens = tokens + sincos_2d((4, 2), 16)
+        prefix = [params["class_token"], params["register_tokens"]]
+        prefix = [jnp.broadcast_to(rows, (3, *rows.shape)) for rows in prefix]
+        tokens = jnp.concatenate([*prefix, tokens], axis=1)
+        blocks = {"params": params["transformer"]}
+        return Transformer(2, 2).apply(blocks, tokens, train=False)[0]
+
+    found = jax.jit(lambda v, x: TINY.apply(v, x, train=False))(variables, IMAGES)
+    whole = jax.jit(plain)(params, IMAGES)
+    np.testing.assert_array_equal(found.pooled, whole[:, 0])
+    np.testing.assert_array_equal(found.tokens, whole[:, 3:])
+
+
+def test_its_first_fields_may_be_given_in_order():
+    assert ViT("Ti", 8, 32, 2, 4) == ViT(variant="Ti", patch_size=8, width=32, depth=2, heads=4)
 
 
 def test_keeping_every_token_in_another_order_only_reorders(encode):
