@@ -19,7 +19,7 @@ from jssl.evaluation.protocols.forecast import Forecast
 from jssl.evaluation.protocols.nodes import Nodes
 from jssl.evaluation.protocols.regression import Regression
 from jssl.evaluation.protocols.similarity import Similarity
-from jssl.evaluation.protocols.site import Site
+from jssl.evaluation.protocols.token_site import TokenSite
 from jssl.evaluation.subject import Row, Subject
 from jssl.evaluation.svm import svm_probe
 from jssl.runs.loop import Finished
@@ -108,7 +108,9 @@ def paired(program: Program, state: TrainState, splits: Splits) -> Scores:
 def site(program: Program, state: TrainState, splits: Splits) -> Scores:
     """Linear probe on the two tokens in the middle, and what `probes` gives."""
     subject = Subject({"row": Row(program, state)}, splits, program)
-    found = Site(strengths=(0.001, 0.01, 0.1, 1.0)).measure(subject, "row").scores["site"].value
+    found = (
+        TokenSite(strengths=(0.001, 0.01, 0.1, 1.0)).measure(subject, "row").scores["site"].value
+    )
     return {"site": found, **probes(k=20)(program, state, splits)}
 
 

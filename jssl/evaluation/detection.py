@@ -10,12 +10,12 @@ from jssl.evaluation.correlation import ranks
 from jssl.evaluation.knn import neighbours
 
 
-def auroc(known: np.ndarray, foreign: np.ndarray) -> float:
+def auroc(known: np.ndarray, ood: np.ndarray) -> float:
     """AUROC: the probability that an OOD example has the higher score; ties count one half.
 
     Args:
       known: scores [N] of in-distribution examples.
-      foreign: scores [M] of out-of-distribution examples.
+      ood: scores [M] of out-of-distribution examples.
 
     Returns:
       In [0, 1]; 0.5 is chance.
@@ -23,16 +23,16 @@ def auroc(known: np.ndarray, foreign: np.ndarray) -> float:
     Raises:
       UserError: an argument is empty or holds a value that is not finite.
     """
-    known, foreign = (np.asarray(part, np.float64).reshape(-1) for part in (known, foreign))
-    if not len(known) or not len(foreign):
+    known, ood = (np.asarray(part, np.float64).reshape(-1) for part in (known, ood))
+    if not len(known) or not len(ood):
         raise UserError(
-            f"AUROC needs known and foreign examples, not {len(known)} and {len(foreign)}"
+            f"AUROC needs in-distribution and OOD examples, not {len(known)} and {len(ood)}"
         )
-    if not (np.isfinite(known).all() and np.isfinite(foreign).all()):
+    if not (np.isfinite(known).all() and np.isfinite(ood).all()):
         raise UserError("AUROC needs finite scores")
-    found = ranks(np.concatenate([known, foreign]))[len(known) :]
-    above = found.sum() - len(foreign) * (len(foreign) + 1) / 2
-    return float(above / (len(known) * len(foreign)))
+    found = ranks(np.concatenate([known, ood]))[len(known) :]
+    above = found.sum() - len(ood) * (len(ood) + 1) / 2
+    return float(above / (len(known) * len(ood)))
 
 
 def knn_score(bank: np.ndarray, queries: np.ndarray, *, k: int = 50) -> np.ndarray:

@@ -109,7 +109,7 @@ def test_where_features_fail(folder: Path, tmp_path: Path, capsys):
     assert record.rows["raw image"]["rotations"]["value"] > 0.8
     assert record.rows["raw image"]["AUROC"]["value"] > 0.8
     assert main([*command, "foreign", "--set", "data=image/simclr_digits"]) == 2
-    assert "which is not foreign" in capsys.readouterr().err
+    assert "which is not out of distribution" in capsys.readouterr().err
     assert main([*command, "foreign"]) == 2
     assert "do not fit the encoder of 'trained'" in capsys.readouterr().err
     assert main([*command, "attentive"]) == 0

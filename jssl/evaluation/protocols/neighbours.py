@@ -67,7 +67,7 @@ class Retrieval(Evaluation):
 
 
 @dataclass(frozen=True)
-class Copies(Evaluation):
+class CopyDetection(Evaluation):
     """Copy detection: finds the original of each augmented test image, with training distractors.
 
     Attributes:
@@ -134,6 +134,6 @@ class Clusters(Evaluation):
 PROTOCOLS = {
     "knn": KNN(),
     "retrieval": Retrieval(),
-    "copies": Copies(),
+    "copies": CopyDetection(),
     "clusters": Clusters(),
 }

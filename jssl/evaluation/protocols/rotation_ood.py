@@ -15,7 +15,7 @@ from jssl.evaluation.arrays import Labelled
 from jssl.evaluation.detection import auroc, rotation_score
 from jssl.evaluation.linear import linear_probe
 from jssl.evaluation.logistic import fit_standardised
-from jssl.evaluation.protocols.limits import foreign_test
+from jssl.evaluation.protocols.ood_and_groups import ood_test
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import Subject
 
@@ -44,12 +44,12 @@ class RotationDetection(Evaluation):
     source: ClassVar[str] = "Hendrycks et al. 2019, on frozen features"
 
     def measure(self, subject: Subject, row: str) -> Measured | None:
-        foreign = turned(subject, row, foreign_test(self.data, subject), self.most // 2)
-        train = turned(subject, row, subject.source("train"), self.most)
-        if foreign.features.shape[1] != train.features.shape[1]:
+        ood = rotated_features(subject, row, ood_test(self.data, subject), self.most // 2)
+        train = rotated_features(subject, row, subject.source("train"), self.most)
+        if ood.features.shape[1] != train.features.shape[1]:
             return None  # raw inputs of a different size
         validation, test = (
-            turned(subject, row, subject.source(part), self.most // 2)
+            rotated_features(subject, row, subject.source(part), self.most // 2)
             for part in ("validation", "test")
         )
         probe = linear_probe(train, validation, test, select_on=self.select_on)
@@ -61,7 +61,7 @@ class RotationDetection(Evaluation):
             return rotation_score(table.reshape(TURNS, -1, TURNS).swapaxes(0, 1))
 
         return Measured(
-            {"rotations": Score(probe.top1), "AUROC": Score(auroc(score(test), score(foreign)))},
+            {"rotations": Score(probe.top1), "AUROC": Score(auroc(score(test), score(ood)))},
             {"C": probe.strength},
         )
 
@@ -72,14 +72,14 @@ class RotationDetection(Evaluation):
         )
 
 
-def turned(subject: Subject, row: str, source: Source, most: int) -> Labelled:
+def rotated_features(subject: Subject, row: str, source: Source, limit: int) -> Labelled:
     """Features of images rotated by 0, 90, 180 and 270 degrees.
 
     Args:
       subject: the representations under evaluation.
       row: name of the representation.
       source: N square images.
-      most: largest number of images, taken from the start of the source.
+      limit: largest number of images, taken from the start of the source.
 
     Returns:
       Features float32 [4 N, D], grouped by rotation, and the number of quarter turns int [4 N].
@@ -88,7 +88,7 @@ def turned(subject: Subject, row: str, source: Source, most: int) -> Labelled:
       UserError: the images are not square.
     """
     field = subject.program.experiment.preprocess.field
-    images = np.asarray(source[np.arange(min(most, len(source)))][field])
+    images = np.asarray(source[np.arange(min(limit, len(source)))][field])
     if images.ndim != 4 or images.shape[1] != images.shape[2]:
         raise UserError(
             f"quarter turns are for square images [N, S, S, C], not {list(images.shape)}"

@@ -19,7 +19,7 @@ from jssl.evaluation.subject import PARTS, Subject
 
 
 @dataclass(frozen=True)
-class Site(Evaluation):
+class TokenSite(Evaluation):
     """Logistic regression, trained to convergence, on the concatenated tokens at given positions.
 
     Attributes:
@@ -57,4 +57,4 @@ class Site(Evaluation):
         return Measured({"site": score, "validation": Score(found.validation_top1)}, details)
 
 
-PROTOCOLS = {"site": Site()}
+PROTOCOLS = {"site": TokenSite()}

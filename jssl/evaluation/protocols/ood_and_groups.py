@@ -18,7 +18,7 @@ from jssl.evaluation.risk import decompose_risk
 from jssl.evaluation.subject import Subject, pooled
 
 
-def foreign_test(experiment: str, subject: Subject) -> Source:
+def ood_test(experiment: str, subject: Subject) -> Source:
     """The test split of another experiment's data.
 
     Args:
@@ -33,14 +33,14 @@ def foreign_test(experiment: str, subject: Subject) -> Source:
     other = load(experiment).data.load()
     if other.name == subject.splits.name:
         raise UserError(
-            f"{experiment} has the data that is evaluated ({other.name}), which is not foreign: "
-            "choose another with --set data=EXPERIMENT"
+            f"{experiment} has the data that is evaluated ({other.name}), which is not out of "
+            "distribution: choose another with --set data=EXPERIMENT"
         )
     return other.test
 
 
 @dataclass(frozen=True)
-class Foreign(Evaluation):
+class OODDetection(Evaluation):
     """OOD detection: separates the test split from the test split of another data set.
 
     Attributes:
@@ -59,13 +59,13 @@ class Foreign(Evaluation):
     def measure(self, subject: Subject, row: str) -> Measured:
         bank, labels = (part[: self.most] for part in subject.labelled(row, "train"))
         known = subject.labelled(row, "test").features
-        foreign = subject.arrays(row, foreign_test(self.data, subject), pooled)[0]["pooled"]
-        if foreign.shape[1] != known.shape[1]:
+        ood = subject.arrays(row, ood_test(self.data, subject), pooled)[0]["pooled"]
+        if ood.shape[1] != known.shape[1]:
             return None  # raw inputs of a different size
         scores = {
-            "kNN": [knn_score(bank, x, k=self.k) for x in (known, foreign)],
-            "Mahalanobis": [mahalanobis_score(bank, x, labels) for x in (known, foreign)],
-            "one Gaussian": [mahalanobis_score(bank, x) for x in (known, foreign)],
+            "kNN": [knn_score(bank, x, k=self.k) for x in (known, ood)],
+            "Mahalanobis": [mahalanobis_score(bank, x, labels) for x in (known, ood)],
+            "one Gaussian": [mahalanobis_score(bank, x) for x in (known, ood)],
         }
         return Measured({name: Score(auroc(*pair)) for name, pair in scores.items()})
 
@@ -150,4 +150,4 @@ class RiskParts(Evaluation):
         )
 
 
-PROTOCOLS = {"foreign": Foreign(), "groups": Groups(), "risk": RiskParts()}
+PROTOCOLS = {"foreign": OODDetection(), "groups": Groups(), "risk": RiskParts()}
