@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 from pathlib import Path
 
 import jssl
@@ -108,6 +109,13 @@ ROOMS = FLOORS.split()
 
 def _room(module: str) -> str:
     return module.split(".")[1] if "." in module else "jssl"
+
+
+def test_the_documentation_lists_the_rooms_in_their_order() -> None:
+    text = (ROOT.parent / "docs" / "architecture.md").read_text()
+    table = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    named = re.findall(r"`(\w+)(?:/|\.py)`", " ".join(table))
+    assert named == [room for room in ROOMS if room != "__main__"]
 
 
 def test_rooms_import_only_from_the_rooms_below() -> None:

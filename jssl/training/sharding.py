@@ -1,6 +1,6 @@
 """Placement of arrays: the mesh, the batch split over all of it, parameters sharded by rules.
 
-Only this file and `train.py` refer to devices. All other code sees global arrays: `jax.jit`
+Only this file and `step.py` refer to devices. All other code sees global arrays: `jax.jit`
 partitions the program, so no result depends on the number of devices.
 """
 
