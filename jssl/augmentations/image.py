@@ -123,7 +123,7 @@ def require_rgb(channels: int, operation: str) -> None:
     """
     if channels != 3:
         raise UserError(
-            f"{operation} is about red, green and blue and the image has {channels} channels; "
+            f"{operation} needs red, green and blue, and the image has {channels} channels; "
             "leave it out of the pipeline, or give 3 channels"
         )
 

@@ -45,8 +45,8 @@ def with_warp(op: Op, key: jax.Array, image: jax.Array) -> tuple[jax.Array, jax.
         return op(key, image, with_warp=True)
     if _has(op, "dense"):
         raise UserError(
-            f"{describe(op)} moves every pixel its own way, so no matrix leads from view to image; "
-            "leave it out of a tracked pipeline, or ask the operation itself for its map"
+            f"{describe(op)} is not a linear map of coordinates, so no matrix leads from view to "
+            "image; leave it out of a tracked pipeline, or ask the operation itself for its map"
         )
     return op(key, image), jnp.eye(3)
 

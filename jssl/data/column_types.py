@@ -75,8 +75,8 @@ def read_columns(
     for kind in commas:
         if decimal is None and not clear:
             raise UserError(
-                f"{kind.at(kind.comma)} may be a decimal or a thousand: say decimal=',' for "
-                "decimals, or write numbers without separators of thousands"
+                f"{kind.at(kind.comma)} may be a decimal comma or a thousands separator: set "
+                "decimal=',' for decimals, or write numbers without thousands separators"
             )
     return [kind.column(decimal) for kind in kinds]
 
@@ -175,7 +175,7 @@ class _Kinds:
     def _header_hint(self) -> str:
         first = {self.parts[0][0]} == self.odd and len(self.parts[0]) > 1
         if first and "line 1," in self.place(0, 0):
-            return "; if the first line names the columns, say header=True"
+            return "; if the first line names the columns, set header=True"
         return ""
 
 

@@ -52,7 +52,7 @@ def read_tu(
     if refused:
         raise UserError(
             f"{path(refused[0])}: {refused[0]} are not read by any encoder; to go on without them, "
-            f"say ignore={(*ignore, *refused)!r}"
+            f"set ignore={(*ignore, *refused)!r}"
         )
     owner = _one_column(path("graph_indicator")) - 1
     label = _one_column(path("graph_labels")) if labelled else None

@@ -97,7 +97,7 @@ def check_header(file: Delimited, table: np.ndarray, place: int, columns: list[C
     if numeric and all(map(is_number, numeric)) and file.names[place] in set(table[:, place]):
         raise UserError(
             f"{file.path}: the first line ({', '.join(file.names)}) holds values, not names of "
-            "columns; say header=False, or add a line of names"
+            "columns; set header=False, or add a line of names"
         )
 
 

@@ -33,7 +33,7 @@ def to_tokens(texts: list[str], length: int) -> np.ndarray:
             found = np.frombuffer(text.encode()[:length], np.uint8)
         except UnicodeEncodeError:
             raise UserError(
-                f"text {number}, {text[:40]!a}, holds half of a pair of UTF-16, which is no letter"
+                f"text {number}, {text[:40]!a}, contains an unpaired UTF-16 surrogate"
             ) from None
         row[: len(found)] = found.astype(np.int32) + 1
     return out

@@ -54,7 +54,9 @@ def linear_segmentation(
     classes = int(max(masks.max() for _, masks in parts)) + 1
     x, y = parts[0][0].reshape(-1, parts[0][0].shape[2]), parts[0][1].ravel()
     if len(np.unique(y)) < 2:
-        raise UserError("all places of the training split have one class: nothing to segment")
+        raise UserError(
+            "all positions of the training split have the same class; segmentation needs two"
+        )
     scale = moments(x)[1] + 1e-6
     solver = RidgePath.fit(x / scale, 2.0 * np.eye(classes)[y] - 1.0)
 
@@ -140,7 +142,7 @@ def prompt_segmentation(
     tokens, masks = checked(tokens, masks)
     shown = np.flatnonzero((masks == 1).any(axis=1))
     if not len(shown):
-        raise UserError("no image shows a figure, so there is nothing to prompt with")
+        raise UserError("no image has a figure, so there is nothing to prompt with")
     rng = np.random.default_rng(seed)
     unit = tokens / np.maximum(np.linalg.norm(tokens, axis=2, keepdims=True), 1e-12)
     found: dict[float, list[float]] = {
@@ -235,7 +237,7 @@ def correspondence(
     """
     shown = np.flatnonzero(match >= 0)
     if not len(shown):
-        raise UserError("no place of the one image is seen in the other")
+        raise UserError("the two images have no position in common")
     unit_a, unit_b = (
         x / np.maximum(np.linalg.norm(x, axis=2, keepdims=True), 1e-12) for x in (a, b)
     )

@@ -44,7 +44,7 @@ def make_mesh(devices: int | None = None, fsdp: int = 1) -> Mesh:
     if not 1 <= count <= len(available):
         raise UserError(
             f"{count} devices were asked for and {len(available)} are here "
-            f"(on a CPU, XLA_FLAGS=--xla_force_host_platform_device_count={count} fakes them)"
+            f"(on a CPU, XLA_FLAGS=--xla_force_host_platform_device_count={count} simulates them)"
         )
     if fsdp < 1 or count % fsdp:
         raise UserError(f"an fsdp axis of {fsdp} does not divide {count} devices")

@@ -71,7 +71,7 @@ def test_attributes_are_read_or_named(tmp_path):
     alone = tu(tmp_path, {"node_attributes": six, "node_labels": None})
     assert alone[0]["graph/nodes"].shape[1] == 2
     for kind in ("edge_labels", "edge_attributes", "graph_attributes"):
-        with pytest.raises(UserError, match=rf"T_{kind}.*say ignore=\('{kind}',\)"):
+        with pytest.raises(UserError, match=rf"T_{kind}.*set ignore=\('{kind}',\)"):
             tu(tmp_path, {kind: "1\n"})
         assert len(tu(tmp_path, {kind: "1\n"}, ignore=(kind,))) == 3
     with pytest.raises(UserError, match="ignore names 'edges'"):

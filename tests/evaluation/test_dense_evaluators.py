@@ -117,7 +117,7 @@ def test_r_squared_matches_scikit_learn():
 def test_impossible_questions_are_sentences():
     with pytest.raises(UserError, match="a class for each place"):
         dense.cluster_segmentation(TOKENS, MASKS[:, :3])
-    with pytest.raises(UserError, match="have one class: nothing to segment"):
+    with pytest.raises(UserError, match="have the same class; segmentation needs two"):
         dense.linear_segmentation(*[(TOKENS, np.zeros_like(MASKS))] * 3)
     with pytest.raises(UserError, match="no image shows a figure"):
         dense.prompt_segmentation(TOKENS, np.zeros_like(MASKS))

@@ -112,8 +112,8 @@ class ClipPropagation(Evaluation):
         batch = source[np.arange(min(self.clips, len(source)))]
         if "figure" not in batch or batch[pipeline.field].ndim != 5 or not hasattr(encoder, "grid"):
             raise UserError(
-                "figures are followed in clips with a field 'figure', such as "
-                "jssl.data.MovingShapes, by an encoder of clips"
+                "propagation needs clips with a field 'figure', such as jssl.data.MovingShapes, "
+                "and an encoder of clips"
             )
         arrays, _ = subject.arrays(row, ArraySource(batch), tokens)
         masks, shape = token_masks(encoder, pipeline, batch, self.share)

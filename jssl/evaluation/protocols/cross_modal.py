@@ -29,7 +29,7 @@ def embed(subject: Subject, row: str, view: str, source: Source, preprocess: Any
     towers = program.experiment.method.towers(program.at(state))
     if view not in towers:
         kind = type(program.experiment.method).__name__
-        raise UserError(f"{kind} has no common space of two kinds of inputs; CLIP has")
+        raise UserError(f"{kind} does not embed two kinds of inputs in one space, as CLIP does")
     run = jax.jit(lambda x: {"z": towers[view](x)})
     size = min(BATCH, len(source))
     found, _ = extract_arrays(run, source, batch_size=size, preprocess=preprocess, label=None)

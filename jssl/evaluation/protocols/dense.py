@@ -57,7 +57,7 @@ def figure_masks(
     """
     if not set(FACTORS) <= batch.keys():
         raise UserError(
-            "figure and ground are known of procedural shapes alone: evaluate a run on "
+            "masks of figure and ground exist for procedural shapes only: evaluate a run on "
             "jssl.data.Shapes, or add --on image/simclr_shapes"
         )
     shape, x, y, scale, rotation = (batch[name] for name in FACTORS)
@@ -163,7 +163,7 @@ class Factors(Evaluation):
                 k: v for k, v in batch.items() if k.startswith("factor/") and v.ndim == 1
             }
         if not known["train"]:
-            raise UserError(f"no factors of variation are known of {subject.splits.name}")
+            raise UserError(f"no factors of variation are known for {subject.splits.name}")
         scores = {}
         for name, values in known["train"].items():
             targets = [known[part][name] for part in PARTS]

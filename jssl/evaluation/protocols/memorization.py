@@ -58,7 +58,7 @@ class Memorisation(Evaluation):
         if len(alone) < 2:
             raise UserError(
                 f"{self.without} was trained on all but {len(alone)} of this run's examples: train "
-                "it on fewer, with jssl.data.Part say"
+                "it on fewer, for example with jssl.data.Part"
             )
         chosen = SubsetSource(train, alone[: self.examples])
         rows = {"with": subject.rows[row], "without": Row(program, state)}

@@ -96,7 +96,7 @@ class Groups(Evaluation):
             raise UserError(f"the data has no {self.factor!r}: {nearest(self.factor, batch)}")
         groups = batch[self.factor]
         if groups.ndim != 1:
-            raise UserError(f"{self.factor!r} is no number of each example, so it forms no groups")
+            raise UserError(f"{self.factor!r} is not one value per example: it defines no groups")
         if np.issubdtype(groups.dtype, np.floating):
             edges = np.quantile(groups, np.linspace(0, 1, self.bins + 1)[1:-1])
             groups = np.digitize(groups, edges)

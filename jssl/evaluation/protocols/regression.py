@@ -38,7 +38,7 @@ class Regression(Evaluation):
             batch = read_all(subject.source(part))
             if self.target not in batch or np.ndim(batch[self.target]) != 1:
                 raise UserError(
-                    f"regression needs a number of each example, and {self.target!r} is none: "
+                    f"regression needs one number per example, and {self.target!r} is not one: "
                     f"{nearest(self.target, batch)}"
                 )
             x = subject.arrays(row, part, pooled)[0]["pooled"]

@@ -40,7 +40,7 @@ class TokenSite(Evaluation):
 
         def select(features: Features) -> dict[str, jax.Array]:
             if features.tokens is None:
-                raise UserError("this encoder has no tokens, so there is none at a site")
+                raise UserError("this encoder has no tokens to probe")
             count = features.tokens.shape[1]
             places = self.places or (count // 2 - 1, count // 2)
             if not 0 <= min(places) <= max(places) < count:
