@@ -1,4 +1,4 @@
-"""Masks whose number of hidden tokens varies from example to example; see masks.py."""
+"""Masks whose number of masked tokens varies from example to example; see masks.py."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def varying_mask(
 
     Returns:
       dict(mask bool [N], masked int32 [M]): M is what the largest ratio hides; `masked` names the
-      hidden tokens first, and then as many others as fill it up. There is no `keep`, whose length
+      masked tokens first, and then as many others as fill it up. There is no `keep`, whose length
       would vary.
 
     Raises:

@@ -182,7 +182,7 @@ class TokenEncoder(Ranged, nn.Module):
         if mask is not None:
             token = self._token("mask_token", self.mask_std, width)
             tokens = jnp.where(pick(mask)[..., None], token, tokens)
-        # Positions come after the mask token, so that a hidden token knows where it is.
+        # Positions come after the mask token, so that a masked token knows where it is.
         each = count // groups
         placed = self._placed(x, places, each, pick)
         if placed is not None:

@@ -86,7 +86,7 @@ def normalize_patches(patches: jax.Array, *, epsilon: NonNegative = 1e-6) -> jax
 def masked_scaled_cosine(
     prediction: jax.Array, target: jax.Array, mask: jax.Array, *, gamma: AtLeastOne = 3.0
 ) -> jax.Array:
-    """(1 - cosine) ** gamma of each hidden token, averaged over those of each example.
+    """(1 - cosine) ** gamma of each masked token, averaged over those of each example.
 
     Args:
       prediction: [B, N, P], any float dtype.
@@ -95,7 +95,7 @@ def masked_scaled_cosine(
       gamma: power, at least 1.
 
     Returns:
-      float32 [B]; 0 for an example without a hidden token.
+      float32 [B]; 0 for an example without a masked token.
 
     Raises:
       ValueError: if the shapes do not agree.
@@ -109,14 +109,14 @@ def masked_scaled_cosine(
 
 
 def masked_matching(scores: jax.Array, mask: jax.Array) -> jax.Array:
-    """Cross-entropy of finding each hidden token among the hidden tokens of its own example.
+    """Cross-entropy of finding each masked token among the masked tokens of its own example.
 
     Args:
       scores: [B, N, N], how well the answer for token i fits the true token j; any float dtype.
       mask: bool [B, N], True where a token is hidden: only these answer, and are to choose from.
 
     Returns:
-      float32 [B], averaged over the hidden tokens; 0 for an example without one.
+      float32 [B], averaged over the masked tokens; 0 for an example without one.
 
     Raises:
       ValueError: if the shapes do not agree.

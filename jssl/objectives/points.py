@@ -28,7 +28,7 @@ def chamfer(prediction: jax.Array, target: jax.Array) -> jax.Array:
 
 
 def masked_chamfer(prediction: jax.Array, target: jax.Array, mask: jax.Array) -> jax.Array:
-    """Chamfer distance of hidden patches of points, averaged over those of each example.
+    """Chamfer distance of masked patches of points, averaged over those of each example.
 
     Args:
       prediction: [B, N, K * 3] points of each patch, any float dtype.
@@ -36,7 +36,7 @@ def masked_chamfer(prediction: jax.Array, target: jax.Array, mask: jax.Array) ->
       mask: bool [B, N], True where a patch is hidden.
 
     Returns:
-      float32 [B]; 0 for an example without a hidden patch.
+      float32 [B]; 0 for an example without a masked patch.
 
     Source: Pang et al., "Masked Autoencoders for Point Cloud Self-supervised Learning", 2022,
     equation 4.

@@ -13,7 +13,7 @@ _NEVER = -1e30  # stands for "not a candidate"; finite, so that gradients stay f
 
 
 def other_hidden(draw: jax.Array, mask: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Negatives of each hidden step, drawn with replacement from the other hidden steps.
+    """Negatives of each masked step, drawn with replacement from the other masked steps.
 
     Args:
       draw: float [B, N, K] in [0, 1), uniform.
@@ -25,7 +25,7 @@ def other_hidden(draw: jax.Array, mask: jax.Array) -> tuple[jax.Array, jax.Array
 
     Source: Baevski et al., "wav2vec 2.0", 2020, section 3.2.
     """
-    order = jnp.argsort(~mask, axis=1, stable=True)  # hidden steps first, in their order
+    order = jnp.argsort(~mask, axis=1, stable=True)  # masked steps first, in their order
     others = jnp.sum(mask, axis=1)[:, None, None] - 1
     rank = (jnp.cumsum(mask, axis=1) - 1)[..., None]
     drawn = jnp.minimum(jnp.floor(draw * others).astype(jnp.int32), others - 1)
@@ -46,7 +46,7 @@ def sequence_nce(
     *,
     temperature: Positive | jax.Array,
 ) -> jax.Array:
-    """InfoNCE of each hidden step with its own key against drawn keys of the same example.
+    """InfoNCE of each masked step with its own key against drawn keys of the same example.
 
     Args:
       queries: [B, N, D], any float dtype; normalised here.
@@ -57,7 +57,7 @@ def sequence_nce(
       temperature: positive scalar.
 
     Returns:
-      float32 [B], averaged over the hidden steps, in nats; 0 for an example without one. With
+      float32 [B], averaged over the masked steps, in nats; 0 for an example without one. With
       random vectors about ln(K + 1).
 
     Raises:

@@ -51,7 +51,7 @@ class MaskFeat(HiddenPatches):
     views: ClassVar[Spec] = Spec.named("image", parts=("image", "target")) + Spec.mask()
     paper: ClassVar[str] = "Masked Feature Prediction for Self-Supervised Visual Pre-Training"
     partial: ClassVar[str] = (
-        "The paper's main part, video (MViT encoders, cubes of hidden patches), is missing; "
+        "The paper's main part, video (MViT encoders, cubes of masked patches), is missing; "
         "HOG of images is here."
     )
     error = staticmethod(masked_mse)

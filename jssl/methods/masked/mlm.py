@@ -12,12 +12,12 @@ from typing import ClassVar
 import jax
 
 from jssl.methods.base import Outputs, Spec, Step, Tree, Views, the_input
-from jssl.methods.hidden_symbols import HiddenSymbols
+from jssl.methods.masked_symbols import MaskedSymbols
 from jssl.nn import module as nn
 
 
 @dataclasses.dataclass(frozen=True)
-class MaskedLM(HiddenSymbols):
+class MaskedLM(MaskedSymbols):
     """Cross-entropy of the masked symbols (section 3.1, task 1).
 
     The encoder sees all positions, with a learned vector at the masked ones; a linear layer scores

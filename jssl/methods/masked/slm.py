@@ -11,11 +11,11 @@ from typing import ClassVar
 import jax.numpy as jnp
 
 from jssl.methods.base import Outputs, Spec, Step, Views, the_input
-from jssl.methods.hidden_symbols import HiddenSymbols
+from jssl.methods.masked_symbols import MaskedSymbols
 
 
 @dataclasses.dataclass(frozen=True)
-class SwappedLM(HiddenSymbols):
+class SwappedLM(MaskedSymbols):
     """Masked language modelling without a mask token: masked symbols are replaced by others.
 
     Training and evaluation then see the same kind of input, sequences of symbols.

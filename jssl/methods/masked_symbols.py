@@ -16,7 +16,7 @@ from jssl.objectives.masked import masked_mean
 
 
 @dataclasses.dataclass(frozen=True)
-class HiddenSymbols(Method):
+class MaskedSymbols(Method):
     """Cross-entropy of the masked symbols, predicted by a linear head on the tokens.
 
     `forward` returns `logits` [B, N, V], `symbol` int [B, N], `mask` [B, N] and the pooled
