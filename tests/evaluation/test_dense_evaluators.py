@@ -119,11 +119,11 @@ def test_impossible_questions_are_sentences():
         dense.cluster_segmentation(TOKENS, MASKS[:, :3])
     with pytest.raises(UserError, match="have the same class; segmentation needs two"):
         dense.linear_segmentation(*[(TOKENS, np.zeros_like(MASKS))] * 3)
-    with pytest.raises(UserError, match="no image shows a figure"):
+    with pytest.raises(UserError, match="no image has a figure"):
         dense.prompt_segmentation(TOKENS, np.zeros_like(MASKS))
     with pytest.raises(UserError, match="do not fill a grid of 3 x 4"):
         dense.propagate_labels(TOKENS, MASKS[0], grid=(3, 4))
-    with pytest.raises(UserError, match="is seen in the other"):
+    with pytest.raises(UserError, match="no position in common"):
         dense.correspondence(TOKENS, TOKENS, np.full(16, -1), grid=(4, 4))
     with pytest.raises(UserError, match="targets that vary"):
         dense.r_squared((TOKENS[0], np.ones((16, 1))), (TOKENS[0], np.ones((16, 1))))
