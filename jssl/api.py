@@ -56,7 +56,7 @@ def make_run(
     """A run that is described and not begun; the arguments are those of `train`."""
     overrides = tuple(overrides)
     found = what if isinstance(what, Experiment) else experiment.load(str(what))
-    start = warm_start.find(Path(init_from), trust=trust) if init_from is not None else None
+    start = warm_start.resolve(Path(init_from), trust=trust) if init_from is not None else None
     if data is None and data_options:
         raise UserError("data_options (--form, --label, ...) go with data (--data DIR or FILE)")
     options = own_options(data_options)

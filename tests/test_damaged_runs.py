@@ -19,8 +19,9 @@ from jssl.config.experiment import load
 from jssl.errors import UserError
 from jssl.evaluation.record import KIND
 from jssl.reporting import run_page
+from jssl.runs import warm_start
 from jssl.runs.run import Run
-from jssl.runs.warm_start import FILE, Start, given
+from jssl.runs.warm_start import FILE, Start
 from jssl.studies import session
 
 VERBS = {
@@ -224,7 +225,7 @@ def test_a_pickle_in_place_of_the_start_is_not_read(tmp_path: Path) -> None:
         if content is not None:
             (tmp_path / FILE).write_bytes(content)
         with pytest.raises(UserError, match=r"start\.npz.* cannot be read"):
-            given(run, None)
+            warm_start.load(run, None)
     assert not (tmp_path / "executed").exists()
 
 

@@ -73,7 +73,7 @@ def part(index: jax.Array, count: int, examples: int) -> Iterator[None]:
         _PART.reset(token)
 
 
-def numbers(rows: int) -> jax.Array:
+def example_ids(rows: int) -> jax.Array:
     """The index of each row in the global batch.
 
     Rows are example-major: the V rows of one example (its views, its blocks) are adjacent, so row v
@@ -109,4 +109,4 @@ def draw(key: jax.Array, rows: int, sample: Callable[[jax.Array], jax.Array]) ->
     Returns:
       [rows, ...].
     """
-    return jax.vmap(lambda number: sample(jax.random.fold_in(key, number)))(numbers(rows))
+    return jax.vmap(lambda number: sample(jax.random.fold_in(key, number)))(example_ids(rows))

@@ -83,12 +83,12 @@ def fit(
     standing = identity.check(run, identity.data_of(splits), execution, training=True, say=say)
     program = bind(run, options, splits)
     shapes = program.abstract_state  # refuses what cannot work before anything is written
-    given = warm_start.given(run, program, say=say)
+    given = warm_start.load(run, program, say=say)
     with contextlib.ExitStack() as stack:
         guard = processes.first(lambda: stack.enter_context(lock.hold(run.folder, say=say)))
         run.open(mesh=dict(program.mesh.shape), steps=program.steps, **standing.now)
         identity.note(run, standing, training=True)
-        warm_start.keep(run, given)
+        warm_start.save(run, given)
         say(_summary(run, program))
         checkpoints = stack.enter_context(
             Checkpoints(run.checkpoints, keep_last=options.keep_last, keep_every=options.keep_every)

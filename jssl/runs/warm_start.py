@@ -32,7 +32,7 @@ Tree = Any
 FILE = "start.npz"
 
 
-def find(folder: Path, *, trust: bool = True) -> Start:
+def resolve(folder: Path, *, trust: bool = True) -> Start:
     """The newest checkpoint of a run, from which another run can start.
 
     Args:
@@ -55,7 +55,7 @@ def find(folder: Path, *, trust: bool = True) -> Start:
     return Start(str(folder), record["fingerprint"], max(map(int, found)))
 
 
-def given(run: Run, program: Program, *, say: Callable[[str], None] = print) -> Tree | None:
+def load(run: Run, program: Program, *, say: Callable[[str], None] = print) -> Tree | None:
     """Loads the arrays that a run takes from the run that it starts from.
 
     Args:
@@ -91,7 +91,7 @@ def given(run: Run, program: Program, *, say: Callable[[str], None] = print) -> 
     return _nested(flat)
 
 
-def keep(run: Run, taken: Tree | None) -> None:
+def save(run: Run, taken: Tree | None) -> None:
     """Writes the loaded arrays into the run's folder, unless they are already there."""
     path = run.folder / FILE
     if taken is not None and not path.exists() and jax.process_index() == 0:
@@ -163,3 +163,6 @@ def _nested(flat: Mapping[str, Any]) -> Tree:
             node = node.setdefault(key, {})
         node[last] = leaf
     return tree
+
+
+given = load

@@ -36,5 +36,5 @@ def test_micro_batches_draw_what_the_whole_batch_draws() -> None:
 
 def test_rows_are_shared_evenly() -> None:
     with rows.part(0, 2, 4), pytest.raises(ValueError, match="shared evenly"):
-        rows.numbers(6)
-    np.testing.assert_array_equal(rows.numbers(3), [0, 1, 2])
+        rows.example_ids(6)
+    np.testing.assert_array_equal(rows.example_ids(3), [0, 1, 2])

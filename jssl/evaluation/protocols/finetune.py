@@ -119,7 +119,7 @@ def train_on(
     Raises:
       UserError: the training was interrupted.
     """
-    start = warm_start.find(subject.run.folder) if row == "trained" else None
+    start = warm_start.resolve(subject.run.folder) if row == "trained" else None
     folder = subject.run.folder / "finetuned" / name / row
     run = subject.run
     own = Run(

@@ -11,7 +11,7 @@ from jssl.core.state import paths
 from jssl.runs.loop import Options
 from jssl.runs.restoring import prepare
 from jssl.runs.run import read_record, reopen
-from jssl.runs.warm_start import FILE, given
+from jssl.runs.warm_start import FILE, load
 from jssl.studies.session import restore
 
 pytestmark = pytest.mark.rotating
@@ -63,7 +63,7 @@ def start_of(folder: Path) -> dict[str, np.ndarray]:
     """The state with which a finished run began."""
     run = reopen(folder, trust=True)
     program, _ = prepare(run, Options(devices=1))
-    return leaves(program.init(program.root_key(run.seed), given(run, program)))
+    return leaves(program.init(program.root_key(run.seed), load(run, program)))
 
 
 def three_stages(folder: Path, norm: str) -> Path:
