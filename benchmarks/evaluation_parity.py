@@ -29,8 +29,8 @@ from jssl.evaluation.few_label import mean_interval
 from jssl.evaluation.few_shot import FewShot, draw_episodes, few_shot
 from jssl.evaluation.knn import knn_predict
 from jssl.evaluation.logistic import Scaler, fit_path
+from jssl.evaluation.probe_sweep import Sweep, train_one
 from jssl.evaluation.ridge import RidgePath
-from jssl.evaluation.sweep import Sweep, train_one
 from jssl.runs.loop import Options
 from jssl.runs.run import hardware, read_record, reopen, versions
 from jssl.studies import session

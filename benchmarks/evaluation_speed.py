@@ -26,7 +26,7 @@ from jssl.evaluation.arrays import FeatureSplits, Labelled
 from jssl.evaluation.knn import knn_predict
 from jssl.evaluation.linear import linear_probe
 from jssl.evaluation.logistic import Scaler, fit_path
-from jssl.evaluation.sweep import Sweep, accuracies, train_one, train_stack
+from jssl.evaluation.probe_sweep import Sweep, accuracies, train_one, train_stack
 from jssl.runs.loop import Options
 from jssl.runs.run import hardware, read_record, reopen, versions
 from jssl.studies import session

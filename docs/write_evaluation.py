@@ -49,7 +49,7 @@ evaluators also work on arrays:
 ```python
 from jssl.evaluation.knn import knn_accuracy
 from jssl.evaluation.linear import linear_probe
-from jssl.evaluation.sweep import Sweep, sweep_probes
+from jssl.evaluation.probe_sweep import Sweep, sweep_probes
 from jssl.evaluation.arrays import FeatureSplits
 
 knn_accuracy(bank, bank_labels, queries, query_labels, ks=(20, 200))

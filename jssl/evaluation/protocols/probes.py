@@ -10,11 +10,11 @@ from jssl.core.ranges import Count, NonNegatives, Positives, Widths
 from jssl.encoders.features import Features
 from jssl.evaluation import linear, ridge
 from jssl.evaluation.arrays import FeatureSplits, Labelled
+from jssl.evaluation.probe_sweep import Sweep, sweep_probes
 from jssl.evaluation.protocol import binomial_interval
 from jssl.evaluation.readouts import choose, readouts
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import PARTS, Subject
-from jssl.evaluation.sweep import Sweep, sweep_probes
 from jssl.training.optim import Optimizer
 
 
@@ -74,7 +74,7 @@ class ProbeSweep(Evaluation):
       last: numbers of final blocks that the readouts "last<n>/..." concatenate.
       learning_rates: base learning rates.
       weight_decays: weight decays, applied to the weights only.
-      norms: feature normalisations; see `jssl.evaluation.sweep.Sweep`.
+      norms: feature normalisations; see `jssl.evaluation.probe_sweep.Sweep`.
       optimizer: update rule and schedule.
       batch_size: batch size, at most the size of the training split.
       epochs: passes over the training split.

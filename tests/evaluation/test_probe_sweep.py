@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 
 from jssl.errors import UserError
 from jssl.evaluation.arrays import FeatureSplits
-from jssl.evaluation.sweep import Sweep, normalise, sweep_probes, train_one, train_stack
+from jssl.evaluation.probe_sweep import Sweep, normalise, sweep_probes, train_one, train_stack
 from jssl.training.optim import Optimizer
 
 DIGITS = load_digits()
