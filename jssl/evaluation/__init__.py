@@ -1,9 +1,9 @@
 """Evaluation of representations: evaluators on plain arrays, and protocols that report them.
 
 Evaluators take features [N, D] and labels [N] and are independent of the network: `knn`, `linear`,
-`ridge`, `sweep`, `attentive`, `few_label`, `few_shot`, `clustering`, `retrieval`, `detection`,
-`labelfree`, `dense`, `risk`. `collapse` holds the statistics that are also computed inside the
-train step. `subject` encodes the data, `protocols/` defines the named protocols, `record` defines
-the record they write, and `evaluating` applies them to a run. `protocol` produces the table of a
-run's page.
+`ridge`, `probe_sweep`, `attentive`, `few_label`, `few_shot`, `clustering`, `retrieval`,
+`detection`, `labelfree`, `dense`, `risk`. `collapse` holds the statistics that are also computed
+inside the train step. `subject` encodes the data, `protocols/` defines the named protocols,
+`record` defines the record they write, and `evaluating` applies them to a run. `protocol` produces
+the table of a run's page.
 """
