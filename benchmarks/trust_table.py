@@ -94,7 +94,7 @@ COLUMNS += ("streamed", "accumulation", "conformance", "seconds")
 
 
 def _looser() -> str:
-    kinds = {name: kind.amplifies for name, kind in registry.methods().items()}
+    kinds = {name: kind.tolerance_factor for name, kind in registry.methods().items()}
     found = [f"{factor:g} times that for {name}" for name, factor in kinds.items() if factor != 1]
     return "".join(f", {text}" for text in found) + " (its file says why)" * bool(found)
 

@@ -67,13 +67,14 @@ class Method(Ranged, abc.ABC):
       views: views that the method reads, checked when an experiment is built.
       couples_batch: whether the objective of one example depends on the other examples. False
         means that the loss of a batch is the mean of the losses of its parts.
-      permutable: whether the loss is invariant to permuting the batch.
+      permutation_invariant: whether the loss is invariant to permuting the batch.
       symmetric_views: two views that can be swapped without changing the loss; () for none.
       scale_invariant: outputs that can be multiplied by a constant without changing the loss.
       targets: outputs under `stop_gradient`, through which no parameter receives a gradient.
-      unreached: regular expressions of the paths of parameters that the loss does not depend on.
-      amplifies: factor on the tolerance for rounding errors of a step; a value above 1 needs a
-        stated reason, such as the inverse of a covariance.
+      unused_params: regular expressions of the paths of parameters that the loss does not depend
+        on.
+      tolerance_factor: factor on the tolerance for rounding errors of a step; a value above 1 needs
+        a stated reason, such as the inverse of a covariance.
       revision: increased when the same settings give other numbers than before; part of a run's
         fingerprint from 2 up.
 
@@ -84,17 +85,20 @@ class Method(Ranged, abc.ABC):
     partial: ClassVar[str] = ""
     views: ClassVar[Spec] = Spec()
     couples_batch: ClassVar[bool] = True
-    permutable: ClassVar[bool] = True
+    permutation_invariant: ClassVar[bool] = True
     symmetric_views: ClassVar[tuple[str, ...]] = ()
     scale_invariant: ClassVar[tuple[str, ...]] = ()
     targets: ClassVar[tuple[str, ...]] = ()
-    unreached: ClassVar[tuple[str, ...]] = ()
-    amplifies: ClassVar[float] = 1.0
+    unused_params: ClassVar[tuple[str, ...]] = ()
+    tolerance_factor: ClassVar[float] = 1.0
     revision: ClassVar[int] = 1
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Refuses hooks that are written for the contract of version 0.1."""
+        """Refuses hooks written for version 0.1; reads attributes by their former names too."""
         super().__init_subclass__(**options)
+        for former, name in _FORMER_ATTRIBUTES.items():
+            if former in vars(cls):
+                setattr(cls, name, vars(cls)[former])
         for hook in _HOOKS:
             function = vars(cls).get(hook)
             if inspect.isfunction(function):
@@ -258,6 +262,11 @@ class Method(Ranged, abc.ABC):
         return self
 
 
+_FORMER_ATTRIBUTES = {
+    "amplifies": "tolerance_factor",
+    "permutable": "permutation_invariant",
+    "unreached": "unused_params",
+}
 _FORMER = ("net", "outputs", "params", "rng", "updates")
 _HOOKS = {
     "forward": "forward(self, step, views) -> outputs",

@@ -19,7 +19,7 @@ _EXACT = 1e-5  # tolerance between float32 sums of the same terms in different o
 
 def permutation(bench: Bench) -> Outcome:
     """The loss is invariant to permuting the batch."""
-    if not bench.method.permutable:
+    if not bench.method.permutation_invariant:
         return Outcome(None, sentence="declared to depend on the order of the examples")
     order = np.random.default_rng(0).permutation(bench.experiment.batch_size)
     mixed = {name: x[order] for name, x in host(bench.outputs).items()}
@@ -190,12 +190,12 @@ def extremes(bench: Bench) -> Outcome:
 
 
 def reached(bench: Bench) -> Outcome:
-    """Gradients are finite and nonzero for every parameter that is not declared unreached."""
+    """Gradients are finite and nonzero for every parameter that is not among `unused_params`."""
     slopes = host(bench.slopes[0])
     bad = [name for name, g in slopes.items() if not np.isfinite(g).all()]
     if bad:
         return Outcome(False, "not finite", f"the gradient of {bad[0]} is not finite")
-    free = bench.method.unreached
+    free = bench.method.unused_params
     dead = [
         name
         for name, g in slopes.items()
@@ -206,7 +206,7 @@ def reached(bench: Bench) -> Outcome:
             False,
             f"{len(dead)} of {len(slopes)}",
             f"no gradient reaches {', '.join(dead[:3])}: a stop-gradient too many, or declare it "
-            "in `unreached`",
+            "in `unused_params`",
         )
     return Outcome(True, f"{len(slopes)} leaves")
 

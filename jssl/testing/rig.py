@@ -41,7 +41,7 @@ class Rig:
         self._init: Any = None
         self.program = self.on(1)
         dtype = getattr(experiment.encoder, "dtype", "float32")
-        self.tolerance = TOLERANCES[dtype] * experiment.method.amplifies
+        self.tolerance = TOLERANCES[dtype] * experiment.method.tolerance_factor
         self._trajectories: dict[int, Trajectory] = {}
         self._roots: dict[int, jax.Array] = {}
 

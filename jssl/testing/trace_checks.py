@@ -21,7 +21,7 @@ def contract(bench: Bench) -> Outcome:
 
     Outputs of `forward` are [B, ...], loss and metrics are scalars, the memory keeps its structure,
     shapes and dtypes, and the names that a method declares are those of its views and outputs. A
-    parameter whose gradient is zero whatever the numbers are must be declared `unreached`.
+    parameter whose gradient is zero whatever the numbers are must be declared `unused_params`.
     """
     program, method = bench.program, bench.method
     state, batch = program.abstract_state, _abstract(bench.batch)
@@ -41,14 +41,14 @@ def contract(bench: Bench) -> Outcome:
     dead = [
         name
         for name, never in zip(paths(gradients), zero, strict=True)
-        if never and not any(re.search(pattern, name) for pattern in method.unreached)
+        if never and not any(re.search(pattern, name) for pattern in method.unused_params)
     ]
     if dead:
         return Outcome(
             False,
             f"{len(dead)} of {len(zero)}",
             f"the loss does not depend on {', '.join(dead[:3])}: a stop-gradient too many, or "
-            "declare it in `unreached`",
+            "declare it in `unused_params`",
         )
     return Outcome(True, f"{len(zero)} leaves")
 

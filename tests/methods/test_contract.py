@@ -157,6 +157,17 @@ def test_no_step_outlives_its_trace() -> None:
     assert kept and all(step() is None for step in kept)
 
 
+def test_attributes_of_former_names_are_read() -> None:
+    class Own(SimCLR):
+        amplifies = 3.0
+        permutable = False
+        unreached = ("decoder/",)
+
+    own = (Own.tolerance_factor, Own.permutation_invariant, Own.unused_params)
+    assert own == (3.0, False, ("decoder/",))
+    assert SimCLR.tolerance_factor == 1.0
+
+
 def test_hooks_of_the_former_contract_are_named() -> None:
     with pytest.raises(
         UserError, match=r"Old.objective takes 'outputs' first.*self, step, outputs"

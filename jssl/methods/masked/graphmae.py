@@ -106,7 +106,7 @@ class GraphMAE(HiddenPatches):
     paper: ClassVar[str] = "GraphMAE: Self-Supervised Masked Graph Autoencoders"
     scale_invariant: ClassVar[tuple[str, ...]] = ("prediction",)
     # Only masked nodes have a loss, and there the self term of "gin" and "gat" is zero.
-    unreached: ClassVar[tuple[str, ...]] = ("decoder/epsilon", "decoder/attend_to")
+    unused_params: ClassVar[tuple[str, ...]] = ("decoder/epsilon", "decoder/attend_to")
 
     def net(self, encoder: nn.Module) -> nn.Module:
         """Encoder and decoder."""

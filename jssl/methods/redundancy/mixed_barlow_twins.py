@@ -59,7 +59,7 @@ class MixedBarlowTwins(Twins):
     out: Count = 1024
 
     # Partners are drawn by position, so a permutation of the batch mixes other pairs.
-    permutable: ClassVar[bool] = False
+    permutation_invariant: ClassVar[bool] = False
     views: ClassVar[Spec] = Spec.pair() + Spec.named("mixed", parts=("image", "partner", "share"))
     paper: ClassVar[str] = "Guarding Barlow Twins Against Overfitting with Mixed Samples"
 

@@ -65,7 +65,7 @@ class WMSE(Method):
     dtype: str = "float32"
 
     # Whitening divides by the least variance of a batch and by the norm of each embedding.
-    amplifies: ClassVar[float] = 3.0
+    tolerance_factor: ClassVar[float] = 3.0
     views: ClassVar[Spec] = Spec.named("views")
     paper: ClassVar[str] = "Whitening for Self-Supervised Representation Learning"
 
