@@ -196,14 +196,15 @@ def _published(path: Path, device: str) -> Iterator[Recording]:
         for line, cells in found[1:]:
             if len(cells) != len(header):
                 raise UserError(
-                    f"{file} is no table of numbers: line {line} has {len(cells)} columns, not "
+                    f"{file} is not a table of numbers: line {line} has {len(cells)} columns, not "
                     f"{len(header)}"
                 )
             try:
                 numbers.append([parse_number(cells[k].strip()) for k in places[:-1]])
             except ValueError as error:
                 reason = str(error)[:80]
-                raise UserError(f"{file} is no table of numbers: line {line} ({reason})") from None
+                said = f"{file} is not a table of numbers: line {line} ({reason})"
+                raise UserError(said) from None
             names.append(cells[places[-1]].strip())
             if names[-1].lower() in MISSING:
                 raise UserError(f"{file} line {line} has no label")

@@ -82,7 +82,7 @@ def read_saved(path: Path) -> Delimited:
                     parts.append(reader.read_all())
             except (pyarrow.ArrowException, OSError, ValueError) as error:
                 reason = str(error).split("\n")[0].split(": ")[-1].rstrip(".")[:200]
-                raise UserError(f"{file} is no readable Arrow file ({reason})") from None
+                raise UserError(f"{file} is not a readable Arrow file ({reason})") from None
     try:
         table = pyarrow.concat_tables(parts)
     except pyarrow.ArrowException:

@@ -31,7 +31,7 @@ def read_captions(path: Path) -> tuple[dict[_Key, str], dict[_Key, list[str]]]:
     try:
         read = json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is no file of COCO's captions ({error})") from None
+        raise UserError(f"{path} is not a file of COCO's captions ({error})") from None
     names: dict[_Key, str] = {}
     for place, one in _records(read, "images", path):
         key, name = _field(one, "id", (int, str), place), _field(one, "file_name", str, place)
@@ -73,7 +73,7 @@ def _records(read: Any, field: str, path: Path) -> list[tuple[str, dict[str, Any
     """The entries of a list, each with its name for messages."""
     entries = read.get(field) if isinstance(read, dict) else None
     if not isinstance(entries, list):
-        raise UserError(f"{path} is no file of COCO's captions: it has no list {field!r}")
+        raise UserError(f"{path} is not a file of COCO's captions: it has no list {field!r}")
     found = []
     for number, entry in enumerate(entries):
         place = f"{path}, {field}[{number}]"

@@ -25,7 +25,7 @@ def parse_number(text: str) -> float:
       ValueError: it is something else, `1_000` included, which Python's own `float` accepts.
     """
     if "_" in text or not text.isascii():
-        raise ValueError(f"{text!r} is no number")
+        raise ValueError(f"{text!r} is not a number")
     return float(text)
 
 

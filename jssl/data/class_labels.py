@@ -52,7 +52,7 @@ def encode_labels(
 
     Raises:
       UserError: naming the split and the row, when a label is missing (None, NaN, NaT, a blank
-        text, or below 0), is no whole number, or has no name; when splits mix numbers and texts;
+        text, or below 0), is not a whole number, or has no name; when splits mix numbers and texts;
         or when the shape is another.
     """
     start = f"{where}: " if where else ""
@@ -212,7 +212,7 @@ def _whole(label: np.ndarray, where: str) -> np.ndarray:
     if broken.size:
         raise UserError(
             f"{where} must be whole numbers or texts, and {label[broken[0]]} stands in row "
-            f"{broken[0]} ({broken.size} such rows); a measured value is no class"
+            f"{broken[0]} ({broken.size} such rows); a measured value is not a class"
         )
     bits = np.finfo(label.dtype).nmant + 1
     if np.abs(label).max() >= 2.0 ** min(bits, 62):

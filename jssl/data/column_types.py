@@ -167,7 +167,7 @@ class _Kinds:
         new = all(text not in self.odd for text in self.parts[0])
         if new or len(self.odd) == 1 or numbers >= 9 * odd:
             raise UserError(
-                f"{self.at(self.odd)} is no number, and the column's other values are; write a "
+                f"{self.at(self.odd)} is not a number, and the column's other values are; write a "
                 "number, an empty cell where it is missing, or name the text in missing=(...)"
                 + self._header_hint()
             )
@@ -202,7 +202,7 @@ def number_columns(table: Delimited, columns: Iterable[int]) -> np.ndarray:
             row, text = next(
                 (r, c[number]) for r, c in enumerate(table.rows) if not _numeric(c[number])
             )
-            raise UserError(f"{table.path}: {text!r} in {table.place(row, number)} is no number")
+            raise UserError(f"{table.path}: {text!r} in {table.place(row, number)} is not a number")
     values = [column.values[0] for column in found]
     return np.stack(values, axis=1) if values else np.zeros((len(table.rows), 0))
 

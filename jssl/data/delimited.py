@@ -201,7 +201,7 @@ def _check_lengths(rows: list[list[str]], lines: list[int], delimiter: str, path
     for row, line in zip(rows, lines, strict=True):
         if len(row) != len(rows[0]):
             raise UserError(
-                f"{path} is no table: its rows differ in their number of columns (line {line} has "
-                f"{len(row)}, line {lines[0]} has {len(rows[0])}, separated by "
+                f"{path} is not a table: its rows differ in their number of columns (line {line} "
+                f"has {len(row)}, line {lines[0]} has {len(rows[0])}, separated by "
                 f"{SEPARATORS.get(delimiter, repr(delimiter))})"
             )

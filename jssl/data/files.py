@@ -135,9 +135,9 @@ def gunzip(raw: bytes, path: Path) -> bytes:
                     raise too_large(path, limit)
             rest = unpacker.unused_data
     except zlib.error as error:
-        raise UserError(f"{path} is no readable gzip file ({error})") from None
+        raise UserError(f"{path} is not a readable gzip file ({error})") from None
     if not parts:
-        raise UserError(f"{path} is no readable gzip file (it is empty)")
+        raise UserError(f"{path} is not a readable gzip file (it is empty)")
     return b"".join(parts)
 
 

@@ -187,7 +187,7 @@ def _numbers(path: Path, dtype: type) -> np.ndarray:
         return np.loadtxt(io.StringIO(text), dtype=dtype, delimiter=",", ndmin=2, comments=None)
     except (ValueError, OverflowError) as error:
         reason = str(error).split(";")[0].rstrip(".")
-        raise UserError(f"{path} is no table of {kind} ({reason})") from None
+        raise UserError(f"{path} is not a table of {kind} ({reason})") from None
 
 
 def read_citations(path: Path) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def read_numbers(
         try:
             found.append(parse_number(text.strip()))
         except ValueError:
-            raise UserError(f"{path} {place} has a {name} that is no number: {text!r}") from None
+            raise UserError(f"{path} {place} has a {name} that is not a number: {text!r}") from None
     values = np.asarray(found, np.float64)
     finite(values, f"the {name} of {path}", lambda index: places[index[0]])
     return values.astype(np.float32)

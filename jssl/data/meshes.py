@@ -63,7 +63,7 @@ def read_off(path: Path) -> Mesh:
     try:
         corners, faces = _parse_off(text)
     except (ValueError, IndexError) as error:
-        raise UserError(f"{path} is no mesh in the Object File Format ({error})") from None
+        raise UserError(f"{path} is not a mesh in the Object File Format ({error})") from None
     finite(corners, str(path), lambda i: f"corner {i[0] + 1}, {'xyz'[i[1]]}")
     check_area((corners, faces), path)
     return corners, faces
@@ -124,7 +124,7 @@ def _parse_off(text: str) -> Mesh:
 
 def _count(word: str) -> int:
     if not (word.isascii() and word.isdigit()):
-        raise ValueError(f"{word!r} is no number of corners or faces")
+        raise ValueError(f"{word!r} is not a number of corners or faces")
     return int(word)
 
 

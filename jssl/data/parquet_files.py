@@ -42,7 +42,7 @@ def read_parquet(path: Path) -> Delimited:
             table = file.read()
         except (pyarrow.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
             reason = str(error).split("\n")[0].split(": ")[-1].rstrip(".")[:200]
-            raise UserError(f"{path} is no readable Parquet file ({reason})") from None
+            raise UserError(f"{path} is not a readable Parquet file ({reason})") from None
     return as_cells(table, path)
 
 

@@ -44,7 +44,7 @@ def read_planetoid(start: Path) -> dict[str, Any]:
     try:
         test = np.asarray([int(word) for word in read_text(index).split()], np.int64)
     except (ValueError, OverflowError) as error:
-        raise UserError(f"{index} is no list of whole numbers ({error})") from None
+        raise UserError(f"{index} is not a list of whole numbers ({error})") from None
     known, trained = found["allx"].shape[0], found["x"].shape[0]
     fits = [
         len(found["ally"]) == known >= trained == len(found["y"]),
@@ -85,7 +85,7 @@ def _edges(graph: dict, packed: int, where: str) -> np.ndarray:
         raise UserError(f"{where} is not a file of Planetoid (no list of neighbours for each node)")
     pairs = [(node, other) for node, others in graph.items() for other in others]
     if not all(type(one) is int and abs(one) < 2**62 for pair in pairs for one in pair):
-        raise UserError(f"{where} is not a file of Planetoid (a node is no whole number)")
+        raise UserError(f"{where} is not a file of Planetoid (a node is not a whole number)")
     return np.asarray(pairs, np.int64).reshape(-1, 2)
 
 

@@ -59,8 +59,8 @@ class SentencePairs(Ranged):
 
         Raises:
           UserError: naming the file and the line, when a file is missing or no text in UTF-8, when
-            a line has too few columns or a score that is no finite number, or when more than half
-            of the sentences are empty.
+            a line has too few columns or a score that is not a finite number, or when more than
+            half of the sentences are empty.
         """
         paths = {"train": self.train, "validation": self.validation, "test": self.test}
         read = {part: self._read(path) for part, path in paths.items() if path is not None}

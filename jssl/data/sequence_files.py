@@ -71,8 +71,8 @@ def parse_fasta(text: str, path: str | Path = "the text") -> list[Entry]:
     before = [line for line in start.splitlines() if line.strip() and not line.startswith(";")]
     if before:
         raise UserError(
-            f"{path} is no FASTA file: it begins with {before[0][:40]!r} and not with >, a name, "
-            "and a sequence from the next line on"
+            f"{path} is not a FASTA file: it begins with {before[0][:40]!r} and not with >, a "
+            "name, and a sequence from the next line on"
         )
     entries = []
     for block in blocks:

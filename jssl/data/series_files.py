@@ -79,7 +79,7 @@ def _read_ts(text: str, path: Path) -> tuple[Series, list[str] | None, list[int]
             if words[0].lower() == "@data":
                 break
     if "@data" not in head:
-        raise UserError(f"{path} is no file of labelled series: it has no line @data")
+        raise UserError(f"{path} is not a file of labelled series: it has no line @data")
     labelled, declared = _labels_of(head, path)
     series, labels, lines = [], [], []
     for line, content in body:
@@ -209,7 +209,8 @@ def _value(text: str, where: str, place: str) -> float:
         return parse_number(text)
     except ValueError:
         raise UserError(
-            f"{where} is no series of numbers: {text!r} at {place} is neither a number nor ? or NaN"
+            f"{where} is not a series of numbers: {text!r} at {place} is neither a number nor ? or "
+            "NaN"
         ) from None
 
 
@@ -281,7 +282,7 @@ def read_columns(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
 def _check_times(times: list[str], lines: list[int], path: Path) -> None:
     for text, line in zip(times, lines, strict=True):
         if not _ISO.fullmatch(text):
-            raise UserError(f"{path}, line {line}: {text!r} is no date like {times[0]!r}")
+            raise UserError(f"{path}, line {line}: {text!r} is not a date like {times[0]!r}")
     try:
         at = np.asarray([text.replace(" ", "T") for text in times], "datetime64[ms]")
     except ValueError as error:

@@ -115,7 +115,7 @@ def _read_mesh(path: Path) -> np.ndarray | Mesh:
             corners, faces = _joined(parts)
         except Exception as error:  # the library raises whatever its parsing comes upon
             reason = " ".join(str(error).split())[:120] or "it is cut short"
-            raise UserError(f"{path} is no readable .{ending} file ({reason})") from None
+            raise UserError(f"{path} is not a readable .{ending} file ({reason})") from None
     if not len(corners):
         raise UserError(f"{path} has no points")
     finite(corners, str(path), lambda i: f"corner {i[0] + 1}, {'xyz'[i[1]]}")

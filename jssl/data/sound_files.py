@@ -67,7 +67,7 @@ def _decoded(path: Path) -> Sound:
                 x, rate = file.read(dtype="float64", always_2d=True), file.samplerate
         except (library.LibsndfileError, RuntimeError, ValueError, OSError) as error:
             reason = str(error).rpartition(": ")[2].rstrip(".")
-            raise UserError(f"{path} is no readable sound file ({reason})") from None
+            raise UserError(f"{path} is not a readable sound file ({reason})") from None
     if not len(x):
         raise UserError(f"{path} has no samples; remove it or replace it with a sound copy")
     if not RATES[0] <= rate <= RATES[1]:

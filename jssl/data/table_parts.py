@@ -58,7 +58,7 @@ def _refuse_measured(labels: list[str], where: str) -> None:
     if any(float(text) % 1 for text in different):
         raise UserError(
             f"{where}: {len(different)} of {len(labels)} labels differ and they are no whole "
-            "numbers; a measured value is no class, so name the label's column with label=..."
+            "numbers; a measured value is not a class, so name the label's column with label=..."
         )
 
 

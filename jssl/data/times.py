@@ -33,7 +33,7 @@ def parse_date(text: str) -> np.datetime64:
         return np.datetime64(text, "ms")
     found = _DATE.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text!r} is no date")
+        raise ValueError(f"{text!r} is not a date")
     year, _, month_, day, hour, minute, second, part, zone = found.groups()
     base = f"{year}-{int(month_):02}-{int(day):02}"
     clock = f"{int(hour or 0):02}:{minute or '00'}:{second or '00'}"

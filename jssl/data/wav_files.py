@@ -106,7 +106,7 @@ def read_sound(path: Path) -> Sound:
         form, data = _chunks(raw)
         return _decode(*form, data)
     except ValueError as error:
-        raise UserError(f"{path} is no readable WAV file ({error})") from None
+        raise UserError(f"{path} is not a readable WAV file ({error})") from None
 
 
 def _chunks(raw: bytes) -> tuple[tuple[str, int, int, int, int, int], bytes]:

@@ -46,12 +46,12 @@ class WordPiece:
             try:
                 return Pieces(library.Tokenizer.from_str(text))
             except Exception as error:  # the library has no class of its own for it
-                raise UserError(f"{file} is no tokenizer.json ({error})") from None
+                raise UserError(f"{file} is not a tokenizer.json ({error})") from None
         names = text.removesuffix("\n").replace("\r", "").split("\n")
         if UNKNOWN not in names or len(set(names)) != len(names):
             raise UserError(
-                f"{file} is no vocab.txt: it needs {UNKNOWN}, and each piece once on a line of its "
-                "own"
+                f"{file} is not a vocab.txt: it needs {UNKNOWN}, and each piece once on a line of "
+                "its own"
             )
         numbers = {name: number for number, name in enumerate(names)}
         return Pieces(_tokenizer(library, numbers, self.lowercase))

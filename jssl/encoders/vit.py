@@ -301,12 +301,12 @@ def vit(variant: str, **fields: Any) -> ViT:
       The module, unbound.
 
     Raises:
-      UserError: for an unknown variant, or a patch size that is no number.
+      UserError: for an unknown variant, or a patch size that is not a number.
     """
     name, slash, patch = variant.partition("/")
     if slash:
         if not patch.isdigit():
-            raise UserError(f"{variant!r} is no ViT: write the variant and patch size as in 'S/16'")
+            raise UserError(f"{variant!r} is not a ViT: write variant and patch size as in 'S/16'")
         fields = {"patch_size": int(patch), **fields}
     if name not in VARIANTS:
         raise UserError(f"no ViT variant is called {name!r}: {nearest(name, VARIANTS)}")

@@ -126,7 +126,7 @@ def _masked(images: np.ndarray, mask: dict[str, np.ndarray]) -> tuple[np.ndarray
     tokens = mask["mask"].shape[1]
     side = math.isqrt(tokens)
     if side * side != tokens:
-        raise UserError(f"a mask of {tokens} tokens is no square and cannot be laid over an image")
+        raise UserError(f"a mask of {tokens} tokens does not form a square to lay over an image")
     shown = ~mask["mask"]
     if "keep" in mask:
         shown = np.zeros((len(images), tokens), bool)

@@ -99,8 +99,8 @@ def test_activity_says_what_is_wrong(tmp_path):
     for text, sentence in (
         ("", "has no rows"),
         ("\n".join([lines[0].replace("x_acc", "x"), lines[1]]), "no columns x_acc"),
-        ("\n".join([*lines[:3], "1,2"]), "no table of numbers"),
-        ("\n".join([lines[0], lines[1].replace(".", "?", 1)]), "no table of numbers"),
+        ("\n".join([*lines[:3], "1,2"]), "not a table of numbers"),
+        ("\n".join([lines[0], lines[1].replace(".", "?", 1)]), "not a table of numbers"),
     ):
         csv.write_text(text)
         with pytest.raises(UserError, match=sentence):

@@ -27,7 +27,7 @@ def test_wav_files_of_every_depth_become_int16(tmp_path):
     half = read_wav(tmp_path / "i16.wav", 4000)
     np.testing.assert_allclose(half[50:350], (wave * 20000)[100:700:2], atol=50)
     (tmp_path / "bad.wav").write_bytes(b"RIFF")
-    with pytest.raises(UserError, match="no readable WAV"):
+    with pytest.raises(UserError, match="not a readable WAV"):
         read_wav(tmp_path / "bad.wav", 8000)
 
 

@@ -54,8 +54,8 @@ SAID = [{"image_id": 7, "caption": "a"}, {"image_id": 8, "caption": "b"}]
         ([*IMAGES, {"id": 9}], SAID, "images[2] needs 'file_name', and has None"),
         ([*IMAGES, "a.png"], SAID, "images[2] is no object"),
         ([], SAID, "lists no image"),
-        (None, SAID, "no file of COCO's captions: it has no list 'images'"),
-        (IMAGES, {}, "no file of COCO's captions: it has no list 'annotations'"),
+        (None, SAID, "not a file of COCO's captions: it has no list 'images'"),
+        (IMAGES, {}, "not a file of COCO's captions: it has no list 'annotations'"),
     ],
 )
 def test_files_of_captions_say_what_is_wrong_with_them(tmp_path, images, said, words):
@@ -69,7 +69,7 @@ def test_files_of_captions_say_what_is_wrong_with_them(tmp_path, images, said, w
 def test_a_file_of_captions_that_is_no_json_is_refused(tmp_path):
     for text in ("", "[", "[]", "[" * 100_000):
         (tmp_path / "captions.json").write_text(text)
-        with pytest.raises(UserError, match="no file of COCO's captions"):
+        with pytest.raises(UserError, match="not a file of COCO's captions"):
             read_captions(tmp_path / "captions.json")
 
 

@@ -77,7 +77,7 @@ def test_modelnet_meshes(tmp_path):
     on_a_face = np.isclose(points, 0, atol=1e-6) | np.isclose(points, 1, atol=1e-6)
     assert on_a_face.any(-1).all() and points.min() >= 0 and points.max() <= 1
     (tmp_path / "cup" / "test" / "cup_0001.off").write_text("OFF\n2 1 0\n0 0 0\n")
-    with pytest.raises(UserError, match="no mesh"):
+    with pytest.raises(UserError, match="not a mesh"):
         ModelNet(str(tmp_path)).load()
     with pytest.raises(UserError, match=r"neither modelnet40_shape_names\.txt"):
         ModelNet(str(tmp_path / "box")).load()

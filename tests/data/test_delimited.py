@@ -86,8 +86,8 @@ def test_a_further_word_for_missing_is_declared(tmp_path):
         ("% c\n@RELATION x\n@DATA\n1,2\n", "is an ARFF file"),
         ("<!DOCTYPE html>\n<p>a,b</p>\n", "is a web page"),
         (b"PK\x03\x04" + bytes(30), "a zip archive or a spreadsheet"),
-        (PLAIN.replace("4.5,", "nan5,", 1), r"'nan5' in .*line 5, column 'a' is no number"),
-        (PLAIN.replace("4.5,", "1_000,", 1), r"'1_000' in .*line 5, column 'a' is no number"),
+        (PLAIN.replace("4.5,", "nan5,", 1), r"'nan5' in .*line 5, column 'a' is not a number"),
+        (PLAIN.replace("4.5,", "1_000,", 1), r"'1_000' in .*line 5, column 'a' is not a number"),
         (PLAIN.replace("4.5,", "inf,", 1), r"inf at .*line 5, column 'a'"),
         (PLAIN.replace("4.5,", "-Infinity,", 1), r"-inf at .*line 5, column 'a'"),
         (PLAIN.replace("4.5,", "1e39,", 1), r"1e\+39 at .*line 5, column 'a'"),
@@ -97,7 +97,10 @@ def test_a_further_word_for_missing_is_declared(tmp_path):
         (ROWS, r"the first line \(0.0, x, p\) holds values"),
         ('a,c,label\n1,"x,p\n' + ROWS, "line 2 opens a cell with"),
         (PLAIN.replace(",", ";").replace("4.5;", "4,5;", 1), "decimal comma and '0.0'"),
-        ("a;b;label\n" + "".join(f"{k},{k}00;x;p\n" for k in range(1, 9)), "a decimal or a thous"),
+        (
+            "a;b;label\n" + "".join(f"{k},{k}00;x;p\n" for k in range(1, 9)),
+            "a decimal comma or a thous",
+        ),
         ("a;b;label\n" + "".join(f"1.{k}00,5;x;p\n" for k in range(1, 9)), "plain numbers"),
         ("a,b,label\n" + "".join(f"{k}%,x,p\n" for k in range(1, 9)), "plain numbers"),
         ("a,b,label\n" + "".join(f"\u2212{k},x,p\n" for k in range(1, 9)), "plain numbers"),
@@ -113,7 +116,7 @@ def test_what_is_wrong_is_said_with_its_place(tmp_path, text, words):
 
 
 def test_names_read_as_values_are_noticed(tmp_path):
-    with pytest.raises(UserError, match=r"'a' in .*line 1, column 1 is no number.*header=True"):
+    with pytest.raises(UserError, match=r"'a' in .*line 1, column 1 is not a number.*header=True"):
         load(tmp_path / "t.csv", PLAIN, header=False)
     text = "c,d,label\n" + "x,y,p\nz,y,q\n" * 6
     with pytest.raises(UserError, match="seems to name the columns"):
@@ -178,5 +181,5 @@ def test_codes_that_repeat_stay_categories():
     cells = [[str(k % 4)] for k in range(19)] + [["4+"]]
     assert read_columns([np.asarray(cells, object)])[0].names == ("0", "1", "2", "3", "4+")
     train, test = (np.asarray([[t] for t in texts], object) for texts in ("123456", "12x"))
-    with pytest.raises(UserError, match="'x' in row 3, column 1 is no number"):
+    with pytest.raises(UserError, match="'x' in row 3, column 1 is not a number"):
         read_columns([train, test])

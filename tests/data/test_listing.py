@@ -131,5 +131,5 @@ def test_a_split_that_is_a_link_to_another_is_refused(tmp_path):
     write(tmp_path, "test/a/2.wav")
     (tmp_path / "test" / "a" / "1.wav").symlink_to(tmp_path / "train" / "a" / "1.wav")
     found, _ = list_splits(str(tmp_path), KIND)
-    assert found["test"].files == ["a/2.wav"]  # a file of train is no file of test
+    assert found["test"].files == ["a/2.wav"]  # a file of train is not a file of test
     assert isinstance(found["test"].label, np.ndarray)

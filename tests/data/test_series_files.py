@@ -143,11 +143,11 @@ def test_columns_after_the_date_in_every_dialect(tmp_path):
         (TABLE.replace(",0.5,", ",,"), r"missing number \(NaN\) at line 4, column 'a'"),
         (TABLE.replace(",0.5,", ",inf,"), "inf at .*line 4, column 'a'"),
         (TABLE.replace(",0.5,", ",1e39,"), r"1e\+39 at .*line 4, column 'a'"),
-        (TABLE.replace(",0.5,", ",low,"), "'low' in .*line 4, column 'a' is no number"),
+        (TABLE.replace(",0.5,", ",low,"), "'low' in .*line 4, column 'a' is not a number"),
         (TABLE.replace("date,a,b", "date,a,a"), "two columns named 'a'"),
         ("a,b\n1,2\n3,4\n", "the first column, 'a', holds numbers"),
         (TABLE.replace(HOURS[3], HOURS[2]), "line 5: the time .* does not come after"),
-        (TABLE.replace(HOURS[3], "later"), "line 5: 'later' is no date"),
+        (TABLE.replace(HOURS[3], "later"), "line 5: 'later' is not a date"),
         ("date\n2016\n", "one column only"),
     ],
 )

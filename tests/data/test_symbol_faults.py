@@ -105,7 +105,9 @@ def test_the_splits_of_texts_have_to_match(tmp_path, said):
 
 
 def test_half_a_letter_is_no_text():
-    with pytest.raises(UserError, match=r"text 1, 'b.ud800', holds half"):
+    with pytest.raises(
+        UserError, match=r"text 1, 'b.ud800', contains an unpaired UTF-16 surrogate"
+    ):
         to_tokens(["a", "b\ud800"], 4)
 
 
@@ -185,7 +187,7 @@ def test_empty_sequences_and_names_that_are_there_twice(tmp_path, said):
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("a.fasta", "ACGT\n>s label=0\nACGT\n", "no FASTA file: it begins with 'ACGT'"),
+        ("a.fasta", "ACGT\n>s label=0\nACGT\n", "not a FASTA file: it begins with 'ACGT'"),
         ("a.fasta", ">s label=0\nACGT\n>t\nACGT\n", "no 'label' for sequence 't'"),
         ("a.fasta", ">s label=0\nACGT\n>t label=\nACGT\n", "no label in sequence 't'"),
         ("a.fasta", "", "has no sequences"),
@@ -216,7 +218,7 @@ def test_numbered_columns_are_joined_by_their_numbers(tmp_path):
         ("MKW,nan,train,", r"NaN.*sequence 9"),
         ("MKW,inf,train,", "sequence 9"),
         ("MKW,1e39,train,", "sequence 9"),
-        ("MKW,?,train,", "sequence 9 has a target that is no number"),
+        ("MKW,?,train,", "sequence 9 has a target that is not a number"),
         ("MKW,1,,", "the set '' and the validation '' for sequence 9"),
         ("MKW,1,train,yes", "the validation 'yes' for sequence 9"),
     ],

@@ -94,7 +94,7 @@ def test_texts_become_pieces_and_what_is_no_vocabulary_is_refused(tmp_path, libr
     with pytest.raises(UserError, match="there already"):
         learnt.learn(10)
     path.write_text("a\na\n[UNK]\n")
-    with pytest.raises(UserError, match=r"no vocab\.txt"):
+    with pytest.raises(UserError, match=r"not a vocab\.txt"):
         WordPiece(str(path)).read()
     with pytest.raises(UserError, match="there is no file"):
         WordPiece(str(tmp_path / "none.json")).read()

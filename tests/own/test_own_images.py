@@ -52,7 +52,7 @@ def test_subfolders_are_classes_where_they_look_like_it(tmp_path) -> None:
     assert "2 classes" in found.line and "labels from sub-folders" in found.line
     assert recognise(tmp_path / "a", OwnOptions(label="none")).classes == ()
     images(tmp_path / "b", [f"day{k}/{k}.png" for k in range(8)])
-    assert recognise(tmp_path / "b").classes == ()  # a folder for each image is no class
+    assert recognise(tmp_path / "b").classes == ()  # a folder for each image is not a class
     assert len(recognise(tmp_path / "b", OwnOptions(label="folder")).classes) == 8
     images(tmp_path / "c", [*names, "outside.png"])
     assert recognise(tmp_path / "c").classes == ()
