@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from jssl.data.source import ArraySource, Splits, read_all
+from jssl.data.table_file import TableFile
 from jssl.data.tables import Columns, Factors, RandomRows, Table
 from jssl.errors import UserError
 
@@ -27,7 +28,7 @@ class Described:
       names: descriptive names of its columns without the label; () for the table's own names.
     """
 
-    table: Table | Factors | RandomRows
+    table: Table | TableFile | Factors | RandomRows
     names: tuple[str, ...] = ()
 
     def smoke(self) -> Described:
@@ -44,7 +45,7 @@ class Described:
           UserError: what the table raises, the names are not one for each column, a column's name
             has no word, or two categories of a column are the same words.
         """
-        if isinstance(self.table, Table):
+        if isinstance(self.table, Table | TableFile):
             splits, columns = self.table.read()
         else:
             splits, columns = self.table.load(), self.table.columns()
