@@ -12,10 +12,10 @@ demo: $(VENV)/installed
 	$(BIN)/jssl train image/simclr_digits --workdir runs/demo
 
 test: $(VENV)/installed lint
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" --budget
 
 slow: $(VENV)/installed
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "slow or rotating" --tier all
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "slow or rotating" --tier all --budget
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

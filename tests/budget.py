@@ -12,7 +12,7 @@ import ctypes
 import gc
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -20,6 +20,10 @@ import pytest
 # Compiled programs are dropped between modules, and between the subjects of one test, beyond this.
 HIGH_WATER_MB = 900
 DEAR = 15  # core-seconds of a test function, over which it should rotate (tests/tiers.py)
+# What grows with the number of methods; the other files test parts that methods share.
+GROWING = ("test_every_method.py", "test_every_experiment.py")
+PROJECTED = 300  # methods
+CORES = 2
 _last = [0.0]
 
 
@@ -143,6 +147,7 @@ class Ledger:
             write(f"dearer than {DEAR} core-seconds and in every run: " + _list(dear))
         if not self.detailed:
             return
+        self._project(write)
         for title, costs, most in (
             ("file", self.files, 40),
             ("test", self.tests, 40),
@@ -151,3 +156,17 @@ class Ledger:
             write(f"core-seconds by {title}:")
             for name, cost in costs.most_common(most):
                 write(f"  {cost:8.1f}  {name}")
+
+    def _project(self, write: Callable[[str], None]) -> None:
+        """Prints what the suite would take with more methods, if what grows with them was run."""
+        growing = [f"tests/{name}" for name in GROWING]
+        if not self.methods or not all(self.files[name] for name in growing):
+            return
+        each = sum(self.files[name] for name in growing) / len(self.methods)
+        fixed = self.files.total() - each * len(self.methods)
+        for count in (len(self.methods), PROJECTED):
+            minutes = (fixed + each * count) / CORES / 60
+            write(
+                f"{count} methods: {fixed:.0f} + {count} x {each:.1f} core-seconds, "
+                f"{minutes:.0f} minutes on {CORES} cores"
+            )

@@ -15,7 +15,7 @@ from jssl.config.experiment import Experiment
 from jssl.core.state import TrainState
 from jssl.methods.step import Step
 from jssl.testing.rig import STEPS, Rig
-from jssl.testing.trees import split
+from jssl.testing.trees import on_host, split
 from jssl.training.gradients import loss_and_gradients
 
 Tree = Any
@@ -104,6 +104,7 @@ class Bench(Rig):
             name: cotangents[name] if name in cotangents else np.zeros(x.shape, x.dtype)
             for name, x in self.floats(shapes).items()
         }
+        given = on_host(given)
         return self._pulled(state.params, state.memory, views, given)
 
     @functools.cached_property
@@ -158,6 +159,7 @@ class Bench(Rig):
           **temperatures: temperatures that replace those of the method.
         """
         values = {**self.temperatures, **temperatures}
+        outputs, memory = on_host(outputs), on_host(memory)
         if self._evaluate is None:
             try:
                 self._evaluate = jax.jit(self._objective_and_slope)

@@ -19,6 +19,19 @@ def host(tree: Tree) -> dict[str, np.ndarray]:
     return {name: np.asarray(leaf) for name, leaf in paths(tree).items()}
 
 
+def on_host(tree: Tree) -> Tree:
+    """The same pytree with its arrays on the host.
+
+    A function that is called with arrays of NumPy at one time and arrays of a device at another is
+    compiled for each of the two; called with these it is compiled once.
+    """
+
+    def fetch(x: Any) -> Any:
+        return x if jnp.issubdtype(jnp.result_type(x), jax.dtypes.prng_key) else np.asarray(x)
+
+    return jax.tree.map(fetch, tree)
+
+
 def split(tree: Tree) -> tuple[list[jax.Array], Callable[[list[jax.Array]], Tree]]:
     """The float leaves of a pytree, and a function that rebuilds the tree with new leaves."""
     leaves, structure = jax.tree.flatten(tree)
