@@ -1,10 +1,12 @@
-"""The thirds of the rotating tests: even, complete, and the same in every process."""
+"""The thirds of the rotating tests, even and complete; flags that an XLA does not know."""
 
 import collections
+from pathlib import Path
 
 import budget
 import pytest
 import tiers
+import xla_flags
 
 
 def test_thirds_are_even_and_depend_on_names_alone() -> None:
@@ -61,3 +63,22 @@ def test_core_seconds_and_memory_are_those_of_this_process() -> None:
     while budget.core_seconds() < before + 0.05:
         sum(range(10_000))
     assert 10 < budget.resident_mb() <= budget.peak_mb() * 1.05
+
+
+def test_flags_that_xla_does_not_know_are_left_out(tmp_path: Path, monkeypatch) -> None:
+    tried = []
+
+    def known(*flags: str) -> bool:
+        tried.append(flags)
+        return not any("unheard" in flag for flag in flags)
+
+    monkeypatch.setattr(xla_flags, "_are_known", known)
+    monkeypatch.setattr(xla_flags, "WANTED", ("--good=1", "--unheard_of=1"))
+    assert xla_flags.known_flags(tmp_path / "new") == ["--good=1"]
+    count = len(tried)
+    assert count == 3  # together, and then each
+    assert xla_flags.known_flags(tmp_path / "new") == ["--good=1"]
+    assert len(tried) == count  # from the file
+    monkeypatch.undo()
+    # The real question, to the XLA that is installed.
+    assert not xla_flags._are_known("--xla_no_version_knows_this=true")

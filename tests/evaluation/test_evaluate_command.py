@@ -17,6 +17,8 @@ from jssl.runs.loop import Options
 from jssl.runs.run import reopen
 from jssl.studies import session
 
+pytestmark = pytest.mark.rotating
+
 QUICK = ["knn", "linear", "ridge", "few_labels", "clusters", "retrieval"]
 
 
