@@ -125,7 +125,7 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(read_text(path))
     except (ValueError, RecursionError):
-        raise UserError(f"{path} is no JSON file") from None
+        raise UserError(f"{path} is not a JSON file") from None
     if not isinstance(found, dict):
-        raise UserError(f"{path} is no JSON object")
+        raise UserError(f"{path} is not a JSON object")
     return found

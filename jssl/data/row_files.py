@@ -73,9 +73,9 @@ def read_json_lines(path: Path) -> Delimited:
         try:
             found = json.loads(text)
         except (ValueError, RecursionError):
-            raise UserError(f"{path}, line {line} is no JSON object: {text[:60]!r}") from None
+            raise UserError(f"{path}, line {line} is not a JSON object: {text[:60]!r}") from None
         if not isinstance(found, dict) or not found:
-            raise UserError(f"{path}, line {line} is no JSON object: {text[:60]!r}")
+            raise UserError(f"{path}, line {line} is not a JSON object: {text[:60]!r}")
         names = names or tuple(found)
         other = sorted(set(found) ^ set(names))
         if other:
