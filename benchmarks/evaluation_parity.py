@@ -22,10 +22,10 @@ from scipy import optimize, stats
 from sklearn import cluster, covariance, linear_model, metrics, neighbors
 from sklearn.preprocessing import StandardScaler
 
+from jssl.core.intervals import mean_interval
 from jssl.data.source import SubsetSource
 from jssl.evaluation import clustering, correlation, detection, labelfree, retrieval
 from jssl.evaluation.collapse import effective_rank
-from jssl.evaluation.few_label import mean_interval
 from jssl.evaluation.few_shot import FewShot, draw_episodes, few_shot
 from jssl.evaluation.knn import knn_predict
 from jssl.evaluation.logistic import Scaler, fit_path

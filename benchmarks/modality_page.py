@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from jssl.core.intervals import mean_spread, plus_minus
+
 Record = dict[str, Any]
 FIGURES = Path(__file__).resolve().parent.parent / "docs" / "figures" / "modalities"
 PERCENT = {
@@ -53,16 +55,12 @@ def _method(runs: list[Record], first: str, higher: bool) -> dict[str, Any]:
     found["train_seconds"] = float(np.mean([r["train_seconds"] for r in runs]))
     for row in ("trained", "untrained"):
         found[row] = {
-            score: _spread([r["scores"][row][score] for r in runs])
+            score: list(mean_spread([r["scores"][row][score] for r in runs]))
             for score in runs[0]["scores"][row]
         }
     gains = [r["scores"]["trained"][first] - r["scores"]["untrained"][first] for r in runs]
-    found["gain"] = _spread([g if higher else -g for g in gains])
+    found["gain"] = list(mean_spread([g if higher else -g for g in gains]))
     return found
-
-
-def _spread(values: list[float]) -> list[float | None]:
-    return [float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None]
 
 
 def text(table: dict[str, Any]) -> str:
@@ -168,6 +166,5 @@ def _verdict(row: dict[str, Any], first: str, higher: bool) -> str:
 def _cell(value: list[float | None] | None, score: str, sign: str = "") -> str:
     if value is None:  # a score that this one's records do not have
         return ""
-    scale, digits = (100, 1) if score in PERCENT else (1, 3)
-    spread = "" if value[1] is None else f" ± {scale * value[1]:.{digits}f}"
-    return f"{scale * value[0]:{sign}.{digits}f}{spread}"
+    percent = score in PERCENT
+    return plus_minus(*value, percent=percent, digits=".1f" if percent else ".3f", sign=sign)

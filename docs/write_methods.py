@@ -16,13 +16,13 @@ import inspect
 import json
 import os
 import re
-import statistics
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 from jssl.config import experiment
+from jssl.core.intervals import mean_spread, plus_minus
 from jssl.methods.base import Method
 from jssl.studies.suite import points
 
@@ -222,14 +222,12 @@ def _tops(runs: list[dict[str, Any]], row: str, probe: str) -> list[float | None
     """Mean and, of several, standard deviation of a probe's accuracies."""
     found = [run["result"]["rows"][row][probe] for run in runs]
     tops = [(score["20"] if probe == "knn" else score)["top1"] for score in found]
-    return [statistics.mean(tops), statistics.stdev(tops) if len(tops) > 1 else None]
+    return list(mean_spread(tops))
 
 
 def _figure(value: list[float | None], percent: bool) -> str:
     """A mean with its spread, where there is one."""
-    scale, digits = (100, 1) if percent else (1, 3)
-    spread = "" if len(value) == 1 or value[1] is None else f" ± {scale * value[1]:.{digits}f}"
-    return f"{scale * value[0]:.{digits}f}{spread}"
+    return plus_minus(*value, percent=percent, digits=".1f" if percent else ".3f")
 
 
 def _about(key: str) -> str:

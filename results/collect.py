@@ -14,8 +14,8 @@ import json
 import re
 import sys
 from pathlib import Path
-from statistics import fmean, stdev
 
+from jssl.core.intervals import mean_spread, plus_minus
 from jssl.evaluation.protocol import Result
 from jssl.runs.run import read_record
 
@@ -76,7 +76,7 @@ def _over_seeds(entries: list[dict]) -> list[str]:
             rows = [entry["result"]["rows"][row] for entry in group]
             knn = [next(iter(found["knn"].values()))["top1"] for found in rows]
             linear = [found["linear"]["top1"] for found in rows]
-            cells = [f"{100 * fmean(x):.1f} ± {100 * stdev(x):.1f}" for x in (knn, linear)]
+            cells = [plus_minus(*mean_spread(x), percent=True) for x in (knn, linear)]
             lines.append(f"| {name} | {seeds} | {row} | {' | '.join(cells)} |")
     if not lines:
         return []

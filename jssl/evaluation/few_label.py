@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from jssl.core.intervals import mean_interval
 from jssl.errors import UserError
 from jssl.evaluation.arrays import class_splits
 from jssl.evaluation.linear import check_selection
@@ -71,25 +71,6 @@ def stratified_subset(labels: np.ndarray, per_class: int, *, seed: int, draw: in
             )
         chosen.append(rng.choice(members, per_class, replace=False))
     return np.sort(np.concatenate(chosen))
-
-
-def mean_interval(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and half-width of its 95 % interval (Student's t).
-
-    Args:
-      values: independent measurements, at least one.
-
-    Returns:
-      The mean, and the half-width (NaN for a single value).
-    """
-    values = np.asarray(values, dtype=np.float64)
-    if len(values) < 2:
-        return float(values.mean()), math.nan
-    # scipy.stats provides the same quantile, but takes seconds to import.
-    from scipy.special import stdtrit
-
-    error = values.std(ddof=1) / math.sqrt(len(values))
-    return float(values.mean()), float(stdtrit(len(values) - 1, 0.975) * error)
 
 
 def few_label_probe(

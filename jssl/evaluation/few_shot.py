@@ -11,10 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jssl.core.intervals import mean_interval
 from jssl.core.ranges import Count, NonNegative, Ranged, Seed, Several
 from jssl.errors import UserError, nearest
 from jssl.evaluation.arrays import labelled, moments
-from jssl.evaluation.few_label import mean_interval
 from jssl.evaluation.labelfree import unit
 from jssl.objectives.common import matmul
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from jssl.core.intervals import binomial_interval, plus_minus
 from jssl.core.ranges import Count, Layers, Positive, Positives, Ranged, Widths
 from jssl.core.table import Table
 from jssl.errors import UserError
@@ -219,17 +220,6 @@ def versions() -> dict[str, str]:
     return found
 
 
-def binomial_interval(accuracy: float, examples: int) -> float:
-    """Half-width of the 95 % interval of an accuracy measured on independent examples.
-
-    Wilson's score interval, which remains valid near 0 and 1. Its centre differs from the accuracy;
-    the half-width is reported around the accuracy itself.
-    """
-    z = 1.959964
-    spread = accuracy * (1 - accuracy) / examples + z**2 / (4 * examples**2)
-    return z / (1 + z**2 / examples) * math.sqrt(spread)
-
-
 def _evaluate(row: FeatureSplits, protocol: Protocol, seed: int) -> dict[str, Any]:
     knn = knn_accuracy(*row.train, *row.test, ks=protocol.ks, temperature=protocol.temperature)
     limits = {"max_iterations": protocol.max_iterations, "tolerance": protocol.tolerance}
@@ -273,8 +263,7 @@ def _evaluate(row: FeatureSplits, protocol: Protocol, seed: int) -> dict[str, An
 
 def _percent(score: Mapping[str, Any]) -> str:
     value = score["top1"] if "top1" in score else score["mean"]
-    text = f"{100 * value:.1f}"
-    return text if score["interval"] is None else f"{text} ± {100 * score['interval']:.1f}"
+    return plus_minus(value, score["interval"], percent=True)
 
 
 def _labels(count: str) -> str:

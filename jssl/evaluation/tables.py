@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from jssl.core.intervals import mean_interval, plus_minus
 from jssl.core.table import Table
 from jssl.errors import MALFORMED, UserError
-from jssl.evaluation.few_label import mean_interval
 from jssl.evaluation.record import KIND, Record
 from jssl.runs.run import read_record
 
@@ -137,11 +137,7 @@ def cell(score: Mapping[str, Any] | None) -> str:
     """Formats a score with its interval; fractions are shown in percent."""
     if score is None:
         return ""
-    scale, digits = (100, ".1f") if score["percent"] else (1, ".3g")
-    text = f"{scale * score['value']:{digits}}"
-    if score["interval"] is None:
-        return text
-    return f"{text} ± {scale * score['interval']:{digits}}"
+    return plus_minus(score["value"], score["interval"], percent=score["percent"])
 
 
 def read_records(paths: Sequence[Path]) -> list[Record]:

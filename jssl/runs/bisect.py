@@ -96,11 +96,11 @@ def bisect(
     if apart == 0:
         leaves = _differing(*(_host(r.program.init(r.root)) for r in pair), tolerance)
         return Difference(0, leaves[0][0], leaves[0][1], len(leaves) - 1, None)
-    stages = [rerun.inspect(rerun.state_at(apart - 1)) for rerun in pair]
+    traces = [rerun.inspect(rerun.state_at(apart - 1)) for rerun in pair]
     # The steps differ in effect, perhaps by little in each cause: look closer, then closer still.
     for limit in (tolerance, tolerance / 30, tolerance / 1000, 0.0):
         for stage in STAGES:
-            found = _differing(*(_named(stage, s[stage]) for s in stages), limit)
+            found = _differing(*(_named(stage, getattr(trace, stage)) for trace in traces), limit)
             if found:
                 return Difference(apart, found[0][0], found[0][1], len(found) - 1, rounding)
     states = [_host(rerun.state_at(apart)) for rerun in pair]

@@ -14,7 +14,6 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from jssl.core.state import TrainState, paths
 from jssl.data.order import batch_indices
@@ -28,14 +27,12 @@ from jssl.runs.run import Run, read_record
 from jssl.training import sharding
 from jssl.training.batches import make_feed
 from jssl.training.checkpoint import Checkpoints
-from jssl.training.gradients import loss_and_gradients
 from jssl.training.step import Program
+from jssl.training.update import Trace
 
 Tree = Any
 _CHUNK = 64
-# What a step computes, in this order.
-STAGES = ("batch", "views", "outputs", "metrics", "loss", "gradients", "updates", "params")
-STAGES += ("stats", "memory")
+STAGES = Trace._fields  # what a step computes, in this order
 
 
 @dataclasses.dataclass
@@ -110,40 +107,19 @@ class Rerun:
 
     @functools.cached_property
     def _inspect(self) -> Any:
-        return jax.jit(self._stages)
+        return jax.jit(lambda *arguments: self.program.traced_step(*arguments)[2])
 
-    def inspect(self, state: TrainState) -> dict[str, Tree]:
+    def inspect(self, state: TrainState) -> Trace:
         """Everything that the next step computes, in the order of computation.
 
         Args:
           state: the state before the step.
 
         Returns:
-          Each of `STAGES` -> pytree.
+          The trace of the train step.
         """
         batch = self.batch(int(state.step))
-        found = {"batch": batch, **self._inspect(state, batch, self.root)}
-        return {stage: found[stage] for stage in STAGES}  # a compiled function sorts its keys
-
-    def _stages(self, state: TrainState, batch: Tree, root: jax.Array) -> dict[str, Tree]:
-        program, method = self.program, self.program.experiment.method
-        views_key, loss_key = program.step_keys(root, state.step)
-        views = program.experiment.views(views_key, batch, mesh=program.mesh)
-        views = sharding.constrain_batch(views, program.mesh)
-        found = loss_and_gradients(
-            method, program.at(state, loss_key), views, accumulate=program.accumulate
-        )
-        updates, _ = program.tx.update(found.gradients, state.opt_state, state.params)
-        before = program.at(state)
-        updates = method.scale_updates(before, updates)
-        params = optax.apply_updates(state.params, updates)
-        after = before.replace(params=params, batch_stats=found.batch_stats, memory=found.memory)
-        memory = method.after_update(after)
-        params = method.next_params(after.replace(memory=memory))
-        stages = {"views": views, "outputs": found.outputs, "loss": found.loss}
-        stages["metrics"] = found.metrics
-        stages |= {"gradients": found.gradients, "updates": updates, "params": params}
-        return stages | {"stats": found.batch_stats, "memory": memory}
+        return self._inspect(state, batch, self.root)._replace(batch=batch)
 
 
 def reopen_for_rerun(run: Run, options: Options | None = None) -> Rerun:
@@ -239,18 +215,18 @@ def replay(run: Run, step: int, options: Options | None = None) -> Replayed:
     if not 1 <= step <= rerun.program.steps:
         raise UserError(f"the run has the steps 1 to {rerun.program.steps}, and no step {step}")
     state = rerun.state_at(step - 1)
-    stages = rerun.inspect(state)
+    trace = rerun.inspect(state)
     norms = {
         f"{stage}/{name}".rstrip("/"): _norm(leaf)
-        for stage, tree in stages.items()
+        for stage, tree in trace._asdict().items()
         for name, leaf in paths(tree).items()
     }
     before = {f"{part}/{name}": _norm(x) for part in ("params", "stats", "memory")
               for name, x in paths(getattr(state, part)).items()}  # fmt: skip
     bad = [f"{name} before the step" for name, (_, share) in before.items() if share]
     bad += [name for name, (_, share) in norms.items() if share]
-    module = _first_bad_module(rerun, state, stages["views"]) if bad else None
-    state, metrics = rerun.program.step(state, stages["batch"], rerun.root)
+    module = _first_bad_module(rerun, state, trace.views) if bad else None
+    state, metrics = rerun.program.step(state, trace.batch, rerun.root)
     recorded = {}
     if run.metrics.exists():
         rows = [row for row in read_metrics(run.folder) if row["step"] == step and "loss" in row]

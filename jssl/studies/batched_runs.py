@@ -24,6 +24,7 @@ from jssl.config.overrides import override
 from jssl.core.state import TrainState
 from jssl.data.device import gather
 from jssl.errors import UserError
+from jssl.training.chunk import run_steps
 from jssl.training.step import Program
 
 Tree = Any
@@ -278,14 +279,7 @@ class Together:
         def run(step: jax.Array, states: TrainState) -> tuple[TrainState, Tree]:
             return every(values, states, indices[step], roots)
 
-        def body(step: jax.Array, carry: Tree) -> Tree:
-            states, records = carry
-            states, metrics = run(step, states)
-            return states, jax.tree.map(lambda r, m: r.at[step].set(m), records, metrics)
-
-        shapes = jax.eval_shape(run, jnp.zeros((), jnp.int32), states)[1]
-        records = jax.tree.map(lambda m: jnp.zeros((len(indices), *m.shape), m.dtype), shapes)
-        return jax.lax.fori_loop(0, count, body, (states, records))
+        return run_steps(run, states, count, len(indices))
 
 
 def part(states: TrainState, run: int) -> TrainState:

@@ -12,9 +12,9 @@ from typing import Any
 
 from jssl.config.experiment import Experiment, load
 from jssl.config.overrides import override
+from jssl.core.intervals import mean_interval, plus_minus
 from jssl.core.table import Table
 from jssl.errors import Interrupted, UserError, nearest
-from jssl.evaluation.few_label import mean_interval
 from jssl.evaluation.record import Evaluation, Record, identity
 from jssl.runs.run import Run
 
@@ -314,4 +314,4 @@ def _spread(values: Sequence[float], alone: float | None = None) -> str:
         return ""
     mean, interval = mean_interval(values)
     interval = alone if len(values) == 1 else interval
-    return f"{100 * mean:.1f}" + (f" ± {100 * interval:.1f}" if interval is not None else "")
+    return plus_minus(mean, interval, percent=True)

@@ -20,6 +20,7 @@ import numpy as np
 
 from jssl.config.experiment import Experiment, load
 from jssl.config.overrides import fingerprint, override
+from jssl.core.intervals import mean_spread, plus_minus
 from jssl.data.source import Source, Splits, SubsetSource
 from jssl.errors import UserError, nearest
 from jssl.evaluation.features import raw_features
@@ -249,12 +250,11 @@ def summary(entry: Entry, found: Sequence[Record], judge: str | None = None) -> 
         for row in ("trained", "untrained")
     }
     points["gain"] = points["trained"] - points["untrained"]
-    spread = {name: float(np.std(x, ddof=1)) if len(x) > 1 else None for name, x in points.items()}
     return {
         "method": entry.method,
         "judge": judge,
         "seeds": [r["seed"] for r in found],
-        **{name: [float(np.mean(x)), spread[name]] for name, x in points.items()},
+        **{name: list(mean_spread(x)) for name, x in points.items()},
         "margin": entry.margin,
         "cleared": bool(np.mean(points["gain"]) >= entry.margin),
     }
@@ -326,5 +326,4 @@ def write_table(study: Study, folder: Path, out: Path, title: str, notes: Sequen
 
 def points(value: Sequence[float | None], sign: str = "") -> str:
     """A mean and its spread over seeds, as text; the mean alone where there is one seed."""
-    spread = "" if value[1] is None else f" ± {value[1]:.1f}"
-    return f"{value[0]:{sign}.1f}{spread}"
+    return plus_minus(*value, digits=".1f", sign=sign)

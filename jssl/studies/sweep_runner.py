@@ -11,10 +11,10 @@ from typing import Any
 
 import jax
 import numpy as np
-from scipy import stats
 
 from jssl.config.experiment import Experiment
 from jssl.config.overrides import override
+from jssl.core.intervals import mean_interval, plus_minus
 from jssl.core.state import TrainState
 from jssl.core.table import Table
 from jssl.data.device import DeviceData, fits
@@ -323,8 +323,4 @@ def interval(values: Sequence[float]) -> str:
     finite = [value for value in values if math.isfinite(value)]
     if len(finite) != len(values) or not finite:
         return f"{len(values) - len(finite)} of {len(values)} not finite" if values else "none"
-    mean = float(np.mean(finite))
-    if len(finite) == 1:
-        return f"{mean:.4f}"
-    error = float(np.std(finite, ddof=1)) / len(finite) ** 0.5
-    return f"{mean:.4f} ± {stats.t.ppf(0.975, len(finite) - 1) * error:.4f}"
+    return plus_minus(*mean_interval(finite), digits=".4f")

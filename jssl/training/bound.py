@@ -7,14 +7,13 @@ from typing import Any
 import flax.struct
 import jax
 import jax.numpy as jnp
-import optax
 
 from jssl.core.progress import Progress
 from jssl.methods.base import Method, Tree, Views
 from jssl.methods.step import Step
-from jssl.methods.weighing import PARAMS
 from jssl.nn import module as nn
 from jssl.training.gradients import Differentiated, loss_and_gradients
+from jssl.training.update import Drawn, apply_update, initialise
 
 
 @flax.struct.dataclass
@@ -65,12 +64,7 @@ class Bound:
         Returns:
           A `Bound` with new parameters, statistics and memory; teachers have moved.
         """
-        before = self._at(None)
-        updates = self.method.scale_updates(before, updates)
-        params = optax.apply_updates(self.params, updates)
-        after = before.replace(params=params, batch_stats=found.batch_stats, memory=found.memory)
-        memory = self.method.after_update(after)
-        params = self.method.next_params(after.replace(memory=memory))
+        _, params, memory = apply_update(self.method, self._at(None), found, updates)
         return self.replace(
             params=params, batch_stats=found.batch_stats, memory=memory, step=self.step + 1
         )
@@ -114,14 +108,8 @@ def bind(
     params_key, memory_key, steps_key = jax.random.split(key, 3)
     net = method.net(encoder)
 
-    def draw(params_key: jax.Array, memory_key: jax.Array, views: Views) -> tuple[Tree, ...]:
-        variables = dict(method.init(net, params_key, views))
-        params = variables.pop("params")
-        learned = method.weighing().init()
-        if learned:
-            params = {**params, PARAMS: learned}
-        start = Step(net, params, variables, {}, memory_key)
-        return params, variables, method.init_memory(start)
+    def draw(params_key: jax.Array, memory_key: jax.Array, views: Views) -> Drawn:
+        return initialise(method, net, views, params_key=params_key, memory_key=memory_key)
 
     drawn = jax.jit(draw)(params_key, memory_key, views)
     return Bound(*drawn, steps_key, jnp.int32(0), method, net, steps, steps_per_epoch)

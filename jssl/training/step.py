@@ -25,11 +25,12 @@ from jssl.errors import UserError
 from jssl.health import alarm
 from jssl.methods.step import Step
 from jssl.methods.views import made_by
-from jssl.methods.weighing import PARAMS
 from jssl.nn import module as nn
 from jssl.nn import rows
 from jssl.training import sharding, sizes
+from jssl.training.chunk import run_steps
 from jssl.training.gradients import check_accumulation, loss_and_gradients
+from jssl.training.update import Trace, apply_update, initialise
 
 if TYPE_CHECKING:
     from jssl.config.experiment import Experiment
@@ -95,8 +96,7 @@ class Program:
 
         Args:
           root: the run's key.
-          given: {"params", "stats"}, nested parts that replace the random initialisation; see
-            `jssl.runs.warm_start`. Memory, such as a teacher, is initialised from the result.
+          given: replaces parts of the random initialisation; see `jssl.training.update.initialise`.
 
         Returns:
           The state.
@@ -107,20 +107,15 @@ class Program:
             name: jnp.zeros((2, *spec.shape), spec.dtype) for name, spec in self.example.items()
         }
         views = self.experiment.views(views_key, batch)
-        variables = dict(method.init(self.net, params_key, views))
-        params = variables.pop("params")
-        learned = method.weighing().init()
-        if learned:
-            params = {**params, PARAMS: learned}
-        if given is not None:
-            params, variables = _put(params, given["params"]), _put(variables, given["stats"])
-        start = Step(self.net, params, variables, {}, memory_key)
+        drawn = initialise(
+            method, self.net, views, params_key=params_key, memory_key=memory_key, given=given
+        )
         return TrainState(
             step=jnp.zeros((), jnp.int32),
-            params=params,
-            opt_state=self.tx.init(params),
-            stats=variables,
-            memory=method.init_memory(start),
+            params=drawn.params,
+            opt_state=self.tx.init(drawn.params),
+            stats=drawn.batch_stats,
+            memory=drawn.memory,
         )
 
     @functools.cached_property
@@ -173,6 +168,22 @@ class Program:
         Returns:
           (state, metrics): metrics name -> float32 scalar.
         """
+        state, metrics, _ = self.traced_step(state, batch, root)
+        return state, metrics
+
+    def traced_step(
+        self, state: TrainState, batch: Tree, root: jax.Array
+    ) -> tuple[TrainState, Tree, Trace]:
+        """`train_step` with every value that it computes.
+
+        Args:
+          state: the state.
+          batch: name -> [B, ...], with "index" int32 [B].
+          root: the run's key.
+
+        Returns:
+          (state, metrics, trace): the same state and metrics as `train_step`, and the `Trace`.
+        """
         method = self.experiment.method
         views_key, loss_key = self.step_keys(root, state.step)
         views = sharding.constrain_batch(
@@ -184,11 +195,7 @@ class Program:
             )
         updates, opt_state = self.tx.update(found.gradients, state.opt_state, state.params)
         before = self.at(state)
-        updates = method.scale_updates(before, updates)
-        params = optax.apply_updates(state.params, updates)
-        after = before.replace(params=params, batch_stats=found.batch_stats, memory=found.memory)
-        memory = method.after_update(after)
-        params = method.next_params(after.replace(memory=memory))
+        updates, params, memory = apply_update(method, before, found, updates)
         momenta = {
             f"{name}_momentum": teacher.momentum_at(before.progress)
             for name, teacher in method.teachers().items()
@@ -211,7 +218,12 @@ class Program:
             "learning_rate": self.learning_rate(state.step),
         }
         metrics = jax.tree.map(lambda value: jnp.asarray(value, jnp.float32), metrics)
-        return TrainState(state.step + 1, params, opt_state, found.batch_stats, memory), metrics
+        trace = Trace(
+            *(batch, views, found.outputs, found.metrics, found.loss, found.gradients),
+            *(updates, params, found.batch_stats, memory),
+        )
+        state = TrainState(state.step + 1, params, opt_state, found.batch_stats, memory)
+        return state, metrics, trace
 
     def step_keys(self, root: jax.Array, step: jax.Array | int) -> tuple[jax.Array, jax.Array]:
         """The keys of the step that follows `step` steps: (of its views, of its loss)."""
@@ -283,22 +295,7 @@ class Program:
             batch = sharding.constrain_batch(gather(data, indices[step]), self.mesh)
             return self.train_step(state, batch, root)
 
-        def body(step: jax.Array, carry: Tree) -> Tree:
-            state, records = carry
-            state, metrics = run(step, state)
-            return state, jax.tree.map(lambda r, m: r.at[step].set(m), records, metrics)
-
-        first = jnp.zeros_like(count)
-        shapes = jax.eval_shape(run, first, state)[1]
-        records = jax.tree.map(lambda m: jnp.zeros((indices.shape[0],), m.dtype), shapes)
-        return jax.lax.fori_loop(first, count, body, (state, records))
-
-
-def _put(tree: Tree, parts: Tree) -> Tree:
-    """`tree` with the leaves of `parts`, a nested mapping with some of its keys."""
-    if not isinstance(parts, dict):
-        return jnp.asarray(parts, tree.dtype)
-    return {**tree, **{key: _put(tree[key], part) for key, part in parts.items()}}
+        return run_steps(run, state, count, len(indices))
 
 
 def build(

@@ -10,13 +10,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
+from jssl.core.intervals import mean_interval
 from jssl.errors import UserError
 from jssl.evaluation import logistic
 from jssl.evaluation.few_label import (
     few_label_probe,
     fraction_probe,
     fraction_subset,
-    mean_interval,
     stratified_subset,
 )
 from jssl.evaluation.linear import linear_probe

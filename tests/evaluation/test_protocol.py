@@ -7,7 +7,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from jssl.errors import UserError
-from jssl.evaluation.protocol import Protocol, Result, binomial_interval, evaluate_features
+from jssl.evaluation.protocol import Protocol, Result, evaluate_features
 
 DIGITS = load_digits()
 X, Y = DIGITS.data.astype(np.float32) / 16, DIGITS.target
@@ -109,9 +109,3 @@ def test_baselines_and_equal_labels_are_demanded():
         evaluate_features(swapped, protocol=PROTOCOL)
     with pytest.raises(UserError, match="measure the result"):
         evaluate_features(ROWS, protocol=Protocol(select_on="test"))
-
-
-def test_interval_of_an_accuracy():
-    # Wilson's interval for 8 of 10 is [0.490, 0.943].
-    assert binomial_interval(0.8, 10) == pytest.approx((0.9433 - 0.4902) / 2, abs=1e-4)
-    assert binomial_interval(1.0, 100) > 0

@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
+from jssl.core.intervals import binomial_interval
 from jssl.core.ranges import Count, Widths
 from jssl.data.source import ArraySource, Source, entry, read_all
 from jssl.data.text import to_tokens
 from jssl.errors import UserError
 from jssl.evaluation.cross_modal import cross_retrieval, zero_shot
 from jssl.evaluation.features import extract_arrays
-from jssl.evaluation.protocol import binomial_interval
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import BATCH, Subject
 

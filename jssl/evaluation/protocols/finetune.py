@@ -11,12 +11,12 @@ import jax
 import numpy as np
 
 from jssl.config.experiment import Experiment
+from jssl.core.intervals import binomial_interval
 from jssl.data.source import Source
 from jssl.errors import UserError
 from jssl.evaluation.features import extract_arrays
 from jssl.evaluation.finetuning import Tuning, tuned
 from jssl.evaluation.forecast_tuning import ForecastRecipe, Future, forecasting
-from jssl.evaluation.protocol import binomial_interval
 from jssl.evaluation.record import Evaluation, Measured, Score, identity
 from jssl.evaluation.subject import Subject
 from jssl.evaluation.supervision import class_count

@@ -7,11 +7,11 @@ from typing import ClassVar
 
 import jax
 
+from jssl.core.intervals import binomial_interval
 from jssl.core.ranges import Positives
 from jssl.encoders.features import Features
 from jssl.evaluation.layer_weighted import layer_weighted_probe
 from jssl.evaluation.linear import STRENGTHS
-from jssl.evaluation.protocol import binomial_interval
 from jssl.evaluation.readouts import layer_means
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import PARTS, Subject

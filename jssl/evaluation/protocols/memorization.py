@@ -9,10 +9,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from jssl.core.intervals import mean_interval
 from jssl.core.ranges import Count
 from jssl.data.source import Source, SubsetSource
 from jssl.errors import UserError
-from jssl.evaluation.few_label import mean_interval
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.risk import memorisation
 from jssl.evaluation.subject import Row, Subject

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from jssl.core.intervals import binomial_interval
 from jssl.core.ranges import Count, Natural, Positive, Several, Widths
 from jssl.evaluation.clustering import cluster_features
 from jssl.evaluation.knn import knn_accuracy
-from jssl.evaluation.protocol import binomial_interval
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.retrieval import copy_detection, retrieval
 from jssl.evaluation.subject import Subject

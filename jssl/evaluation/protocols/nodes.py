@@ -9,11 +9,11 @@ from typing import ClassVar
 import jax
 import numpy as np
 
+from jssl.core.intervals import binomial_interval
 from jssl.core.ranges import Positives
 from jssl.encoders.features import Features
 from jssl.errors import UserError
 from jssl.evaluation.linear import check_selection
-from jssl.evaluation.protocol import binomial_interval
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import Subject
 

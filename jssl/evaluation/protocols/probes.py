@@ -6,12 +6,12 @@ import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
+from jssl.core.intervals import binomial_interval
 from jssl.core.ranges import Count, NonNegatives, Positives, Widths
 from jssl.encoders.features import Features
 from jssl.evaluation import linear, ridge
 from jssl.evaluation.arrays import FeatureSplits, Labelled
 from jssl.evaluation.probe_sweep import Sweep, sweep_probes
-from jssl.evaluation.protocol import binomial_interval
 from jssl.evaluation.readouts import choose, readouts
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import PARTS, Subject

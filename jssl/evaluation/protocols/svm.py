@@ -6,9 +6,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
+from jssl.core.intervals import binomial_interval
 from jssl.core.ranges import Positives
 from jssl.evaluation import svm
-from jssl.evaluation.protocol import binomial_interval
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import Subject
 

@@ -9,11 +9,11 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
+from jssl.core.intervals import binomial_interval
 from jssl.core.ranges import Positives, Whole
 from jssl.encoders.features import Features
 from jssl.errors import UserError
 from jssl.evaluation import linear
-from jssl.evaluation.protocol import binomial_interval
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import PARTS, Subject
 

@@ -6,10 +6,10 @@ import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
+from jssl.core.intervals import binomial_interval
 from jssl.core.ranges import Count, Positives
 from jssl.encoders.features import Features
 from jssl.evaluation.attentive import Attentive, attentive_probe
-from jssl.evaluation.protocol import binomial_interval
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.subject import PARTS, Subject
 
