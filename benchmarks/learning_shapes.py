@@ -28,7 +28,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "results" / "learning_shapes"
 
-from jssl import study  # noqa: E402
+from jssl.studies import suite  # noqa: E402
 from jssl.studies.suite import Entry, Protocol, Study  # noqa: E402
 
 RATE = "optimizer.learning_rate=0.004"
@@ -192,9 +192,9 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="*", type=int, default=(0, 1, 2))
     arguments = parser.parse_args()
     if arguments.verb == "run":
-        study.work(STUDY, FOLDER, methods=arguments.methods, seeds=arguments.seeds)
+        suite.work(STUDY, FOLDER, methods=arguments.methods, seeds=arguments.seeds)
     else:
-        study.write_table(STUDY, FOLDER, FOLDER, TITLE, NOTES)
+        suite.write_table(STUDY, FOLDER, FOLDER, TITLE, NOTES)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ os.environ.setdefault("XLA_FLAGS", FLAGS)  # as in tests/conftest.py
 
 import jax  # noqa: E402
 
-from jssl import experiment as registry  # noqa: E402
+from jssl.config import experiment as registry  # noqa: E402
 from jssl.runs.run import hardware  # noqa: E402
 from jssl.testing.bench import Bench  # noqa: E402
 from jssl.testing.conformance import examine  # noqa: E402

@@ -220,8 +220,13 @@ def _ours(
 
 def _tops(runs: list[dict[str, Any]], row: str, probe: str) -> list[float | None]:
     """Mean and, of several, standard deviation of a probe's accuracies."""
-    found = [run["result"]["rows"][row][probe] for run in runs]
-    tops = [(score["20"] if probe == "knn" else score)["top1"] for score in found]
+    column = "k=20" if probe == "knn" else probe
+    tops = [
+        record["rows"][row][column]["value"]
+        for run in runs
+        for record in run["records"]
+        if record["protocol"]["name"] == probe
+    ]
     return list(mean_spread(tops))
 
 

@@ -12,7 +12,6 @@ from jssl.config.experiment import Experiment
 from jssl.config.overrides import override
 from jssl.errors import Interrupted, UserError, nearest
 from jssl.evaluation import evaluating
-from jssl.evaluation.protocol import Result
 from jssl.evaluation.record import Record
 from jssl.own import opened
 from jssl.own.form import OwnOptions
@@ -171,7 +170,7 @@ def evaluate(
     trust: bool = False,
     accept_changes: bool = False,
     say: Say = print,
-) -> Result | list[Record] | None:
+) -> list[Record] | None:
     """Evaluates the newest checkpoint of a run; see `jssl evaluate`.
 
     Args:
@@ -189,8 +188,8 @@ def evaluate(
       say: prints a line.
 
     Returns:
-      Without protocols the table, also in `results.json` (None where the data cannot be evaluated);
-      with protocols a record of each, also in `evaluations/`.
+      A record of each protocol, also in `evaluations/`; without protocols those of the table of the
+      run's page, also in `results.json` (None where the data cannot be evaluated).
 
     Raises:
       UserError: if there is no run or checkpoint there, or for a mistake in the arguments.

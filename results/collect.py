@@ -10,13 +10,15 @@ by hand.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import sys
 from pathlib import Path
 
 from jssl.core.intervals import mean_spread, plus_minus
-from jssl.evaluation.protocol import Result
+from jssl.evaluation import run_table
+from jssl.evaluation.record import Record
 from jssl.runs.run import read_record
 
 
@@ -25,18 +27,22 @@ def main(title: str, out: str, *folders: str) -> None:
     entries = []
     for folder in map(Path, folders):
         record = read_record(folder)
-        result = json.loads((folder / "results.json").read_text())
+        records = run_table.load(folder / "results.json")
         steps = [
             json.loads(line)
             for line in (folder / "metrics.jsonl").read_text().splitlines()
             if '"loss"' in line
         ]
         keys = ("name", "seed", "overrides", "fingerprint", "hardware", "command", "versions")
-        record["command"] = result["command"] = _portable(record["command"])
+        record["command"] = _portable(record["command"])
+        records = [
+            dataclasses.asdict(dataclasses.replace(one, command=_portable(one.command)))
+            for one in records
+        ]
         record["overrides"] = [_portable(text) for text in record["overrides"]]
         entries.append(
             {key: record[key] for key in keys}
-            | {"steps": steps[-1]["step"], "minutes": _minutes(steps), "result": result}
+            | {"steps": steps[-1]["step"], "minutes": _minutes(steps), "records": records}
         )
     new = {(entry["name"], entry["seed"]) for entry in entries}
     known = json.loads(Path(f"{out}.json").read_text()) if Path(f"{out}.json").exists() else []
@@ -45,7 +51,7 @@ def main(title: str, out: str, *folders: str) -> None:
     Path(f"{out}.json").write_text(json.dumps(entries, indent=1) + "\n")
     lines = [f"# {title}", "", *_over_seeds(entries)]
     for number, entry in enumerate(entries):
-        table = Result(**entry["result"]).table()
+        table = run_table.run_table([Record(**one) for one in entry["records"]])
         if number == 0:
             lines += [f"| experiment | seed | {' | '.join(table.header)} |"]
             lines += ["|---|---|---|" + "---:|" * (len(table.header) - 1)]
@@ -72,16 +78,20 @@ def _over_seeds(entries: list[dict]) -> list[str]:
         if len(group) < 2:
             continue
         seeds = " ".join(str(entry["seed"]) for entry in group)
-        for row in group[0]["result"]["rows"]:
-            rows = [entry["result"]["rows"][row] for entry in group]
-            knn = [next(iter(found["knn"].values()))["top1"] for found in rows]
-            linear = [found["linear"]["top1"] for found in rows]
-            cells = [plus_minus(*mean_spread(x), percent=True) for x in (knn, linear)]
+        for row in group[0]["records"][0]["rows"]:
+            found = [[_accuracy(entry, row, which) for entry in group] for which in (0, 1)]
+            cells = [plus_minus(*mean_spread(values), percent=True) for values in found]
             lines.append(f"| {name} | {seeds} | {row} | {' | '.join(cells)} |")
     if not lines:
         return []
     header = ["| experiment | seeds | features | kNN | linear |", "|---|---|---|---:|---:|"]
     return [*header, *lines, "", "Mean ± standard deviation over seeds. Each run:", ""]
+
+
+def _accuracy(entry: dict, row: str, which: int) -> float:
+    """Accuracy by kNN (0) or the linear probe (1)."""
+    scores = entry["records"][which]["rows"][row]
+    return scores[("k=20", "linear")[which]]["value"]
 
 
 def _minutes(steps: list[dict[str, float]]) -> float:

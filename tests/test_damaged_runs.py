@@ -234,7 +234,7 @@ def test_damaged_results_are_measured_again(content: str, trained: Path, tmp_pat
     run = Run(load(str(trained / "own_run.py")), 0, tmp_path)
     run.results.write_text(content)
     lines: list[str] = []
-    assert session._saved_result(run, lines.append) is None
+    assert session._saved_records(run, lines.append) is None
     assert len(lines) == 1 and "results.json cannot be read" in lines[0]
 
 

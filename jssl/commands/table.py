@@ -35,7 +35,7 @@ def render(paths: list[Path], form: str) -> str:
     """Renders one table per protocol and data set found under the paths.
 
     Args:
-      paths: see `jssl.evaluation.tables.read_records`.
+      paths: see `jssl.evaluation.reading.read_records`.
       form: one of `FORMATS`.
 
     Returns:
@@ -44,7 +44,8 @@ def render(paths: list[Path], form: str) -> str:
     Raises:
       UserError: there is no record.
     """
-    from jssl.evaluation.tables import read_records, runs_table
+    from jssl.evaluation.reading import read_records
+    from jssl.evaluation.tables import runs_table
 
     groups: dict[tuple[str, str], list] = {}
     for record in read_records(paths):

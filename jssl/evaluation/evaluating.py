@@ -7,16 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import jax
+import numpy as np
 
 from jssl.config.experiment import load
 from jssl.config.overrides import override
 from jssl.core.state import TrainState
-from jssl.data.source import Splits, fingerprint
+from jssl.data.source import Splits, fingerprint, labels
 from jssl.errors import UserError
 from jssl.evaluation import record, supervision
 from jssl.evaluation.linear import check_selection
 from jssl.evaluation.protocols import protocol
-from jssl.evaluation.record import Evaluation, Record
+from jssl.evaluation.record import RAW, UNTRAINED, Evaluation, Record
 from jssl.evaluation.subject import PARTS, Row, Subject
 from jssl.evaluation.tables import record_table
 from jssl.runs.loop import Options
@@ -26,7 +27,7 @@ from jssl.training.step import Program
 
 FOLDER = "evaluations"
 _LABEL_FREE = 1024  # examples of a measurement that goes with training
-TRAINED, UNTRAINED, SUPERVISED = "trained", "untrained", "supervised"
+TRAINED, SUPERVISED = "trained", "supervised"
 
 
 def choose(
@@ -88,12 +89,8 @@ def evaluate_run(
     others = {name: override(load(name), *on_overrides) for name in on}
     options = options or Options()
     program, state, splits = restore(run, options, say=say)
-    field = program.experiment.preprocess.field
-    rows = {TRAINED: Row(program, state)}
-    if supervised:
-        rows[SUPERVISED] = supervision.row(run, options, splits, say=say)
-    rows[UNTRAINED] = Row(program, program.init(program.root_key(run.seed)))
-    rows[f"raw {field}"] = Row(None)
+    more = {SUPERVISED: supervision.row(run, options, splits, say=say)} if supervised else {}
+    rows = representations(run, program, state, more)
     records = []
     for where in on or (None,):
         data = splits if where is None else others[where].data.load()
@@ -103,17 +100,7 @@ def evaluate_run(
         for name, evaluation in chosen.items():
             place = "" if where is None else f" on {data.name}"
             say(f"{name}{place}: {', '.join(rows)}")
-            found = record.evaluate(
-                subject,
-                name,
-                evaluation,
-                run=_run_facts(run),
-                data=_data_facts(data),
-                seeds={"training": run.seed},
-                versions=versions(),
-                hardware=hardware(),
-                command=command(),
-            )
+            found = measure(run, subject, name, evaluation)
             found.save(path_of(run, name, "" if where is None else where))
             records.append(found)
             say(record_table(found).markdown())
@@ -151,23 +138,65 @@ def label_free(
         evaluation, most=_LABEL_FREE, clusters=max(2, min(evaluation.clusters, count // 4))
     )
     try:
-        found = record.evaluate(
-            Subject(rows, splits, program, run),
-            "label_free",
-            evaluation,
-            run=_run_facts(run),
-            data=_data_facts(splits),
-            seeds={"training": run.seed},
-            versions=versions(),
-            hardware=hardware(),
-            command=command(),
-        )
+        found = measure(run, Subject(rows, splits, program, run), "label_free", evaluation)
     except UserError as error:
         say(f"no label-free measures, because {error}")
         return None
     found.save(path_of(run, "label_free"))
     say(record_table(found).markdown())
     return found
+
+
+def representations(
+    run: Run, program: Program, state: TrainState, more: Mapping[str, Row] | None = None
+) -> dict[str, Row]:
+    """What a run's state is compared with.
+
+    Args:
+      run: the run.
+      program: its program.
+      state: its state.
+      more: further representations.
+
+    Returns:
+      The trained encoder, `more`, the untrained encoder and the raw input, by name.
+    """
+    untrained = program.init(program.root_key(run.seed))
+    raw = f"{RAW} {program.experiment.preprocess.field}"
+    return {
+        TRAINED: Row(program, state),
+        **(more or {}),
+        UNTRAINED: Row(program, untrained),
+        raw: Row(None),
+    }
+
+
+def measure(run: Run, subject: Subject, name: str, evaluation: Evaluation) -> Record:
+    """Evaluates the representations of a run under one protocol.
+
+    Args:
+      run: the run.
+      subject: its representations and the data.
+      name: name of the protocol.
+      evaluation: the protocol.
+
+    Returns:
+      The record, not saved.
+
+    Raises:
+      UserError: see `jssl.evaluation.record.evaluate`.
+    """
+    return record.evaluate(
+        subject,
+        name,
+        evaluation,
+        run=_run_facts(run),
+        data=_data_facts(subject.splits),
+        seeds={"training": run.seed},
+        versions=versions(),
+        hardware=hardware(),
+        command=command(),
+    )
 
 
 def path_of(run: Run, name: str, where: str = "") -> Path:
@@ -188,9 +217,14 @@ def _run_facts(run: Run) -> dict:
 
 
 def _data_facts(data: Splits) -> dict:
+    known = labels(data.test) if data.classes else None
+    chance = {}
+    if known is not None and known.ndim == 1:
+        chance["chance"] = float(np.unique(known, return_counts=True)[1].max()) / len(known)
     return {
         "name": data.name,
         "classes": len(data.classes),
+        **chance,
         "splits": {
             part: {"size": len(source), "fingerprint": fingerprint(source)}
             for part, source in ((part, getattr(data, part)) for part in PARTS)

@@ -17,6 +17,7 @@ from jssl.evaluation.subject import Subject
 from jssl.runs.run import write_json
 
 KIND = "jssl evaluation"
+UNTRAINED, RAW = "untrained", "raw"  # a row, and the beginning of a row's name: the baselines
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,13 @@ class Score:
       value: the score.
       interval: half-width of its 95 % interval, or None.
       percent: whether it is a fraction in [0, 1] that tables show in percent.
+      converged: False if the probe's solver stopped at its limit of iterations.
     """
 
     value: float
     interval: float | None = None
     percent: bool = True
+    converged: bool = True
 
 
 @dataclass(frozen=True)
@@ -91,8 +94,9 @@ class Record:
     Attributes:
       protocol: "name", "id" (which depends on every setting), "about", "source" and "settings".
       run: "name", "seed" and "fingerprint" of the run, and "overrides".
-      data: "name", "classes" and the size and fingerprint of each split.
-      rows: representation -> column -> "value", "interval", "percent".
+      data: "name", "classes", "chance" (the frequency of the commonest test class, where there are
+        classes) and the size and fingerprint of each split.
+      rows: representation -> column -> "value", "interval", "percent", "converged".
       details: representation -> further results.
       notes: notes shown below the table.
       seeds: "evaluation" and "training".
@@ -164,8 +168,14 @@ def evaluate(
       The record.
 
     Raises:
-      UserError: the protocol would select on the test split, or its request cannot be satisfied.
+      UserError: the protocol would select on the test split, its request cannot be satisfied, or
+        the untrained encoder is not among the representations.
     """
+    if UNTRAINED not in subject.rows:
+        raise UserError(
+            f"a record needs a row {UNTRAINED!r} beside the trained one; there are: "
+            f"{', '.join(subject.rows) or 'none'}"
+        )
     check_selection(evaluation.select_on)
     found = {row: evaluation.measure(subject, row) for row in subject.rows}
     left_out = [row for row, measured in found.items() if measured is None]

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 
 from jssl.augmentations.compose import Views
 from jssl.core.state import TrainState
 from jssl.data.source import ArraySource, Source, Splits, SubsetSource, entry
 from jssl.encoders.features import Features
 from jssl.errors import UserError
-from jssl.evaluation.arrays import FeatureSplits, Labelled, labelled
+from jssl.evaluation.arrays import FeatureSplits, Labelled, labelled, same_labels
 from jssl.evaluation.features import extract_arrays, raw_features
 from jssl.nn.module import ParamShapeError
 from jssl.runs.run import Run
@@ -47,15 +48,26 @@ class Subject:
     Attributes:
       rows: the representations, including "untrained" and one whose name starts with "raw".
       splits: the data.
-      program: program of the evaluated run; its preprocessing and mesh are used for all rows.
+      program: program of the evaluated run; its preprocessing and mesh are used for all rows. None
+        for features that are given (`of_features`).
       run: the run, for protocols that continue training; None if there is no run folder.
     """
 
     rows: dict[str, Row]
-    splits: Splits
-    program: Program
+    splits: Splits | None
+    program: Program | None
     run: Run | None = None
     _known: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def mesh(self) -> Mesh | None:
+        """Mesh of evaluators that can use one; None for one device or several processes.
+
+        In several processes all of them encode, but only the first one evaluates.
+        """
+        if self.program is None or jax.process_count() > 1:
+            return None
+        return self.program.mesh if self.program.mesh.size > 1 else None
 
     def source(self, part: str) -> Source:
         """A split by its name: "train", "validation" or "test"."""
@@ -76,6 +88,34 @@ class Subject:
     def features(self, row: str) -> FeatureSplits:
         """Pooled features and labels of all splits."""
         return FeatureSplits(*(self.labelled(row, part) for part in PARTS))
+
+    @classmethod
+    def of_features(cls, rows: Mapping[str, FeatureSplits], splits: Splits | None = None) -> Self:
+        """Representations whose pooled features are given, for evaluators that need no more.
+
+        Args:
+          rows: for each representation train, validation and test, each features [N, D] and labels
+            [N]; all must have the same labels.
+          splits: the data, for protocols that read them.
+
+        Raises:
+          UserError: invalid arrays, or labels that differ.
+        """
+        known = {
+            name: FeatureSplits(
+                *(
+                    labelled(*split, f"the {part} split of {name!r}")
+                    for part, split in zip(PARTS, row, strict=True)
+                )
+            )
+            for name, row in rows.items()
+        }
+        same_labels(known)
+        found = cls({name: Row(None) for name in rows}, splits, None)
+        found._known.update(
+            {(name, part): getattr(row, part) for name, row in known.items() for part in PARTS}
+        )
+        return found
 
     def arrays(
         self, row: str, part: str | Source, select: Select, *, most: int | None = None
@@ -185,7 +225,11 @@ class Subject:
 
             return jax.jit(encode, in_shardings=(program.state_shardings, None))
 
-        run = self._memo(("encoder", id(program), select), build)
+        def whole(state: TrainState, x: jax.Array) -> dict[str, jax.Array]:
+            return {"pooled": program.encode(state, x)}
+
+        # The program's own function is also what the run's page calls: compiled once for both.
+        run = whole if select is pooled else self._memo(("encoder", id(program), select), build)
 
         def call(x: jax.Array) -> Mapping[str, jax.Array]:
             try:

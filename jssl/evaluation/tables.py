@@ -1,19 +1,16 @@
-"""Tables of evaluation records: single runs, several runs and seeds, and published results."""
+"""Tables of evaluation records: of a run, of several runs and seeds, beside published results."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from jssl.core.intervals import mean_interval, plus_minus
 from jssl.core.table import Table
-from jssl.errors import MALFORMED, UserError
-from jssl.evaluation.record import KIND, Record
-from jssl.runs.run import read_record
+from jssl.errors import UserError
+from jssl.evaluation.record import RAW, UNTRAINED, Record
 
-BASELINES = ("untrained", "raw")
+UNCONVERGED = "† the solver stopped at its limit of iterations."
 
 
 def record_table(record: Record) -> Table:
@@ -35,6 +32,7 @@ def record_table(record: Record) -> Table:
         f"{record.data['name']}: {record.data['classes']} classes, {sizes}. Training seed "
         f"{record.seeds['training']}. Protocol {record.protocol['id']}.",
         *record.notes,
+        *unconverged([record]),
     )
     return Table(("features", *columns), rows, notes, _emphasis(record.rows))
 
@@ -80,7 +78,7 @@ def runs_table(records: Sequence[Record]) -> Table:
             cells = [cell(over_seeds([row[c] for row in seeds if c in row])) for c in columns]
             last = (beside.get(label, "") if name == "trained" else "",) if beside else ()
             rows.append((title, str(len(seeds)), *cells, *last))
-            if not name.startswith(BASELINES):
+            if not is_baseline(name):
                 emphasis.add(title)
     first = records[0]
     interval = "± is a 95 % interval of the mean over training seeds (Student's t)."
@@ -91,6 +89,7 @@ def runs_table(records: Sequence[Record]) -> Table:
         interval,
         f"{first.data['name']}; protocol {first.protocol['id']}.",
         *dict.fromkeys(note for r in records for note in r.notes),
+        *unconverged(records),
         *sources,
     )
     header = ("run", "seeds", *columns, *(("published",) if beside else ()))
@@ -130,117 +129,26 @@ def over_seeds(scores: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     if len(scores) < 2:
         return dict(scores[0]) if scores else None
     mean, interval = mean_interval([score["value"] for score in scores])
-    return {"value": mean, "interval": interval, "percent": scores[0]["percent"]}
+    converged = all(score.get("converged", True) for score in scores)
+    shown = {"percent": scores[0]["percent"], "converged": converged}
+    return {"value": mean, "interval": interval, **shown}
 
 
 def cell(score: Mapping[str, Any] | None) -> str:
-    """Formats a score with its interval; fractions are shown in percent."""
+    """Formats a score with its interval; fractions are shown in percent.
+
+    A dagger marks a score whose solver did not converge; see `UNCONVERGED`.
+    """
     if score is None:
         return ""
-    return plus_minus(score["value"], score["interval"], percent=score["percent"])
+    text = plus_minus(score["value"], score["interval"], percent=score["percent"])
+    return text if score.get("converged", True) else f"{text} †"
 
 
-def read_records(paths: Sequence[Path]) -> list[Record]:
-    """Reads all evaluation records under some paths.
-
-    Args:
-      paths: record files, files with several records (as written by results/collect.py), or
-        folders of one or more runs.
-
-    Returns:
-      The records, in the order of the paths.
-
-    Raises:
-      UserError: a path does not exist, or contains no record.
-    """
-    found: list[Record] = []
-    for path in map(Path, paths):
-        if path.is_dir():
-            inside = [p for p in sorted(path.rglob("*.json")) if "checkpoints" not in p.parts]
-            records = [r for p in inside for r in _records_of(p, strict=False)]
-        else:
-            records = _records_of(path, strict=True)
-        if not records:
-            raise UserError(
-                f"{path} holds no evaluation record: run jssl evaluate RUN --protocol NAME first"
-            )
-        found += records
-    return found
-
-
-def _records_of(path: Path, *, strict: bool) -> list[Record]:
-    try:
-        value = json.loads(path.read_text())
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
-        if strict:
-            raise UserError(f"{path} is not JSON: {error}") from error
-        return []
-    try:
-        return _records_in(value, path)
-    except MALFORMED as error:
-        raise UserError(
-            f"{path} is damaged: it is no whole evaluation record; remove it, or evaluate again"
-        ) from error
-
-
-def _records_in(value: Any, path: Path) -> list[Record]:
-    if isinstance(value, dict) and value.get("kind") == KIND:
-        return [_whole(Record(**value))]
-    beside = path.with_name("run.json")
-    if (
-        isinstance(value, dict)
-        and {"rows", "protocol", "seeds"} <= value.keys()
-        and beside.exists()
-    ):
-        value = [{**read_record(path.parent), "result": value}]  # the standard result of a run
-    found = []
-    for entry in value if isinstance(value, list) else []:
-        if isinstance(entry, dict) and entry.get("kind") == KIND:
-            found.append(_whole(Record(**entry)))
-        elif isinstance(entry, dict) and "knn" in str(entry.get("result", {})):
-            found.append(from_result(entry))
-    return found
-
-
-def _whole(record: Record) -> Record:
-    """Validates the fields that tables use and returns the record."""
-    _ = record.protocol["id"], record.protocol["name"], record.data["name"]
-    _ = record.data["splits"]["test"]["fingerprint"]
-    record_table(record)
-    return record
-
-
-def from_result(entry: Mapping[str, Any]) -> Record:
-    """Converts the standard result of a run, as stored by results/collect.py, to a record."""
-    result = entry["result"]
-    rows = {}
-    for name, row in result["rows"].items():
-        parts = {f"kNN, k={k}": score for k, score in row["knn"].items()}
-        parts["linear"] = row["linear"]
-        parts |= {f"{count} a class": score for count, score in row["few_label"].items()}
-        rows[name] = {
-            column: {
-                "value": score.get("top1", score.get("mean")),
-                "interval": score["interval"],
-                "percent": True,
-            }
-            for column, score in parts.items()
-        }
-    run = {key: entry[key] for key in ("name", "seed", "fingerprint", "overrides")}
-    return Record(
-        protocol={"name": "frozen", "id": result["protocol"]["id"], "settings": result["protocol"]},
-        run=run,
-        data={"name": "test split", **result["data"]},
-        rows=rows,
-        details={},
-        notes=[],
-        seeds={"training": entry["seed"], **result["seeds"]},
-        versions=result["versions"],
-        hardware=entry["hardware"],
-        command=result["command"],
-    )
+def unconverged(records: Sequence[Record]) -> tuple[str, ...]:
+    """The note on scores whose solver did not converge; empty if there is none."""
+    scores = [score for r in records for row in r.rows.values() for score in row.values()]
+    return () if all(score.get("converged", True) for score in scores) else (UNCONVERGED,)
 
 
 def _units(record: Record) -> tuple[str, ...]:
@@ -249,4 +157,9 @@ def _units(record: Record) -> tuple[str, ...]:
 
 
 def _emphasis(rows: Mapping[str, Any]) -> frozenset[str]:
-    return frozenset(name for name in rows if not name.startswith(BASELINES))
+    return frozenset(name for name in rows if not is_baseline(name))
+
+
+def is_baseline(row: str) -> bool:
+    """Whether a row is the untrained encoder's or the raw input's."""
+    return row.startswith((UNTRAINED, RAW))

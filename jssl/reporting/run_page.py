@@ -17,8 +17,8 @@ from jssl.core.state import TrainState
 from jssl.core.table import Table
 from jssl.data.source import Source, Splits
 from jssl.errors import MALFORMED, UserError
-from jssl.evaluation.protocol import Result
 from jssl.evaluation.record import Record
+from jssl.evaluation.run_table import run_table
 from jssl.evaluation.tables import record_table
 from jssl.logging.writer import read_metrics
 from jssl.plan import accounting
@@ -35,7 +35,7 @@ _SHOWN = 8
 
 
 def write_run_page(
-    run: Run, program: Program, state: TrainState, splits: Splits, result: Result | None
+    run: Run, program: Program, state: TrainState, splits: Splits, records: Sequence[Record] | None
 ) -> Path:
     """Writes `report.html` into the run's folder.
 
@@ -44,7 +44,7 @@ def write_run_page(
       program: the compiled experiment.
       state: the train state to visualise.
       splits: the data.
-      result: the evaluation results, or None.
+      records: those of the run's table (`jssl.evaluation.run_table`), or None.
 
     Returns:
       The path of the page.
@@ -56,7 +56,7 @@ def write_run_page(
         pictures |= _views(program, splits.train)
         pictures |= _reconstructions(program, state, splits.test)
         pictures |= token_figures(program, state, splits.test)
-    if result is not None or "label" not in splits.test[0]:
+    if records is not None or "label" not in splits.test[0]:
         pictures |= embedding_figures(program, state, splits)
     losses = [row["loss"] for row in metrics if "loss" in row]
     published = run.experiment.expected
@@ -82,7 +82,7 @@ def write_run_page(
             **accounting.summary(run.folder, program),
             **{f"published {name}": f"{value:g} ({source})" for name, value, source in published},
         },
-        result_table=None if result is None else result.table(),
+        result_table=None if records is None else run_table(records),
         tables=_protocols(run),
         figures=pictures,
         alarms=[*identity.accepted(record), *_alarms(run)],

@@ -6,21 +6,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import jax
-import numpy as np
 
 from jssl.core.state import TrainState
-from jssl.data.source import Source, Splits, fingerprint, labels
+from jssl.data.source import Splits, labels
 from jssl.errors import MALFORMED, UserError
-from jssl.evaluation.arrays import FeatureSplits, Labelled, check_evaluable
-from jssl.evaluation.evaluating import label_free
-from jssl.evaluation.features import features, raw_features
+from jssl.evaluation import evaluating, run_table
+from jssl.evaluation.arrays import check_evaluable
+from jssl.evaluation.features import features
 from jssl.evaluation.online import OnlineProbe
-from jssl.evaluation.protocol import Protocol, Result, evaluate_features
+from jssl.evaluation.record import Record
+from jssl.evaluation.subject import Subject
 from jssl.logging.writer import read_metrics
 from jssl.runs.loop import Finished, Options, fit
 from jssl.runs.malloc import give_back_freed_memory
 from jssl.runs.restoring import restore
-from jssl.runs.run import Run, command
+from jssl.runs.run import Run
 from jssl.training.step import Program
 
 Say = Callable[[str], None]
@@ -50,12 +50,12 @@ def train(run: Run, options: Options, *, evaluate: bool = True, say: Say = print
             "same command goes on from there"
         )
     elif evaluate:
-        result = _measure(run, finished.program, finished.state, finished.splits, say)
-        _page(run, finished.program, finished.state, finished.splits, result, say)
+        records = _measure(run, finished.program, finished.state, finished.splits, say)
+        _page(run, finished.program, finished.state, finished.splits, records, say)
     return finished
 
 
-def evaluate(run: Run, options: Options | None = None, *, say: Say = print) -> Result:
+def evaluate(run: Run, options: Options | None = None, *, say: Say = print) -> list[Record] | None:
     """Evaluates the newest checkpoint of a run and writes `results.json`.
 
     Args:
@@ -64,7 +64,8 @@ def evaluate(run: Run, options: Options | None = None, *, say: Say = print) -> R
       say: prints a line.
 
     Returns:
-      The result.
+      The records of the run's table, see `jssl.evaluation.run_table`; None if the data cannot be
+      evaluated.
 
     Raises:
       UserError: if the run has no checkpoint.
@@ -89,17 +90,15 @@ def report(run: Run, options: Options | None = None, *, say: Say = print) -> Pat
     """
     read_metrics(run.folder)  # the page shows them; found out before anything is computed
     program, state, splits = restore(run, options or Options(), say=say)
-    result = _saved_result(run, say) or _measure(run, program, state, splits, say)
-    return _page(run, program, state, splits, result, say)
+    records = _saved_records(run, say) or _measure(run, program, state, splits, say)
+    return _page(run, program, state, splits, records, say)
 
 
-def _saved_result(run: Run, say: Say) -> Result | None:
+def _saved_records(run: Run, say: Say) -> list[Record] | None:
     if not run.results.exists():
         return None
     try:
-        result = Result.from_json(run.results.read_text())
-        result.table()  # a record may be JSON and lack what is shown
-        return result
+        return run_table.load(run.results)
     except (UserError, OSError, *MALFORMED) as error:
         say(f"warning: {run.results} cannot be read ({error}); the run is evaluated again")
         return None
@@ -107,45 +106,31 @@ def _saved_result(run: Run, say: Say) -> Result | None:
 
 def _measure(
     run: Run, program: Program, state: TrainState, splits: Splits, say: Say
-) -> Result | None:
+) -> list[Record] | None:
     if "label" not in splits.train[0]:
         if jax.process_count() > 1:
             say("the data has no labels: nothing to evaluate")
             return None
         say("the data has no labels: label-free measures of the trained and untrained encoder")
-        label_free(run, program, state, splits, say=say)
+        evaluating.label_free(run, program, state, splits, say=say)
         return None
     parts = (splits.train, splits.validation, splits.test)
     try:
-        check_evaluable(*map(labels, parts), most=max(Protocol().per_class))
+        check_evaluable(*map(labels, parts), most=run_table.most_per_class())
     except UserError as error:  # the features are sound, and the page shows them
         say(f"nothing is evaluated, because {error}")
         return None
     say("evaluating: trained, untrained and raw input")
-    untrained = program.init(program.root_key(run.seed))
-
-    def rows(read: Callable[[Source], tuple[np.ndarray, np.ndarray]]) -> FeatureSplits:
-        return FeatureSplits(*(Labelled(*read(part)) for part in parts))
-
-    field = program.experiment.preprocess.field
-    table = {
-        "trained": rows(lambda part: features(program, state, part)),
-        "untrained": rows(lambda part: features(program, untrained, part)),
-        f"raw {field}": rows(lambda part: raw_features(part, field=field)),
-    }
-    names = ("train", "validation", "test")
+    subject = Subject(evaluating.representations(run, program, state), splits, program, run)
+    for row in subject.rows:  # every process encodes its part, and the first one evaluates
+        subject.features(row)
     if jax.process_index():
         return None
-    result = evaluate_features(
-        table,
-        protocol=Protocol(),
-        seeds={"training": run.seed},
-        fingerprints={n: fingerprint(part) for n, part in zip(names, parts, strict=True)},
-        command=command(),
-    )
-    result.save(run.results)
-    say(result.markdown())
-    return result
+    protocols = run_table.run_protocols()
+    records = [evaluating.measure(run, subject, *named) for named in protocols.items()]
+    run_table.save(records, run.results)
+    say(run_table.run_table(records).markdown())
+    return records
 
 
 def _page(
@@ -153,7 +138,7 @@ def _page(
     program: Program,
     state: TrainState,
     splits: Splits,
-    result: Result | None,
+    records: list[Record] | None,
     say: Say,
 ) -> Path | None:
     from jssl.reporting.run_page import write_run_page
@@ -161,6 +146,6 @@ def _page(
     if jax.process_count() > 1:
         say(f"write the page with: jssl report {run.folder}")
         return None
-    page = write_run_page(run, program, state, splits, result)
+    page = write_run_page(run, program, state, splits, records)
     say(f"page: {page}")
     return page

@@ -254,8 +254,12 @@ class Program:
 
     @functools.cached_property
     def encode(self) -> Any:
-        """Compiled `(state, x [B, ...]) -> Features`, what evaluation sees."""
-        return jax.jit(self._encode, in_shardings=(self.state_shardings, None))
+        """Compiled `(state, x [B, ...]) -> pooled features [B, D]`, what most evaluators see."""
+
+        def pooled(state: TrainState, x: jax.Array) -> jax.Array:
+            return self._encode(state, x).pooled
+
+        return jax.jit(pooled, in_shardings=(self.state_shardings, None))
 
     def _encode(self, state: TrainState, x: jax.Array) -> Any:
         return self.experiment.method.encode(self.at(state), x)

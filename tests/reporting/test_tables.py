@@ -10,8 +10,10 @@ from scipy import stats
 
 from jssl.cli import main
 from jssl.errors import UserError
+from jssl.evaluation import run_table
+from jssl.evaluation.reading import read_records
 from jssl.evaluation.record import Record
-from jssl.evaluation.tables import cell, over_seeds, read_records, runs_table
+from jssl.evaluation.tables import cell, over_seeds, runs_table
 
 
 def record(seed=0, top1=0.8, **changes):
@@ -116,19 +118,53 @@ def test_committed_results_can_be_tabulated(capsys):
     results = Path(__file__).parents[2] / "results" / "cifar10_small.json"
     assert main(["table", str(results)]) == 0
     text = capsys.readouterr().out
-    row = json.loads(results.read_text())[0]["result"]["rows"]["trained"]
-    assert f"{100 * row['linear']['top1']:.1f} ± {100 * row['linear']['interval']:.1f}" in text
+    records = json.loads(results.read_text())[0]["records"]
+    score = records[1]["rows"]["trained"]["linear"]
+    assert f"{100 * score['value']:.1f} ± {100 * score['interval']:.1f}" in text
 
 
 def test_a_runs_own_table_is_found_in_its_folder(tmp_path: Path, capsys):
     results = Path(__file__).parents[2] / "results" / "cifar10_small.json"
     entry = json.loads(results.read_text())[0]
-    (tmp_path / "results.json").write_text(json.dumps(entry["result"]))
-    (tmp_path / "run.json").write_text(json.dumps(entry | {"experiment": {}}))
+    (tmp_path / "results.json").write_text(json.dumps(entry["records"]))
     assert main(["table", str(tmp_path)]) == 0
     text = capsys.readouterr().out
     assert f"{entry['name']}" in text
-    assert f"{100 * entry['result']['rows']['trained']['linear']['top1']:.1f}" in text
+    assert f"{100 * entry['records'][1]['rows']['trained']['linear']['value']:.1f}" in text
+
+
+def former(top1: float, converged: bool = True) -> dict:
+    """A row of results.json in its former form."""
+    few = {"per_class": 1, "mean": top1 - 0.2, "interval": None, "draws": [top1 - 0.2]}
+    few |= {"strength": 1.0, "validation_top1": 0.5, "converged": True}
+    linear = {"top1": top1, "validation_top1": 0.6, "strength": 1.0, "converged": converged}
+    linear |= {"at_edge": False, "path": [], "auc": None, "interval": 0.02}
+    knn = {"20": {"top1": top1 - 0.1, "interval": 0.03}, "1": {"top1": 0.4, "interval": 0.03}}
+    return {"dimension": 8, "knn": knn, "linear": linear, "few_label": {"1": few}}
+
+
+def test_a_table_of_the_former_form_still_loads(tmp_path: Path) -> None:
+    settings = {"id": "frozen-v1-aa", "ks": [20, 1], "temperature": 0.07, "strengths": [0.1, 1.0]}
+    settings |= {"refit": "train", "per_class": [1], "draws": 1, "select_on": "validation"}
+    splits = record().data["splits"]
+    result = {
+        "protocol": settings,
+        "data": {"classes": 10, "chance": 0.1, "splits": splits},
+        "rows": {"trained": former(0.8, converged=False), "untrained": former(0.5)},
+        "seeds": {"evaluation": 0, "training": 3},
+        "versions": {},
+        "command": "jssl train",
+    }
+    (tmp_path / "results.json").write_text(json.dumps(result))
+    run = {"name": "image/a_b", "seed": 3, "fingerprint": "f", "overrides": [], "hardware": "cpu"}
+    (tmp_path / "run.json").write_text(json.dumps(run | {"experiment": {}}))
+    records = run_table.load(tmp_path / "results.json")
+    assert [one.protocol["name"] for one in records] == list(run_table.NAMES)
+    table = run_table.run_table(records)
+    assert table.rows[0] == ("trained", "70.0 ± 3.0", "80.0 ± 2.0 †", "60.0")
+    assert table.emphasis == {"trained"}
+    assert records[1].protocol["id"].startswith("linear-v1-")
+    assert records[1].rows["untrained"]["validation"]["value"] == 0.6
 
 
 def test_wrong_paths_are_sentences(tmp_path: Path):

@@ -39,7 +39,7 @@ class FewLabels(Evaluation):
         found = {f"{100 * share:g} % of labels": result for share, result in shares.items()}
         found |= {f"{count} a class": result for count, result in counts.items()}
         return Measured(
-            {name: _score(result.mean, result.interval) for name, result in found.items()},
+            {name: _score(r.mean, r.interval, r.converged) for name, r in found.items()},
             {name: _plain(result) for name, result in found.items()},
         )
 
@@ -96,8 +96,8 @@ class Episodes(Evaluation):
         )
 
 
-def _score(mean: float, interval: float) -> Score:
-    return Score(mean, None if math.isnan(interval) else interval)
+def _score(mean: float, interval: float, converged: bool = True) -> Score:
+    return Score(mean, None if math.isnan(interval) else interval, converged=converged)
 
 
 def _plain(result: FewLabelResult) -> dict:

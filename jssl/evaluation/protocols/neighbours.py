@@ -19,7 +19,8 @@ class KNN(Evaluation):
     """Weighted kNN classification of the test split; no hyper-parameter is selected.
 
     Attributes:
-      ks: numbers of neighbours; one search serves all of them.
+      ks: numbers of neighbours; one search serves all of them. Numbers above the size of the
+        training split are left out, unless all are.
       temperature: temperature of the vote's weights.
     """
 
@@ -31,13 +32,12 @@ class KNN(Evaluation):
 
     def measure(self, subject: Subject, row: str) -> Measured:
         train, _, test = subject.features(row)
-        mesh = subject.program.mesh
         found = knn_accuracy(
             *train,
             *test,
-            ks=self.ks,
+            ks=[k for k in self.ks if k <= len(train.labels)] or self.ks,
             temperature=self.temperature,
-            mesh=mesh if mesh.size > 1 else None,
+            mesh=subject.mesh,
         )
         count = len(test.labels)
         return Measured({f"k={k}": Score(a, binomial_interval(a, count)) for k, a in found.items()})

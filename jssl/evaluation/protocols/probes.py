@@ -33,13 +33,14 @@ class Linear(Evaluation):
     about: ClassVar[str] = "logistic regression solved to convergence, C chosen on validation"
 
     def measure(self, subject: Subject, row: str) -> Measured:
+        splits = subject.features(row)
         found = linear.linear_probe(
-            *subject.features(row),
+            *splits,
             strengths=self.strengths,
             refit=self.refit,
             select_on=self.select_on,
         )
-        return _measured(subject, found, "linear")
+        return _measured(found, "linear", len(splits.test.labels))
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,9 @@ class Ridge(Evaluation):
     about: ClassVar[str] = "ridge regression in closed form, penalty chosen on validation"
 
     def measure(self, subject: Subject, row: str) -> Measured:
-        found = ridge.ridge_probe(
-            *subject.features(row), penalties=self.penalties, select_on=self.select_on
-        )
-        return _measured(subject, found, "ridge")
+        splits = subject.features(row)
+        found = ridge.ridge_probe(*splits, penalties=self.penalties, select_on=self.select_on)
+        return _measured(found, "ridge", len(splits.test.labels))
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class ProbeSweep(Evaluation):
         names = {field.name for field in dataclasses.fields(Sweep)}
         settings = {k: v for k, v in vars(self).items() if k in names}
         found = sweep_probes(self._representations(subject, row), Sweep(**settings))
-        return _measured(subject, found, "linear")
+        return _measured(found, "linear", len(subject.splits.test))
 
     def _representations(self, subject: Subject, row: str) -> dict[str, FeatureSplits]:
         if subject.rows[row].program is None:
@@ -126,9 +126,9 @@ class ProbeSweep(Evaluation):
         )
 
 
-def _measured(subject: Subject, found: object, name: str) -> Measured:
-    tests = len(subject.splits.test)
-    score = Score(found.top1, binomial_interval(found.top1, tests))
+def _measured(found: object, name: str, tests: int) -> Measured:
+    interval = binomial_interval(found.top1, tests)
+    score = Score(found.top1, interval, converged=getattr(found, "converged", True))
     details = dataclasses.asdict(found)
     scores = {name: score, "validation": Score(found.validation_top1)}
     return Measured(scores, {k: list(v) if isinstance(v, tuple) else v for k, v in details.items()})
