@@ -20,14 +20,17 @@ from jssl.logging.writer import MetricsWriter, put_aside
 from jssl.plan import accounting
 from jssl.runs import identity, lock, processes, warm_start
 from jssl.runs.diagnosis import first_cause
-from jssl.runs.host_loop import CHUNK, HostLoop, Probe, monitor_of
+from jssl.runs.host_loop import CHUNK, HostLoop, plan
 from jssl.runs.options import Options
+from jssl.runs.recorder import RunRecorder, monitor_of
 from jssl.runs.restoring import bind
 from jssl.runs.run import Run, read_record, write_json
 from jssl.runs.sinks import resolve
 from jssl.training.batches import make_step_runner
 from jssl.training.checkpoint import Checkpoints, CheckpointUnwritable
 from jssl.training.step import Program
+
+Probe = Callable[[Program, TrainState, Splits], dict[str, jax.Array]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,10 +166,21 @@ def _train(
             params = before if step == start + 1 else None
             return first_cause(program, splits.train, run.seed, root, step, params)
 
-        loop = HostLoop(
-            *(run, options, program, splits, runner, checkpoints, writer, progress, probe),
-            *(monitor_of(run, program, start), run_stats, cause, guard),
+        recorder = RunRecorder(
+            *(run, program, checkpoints, writer, monitor_of(run, program, start)),
+            *(progress.message, cause, options.log_every),
+            stop_on_collapse=options.on_collapse == "stop",
+            guard=guard,
         )
+        schedule = plan(
+            program.steps,
+            stop_at=options.stop_at,
+            checkpoint_every=options.checkpoint_every,
+            probe_every=options.probe_every,
+            profile=run.folder / "profile" if options.profile else None,
+        )
+        measure = None if probe is None else lambda state: probe(program, state, splits)
+        loop = HostLoop(schedule, runner, recorder, progress, run_stats, measure)
         state = loop.run(state, start)
         if first:
             accounts = run_stats.close(program, waited=runner.waited)

@@ -1,16 +1,16 @@
-"""The host loop of a sweep: folders, metrics, checkpoints and alarms of many runs at once."""
+"""Carries out a sweep: many runs in the host loop of a single one, each with its own folder."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from jssl.config.experiment import Experiment
 from jssl.config.overrides import override
@@ -18,14 +18,17 @@ from jssl.core.intervals import mean_interval, plus_minus
 from jssl.core.state import TrainState
 from jssl.core.table import Table
 from jssl.data.device import DeviceData, fits
-from jssl.data.order import batch_indices
 from jssl.data.source import Splits
 from jssl.errors import Interrupted, UserError
 from jssl.evaluation.online import OnlineProbe
-from jssl.logging.writer import MetricsWriter, put_aside
-from jssl.runs import identity, interrupt, lock
-from jssl.runs.host_loop import watch_of
-from jssl.runs.run import Run, default_folder, write_json
+from jssl.logging.progress import Progress
+from jssl.logging.writer import MetricsWriter, put_aside, read_metrics
+from jssl.plan import accounting
+from jssl.runs import identity, lock
+from jssl.runs.diagnosis import first_cause
+from jssl.runs.host_loop import HostLoop, plan
+from jssl.runs.recorder import RunRecorder, monitor_of
+from jssl.runs.run import Run, default_folder
 from jssl.studies.batched_runs import (
     How,
     Member,
@@ -36,11 +39,11 @@ from jssl.studies.batched_runs import (
     part,
     stack,
 )
+from jssl.studies.sweep_steps import SweepRecorder, SweepSteps
 from jssl.training import sharding
 from jssl.training.checkpoint import Checkpoints
 from jssl.training.step import Program, build
 
-_CHUNK = 64
 Say = Callable[[str], None]
 
 
@@ -53,7 +56,6 @@ class Options:
       how: see `jssl.studies.batched_runs.Together`.
       log_every: steps between records.
       checkpoint_every: steps between checkpoints; None for ten in a run.
-      chunk: most steps in one device call.
       stop_at: stop after this step; the same sweep goes on from there.
       probe: whether the features are probed at the end, on the validation split.
       accept_changes: see `jssl.runs.run.Run`.
@@ -63,7 +65,6 @@ class Options:
     how: How = "auto"
     log_every: int = 10
     checkpoint_every: int | None = None
-    chunk: int = _CHUNK
     stop_at: int | None = None
     probe: bool = True
     accept_changes: bool = False
@@ -159,146 +160,134 @@ def _together(
         f"{program.steps} steps each, global batch {program.experiment.batch_size}"
     )
     data, execution = identity.data_of(splits), identity.execution_of()
+    guards = []
     with contextlib.ExitStack() as locks:
         for run in runs:
             standing = identity.check(run, data, execution, training=True, say=say)
-            locks.enter_context(lock.hold(run.folder, say=say))
+            guards.append(locks.enter_context(lock.hold(run.folder, say=say)))
             run.open(mesh={"data": 1, "fsdp": 1}, steps=program.steps, **standing.now)
             identity.note(run, standing, training=True)
-        return _Sweep(together, runs, splits, options, say).run()
+        return _train(together, runs, guards, splits, options, say)
 
 
-class _Sweep:
-    def __init__(
-        self, together: Together, runs: list[Run], splits: Splits, options: Options, say: Say
-    ) -> None:
-        self.together, self.runs, self.splits, self.options = together, runs, splits, options
-        self.program = together.program
-        self.say = say
-        self.failed: dict[int, str] = {}
-        self.last: list[dict[str, float]] = [{} for _ in runs]
-
-    def run(self) -> list[dict[str, float]]:
-        end = min(self.program.steps, self.options.stop_at or self.program.steps)
-        save_every = self.options.checkpoint_every or min(max(self.program.steps // 10, 1), 1000)
-        with contextlib.ExitStack() as stack_:
-            self.checkpoints = [Checkpoints(run.checkpoints) for run in self.runs]
-            for checkpoints in self.checkpoints:
-                stack_.enter_context(checkpoints)
-            states, step = self._restore()
-            for run in self.runs if step == 0 else ():
-                lost = put_aside(run.folder)
-                if lost is not None:
-                    self.say(f"warning: {lost}")
-            self.watches = [watch_of(run, self.program, step) for run in self.runs]
-            self.writers = [
-                stack_.enter_context(MetricsWriter(run.folder, resume_step=step))
-                for run in self.runs
-            ]
-            arrays = DeviceData.load(self.splits.train).arrays
-            data = self.together.place(arrays)
-            length = len(next(iter(arrays.values())))
-            pending: tuple[int, int, Any] | None = None
-            stop = stack_.enter_context(interrupt.requests())
-            while step < end and not stop.requested:
-                until = min((step // save_every + 1) * save_every, end)
-                count = min(self.options.chunk, until - step)
-                indices = self._indices(step, count, length)
-                states, metrics = self.together.chunk(
-                    *(states, data, indices, np.int32(count)),
-                    *(self.together.values, self.together.roots),
+def _train(
+    together: Together,
+    runs: Sequence[Run],
+    guards: Sequence[lock.Lock],
+    splits: Splits,
+    options: Options,
+    say: Say,
+) -> list[dict[str, float]]:
+    """Trains runs to their end, from the newest step that all have; their last metrics."""
+    program = together.program
+    with contextlib.ExitStack() as stack_:
+        checkpoints = [stack_.enter_context(Checkpoints(run.checkpoints)) for run in runs]
+        states, step = _restore(together, checkpoints, say)
+        recorders = []
+        for i, run in enumerate(runs):
+            lost = None if step else put_aside(run.folder)
+            if lost is not None:
+                say(f"warning: {lost}")
+            recorders.append(
+                RunRecorder(
+                    run,
+                    program,
+                    checkpoints[i],
+                    stack_.enter_context(MetricsWriter(run.folder, resume_step=step)),
+                    monitor_of(run, program, step),
+                    functools.partial(_say_of, run, say),
+                    _cause(together, splits, checkpoints[i], i, run.seed, step),
+                    options.log_every,
+                    guard=guards[i],
                 )
-                if pending is not None:
-                    self._record(*pending)
-                pending = (step, count, metrics)
-                step += count
-                if step == until:
-                    self._record(*pending)
-                    pending = None
-                    self._save(states)
-            if pending is not None:
-                self._record(*pending)
-                self._save(states)
-            if step >= self.program.steps and self.options.probe:
-                self._probe(states)
-        if stop.signal is not None:
-            raise Interrupted(
-                f"the sweep was interrupted and is saved at step {step} of {self.program.steps}; "
-                "the same command goes on from there",
-                stop.signal,
             )
-        for i, words in self.failed.items():
-            self.say(f"{self.runs[i].folder}: {words}")
-        return self.last
+        recorder = SweepRecorder(recorders)
+        progress = stack_.enter_context(
+            Progress(program.steps, views_per_step=program.views_per_step * len(runs), initial=step)
+        )
+        stats = accounting.RunStats()
+        stack_.callback(stats.forget)
+        steps = SweepSteps(
+            together, DeviceData.load(splits.train).arrays, [run.seed for run in runs]
+        )
+        schedule = plan(
+            program.steps, stop_at=options.stop_at, checkpoint_every=options.checkpoint_every
+        )
+        loop = HostLoop(schedule, steps, recorder, progress, stats)
+        states = loop.run(states, step)
+        step = int(states.step)
+        if step >= program.steps and options.probe:
+            _probe(program, recorder, states, splits)
+    if loop.signal is not None:
+        raise Interrupted(
+            f"the sweep was interrupted and is saved at step {step} of {program.steps}; "
+            "the same command goes on from there",
+            loop.signal,
+        )
+    for i, words in recorder.failed.items():
+        say(f"{runs[i].folder}: {words}")
+    return [_last(run) for run in runs]
 
-    def _indices(self, step: int, count: int, length: int) -> np.ndarray:
-        size = self.program.experiment.batch_size
-        indices = np.zeros((self.options.chunk, len(self.runs), size), np.int32)
-        for k in range(count):
-            for i, run in enumerate(self.runs):
-                indices[k, i] = batch_indices(run.seed, step + k, length, size)
-        return indices
 
-    def _restore(self) -> tuple[TrainState, int]:
-        """The states at the newest step that every run has; a run that failed stays where it is."""
-        common = set.intersection(*(set(found.steps()) for found in self.checkpoints))
-        if not common:
-            return self.together.init(), 0
-        step = max(common)
-        states = []
-        for checkpoints in self.checkpoints:
-            state, _ = checkpoints.restore(self.program.abstract_state, step)
-            states.append(jax.device_get(state))
-        self.say(f"resumed at step {step} of {self.program.steps}")
-        return jax.device_put(stack(states), self.together.shardings), step
+def _say_of(run: Run, say: Say, line: str) -> None:
+    say(f"{run.folder}: {line}")
 
-    def _save(self, states: TrainState) -> None:
-        home = jax.devices()[0]
-        for i, checkpoints in enumerate(self.checkpoints):
-            if i not in self.failed:
-                checkpoints.save(jax.device_put(part(states, i), home))
 
-    def _record(self, first: int, count: int, metrics: Any) -> None:
-        values = {name: np.asarray(value) for name, value in metrics.items()}
-        for k in range(count):
-            step = first + k + 1
-            logged = step % self.options.log_every == 0 or step in (1, self.program.steps)
-            for i in range(len(self.runs)):
-                if i in self.failed:
-                    continue
-                row = {
-                    name: float(value[k, i])
-                    for name, value in values.items()
-                    if self.program.measures(name, step)
-                }
-                bad = [name for name, value in row.items() if not math.isfinite(value)]
-                if bad:
-                    self.failed[i] = f"{', '.join(bad)} stopped being finite at step {step}"
-                elif not logged:
-                    continue
-                self.writers[i].write(step, row)
-                self.last[i] = {"step": step, "loss": row["loss"]}
-                if not bad:
-                    self._judge(i, {"step": step, **row})
+def _cause(
+    together: Together, splits: Splits, checkpoints: Checkpoints, place: int, seed: int, start: int
+) -> Callable[[int], str]:
+    """Why a step of one run of a sweep is not finite; see `jssl.runs.diagnosis.first_cause`."""
+    program = together.program
 
-    def _judge(self, i: int, row: dict[str, float]) -> None:
-        for verdict in self.watches[i].see(row):
-            self.say(f"{self.runs[i].folder}: alarm: {verdict}")
-        if self.watches[i].alarms or self.runs[i].alarms.exists():
-            write_json(self.runs[i].alarms, self.watches[i].record())
+    def before() -> Any:
+        if start:
+            return checkpoints.restore(program.abstract_state, start)[0].params
+        return part(together.init(), place).params
 
-    def _probe(self, states: TrainState) -> None:
-        if "label" not in self.splits.train[0]:
-            return
-        probe = OnlineProbe(("knn",))
-        for i in range(len(self.runs)):
-            if i in self.failed:
-                continue
-            state = jax.device_put(part(states, i), self.program.state_shardings)
-            found = probe(self.program, state, self.splits)
-            numbers_ = {name: float(value) for name, value in found.items()}
-            self.writers[i].write(self.program.steps, numbers_)
-            self.last[i] |= numbers_
+    def cause(step: int) -> str:
+        params = before if step == start + 1 else None
+        return first_cause(program, splits.train, seed, program.root_key(seed), step, params)
+
+    return cause
+
+
+def _restore(
+    together: Together, checkpoints: Sequence[Checkpoints], say: Say
+) -> tuple[TrainState, int]:
+    """The states at the newest step that every run has; a run that failed stays where it is."""
+    common = set.intersection(*(set(found.steps()) for found in checkpoints))
+    if not common:
+        return together.init(), 0
+    step = max(common)
+    states = [
+        jax.device_get(found.restore(together.program.abstract_state, step)[0])
+        for found in checkpoints
+    ]
+    say(f"resumed at step {step} of {together.program.steps}")
+    return jax.device_put(stack(states), together.shardings), step
+
+
+def _probe(program: Program, recorder: SweepRecorder, states: TrainState, splits: Splits) -> None:
+    """Probes the features of each run on the validation split, unless that is on its record."""
+    probe = OnlineProbe(("knn",))
+    for i, run in recorder.alive():
+        if set(_last(run.run)) > {"step", "loss"}:
+            continue
+        state = jax.device_put(part(states, i), program.state_shardings)
+        found = probe(program, state, splits)
+        if found:
+            run.probe(program.steps, found)
+
+
+def _last(run: Run) -> dict[str, float]:
+    """ "step" and "loss" of a run's last record, and what a probe measured there."""
+    found: dict[str, float] = {}
+    for row in read_metrics(run.folder):
+        if "loss" in row:
+            found = {"step": row["step"], "loss": row["loss"]}
+        else:
+            found |= {name: value for name, value in row.items() if name not in ("step", "time")}
+    return found
 
 
 def _table(
