@@ -86,7 +86,7 @@ def _reference_runs() -> list[dict]:
 
 
 def _gain(row: dict) -> float:
-    return row["scores"]["trained"]["test"]["linear"] - row["scores"]["untrained"]["test"]["linear"]
+    return suite.accuracy(row, "trained", "linear") - suite.accuracy(row, "untrained", "linear")
 
 
 def _page(found: list[dict]) -> str:

@@ -11,17 +11,17 @@ from jssl.core.state import TrainState
 from jssl.data.source import Splits
 from jssl.evaluation.few_shot import FewShot, few_shot
 from jssl.evaluation.forecast_tuning import ForecastRecipe
-from jssl.evaluation.knn import knn_accuracy
-from jssl.evaluation.linear import linear_probe
 from jssl.evaluation.protocols.cross_modal import CrossRetrieval, ZeroShot
 from jssl.evaluation.protocols.finetune import ForecastFineTuning
 from jssl.evaluation.protocols.forecast import Forecast
+from jssl.evaluation.protocols.neighbours import KNN
 from jssl.evaluation.protocols.nodes import Nodes
+from jssl.evaluation.protocols.probes import Linear
 from jssl.evaluation.protocols.regression import Regression
 from jssl.evaluation.protocols.similarity import Similarity
+from jssl.evaluation.protocols.svm import SVM
 from jssl.evaluation.protocols.token_site import TokenSite
 from jssl.evaluation.subject import Row, Subject
-from jssl.evaluation.svm import svm_probe
 from jssl.runs.loop import Finished
 from jssl.runs.run import Run
 from jssl.studies.session import features
@@ -44,11 +44,12 @@ def probes(
 
 def classify(parts: list[tuple[np.ndarray, np.ndarray]], k: int, auc: bool = False) -> Scores:
     """Test accuracies of the linear probe, chosen on validation, and of kNN."""
-    train, _, test = parts
-    k = min(k, len(train[0]))
-    linear = linear_probe(*parts, strengths=(0.001, 0.01, 0.1, 1.0))
-    scores = {"linear": linear.top1, "knn": knn_accuracy(*train, *test, ks=(k,))[k]}
-    return {**scores, "auc": linear.auc} if auc else scores
+    subject = Subject.of_features({"row": parts})
+    protocols = (KNN(ks=(min(k, len(parts[0][0])),)), Linear(strengths=(0.001, 0.01, 0.1, 1.0)))
+    knn, linear = (one.measure(subject, "row") for one in protocols)
+    (accuracy,) = knn.scores.values()
+    scores = {"linear": linear.scores["linear"].value, "knn": accuracy.value}
+    return {**scores, "auc": linear.details["auc"]} if auc else scores
 
 
 def forecast(program: Program, state: TrainState, splits: Splits) -> Scores:
@@ -75,10 +76,11 @@ def clouds(ways: int) -> Callable[[Program, TrainState, Splits], Scores]:
     def score(program: Program, state: TrainState, splits: Splits) -> Scores:
         parts = [features(program, state, part) for part in three(splits)]
         train, _, test = parts
+        subject = Subject.of_features({"row": parts})
         few = FewShot(ways=ways, shots=10, queries=20, episodes=200)
         return {
-            "svm": svm_probe(*parts).top1,
-            "knn": knn_accuracy(*train, *test, ks=(20,))[20],
+            "svm": SVM().measure(subject, "row").scores["svm"].value,
+            "knn": KNN(ks=(20,)).measure(subject, "row").scores["k=20"].value,
             f"{ways}-way 10-shot": few_shot(*test, few, centre=train[0].mean(axis=0)).mean,
         }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_runs import write_experiment
 
 from jssl.config import experiment as registry
 from jssl.errors import UserError
@@ -78,6 +79,26 @@ def test_the_table_judges_by_the_entrys_probe(tmp_path: Path, calls) -> None:
     text = (tmp_path / "table.md").read_text()
     assert "| +7.0 ± 1.0 | 5 | yes | 0 1 2 |" in text
     assert "- distillation/byol: all of it" in text
+
+
+def test_a_run_leaves_the_records_of_its_protocols(tmp_path: Path) -> None:
+    entry = Entry("mine", str(write_experiment(tmp_path)), ("epochs=0.1",), "knn")
+    study = Study((entry,), Protocol(examples=(300, 100, 200), strengths=(0.01, 0.1)))
+    said: list[str] = []
+    record = json.loads(json.dumps(study.run(entry, 0, said.append)))
+    assert [one["protocol"]["name"] for one in record["records"]] == ["knn", "linear"]
+    knn, linear = record["records"]
+    assert {one["data"]["splits"]["test"]["size"] for one in record["records"]} == {200}
+    assert list(knn["rows"]["untrained"]) == ["k=20"]
+    assert linear["protocol"]["settings"]["strengths"] == [0.01, 0.1]
+    assert (
+        suite.accuracy(record, "trained", "linear") == linear["rows"]["trained"]["linear"]["value"]
+    )
+    assert record["validation"]["trained"]["knn"] != suite.accuracy(record, "trained", "knn")
+    assert f"{100 * record['validation']['trained']['knn']:.1f}" in said[0]
+    found = suite.summary(entry, [record])
+    gain = suite.accuracy(record, "trained", "knn") - suite.accuracy(record, "untrained", "knn")
+    assert found["gain"] == [pytest.approx(100 * gain), None]
 
 
 def test_a_table_of_nothing_is_refused(tmp_path: Path) -> None:

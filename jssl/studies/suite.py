@@ -11,7 +11,7 @@ import dataclasses
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +21,20 @@ import numpy as np
 from jssl.config.experiment import Experiment, load
 from jssl.config.overrides import fingerprint, override
 from jssl.core.intervals import mean_spread, plus_minus
-from jssl.data.source import Source, Splits, SubsetSource
+from jssl.data.source import Splits, SubsetSource
 from jssl.errors import UserError, nearest
-from jssl.evaluation.features import raw_features
-from jssl.evaluation.knn import knn_accuracy
-from jssl.evaluation.linear import linear_probe
+from jssl.evaluation import evaluating
+from jssl.evaluation.arrays import FeatureSplits
+from jssl.evaluation.evaluating import TRAINED
+from jssl.evaluation.protocols import protocol
+from jssl.evaluation.record import UNTRAINED, Evaluation
+from jssl.evaluation.subject import PARTS, Row, Subject
 from jssl.logging.writer import read_metrics
 from jssl.runs.loop import Options, fit
 from jssl.runs.run import Run, hardware, versions, write_json
-from jssl.studies.session import features
 
 JUDGES = ("knn", "linear")
 Record = dict[str, Any]
-Scores = dict[str, dict[str, float]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,8 +116,9 @@ class Study:
           say: prints a line.
 
         Returns:
-          The record: scores in [0, 1] of the trained and the untrained encoder and of the raw
-          input on the validation and the test split, and how the run was made.
+          The record: under "records" those of the protocols knn and linear for the trained and the
+          untrained encoder, under "validation" their accuracies on that split, and how the run was
+          made. Accuracies are in [0, 1]; see `accuracy`.
         """
         experiment = self.experiment(entry)
         began = time.perf_counter()
@@ -130,11 +132,20 @@ class Study:
             steps = [row for row in read_metrics(run.folder) if "loss" in row]
             alarms = json.loads(run.alarms.read_text()) if run.alarms.exists() else []
         program = finished.program
-        parts = self._parts(finished.splits)
+        splits = self._part(finished.splits)
         untrained = program.init(program.root_key(seed))
-        scores = {
-            "trained": self._score([features(program, finished.state, part) for part in parts]),
-            "untrained": self._score([features(program, untrained, part) for part in parts]),
+        rows = {TRAINED: Row(program, finished.state), UNTRAINED: Row(program, untrained)}
+        subject = Subject(rows, splits, program)
+        probes = self.probes(len(splits.train))
+        measured = [evaluating.measure(run, subject, *named) for named in probes.items()]
+        # The protocol of kNN measures the test split only.
+        held_out = Subject.of_features({row: _on_validation(subject.features(row)) for row in rows})
+        validation = {
+            row: {
+                "knn": _first(probes["knn"].measure(held_out, row).scores).value,
+                "linear": measured[1].rows[row]["validation"]["value"],
+            }
+            for row in rows
         }
         record = {
             "method": entry.method,
@@ -142,47 +153,58 @@ class Study:
             "overrides": [*self.protocol.overrides, *entry.overrides],
             "seed": seed,
             "fingerprint": self.fingerprint(entry, seed),
-            "scores": scores,
+            "records": [dataclasses.asdict(one) for one in measured],
+            "validation": validation,
             "loss": [steps[0]["loss"], steps[-1]["loss"]],
             "steps": program.steps,
             "alarms": [alarm["sentence"] for alarm in alarms],
             "train_seconds": steps[-1]["time"] - steps[0]["time"],
             "views_per_second": _rate(steps) * program.views_per_step,
             "seconds": time.perf_counter() - began,
-            "examples": [len(part) for part in parts],
+            "examples": [len(part) for part in (splits.train, splits.validation, splits.test)],
             "hardware": hardware(),
             "versions": versions(),
         }
         said = "; ".join(
-            f"{judge} {100 * scores['trained']['validation'][judge]:.1f}, untrained "
-            f"{100 * scores['untrained']['validation'][judge]:.1f}"
+            f"{judge} {100 * validation[TRAINED][judge]:.1f}, untrained "
+            f"{100 * validation[UNTRAINED][judge]:.1f}"
             for judge in JUDGES
         )
         say(f"{entry.method} seed {seed}: {said} (validation); {record['seconds']:.0f} s")
         return record
 
-    def raw(self, splits: Splits, field: str) -> Scores:
-        """Scores of the input itself, as in `run`."""
-        return self._score([raw_features(part, field=field) for part in self._parts(splits)])
-
-    def _parts(self, splits: Splits) -> list[Source]:
-        sources = (splits.train, splits.validation, splits.test)
-        return [
-            SubsetSource(source, np.arange(min(len(source), most)))
-            for source, most in zip(sources, self.protocol.examples, strict=True)
-        ]
-
-    def _score(self, splits: Sequence[tuple[np.ndarray, np.ndarray]]) -> Scores:
-        train, validation, test = splits
-        k = min(self.protocol.k, len(train[0]))
-        linear = linear_probe(train, validation, test, strengths=self.protocol.strengths)
+    def probes(self, examples: int) -> dict[str, Evaluation]:
+        """The protocols that measure a run, by name, for a training split of so many examples."""
+        k, strengths = min(self.protocol.k, examples), self.protocol.strengths
         return {
-            name: {"knn": knn_accuracy(*train, *queries, ks=(k,))[k], "linear": score}
-            for name, queries, score in (
-                ("validation", validation, linear.validation_top1),
-                ("test", test, linear.top1),
-            )
+            "knn": dataclasses.replace(protocol("knn"), ks=(k,)),
+            "linear": dataclasses.replace(protocol("linear"), strengths=strengths),
         }
+
+    def _part(self, splits: Splits) -> Splits:
+        """The data with at most so many examples as the protocol takes."""
+        parts = {
+            name: SubsetSource(source, np.arange(min(len(source), most)))
+            for name, most in zip(PARTS, self.protocol.examples, strict=True)
+            for source in (getattr(splits, name),)
+        }
+        return dataclasses.replace(splits, **parts)
+
+
+def accuracy(record: Record, row: str, judge: str) -> float:
+    """Test accuracy in [0, 1] of a row ("trained", "untrained") by a probe ("knn", "linear")."""
+    if "records" not in record:  # made before the scores were records of protocols
+        return record["scores"][row]["test"][judge]
+    (found,) = (one for one in record["records"] if one["protocol"]["name"] == judge)
+    return _first(found["rows"][row])["value"]
+
+
+def _first(scores: Mapping[str, Any]) -> Any:
+    return next(iter(scores.values()))
+
+
+def _on_validation(features: FeatureSplits) -> FeatureSplits:
+    return features._replace(test=features.validation)
 
 
 def work(
@@ -246,7 +268,7 @@ def summary(entry: Entry, found: Sequence[Record], judge: str | None = None) -> 
     """
     judge = judge or entry.judge
     points = {
-        row: 100 * np.asarray([r["scores"][row]["test"][judge] for r in found])
+        row: 100 * np.asarray([accuracy(r, row, judge) for r in found])
         for row in ("trained", "untrained")
     }
     points["gain"] = points["trained"] - points["untrained"]

@@ -27,10 +27,9 @@ class SVM(Evaluation):
     source: ClassVar[str] = "Achlioptas et al. 2018 (point clouds)"
 
     def measure(self, subject: Subject, row: str) -> Measured:
-        found = svm.svm_probe(
-            *subject.features(row), strengths=self.strengths, select_on=self.select_on
-        )
-        score = Score(found.top1, binomial_interval(found.top1, len(subject.splits.test)))
+        splits = subject.features(row)
+        found = svm.svm_probe(*splits, strengths=self.strengths, select_on=self.select_on)
+        score = Score(found.top1, binomial_interval(found.top1, len(splits.test.labels)))
         details = dataclasses.asdict(found) | {"path": list(found.path)}
         return Measured({"svm": score, "validation": Score(found.validation_top1)}, details)
 
