@@ -12,6 +12,7 @@ import numpy as np
 
 from jssl.errors import UserError
 from jssl.evaluation.arrays import finite
+from jssl.evaluation.clustering import kmeans
 
 
 def eigenvalues(features: np.ndarray) -> np.ndarray:
@@ -220,8 +221,6 @@ def cluster_learnability(
     Raises:
       UserError: fewer examples than clusters.
     """
-    from jssl.evaluation.clustering import kmeans
-
     x = finite(features, "the feature matrix", least=2).astype(np.float64)
     labels = kmeans(x, clusters, seed=seed).labels
     order = np.random.default_rng(seed).permutation(len(x))

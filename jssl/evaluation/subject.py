@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from jssl.augmentations.compose import Views
+from jssl.augmentations.compose import Pipeline, Views
 from jssl.core.state import TrainState
 from jssl.data.source import ArraySource, Source, Splits, SubsetSource, entry
 from jssl.encoders.features import Features
@@ -271,8 +271,6 @@ def first_view(views: Views) -> Any:
     Raises:
       UserError: every entry is a mask, a field or a stack of several inputs.
     """
-    from jssl.augmentations.compose import Pipeline
-
     for _, view in views.entries:
         inner = getattr(view, "entry", view)
         if isinstance(inner, Pipeline):

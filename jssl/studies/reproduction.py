@@ -15,8 +15,12 @@ from jssl.config.overrides import override
 from jssl.core.intervals import mean_interval, plus_minus
 from jssl.core.table import Table
 from jssl.errors import Interrupted, UserError, nearest
+from jssl.evaluation.evaluating import choose, evaluate_run, path_of
+from jssl.evaluation.protocols import protocol
 from jssl.evaluation.record import Evaluation, Record, identity
+from jssl.runs.options import Options
 from jssl.runs.run import Run
+from jssl.studies import session
 
 BUDGETS = ("smoke", "small", "full")
 
@@ -154,7 +158,7 @@ def reproduce(
     data: Any = None,
     workdir: Path | None = None,
     collect: bool = False,
-    options: Any = None,
+    options: Options | None = None,
     accept_changes: bool = False,
     say: Callable[[str], None] = print,
 ) -> Table:
@@ -173,7 +177,7 @@ def reproduce(
       data: a data spec that takes the place of the table's, such as `Npz("cifar10.npz")`.
       workdir: folder of the runs; None for runs/tables/<name>/<budget>.
       collect: only tabulate existing records, without training.
-      options: how runs are carried out (`jssl.runs.loop.Options`).
+      options: how runs are carried out; None for the defaults without probes on the way.
       accept_changes: see `jssl.runs.run.Run`.
       say: prints a line.
 
@@ -276,12 +280,12 @@ def tabulate(table: PaperTable, found: dict[str, Cell], budget: str) -> Table:
 
 
 def _carry_out(
-    run: Run, columns: Sequence[Column], budget: str, options: Any, say: Callable[[str], None]
+    run: Run,
+    columns: Sequence[Column],
+    budget: str,
+    options: Options | None,
+    say: Callable[[str], None],
 ) -> None:
-    from jssl.evaluation.evaluating import choose, evaluate_run
-    from jssl.runs.loop import Options
-    from jssl.studies import session
-
     options = options or Options(probe_every=0)
     missing = [column for column in columns if _finished(run, column, budget) is None]
     if not missing:
@@ -296,9 +300,6 @@ def _carry_out(
 
 
 def _finished(run: Run, column: Column, budget: str) -> Record | None:
-    from jssl.evaluation.evaluating import path_of
-    from jssl.evaluation.protocols import protocol
-
     path = path_of(run, column.protocol)
     if not path.exists():
         return None

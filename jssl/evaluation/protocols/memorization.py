@@ -16,6 +16,9 @@ from jssl.errors import UserError
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.risk import memorisation
 from jssl.evaluation.subject import Row, Subject
+from jssl.runs.options import Options
+from jssl.runs.restoring import restore
+from jssl.runs.run import reopen
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,6 @@ class Memorisation(Evaluation):
             return None
         if not self.without:
             raise UserError("memorisation compares two runs: --set without=FOLDER names the other")
-        from jssl.runs.loop import Options
-        from jssl.runs.restoring import restore
-        from jssl.runs.run import reopen
-
         own = subject.run
         other = reopen(
             Path(self.without),

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from jssl.config.experiment import load
 from jssl.core.ranges import Count, Inside
 from jssl.data.source import Source, read_all
 from jssl.errors import UserError, nearest
@@ -28,8 +29,6 @@ def ood_test(experiment: str, subject: Subject) -> Source:
     Raises:
       UserError: both experiments use the same data.
     """
-    from jssl.config.experiment import load
-
     other = load(experiment).data.load()
     if other.name == subject.splits.name:
         raise UserError(
