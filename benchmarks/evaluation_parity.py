@@ -26,6 +26,7 @@ from jssl.core.intervals import mean_interval
 from jssl.data.source import SubsetSource
 from jssl.evaluation import clustering, correlation, detection, labelfree, retrieval
 from jssl.evaluation.collapse import effective_rank
+from jssl.evaluation.features import features
 from jssl.evaluation.few_shot import FewShot, draw_episodes, few_shot
 from jssl.evaluation.knn import knn_predict
 from jssl.evaluation.logistic import Scaler, fit_path
@@ -243,7 +244,7 @@ def main() -> None:
 
     def encoded(source: Any, count: int) -> tuple[np.ndarray, np.ndarray]:
         part = SubsetSource(source, np.arange(min(count, len(source))))
-        return session.features(program, state, part)
+        return features(program, state, part)
 
     (x, y), (t, _) = encoded(data.train, 2000), encoded(data.test, 1000)
     views = x[: 200 * 8].reshape(200, 8, -1)  # any groups of real features serve here

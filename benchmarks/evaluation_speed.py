@@ -23,6 +23,7 @@ import numpy as np
 
 from jssl.data.source import SubsetSource
 from jssl.evaluation.arrays import FeatureSplits, Labelled
+from jssl.evaluation.features import features
 from jssl.evaluation.knn import knn_predict
 from jssl.evaluation.linear import linear_probe
 from jssl.evaluation.logistic import Scaler, fit_path
@@ -131,7 +132,7 @@ def main() -> None:
     program, state, data = session.restore(run, Options(devices=1))
     source = SubsetSource(data.train, np.arange(min(arguments.images, len(data.train))))
     seconds = {}
-    seconds["extraction"], (x, y) = fastest(lambda: session.features(program, state, source), 1)
+    seconds["extraction"], (x, y) = fastest(lambda: features(program, state, source), 1)
     cut = [0, int(0.7 * len(x)), int(0.8 * len(x)), len(x)]
     splits = FeatureSplits(*(Labelled(x[a:b], y[a:b]) for a, b in itertools.pairwise(cut)))
     near, probes, own = ours(splits, arguments.rounds)

@@ -22,11 +22,11 @@ from jssl.config.overrides import override
 from jssl.core.state import TrainState
 from jssl.data.source import Splits
 from jssl.errors import UserError
+from jssl.evaluation.features import features
 from jssl.evaluation.protocols.nodes import all_tokens
 from jssl.evaluation.subject import Row, Subject
 from jssl.runs.loop import Finished, Options, fit
 from jssl.runs.run import Run, hardware, versions
-from jssl.studies.session import features
 from jssl.training.step import Program
 
 Record = dict[str, Any]

@@ -9,6 +9,7 @@ import numpy as np
 
 from jssl.core.state import TrainState
 from jssl.data.source import Splits
+from jssl.evaluation.features import features
 from jssl.evaluation.few_shot import FewShot, few_shot
 from jssl.evaluation.forecast_tuning import ForecastRecipe
 from jssl.evaluation.protocols.cross_modal import CrossRetrieval, ZeroShot
@@ -24,7 +25,6 @@ from jssl.evaluation.protocols.token_site import TokenSite
 from jssl.evaluation.subject import Row, Subject
 from jssl.runs.loop import Finished
 from jssl.runs.run import Run
-from jssl.studies.session import features
 from jssl.training.step import Program
 
 Scores = dict[str, float]

@@ -12,7 +12,6 @@ from jssl.data.source import Splits, labels
 from jssl.errors import MALFORMED, UserError
 from jssl.evaluation import evaluating, run_table
 from jssl.evaluation.arrays import check_evaluable
-from jssl.evaluation.features import features
 from jssl.evaluation.online import OnlineProbe
 from jssl.evaluation.record import Record
 from jssl.evaluation.subject import Subject

@@ -10,6 +10,7 @@ from tiny_runs import write_experiment
 
 from jssl.cli import main
 from jssl.data.source import fingerprint
+from jssl.evaluation.features import features
 from jssl.evaluation.knn import knn_accuracy
 from jssl.evaluation.protocols import protocol, protocols
 from jssl.evaluation.record import Record, identity
@@ -48,7 +49,7 @@ def test_records_hold_what_a_number_needs(folder: Path, capsys):
         assert record.protocol["id"] in printed
         for row in record.rows.values():
             assert all(np.isfinite(score["value"]) for score in row.values())
-    bank, queries = (session.features(program, state, part) for part in (splits.train, splits.test))
+    bank, queries = (features(program, state, part) for part in (splits.train, splits.test))
     record = Record.load(folder / "evaluations" / "knn.json")
     for k, top1 in knn_accuracy(*bank, *queries, ks=(1, 5, 20, 200)).items():
         assert record.rows["trained"][f"k={k}"]["value"] == pytest.approx(top1, abs=0.004)

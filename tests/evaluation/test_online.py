@@ -12,6 +12,7 @@ from jssl.cli import main
 from jssl.data.source import SubsetSource
 from jssl.errors import UserError
 from jssl.evaluation.collapse import effective_rank
+from jssl.evaluation.features import features
 from jssl.evaluation.knn import knn_accuracy
 from jssl.evaluation.online import Batch, OnlineProbe, centroid, knn, rankme
 from jssl.logging.writer import read_metrics
@@ -59,7 +60,7 @@ def test_a_run_records_its_probes_in_order(tmp_path: Path):
     run = reopen(folder, trust=True)
     program, state, splits = session.restore(run, Options(devices=2))
     parts = [SubsetSource(s, np.arange(len(s))) for s in (splits.train, splits.validation)]
-    bank, queries = (session.features(program, state, part) for part in parts)
+    bank, queries = (features(program, state, part) for part in parts)
     expected = knn_accuracy(*bank, *queries, ks=(20,))[20]
     found = OnlineProbe()(program, state, splits)
     assert float(found["validation_knn"]) == pytest.approx(expected, abs=0.01)
