@@ -12,6 +12,7 @@ from jssl.api import load as load
 from jssl.api import train as train
 from jssl.config.experiment import Experiment as Experiment
 from jssl.errors import UserError as UserError
+from jssl.interop.encoder import load_encoder as load_encoder
 from jssl.training.bound import Bound as Bound
 from jssl.training.bound import bind as bind
 from jssl.training.optim import Optimizer as Optimizer

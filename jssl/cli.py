@@ -16,7 +16,9 @@ from jssl.commands import (
     clean,
     completion,
     doctor,
+    embed,
     evaluate,
+    export,
     plan,
     recommend,
     reproduce,
@@ -142,6 +144,8 @@ def parser() -> argparse.ArgumentParser:
     plan.add(commands, _add_device_options)
     sweep.add(commands)
     recommend.add(commands)
+    embed.add(commands)
+    export.add(commands)
 
     report = commands.add_parser("report", help="write a run's page, report.html")
     report.add_argument("folder", type=Path, nargs="?", help="a run's folder")

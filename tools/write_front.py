@@ -28,6 +28,7 @@ ALONE = {
     "jssl": {
         "jssl": "augmentations data encoders evaluation methods objectives testing",
         "jssl.api": "evaluate load train",
+        "jssl.interop.encoder": "load_encoder",
         "jssl.training.bound": "Bound bind",
         "jssl.errors": "UserError",
         "jssl.config.experiment": "Experiment",

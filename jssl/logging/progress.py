@@ -31,6 +31,8 @@ class Progress:
         interval: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
         enabled: bool = True,
+        unit: str = "step",
+        rate: str = "views",
     ) -> None:
         """Starts the display.
 
@@ -42,7 +44,10 @@ class Progress:
           interval: seconds between plain lines (a terminal's bar is redrawn at every update).
           clock: returns the time in seconds, from any origin.
           enabled: False disables the display, for all processes but the first.
+          unit: what a step is called.
+          rate: what `views_per_step` counts.
         """
+        self._unit, self._rate = unit, rate
         self._total, self._views, self._initial = total, views_per_step, initial
         self._stream = stream if stream is not None else sys.stderr
         self._interval, self._clock, self._enabled = interval, clock, enabled
@@ -57,7 +62,7 @@ class Progress:
                 initial=initial,
                 file=raw(self._stream),
                 dynamic_ncols=True,
-                bar_format="step {n_fmt}/{total_fmt} |{bar}| {percentage:.0f} %{postfix}",
+                bar_format=unit + " {n_fmt}/{total_fmt} |{bar}| {percentage:.0f} %{postfix}",
             )
 
     def update(self, step: int, loss: Any = None) -> None:
@@ -78,7 +83,7 @@ class Progress:
             self._bar.set_postfix_str("  ".join(self._facts(step, loss)))
         elif now - self._last_line >= self._interval or step >= self._total:
             self._last_line = now
-            share = f"step {step}/{self._total} ({100 * step // max(self._total, 1)} %)"
+            share = f"{self._unit} {step}/{self._total} ({100 * step // max(self._total, 1)} %)"
             print("  ".join([share, *self._facts(step, loss)]), file=self._stream, flush=True)
 
     def message(self, text: str) -> None:
@@ -115,7 +120,7 @@ class Progress:
         (begin, first), (end, last) = self._marks[0], self._marks[-1]
         if last > first and end > begin:
             pace = (last - first) / (end - begin)
-            facts.append(f"{quantity(pace * self._views)} views/s")
+            facts.append(f"{quantity(pace * self._views)} {self._rate}/s")
             facts.append(f"{duration((self._total - step) / pace)} left")
         return facts
 

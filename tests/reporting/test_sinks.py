@@ -4,6 +4,7 @@ import json
 import math
 import sqlite3
 import sys
+import time
 
 import pytest
 from tiny_runs import write_experiment
@@ -140,8 +141,10 @@ def test_wandb_offline(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
     service("wandb", tmp_path)
     (file,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
-    data = file.read_bytes()
-    assert b"probe/knn" in data and b"batch_size" in data
+    until = time.monotonic() + 30  # the service's own process writes the file
+    while b"probe/knn" not in file.read_bytes() and time.monotonic() < until:
+        time.sleep(0.2)
+    assert b"probe/knn" in file.read_bytes() and b"batch_size" in file.read_bytes()
 
 
 @pytest.mark.filterwarnings("ignore")

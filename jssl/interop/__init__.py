@@ -1,0 +1,1 @@
+"""Encoders as functions, features of a data set in a file, and encoders in formats of others."""
