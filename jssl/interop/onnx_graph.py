@@ -46,6 +46,7 @@ def write_onnx(
     graph = Graph(onnx)
     (output,) = graph.run(traced.jaxpr, traced.consts, ["x"])
     graph.node("Identity", [output], name="features")
+    graph.prune("features")
     helper, value = onnx.helper, onnx.helper.make_tensor_value_info
     (result,) = traced.out_avals
     model = helper.make_model(
@@ -171,6 +172,22 @@ class Graph:
         if id(value) not in self._known:
             self._known[id(value)] = (value, self.constant(np.asarray(value)))
         return self._known[id(value)][1]
+
+    def take(self, x: str, index: int) -> str:
+        """Row `index` of the first axis."""
+        if x in self.constants:
+            return self.constant(self.constants[x][index])
+        return self.node("Gather", [x, self.constant(np.asarray(index, np.int64))], axis=0)
+
+    def prune(self, output: str) -> None:
+        """Leaves out what the output does not depend on."""
+        needed, kept = {output}, []
+        for node in reversed(self.made):
+            if needed & set(node.output):
+                needed |= set(node.input)
+                kept.append(node)
+        self.made = kept[::-1]
+        self.constants = {name: x for name, x in self.constants.items() if name in needed}
 
     def transpose(self, x: str, order: Sequence[int]) -> str:
         """Permutes the axes, if they are not in order."""

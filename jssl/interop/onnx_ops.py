@@ -287,9 +287,17 @@ def _pool(graph: Any, eqn: Any, x: str) -> list[str]:
 
 @_rule("gather")
 def _gather(graph: Any, eqn: Any, x: str, indices: str) -> list[str]:
-    """Rows of an array along one axis, by a list of indices: take."""
+    """A part of an array at given offsets, or rows along one axis by a list of indices: take."""
     numbers, sizes = eqn.params["dimension_numbers"], eqn.params["slice_sizes"]
-    shape = eqn.invars[0].aval.shape
+    shape, axes = eqn.invars[0].aval.shape, numbers.start_index_map
+    if numbers.operand_batching_dims:
+        raise UserError("a gather of this form is not exported")
+    if eqn.invars[1].aval.shape == (len(axes),):
+        cut = graph.constant(np.asarray([sizes[axis] for axis in axes], np.int64))
+        start = graph.node("Cast", [indices], to=graph.dtype(np.int64))
+        places = graph.constant(np.asarray(axes, np.int64))
+        part = graph.node("Slice", [x, start, graph.node("Add", [start, cut]), places])
+        return [graph.reshape(part, eqn.outvars[0].aval.shape)]
     one = len(numbers.start_index_map) == 1 and numbers.collapsed_slice_dims == (
         numbers.start_index_map
     )
@@ -297,10 +305,31 @@ def _gather(graph: Any, eqn: Any, x: str, indices: str) -> list[str]:
     others = all(str(sizes[i]) == str(shape[i]) for i in range(len(shape)) if i != axis)
     leading = len(eqn.invars[1].aval.shape) - 1
     kept = list(range(axis)) + [axis + leading + i for i in range(len(shape) - axis - 1)]
-    if not one or not others or numbers.operand_batching_dims or list(numbers.offset_dims) != kept:
+    if not one or not others or list(numbers.offset_dims) != kept:
         raise UserError("a gather of this form is not exported")
     flat = graph.reshape(indices, eqn.invars[1].aval.shape[:-1])
     return [graph.node("Gather", [x, flat], axis=axis)]
+
+
+@_rule("scan")
+def _scan(graph: Any, eqn: Any, *inputs: str) -> list[str]:
+    """A loop of known length, written out."""
+    body, fixed, carried = (eqn.params[key] for key in ("jaxpr", "num_consts", "num_carry"))
+    consts, carry = inputs[:fixed], list(inputs[fixed : fixed + carried])
+    stacked, length = inputs[fixed + carried :], eqn.params["length"]
+    collected: list[list[str]] = []
+    for i in range(length)[:: -1 if eqn.params["reverse"] else 1]:
+        here = [graph.take(x, i) for x in stacked]
+        found = graph.run(body.jaxpr, body.consts, [*consts, *carry, *here])
+        carry = found[:carried]
+        collected.append(found[carried:])
+    if eqn.params["reverse"]:
+        collected.reverse()
+    avals = body.out_avals[carried:]
+    for k, aval in enumerate(avals):
+        parts = [graph.reshape(row[k], [1, *aval.shape]) for row in collected]
+        carry.append(graph.node("Concat", parts, axis=0))
+    return carry
 
 
 def _product(sizes: Sequence[Any]) -> Any:

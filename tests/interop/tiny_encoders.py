@@ -24,10 +24,20 @@ def splits(train=50, rest=6, *, size=8, labels=True, seed=0):
 def encoder(module=None, *, size=8, seed=0):
     module = module or ViT("Ti", patch_size=4, width=16, depth=2, heads=2, kernel_init="lecun")
     x = jax.ShapeDtypeStruct((1, size, size, 3), np.float32)
-    variables = jax.jit(lambda: module.init(jax.random.key(seed), np.zeros(x.shape), train=False))()
+    shapes = jax.eval_shape(lambda x: module.init(jax.random.key(0), x, train=False), x)
+    random = np.random.default_rng(seed)  # drawing them here compiles nothing
+
+    def draw(path, leaf):
+        last = path[-1].key
+        if last in ("var", "scale"):
+            return random.uniform(0.5, 1.5, leaf.shape).astype(np.float32)
+        fan = leaf.size // max(leaf.shape[-1], 1) if last == "kernel" else 4
+        return (random.normal(size=leaf.shape) * fan**-0.5).astype(np.float32)
+
+    variables = jax.tree_util.tree_map_with_path(draw, shapes)
     return Encoder(
         module,
-        jax.device_get(variables),
+        variables,
         functools.partial(_applied, module),
         evaluation(),
         {"image": jax.ShapeDtypeStruct((size, size, 3), np.uint8)},
