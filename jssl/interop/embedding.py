@@ -390,7 +390,8 @@ class _Shards:
 
     def _load(self, number: int) -> dict[str, np.ndarray] | None:
         try:
-            with np.load(self._path(number), allow_pickle=False) as file:
+            # Opened here: NumPy leaves a file that is no whole archive open.
+            with self._path(number).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 found = dict(file)
         except (OSError, EOFError, zipfile.BadZipFile, ValueError):
             return None
