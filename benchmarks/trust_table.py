@@ -25,11 +25,11 @@ import jax  # noqa: E402
 
 from jssl.config import experiment as registry  # noqa: E402
 from jssl.runs.run import hardware  # noqa: E402
-from jssl.testing.bench import Bench  # noqa: E402
 from jssl.testing.conformance import examine  # noqa: E402
+from jssl.testing.method_harness import MethodHarness  # noqa: E402
 from jssl.testing.processes import in_two_processes  # noqa: E402
 from jssl.testing.quick import quick_compilation  # noqa: E402
-from jssl.testing.rig import CUT, STEPS, TOLERANCES  # noqa: E402
+from jssl.testing.run_harness import CUT, STEPS, TOLERANCES  # noqa: E402
 from jssl.testing.runs import Trajectory, one_experiment_per_method, small  # noqa: E402
 from jssl.testing.trees import host  # noqa: E402
 from jssl.training.checkpoint import Checkpoints  # noqa: E402
@@ -40,10 +40,10 @@ MESHES = {"2": (2, 1), "4": (4, 1), "8": (8, 1)}
 TOGETHER = 6  # methods that share a pair of processes
 
 
-def conformance(bench: Bench) -> dict:
+def conformance(harness: MethodHarness) -> dict:
     """The suite's own columns."""
     began = time.process_time()  # not the clock on the wall: others may be at work
-    report = examine(bench)
+    report = examine(harness)
     row = {"seconds": round(time.process_time() - began, 1)}
     for column, name in (("mesh 2 x 4", "mesh"), ("resume", "resume"), ("streamed", "streamed")):
         row[column] = report[name].figure
@@ -56,37 +56,39 @@ def conformance(bench: Bench) -> dict:
     return row
 
 
-def meshes(bench: Bench) -> dict:
+def meshes(harness: MethodHarness) -> dict:
     """2, 4 and 8 devices, and a checkpoint of 8 resumed on 4."""
-    programs = {label: bench.on(*shape) for label, shape in MESHES.items()}
+    programs = {label: harness.on(*shape) for label, shape in MESHES.items()}
     row = {
-        f"mesh {label}": _show(bench, bench.trajectory(program))
+        f"mesh {label}": _show(harness, harness.trajectory(program))
         for label, program in programs.items()
     }
     first, second = programs["8"], programs["4"]
-    state, before = bench.run(bench.start(first), 0, CUT, program=first, path="stream")
+    state, before = harness.run(harness.start(first), 0, CUT, program=first, path="stream")
     with tempfile.TemporaryDirectory() as folder:
         checkpoints = Checkpoints(Path(folder))
         checkpoints.save(state)
         checkpoints.finish()
         state, _ = checkpoints.restore(second.abstract_state)
         checkpoints.close()
-    state, after = bench.run(state, CUT, STEPS, program=second, path="stream")
+    state, after = harness.run(state, CUT, STEPS, program=second, path="stream")
     resumed = Trajectory(host(state), {k: [*before[k], *after[k]] for k in before})
-    row["8 to 4"] = _show(bench, resumed)
+    row["8 to 4"] = _show(harness, resumed)
     return row
 
 
-def processes(benches: dict[str, Bench]) -> dict[str, str]:
+def processes(harnesses: dict[str, MethodHarness]) -> dict[str, str]:
     """One device against two processes with two devices each: method -> deviation."""
-    names = {method: bench.experiment.name for method, bench in benches.items()}
+    names = {method: harness.experiment.name for method, harness in harnesses.items()}
     runs = in_two_processes(list(names.values()))
-    return {method: _show(benches[method], runs[name]) for method, name in names.items()}
+    return {method: _show(harnesses[method], runs[name]) for method, name in names.items()}
 
 
-def _show(bench: Bench, found: Trajectory) -> str:
-    value, where = bench.compare(found)
-    return f"{value:.1e}" + (f" ({where})" if value > bench.tolerance else "") if value else "exact"
+def _show(harness: MethodHarness, found: Trajectory) -> str:
+    value, where = harness.compare(found)
+    return (
+        f"{value:.1e}" + (f" ({where})" if value > harness.tolerance else "") if value else "exact"
+    )
 
 
 COLUMNS = ("mesh 2", "mesh 4", "mesh 8", "mesh 2 x 4", "two processes", "8 to 4", "resume")
@@ -179,16 +181,18 @@ def main() -> None:
     }
     left = [method for method in rows if any(method in due[part] for part in PARTS)]
     for i in range(0, len(left), TOGETHER):
-        benches = {
-            method: Bench(small(registry.load(rows[method]["experiment"]), simple_views=True))
+        harnesses = {
+            method: MethodHarness(
+                small(registry.load(rows[method]["experiment"]), simple_views=True)
+            )
             for method in left[i : i + TOGETHER]
         }
         with quick_compilation():
-            for method, bench in benches.items():
+            for method, harness in harnesses.items():
                 for part, measure in (("conformance", conformance), ("meshes", meshes)):
                     if method in due[part]:
-                        save(method, measure(bench))
-            pair = {m: bench for m, bench in benches.items() if m in due["processes"]}
+                        save(method, measure(harness))
+            pair = {m: harness for m, harness in harnesses.items() if m in due["processes"]}
             for method, value in (processes(pair) if pair else {}).items():
                 save(method, {"two processes": value})
         jax.clear_caches()

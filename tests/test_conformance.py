@@ -20,10 +20,10 @@ from jssl.methods.distillation.byol import BYOL
 from jssl.objectives.common import l2_normalize
 from jssl.objectives.contrastive import info_nce
 from jssl.testing import conformance
-from jssl.testing.bench import Bench
 from jssl.testing.conformance import around
+from jssl.testing.method_harness import MethodHarness
 from jssl.testing.quick import plain
-from jssl.testing.rig import TOLERANCES
+from jssl.testing.run_harness import TOLERANCES
 from jssl.testing.runs import smoothed
 from jssl.testing.shadow import directional_derivatives
 
@@ -194,7 +194,7 @@ def test_a_mesh_is_held_to_the_tolerance_of_its_dtype() -> None:
     low = dataclasses.replace(around(method), encoder=MLP(hidden=(32, 32), dtype="bfloat16"))
     check = conformance(low, checks=("mesh",))["mesh"]
     assert check.passed, check.sentence
-    assert Bench(low).tolerance == TOLERANCES["bfloat16"] > TOLERANCES["float32"]
+    assert MethodHarness(low).tolerance == TOLERANCES["bfloat16"] > TOLERANCES["float32"]
 
 
 def test_nets_are_compared_without_kinks() -> None:

@@ -13,7 +13,7 @@ from jssl.methods.base import Method
 from jssl.testing import objective_checks as objective
 from jssl.testing import run_checks as runs
 from jssl.testing import trace_checks as traced
-from jssl.testing.bench import Bench
+from jssl.testing.method_harness import MethodHarness
 from jssl.testing.quick import quick_compilation
 from jssl.testing.runs import small
 
@@ -126,16 +126,16 @@ def conformance(
         if name not in CHECKS:
             raise UserError(f"unknown check {name!r}: {nearest(name, CHECKS)}")
     if not shrink:
-        return examine(Bench(subject), names)
+        return examine(MethodHarness(subject), names)
     with quick_compilation():
-        return examine(Bench(small(subject, simple_views=True)), names)
+        return examine(MethodHarness(small(subject, simple_views=True)), names)
 
 
-def examine(bench: Bench, names: Sequence[str] = tuple(CHECKS)) -> Report:
+def examine(harness: MethodHarness, names: Sequence[str] = tuple(CHECKS)) -> Report:
     """Runs checks on an experiment without shrinking it.
 
     Args:
-      bench: the harness of the experiment.
+      harness: the harness of the experiment.
       names: names of the checks.
 
     Returns:
@@ -144,9 +144,9 @@ def examine(bench: Bench, names: Sequence[str] = tuple(CHECKS)) -> Report:
     done = []
     for name in names:
         start = time.perf_counter()
-        outcome = CHECKS[name](bench)
+        outcome = CHECKS[name](harness)
         done.append(Check(name, *outcome, time.perf_counter() - start))
-    return Report(type(bench.method).__name__, tuple(done))
+    return Report(type(harness.method).__name__, tuple(done))
 
 
 def around(method: Method) -> Experiment:

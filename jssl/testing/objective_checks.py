@@ -10,54 +10,56 @@ import jax.numpy as jnp
 import numpy as np
 
 from jssl.core.state import paths
-from jssl.testing.bench import Bench, Outcome
+from jssl.testing.method_harness import MethodHarness, Outcome
 from jssl.testing.shadow import directional_derivatives
 from jssl.testing.trees import host, relative
 
 _EXACT = 1e-5  # tolerance between float32 sums of the same terms in different order
 
 
-def permutation(bench: Bench) -> Outcome:
+def permutation(harness: MethodHarness) -> Outcome:
     """The loss is invariant to permuting the batch."""
-    if not bench.method.permutation_invariant:
+    if not harness.method.permutation_invariant:
         return Outcome(None, sentence="declared to depend on the order of the examples")
-    order = np.random.default_rng(0).permutation(bench.experiment.batch_size)
-    mixed = {name: x[order] for name, x in host(bench.outputs).items()}
-    return _same(bench.loss(bench.outputs), bench.loss(mixed), "in another order of the examples")
+    order = np.random.default_rng(0).permutation(harness.experiment.batch_size)
+    mixed = {name: x[order] for name, x in host(harness.outputs).items()}
+    return _same(
+        harness.loss(harness.outputs), harness.loss(mixed), "in another order of the examples"
+    )
 
 
-def view_symmetry(bench: Bench) -> Outcome:
+def view_symmetry(harness: MethodHarness) -> Outcome:
     """The loss is invariant to swapping the declared views."""
-    names = bench.method.symmetric_views
+    names = harness.method.symmetric_views
     if not names:
         return Outcome(None, sentence="no symmetric views are declared")
     a, b = names
-    swapped = {**bench.views, a: bench.views[b], b: bench.views[a]}
-    outputs = bench.pull({}, swapped)[0]
-    return _same(bench.loss(bench.outputs), bench.loss(outputs), f"with {a} and {b} swapped")
+    swapped = {**harness.views, a: harness.views[b], b: harness.views[a]}
+    outputs = harness.pull({}, swapped)[0]
+    return _same(harness.loss(harness.outputs), harness.loss(outputs), f"with {a} and {b} swapped")
 
 
-def coupling(bench: Bench) -> Outcome:
+def coupling(harness: MethodHarness) -> Outcome:
     """A loss that does not couple examples equals the mean over parts of the batch."""
-    if bench.method.couples_batch:
+    if harness.method.couples_batch:
         return Outcome(None, sentence="declared to couple the batch")
-    middle = bench.experiment.batch_size // 2
+    middle = harness.experiment.batch_size // 2
     parts = [
-        {name: x[rows] for name, x in host(bench.outputs).items()}
+        {name: x[rows] for name, x in host(harness.outputs).items()}
         for rows in (slice(0, middle), slice(middle, 2 * middle))
     ]
-    half = jax.jit(lambda part: bench.objective(part)[0])
+    half = jax.jit(lambda part: harness.objective(part)[0])
     mean = sum(float(half(part)) for part in parts) / 2
-    return _same(bench.loss(bench.outputs), mean, "as the mean of the losses of its two halves")
+    return _same(harness.loss(harness.outputs), mean, "as the mean of the losses of its two halves")
 
 
-def memory_order(bench: Bench) -> Outcome:
+def memory_order(harness: MethodHarness) -> Outcome:
     """Memory is read before it is updated: entries that a step overwrites still enter its loss."""
-    state = bench.state
-    step = bench.evaluate
-    loss, after, _ = step(bench.outputs, state.memory)
+    state = harness.state
+    step = harness.evaluate
+    loss, after, _ = step(harness.outputs, state.memory)
     before, after = host(state.memory), host(after)
-    widths = {x.shape[-1]: np.asarray(x, np.float32) for x in bench.floats().values()}
+    widths = {x.shape[-1]: np.asarray(x, np.float32) for x in harness.floats().values()}
     draw, checked = np.random.default_rng(0), []
     for name, old in before.items():
         if old.ndim < 2 or not np.issubdtype(old.dtype, np.floating) or name not in after:
@@ -75,7 +77,7 @@ def memory_order(bench: Bench) -> Outcome:
         for filling in fillings:
             values = old.copy()
             values[gone] = filling
-            losses.append(float(step(bench.outputs, _put(state.memory, name, values))[0]))
+            losses.append(float(step(harness.outputs, _put(state.memory, name, values))[0]))
         checked.append(name)
         if all(value == float(loss) for value in losses):
             return Outcome(
@@ -87,18 +89,18 @@ def memory_order(bench: Bench) -> Outcome:
     return Outcome(True if checked else None, ", ".join(checked), "" if checked else "no queue")
 
 
-def finite_differences(bench: Bench) -> Outcome:
+def finite_differences(harness: MethodHarness) -> Outcome:
     """Gradients of the objective agree with central differences in float64."""
-    point = {name: bench.outputs[name] for name in bench.differentiated}
-    rest = {k: x for k, x in bench.outputs.items() if k not in point}
+    point = {name: harness.outputs[name] for name in harness.differentiated}
+    rest = {k: x for k, x in harness.outputs.items() if k not in point}
     draw = np.random.default_rng(0)
     directions = [[draw.normal(size=x.shape) for x in point.values()] for _ in range(4)]
-    _, slope = bench.loss_and_slope(bench.floats())
+    _, slope = harness.loss_and_slope(harness.floats())
     slopes = [np.asarray(slope[k], np.float64) for k in point]
     size = max(np.sqrt(sum(float(np.sum(s * s)) for s in slopes)), 1e-12)
 
     def loss(*values: jax.Array) -> jax.Array:
-        return bench.objective({**rest, **dict(zip(point, values, strict=True))})[0]
+        return harness.objective({**rest, **dict(zip(point, values, strict=True))})[0]
 
     exact = directional_derivatives(loss, list(point.values()), directions)
     ours = [sum(float(np.sum(s * v)) for s, v in zip(slopes, d, strict=True)) for d in directions]
@@ -110,13 +112,13 @@ def finite_differences(bench: Bench) -> Outcome:
     )
 
 
-def scale(bench: Bench) -> Outcome:
+def scale(harness: MethodHarness) -> Outcome:
     """The loss is invariant to the scale of declared outputs, and finite at any scale of all."""
-    point, free = host(bench.floats()), bench.method.scale_invariant
-    base = float(bench.loss(bench.outputs))
+    point, free = host(harness.floats()), harness.method.scale_invariant
+    base = float(harness.loss(harness.outputs))
     for factor in (1e-3, 1e3):
         for name in point:
-            value, slope = bench.loss_and_slope({**point, name: point[name] * factor})
+            value, slope = harness.loss_and_slope({**point, name: point[name] * factor})
             if not _finite(value, slope):
                 return Outcome(False, "not finite", f"{name} times {factor:g} gives {value}")
             if name in free and relative(base, value) > 1e-4:
@@ -129,21 +131,23 @@ def scale(bench: Bench) -> Outcome:
     return Outcome(True, "exact" if free else "finite")
 
 
-def temperature(bench: Bench) -> Outcome:
+def temperature(harness: MethodHarness) -> Outcome:
     """The loss is finite at extreme temperatures; a large one gives the declared trivial loss."""
-    names = list(bench.temperatures)
+    names = list(harness.temperatures)
     if not names:
         return Outcome(None, sentence="it has no temperature")
     for name in names:
         losses = []
         for value in (1e-3, 1e3):
-            found, _, slope = bench.evaluate(bench.outputs, bench.state.memory, **{name: value})
+            found, _, slope = harness.evaluate(
+                harness.outputs, harness.state.memory, **{name: value}
+            )
             if not _finite(found, slope):
                 return Outcome(False, "not finite", f"{name}={value:g} gives a loss of {found}")
             losses.append(float(found))
     # Taken from the copy with the large temperature: in some losses the value grows with it.
-    other = dataclasses.replace(bench.method, **{names[-1]: 1e3})
-    trivial = other.monitor(bench.program.at(bench.state), bench.outputs).trivial_loss
+    other = dataclasses.replace(harness.method, **{names[-1]: 1e3})
+    trivial = other.monitor(harness.program.at(harness.state), harness.outputs).trivial_loss
     used = losses[0] != losses[1]  # otherwise it is used in `forward`, for weights or targets
     if len(names) == 1 and used and trivial is not None and relative(found, trivial) > 1e-2:
         return Outcome(
@@ -154,20 +158,20 @@ def temperature(bench: Bench) -> Outcome:
     return Outcome(True, "finite")
 
 
-def precision(bench: Bench) -> Outcome:
+def precision(harness: MethodHarness) -> Outcome:
     """The objective computes in float32 on bfloat16 outputs."""
-    point = bench.floats()
-    low = {**bench.outputs, **{k: x.astype(jnp.bfloat16) for k, x in point.items()}}
-    rounded = {**bench.outputs, **{k: low[k].astype(jnp.float32) for k in point}}
-    loss = jax.jit(lambda outputs: bench.objective(outputs)[0])(low)
+    point = harness.floats()
+    low = {**harness.outputs, **{k: x.astype(jnp.bfloat16) for k, x in point.items()}}
+    rounded = {**harness.outputs, **{k: low[k].astype(jnp.float32) for k in point}}
+    loss = jax.jit(lambda outputs: harness.objective(outputs)[0])(low)
     if loss.dtype != jnp.float32:
         return Outcome(False, str(loss.dtype), f"the loss of bfloat16 outputs is {loss.dtype}")
-    return _same(bench.loss(rounded), loss, "for the same numbers in bfloat16")
+    return _same(harness.loss(rounded), loss, "for the same numbers in bfloat16")
 
 
-def extremes(bench: Bench) -> Outcome:
+def extremes(harness: MethodHarness) -> Outcome:
     """Loss and gradients are finite for extreme inputs that training can produce."""
-    point = host(bench.floats())
+    point = host(harness.floats())
     changes = {
         "zeros": lambda x: np.zeros_like(x),
         "equal rows": lambda x: np.repeat(x[:1], len(x), axis=0),
@@ -175,7 +179,7 @@ def extremes(bench: Bench) -> Outcome:
         "1e-20 times as large": lambda x: x * x.dtype.type(1e-20),
     }
     for label, change in changes.items():
-        value, slope = bench.loss_and_slope({k: change(x) for k, x in point.items()})
+        value, slope = harness.loss_and_slope({k: change(x) for k, x in point.items()})
         if not _finite(value, slope):
             where = [
                 k for k, g in slope.items() if not np.isfinite(np.asarray(g, np.float32)).all()
@@ -189,13 +193,13 @@ def extremes(bench: Bench) -> Outcome:
     return Outcome(True, "finite")
 
 
-def reached(bench: Bench) -> Outcome:
+def reached(harness: MethodHarness) -> Outcome:
     """Gradients are finite and nonzero for every parameter that is not among `unused_params`."""
-    slopes = host(bench.slopes[0])
+    slopes = host(harness.slopes[0])
     bad = [name for name, g in slopes.items() if not np.isfinite(g).all()]
     if bad:
         return Outcome(False, "not finite", f"the gradient of {bad[0]} is not finite")
-    free = bench.method.unused_params
+    free = harness.method.unused_params
     dead = [
         name
         for name, g in slopes.items()
@@ -211,14 +215,14 @@ def reached(bench: Bench) -> Outcome:
     return Outcome(True, f"{len(slopes)} leaves")
 
 
-def stopped(bench: Bench) -> Outcome:
+def stopped(harness: MethodHarness) -> Outcome:
     """No gradient flows into the memory that `forward` reads, or through declared targets."""
-    _, memory, through = bench.slopes
+    _, memory, through = harness.slopes
     leaks = [i for i, g in enumerate(memory) if np.asarray(g).any()]
     if leaks:
         names = [
             name
-            for name, x in paths(bench.state.memory).items()
+            for name, x in paths(harness.state.memory).items()
             if jnp.issubdtype(x.dtype, jnp.floating)
         ]
         return Outcome(
@@ -226,11 +230,11 @@ def stopped(bench: Bench) -> Outcome:
         )
     leaks = [name for name, g in paths(through).items() if np.asarray(g).any()]
     if leaks:
-        targets = ", ".join(bench.method.targets)
+        targets = ", ".join(harness.method.targets)
         return Outcome(
             False, f"{len(leaks)} leaves", f"a gradient reaches {leaks[0]} through {targets}"
         )
-    if not memory and not bench.method.targets:
+    if not memory and not harness.method.targets:
         return Outcome(None, sentence="no memory and no declared targets")
     return Outcome(True, "exact")
 

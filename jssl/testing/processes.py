@@ -15,7 +15,7 @@ import numpy as np
 from jssl.config import experiment as registry
 from jssl.runs import processes
 from jssl.testing.quick import quick_compilation
-from jssl.testing.rig import STEPS
+from jssl.testing.run_harness import STEPS
 from jssl.testing.runs import Trajectory, small, trajectory
 
 

@@ -10,24 +10,24 @@ import jax
 import numpy as np
 
 from jssl.core.state import TrainState, paths
-from jssl.testing.bench import Bench, Outcome
+from jssl.testing.method_harness import MethodHarness, Outcome
 from jssl.training.gradients import loss_and_gradients
 
 Tree = Any
 
 
-def contract(bench: Bench) -> Outcome:
+def contract(harness: MethodHarness) -> Outcome:
     """Traced, without compiling: shapes, structures and declared names fit, gradients can flow.
 
     Outputs of `forward` are [B, ...], loss and metrics are scalars, the memory keeps its structure,
     shapes and dtypes, and the names that a method declares are those of its views and outputs. A
     parameter whose gradient is zero whatever the numbers are must be declared `unused_params`.
     """
-    program, method = bench.program, bench.method
-    state, batch = program.abstract_state, _abstract(bench.batch)
+    program, method = harness.program, harness.method
+    state, batch = program.abstract_state, _abstract(harness.batch)
 
     def compute(state: TrainState, batch: Tree, key: jax.Array) -> tuple[Tree, ...]:
-        views = bench.experiment.views(key, batch)
+        views = harness.experiment.views(key, batch)
         found = loss_and_gradients(method, program.at(state, key), views)
         memory = method.after_update(program.at(state).replace(memory=found.memory))
         rest = (found.loss, found.metrics, found.outputs, memory, views)
@@ -35,7 +35,7 @@ def contract(bench: Bench) -> Outcome:
 
     jaxpr, shapes = jax.make_jaxpr(compute, return_shape=True)(state, batch, jax.random.key(0))
     gradients, loss, metrics, outputs, memory, views = shapes
-    for sentence in _faults(bench, loss, metrics, outputs, memory, views):
+    for sentence in _faults(harness, loss, metrics, outputs, memory, views):
         return Outcome(False, "traced", sentence)
     zero = _always_zero(jaxpr.jaxpr)[: len(jax.tree.leaves(gradients))]
     dead = [
@@ -58,10 +58,10 @@ def _abstract(tree: Tree) -> Tree:
 
 
 def _faults(
-    bench: Bench, loss: Tree, metrics: Tree, outputs: Tree, memory: Tree, views: Tree
+    harness: MethodHarness, loss: Tree, metrics: Tree, outputs: Tree, memory: Tree, views: Tree
 ) -> Iterator[str]:
     """Sentences about shapes, structures and names that do not fit."""
-    method, size = bench.method, bench.experiment.batch_size
+    method, size = harness.method, harness.experiment.batch_size
     if (loss.shape, loss.dtype) != ((), np.float32):
         yield f"the loss is {loss.dtype}{list(loss.shape)}, and must be a float32 scalar"
     for name, x in paths(metrics).items():
@@ -70,7 +70,7 @@ def _faults(
     for name, x in paths(outputs).items():
         if x.shape[:1] != (size,):
             yield f"the output {name} has shape {x.shape}, and must begin with the batch, {size}"
-    before = {name: (x.shape, x.dtype) for name, x in paths(_memory(bench)).items()}
+    before = {name: (x.shape, x.dtype) for name, x in paths(_memory(harness)).items()}
     after = {name: (x.shape, x.dtype) for name, x in paths(memory).items()}
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):
@@ -85,8 +85,8 @@ def _faults(
                 yield f"`{field}` names {name!r}, and there are: {', '.join(sorted(there))}"
 
 
-def _memory(bench: Bench) -> Tree:
-    return bench.program.abstract_state.memory
+def _memory(harness: MethodHarness) -> Tree:
+    return harness.program.abstract_state.memory
 
 
 def _always_zero(jaxpr: Any) -> list[bool]:

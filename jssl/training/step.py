@@ -79,8 +79,6 @@ class Program:
         rate = self.learning_rate(step) / peak if not known or peak else 1.0
         return Progress(step, self.steps, self.steps_per_epoch, rate)
 
-    clock = progress
-
     def at(self, state: TrainState, key: jax.Array | None = None) -> Step:
         """The `Step` that a method's hooks receive at a state.
 

@@ -15,7 +15,7 @@ from jssl.methods.base import Method
 from jssl.testing.runs import Trajectory, deviation, program_of
 from jssl.testing.trees import host
 from jssl.training import sharding
-from jssl.training.batches import make_feed
+from jssl.training.batches import make_step_runner
 from jssl.training.step import Program
 
 STEPS = 5  # length of the reference run
@@ -27,7 +27,7 @@ TOLERANCES = {"float32": 2e-5, "bfloat16": 2e-2}
 Tree = Any
 
 
-class Rig:
+class RunHarness:
     """Cached short runs of one experiment.
 
     Args:
@@ -96,10 +96,10 @@ class Rig:
         """Runs steps of a program, by default on one device with in-memory data."""
         program = program or self.program
         options = {"path": path, "workers": 0, "chunk": STEPS, "seed": 0, "start": start}
-        feed = make_feed(program, self.source, root=self.root(program), **options)
-        state, records = feed.advance(state, start, stop - start)
+        runner = make_step_runner(program, self.source, root=self.root(program), **options)
+        state, records = runner.advance(state, start, stop - start)
         records = records()
-        feed.close()
+        runner.close()
         return state, records
 
     def trajectory(self, program: Program | None = None) -> Trajectory:

@@ -14,7 +14,7 @@ import numpy as np
 from jssl.config.experiment import Experiment
 from jssl.core.state import TrainState
 from jssl.methods.step import Step
-from jssl.testing.rig import STEPS, Rig
+from jssl.testing.run_harness import STEPS, RunHarness
 from jssl.testing.trees import on_host, split
 from jssl.training.gradients import loss_and_gradients
 
@@ -35,7 +35,7 @@ class Outcome(NamedTuple):
     sentence: str = ""
 
 
-class Bench(Rig):
+class MethodHarness(RunHarness):
     """Test harness: a method in a small experiment, after a few training steps.
 
     Args:
@@ -65,7 +65,7 @@ class Bench(Rig):
         """(params, memory, views) -> outputs; traced once, for shapes, values and gradients."""
 
         def forward(params: Tree, stats: Tree, memory: Tree, views: Tree) -> Tree:
-            progress = self.program.clock(STEPS)
+            progress = self.program.progress(STEPS)
             step = Step(self.program.net, params, stats, memory, self.forward_key, progress)
             return self.method.forward(step, views)
 
@@ -115,13 +115,13 @@ class Bench(Rig):
     def objective(
         self, outputs: Tree, memory: Tree | None = None, **temperatures: Any
     ) -> tuple[jax.Array, Tree]:
-        """(loss, new memory), with the same key and clock in every call."""
+        """(loss, new memory), with the same key and progress in every call."""
         method = dataclasses.replace(self.method, **temperatures)
         step = Step(
             self.program.net,
             memory=self.state.memory if memory is None else memory,
             key=self.objective_key,
-            progress=self.program.clock(STEPS),
+            progress=self.program.progress(STEPS),
         )
         loss, _ = method.objective(step, outputs)
         if isinstance(loss, dict):
@@ -214,12 +214,12 @@ class Bench(Rig):
         """Gradients of the batch's loss over `pieces` micro-batches, as in the train step."""
 
         def compute(state: TrainState, views: Tree) -> Tree:
-            progress = self.program.clock(STEPS)
+            progress = self.program.progress(STEPS)
             step = self.program.at(state, self.loss_key).replace(progress=progress)
             return loss_and_gradients(self.method, step, views, accumulate=pieces).gradients
 
         return jax.jit(compute)(state, self.views)
 
-    def changed(self, **fields: Any) -> Bench:
+    def changed(self, **fields: Any) -> MethodHarness:
         """A harness of the same experiment with some fields replaced."""
-        return Bench(dataclasses.replace(self.experiment, **fields))
+        return MethodHarness(dataclasses.replace(self.experiment, **fields))
