@@ -10,7 +10,6 @@ import dataclasses
 import functools
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,12 +19,13 @@ from jssl.data.order import batch_indices
 from jssl.data.source import Source
 from jssl.errors import UserError
 from jssl.logging.writer import read_metrics
+from jssl.nn import module as nn
 from jssl.runs import warm_start
 from jssl.runs.loop import Options
 from jssl.runs.restoring import prepare
 from jssl.runs.run import Run, read_record
 from jssl.training import sharding
-from jssl.training.batches import make_feed
+from jssl.training.batches import make_step_runner
 from jssl.training.checkpoint import Checkpoints
 from jssl.training.step import Program
 from jssl.training.update import Trace
@@ -58,9 +58,11 @@ class Rerun:
         return self.run.seed
 
     @functools.cached_property
-    def _feed(self) -> Any:
+    def _runner(self) -> Any:
         options = {"path": "device", "workers": 0, "chunk": _CHUNK, "start": 0}
-        return make_feed(self.program, self.source, seed=self.seed, root=self.root, **options)
+        return make_step_runner(
+            self.program, self.source, seed=self.seed, root=self.root, **options
+        )
 
     def saved_steps(self) -> list[int]:
         """Steps of the existing checkpoints."""
@@ -86,7 +88,7 @@ class Rerun:
             finally:
                 checkpoints.close()
         else:
-            state = self.program.init(self.root, warm_start.given(self.run, self.program))
+            state = self.program.init(self.root, warm_start.load(self.run, self.program))
         return self.advance(state, step)
 
     def advance(self, state: TrainState, step: int) -> TrainState:
@@ -94,7 +96,7 @@ class Rerun:
         done = int(state.step)
         while done < step:
             count = min(_CHUNK, step - done)
-            state, _ = self._feed.advance(state, done, count)
+            state, _ = self._runner.advance(state, done, count)
             done += count
         return state
 

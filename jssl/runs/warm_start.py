@@ -163,6 +163,3 @@ def _nested(flat: Mapping[str, Any]) -> Tree:
             node = node.setdefault(key, {})
         node[last] = leaf
     return tree
-
-
-given = load

@@ -175,6 +175,3 @@ def make_step_runner(
     if path == "device" or (path == "auto" and fits(source)):
         return DeviceRunner(program, DeviceData.load(source).arrays, seed, root, chunk)
     return StreamRunner(program, source, seed, root, start, workers)
-
-
-make_feed = make_step_runner
