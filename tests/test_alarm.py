@@ -188,6 +188,8 @@ def test_a_watch_is_its_history() -> None:
     assert whole.record() == resumed.record() != []
 
 
+@pytest.mark.rotating
+@pytest.mark.optimised
 def test_the_alarm_changes_no_bit() -> None:
     # In a process of its own, with the compiler as users have it: without its fusion emitters
     # (conftest.py) it rounds a program with an alarm otherwise.
