@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,10 +10,10 @@ from typing import Any
 
 from jssl import __version__
 from jssl.core.table import Table
-from jssl.errors import MALFORMED, UserError
+from jssl.errors import UserError
+from jssl.evaluation import run_table
 from jssl.evaluation.evaluating import FOLDER
-from jssl.evaluation.protocol import Result
-from jssl.evaluation.record import KIND, Record
+from jssl.evaluation.reading import read_records
 from jssl.evaluation.tables import record_table
 from jssl.interop.encoder import Encoder
 from jssl.runs.identity import PARTS, accepted
@@ -148,17 +149,10 @@ def figures(run: Run) -> list[tuple[str, Table]]:
     """The tables of a run's evaluations, with intervals: the page's and the protocols'."""
     found = []
     if run.results.is_file():
-        try:
-            found.append(
-                ("kNN, linear and few labels", Result.from_json(run.results.read_text()).table())
-            )
-        except (UserError, OSError, *MALFORMED):
-            pass  # a damaged file; the card lacks the table rather than the export fails
+        with contextlib.suppress(UserError):  # a damaged file; the card lacks the table
+            table = run_table.run_table(run_table.load(run.results))
+            found.append(("kNN, linear and few labels", table))
     for path in sorted((run.folder / FOLDER).glob("*.json")):
-        try:
-            values = json.loads(path.read_text())
-            if values.get("kind") == KIND:
-                found.append((f"{path.stem}", record_table(Record(**values))))
-        except (UserError, OSError, *MALFORMED):
-            continue
+        with contextlib.suppress(UserError):
+            found += [(path.stem, record_table(record)) for record in read_records([path])]
     return found
