@@ -123,16 +123,16 @@ def same_columns(tables: dict[str, Delimited]) -> dict[str, Delimited]:
 
 
 def column(table: Delimited, name: str, flag: str) -> int:
-    """The place of a column, by its name, or by its number (from 0, or negative from the end).
+    """The place of a column, by its name, or by its number (from 1, or negative from the end).
 
     Raises:
       UserError: there is none; the message says what asked for it.
     """
     if name in table.names:
         return table.names.index(name)
-    digits = name.removeprefix("-")
-    if digits.isascii() and digits.isdigit() and -len(table.names) <= int(name) < len(table.names):
-        return int(name) % len(table.names)
+    digits, count = name.removeprefix("-"), len(table.names)
+    if digits.isascii() and digits.isdigit() and 1 <= int(digits) <= count:
+        return int(name) - 1 if digits == name else count - int(digits)
     raise UserError(
         f"{flag} {name}: {table.path} has no such column; it has {', '.join(table.names)[:300]}"
     )

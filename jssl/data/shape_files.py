@@ -114,7 +114,8 @@ def _read_mesh(path: Path) -> np.ndarray | Mesh:
             parts = [found.geometry[name] for name in sorted(found.geometry)]
             corners, faces = _joined(parts)
         except Exception as error:  # the library raises whatever its parsing comes upon
-            reason = " ".join(str(error).split())[:120] or "it is cut short"
+            damaged = isinstance(error, LookupError) or not str(error)
+            reason = "it is cut short" if damaged else " ".join(str(error).split())[:120]
             raise UserError(f"{path} is not a readable .{ending} file ({reason})") from None
     if not len(corners):
         raise UserError(f"{path} has no points")

@@ -32,6 +32,7 @@ def split_files(path: str | Path, suffixes: tuple[str, ...], what: str) -> dict[
     if is_saved(root):
         return saved_splits(root)
     meant = {name: split for split, names in SPLITS.items() for name in names}
+    meant["dev"] = "validation"  # as text data sets call it
     own = [p for p in sorted(root.iterdir()) if p.is_file() and p.name[0] != "."]
     own = [p for p in own if p.name.lower().endswith(suffixes)]
     if len(own) == 1:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -30,12 +32,10 @@ def first_file(path: Path, suffixes: Iterable[str]) -> Path | None:
 
 def first_rows(path: Path) -> list[list[str]]:
     """The first rows of delimited text, by the most likely delimiter; [] for another file."""
-    if path.name.lower().endswith(".gz"):
-        return []
     try:
-        with path.open("rb") as stream:
+        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as stream:
             text = stream.read(_BYTES).decode("utf-8-sig", "replace")
-    except OSError:
+    except (OSError, EOFError, zlib.error):
         return []
     lines = text.splitlines()[: _ROWS + 1]
     lines = lines[:-1] if len(lines) > 1 and len(text) >= _BYTES // 2 else lines

@@ -41,7 +41,7 @@ def sizes(found):
         (
             "customers.csv",
             "table",
-            "40 rows, 2 numeric and 4 categorical columns, no labels; 4 set aside for validation, "
+            "40 rows, 3 numeric and 3 categorical columns, no labels; 4 set aside for validation, "
             "4 for the test",
         ),
         (
@@ -140,6 +140,13 @@ def test_groups_and_times_of_a_table(tmp_path) -> None:
     splits = late.data.load()
     income = [splits.train[np.arange(32)]["row"], splits.test[np.arange(4)]["row"]]
     assert income[0].max() < income[1].min()
+
+
+def test_columns_without_names_have_numbers(tmp_path) -> None:
+    path = lines(tmp_path / "bare.csv", [f"{k}.5,{'ab'[k % 2]},{'xy'[k // 20]}" for k in range(40)])
+    for label in ("3", "-1"):
+        found = recognise(path, OwnOptions(label=label))
+        assert found.classes == ("x", "y") and found.facts["names"] == ["1", "2"]
 
 
 def test_a_series_is_split_at_dates(tmp_path) -> None:

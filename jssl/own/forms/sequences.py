@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from jssl.own.measure import spread
 from jssl.own.peek import first_file, first_rows
 from jssl.own.tally import tallied
 
+_LETTERS = re.compile(r"[A-Za-z]{12,}")
 _MEASURED = 4096  # sequences whose letters are looked at
 _LENGTHS = (16, 256)  # letters of a sequence, where none is asked for
 _SHARE = 0.95  # of the letters, which the alphabet of DNA must have
@@ -27,9 +29,11 @@ def is_fasta(path: Path) -> bool:
 
 
 def is_table(path: Path) -> bool:
-    """Whether it is a table with a column that is called sequence."""
+    """Whether it is a table with a column called sequence, or of UCI: class, name, letters."""
     file = first_file(path, DELIMITED)
     rows = first_rows(file) if file is not None else []
+    if file is not None and file.name.lower().removesuffix(".gz").endswith(".data"):
+        return bool(rows) and all(len(r) == 3 and _LETTERS.fullmatch(r[2].strip()) for r in rows)
     return bool(rows) and "sequence" in {name.strip().lower() for name in rows[0]}
 
 
@@ -64,5 +68,5 @@ def _measure(sequences: list[str]) -> dict[str, object]:
 
 FORMS = (
     Form("fasta", "sequence", "sequences in FASTA", is_fasta, open_sequences, priority=9),
-    Form("sequences", "sequence", "a table of sequences", is_table, open_sequences, priority=2),
+    Form("sequences", "sequence", "a table of sequences", is_table, open_sequences, priority=4),
 )
