@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,9 @@ import jax.numpy as jnp
 from jssl.core.ranges import Count, NonNegative, Positive, Unit
 from jssl.encoders.features import Features
 from jssl.health.alarm import Monitored
-from jssl.methods.base import Method, Metrics, Outputs, Step
+from jssl.methods.base import Metrics, Outputs, Step, Views
+from jssl.methods.masked_parts import Target
+from jssl.methods.masked_prediction import MaskedPrediction
 from jssl.methods.teacher import MomentumTeacher
 from jssl.objectives.common import standardize
 from jssl.objectives.masked import masked_mean
@@ -23,10 +25,27 @@ from jssl.objectives.regression import smooth_l1
 
 
 @dataclasses.dataclass(frozen=True)
-class ContextualTargets(Method):
-    """Smooth L1 error of the masked tokens' contextual targets.
+class ContextualTarget(Target):
+    """Target: the mean output of the teacher's top blocks on the whole input.
 
-    `forward` returns `prediction` and `target` [B, N, D], `mask` [B, N] and the pooled `embedding`.
+    Attributes:
+      top: number of top blocks.
+      normalize: whether the mean is normalised as well.
+    """
+
+    top: int
+    normalize: bool = False
+
+    def __call__(self, step: Step, views: Views, x: Any) -> jax.Array:
+        """The targets [B, N, D], without gradient."""
+        del views
+        mean = mean_of_blocks(step.teacher(x, net=step.net.encoder), self.top)
+        return standardize(mean) if self.normalize else mean
+
+
+@dataclasses.dataclass(frozen=True)
+class ContextualTargets(MaskedPrediction):
+    """Smooth L1 error of the masked tokens' contextual targets.
 
     Attributes:
       momentum: momentum of the teacher at the first step.
@@ -44,8 +63,12 @@ class ContextualTargets(Method):
     beta: Positive = 2.0
     dtype: str = "float32"
 
-    couples_batch: ClassVar[bool] = False
-    targets: ClassVar[tuple[str, ...]] = ("target",)
+    predicted: ClassVar[str] = "prediction"
+
+    @property
+    def target(self) -> ContextualTarget:
+        """The mean output of the teacher's top blocks."""
+        return ContextualTarget(self.top)
 
     def teachers(self) -> dict[str, MomentumTeacher]:
         """A moving average of the encoder."""
@@ -53,19 +76,19 @@ class ContextualTargets(Method):
 
     def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """Error of the masked tokens, averaged over each example and over the batch."""
-        error = smooth_l1(outputs["prediction"], outputs["target"], beta=self.beta)
-        loss = jnp.mean(masked_mean(error, outputs["mask"]))
+        loss, _ = super().objective(step, outputs)
         spread = jnp.mean(jnp.std(outputs["target"].astype(jnp.float32), axis=(0, 1)))
         return loss, {"target_spread": spread}
 
+    def error(self, prediction: jax.Array, target: jax.Array, mask: jax.Array) -> jax.Array:
+        """Smooth L1 error of each example's masked tokens: [B]."""
+        return masked_mean(smooth_l1(prediction, target, beta=self.beta), mask)
+
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """The prediction at the masked tokens, and the teacher-student distance."""
-        parts = (outputs["prediction"], outputs["target"], outputs["mask"])
-        return Monitored(
-            features={"embedding": outputs["embedding"]},
-            predictions={"prediction": parts},
-            teachers=self.distances(step),
-        )
+        monitored = super().monitor(step, outputs)
+        features = {"embedding": outputs["embedding"]}
+        return monitored._replace(features=features, teachers=self.distances(step))
 
 
 def encoder_teacher(momentum: float, momentum_end: float, epochs: float) -> MomentumTeacher:

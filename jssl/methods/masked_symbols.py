@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
 
 import jax
-import jax.numpy as jnp
 
-from jssl.methods.base import Method, Metrics, Outputs, Step
+from jssl.methods.base import Method
+from jssl.methods.masked_parts import Symbols
+from jssl.methods.masked_prediction import MaskedPrediction
 from jssl.nn import module as nn
 from jssl.nn.decoder import TokenPredictor
 from jssl.objectives.classification import cross_entropy
@@ -16,11 +16,11 @@ from jssl.objectives.masked import masked_mean
 
 
 @dataclasses.dataclass(frozen=True)
-class MaskedSymbols(Method):
+class MaskedSymbols(MaskedPrediction):
     """Cross-entropy of the masked symbols, predicted by a linear head on the tokens.
 
-    `forward` returns `logits` [B, N, V], `symbol` int [B, N], `mask` [B, N] and the pooled
-    `embedding`.
+    `forward` returns the logits `prediction` [B, N, V], the symbols `target` int [B, N], `mask`
+    [B, N] and the pooled `embedding`.
 
     Attributes:
       dtype: dtype in which the head computes.
@@ -28,13 +28,13 @@ class MaskedSymbols(Method):
 
     dtype: str = "float32"
 
-    couples_batch: ClassVar[bool] = False
+    target = Symbols()
+    monitor = Method.monitor  # the pooled features: symbols have no distance to compare
 
     def net(self, encoder: nn.Module) -> nn.Module:
         """Encoder and linear head."""
         return TokenPredictor(encoder, encoder.vocabulary, dtype=self.dtype)
 
-    def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
-        """Cross-entropy of the masked symbols, averaged over the batch."""
-        error = cross_entropy(outputs["logits"], outputs["symbol"])
-        return jnp.mean(masked_mean(error, outputs["mask"])), {}
+    def error(self, prediction: jax.Array, target: jax.Array, mask: jax.Array) -> jax.Array:
+        """Cross-entropy of each example's masked symbols: [B]."""
+        return masked_mean(cross_entropy(prediction, target), mask)

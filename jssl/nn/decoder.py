@@ -69,17 +69,20 @@ class TokenPredictor(Ranged, nn.Module):
     dtype: str = "float32"
 
     @nn.compact
-    def __call__(self, x: jax.Array, *, train: bool, **options: Any) -> tuple[jax.Array, jax.Array]:
+    def __call__(
+        self, x: jax.Array, *, train: bool, size: int | None = None, **options: Any
+    ) -> tuple[jax.Array, jax.Array]:
         """Maps x [B, ...] to (pooled [B, D], predictions [B, K, out]).
 
         Args:
           x: input of the encoder.
           train: whether stochastic depth is active.
+          size: size of a prediction; None for that of `out`.
           **options: what else the encoder takes, such as `mask` or `keep`.
         """
         features = self.encoder(x, train=train, **options)
         tokens = features.tokens
-        size = target_size(self.out, self.encoder, x, tokens)
+        size = target_size(self.out, self.encoder, x, tokens) if size is None else size
         if self.depth:
             tokens = Dense(self.width, dtype=self.dtype, name="decoder_embedding")(tokens)
             sizes = (self.depth, self.heads)

@@ -7,14 +7,12 @@ Language", 2022.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 
-from jssl.encoders.features import Features
-from jssl.methods.base import Outputs, Spec, Step, Views, the_input
-from jssl.methods.contextual_targets import ContextualTargets, mean_of_blocks
-from jssl.methods.reconstruction import counted
+from jssl.methods.base import Spec
+from jssl.methods.contextual_targets import ContextualTargets
 from jssl.nn import module as nn
 from jssl.nn.dense import Dense
 
@@ -33,11 +31,11 @@ class Data2VecNet(nn.Module):
     @nn.compact
     def __call__(
         self, x: jax.Array, mask: jax.Array | None = None, *, train: bool
-    ) -> tuple[Features, jax.Array]:
-        """Maps x [B, ...] and mask bool [B, N] to (features, prediction [B, N, D])."""
+    ) -> tuple[jax.Array, jax.Array]:
+        """Maps x [B, ...] and mask bool [B, N] to (pooled [B, P], prediction [B, N, D])."""
         features = self.encoder(x, mask=mask, train=train)
         head = Dense(features.tokens.shape[-1], dtype=self.dtype, name="head")
-        return features, head(features.tokens)
+        return features.pooled, head(features.tokens)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,17 +85,3 @@ class Data2Vec(ContextualTargets):
     def net(self, encoder: nn.Module) -> nn.Module:
         """Encoder and linear head."""
         return Data2VecNet(encoder, self.dtype)
-
-    def inputs(self, views: Views) -> tuple[Any, ...]:
-        """Inputs on which `init` runs the net."""
-        return the_input(views), views["mask"]["mask"]
-
-    def forward(self, step: Step, views: Views) -> Outputs:
-        """`prediction` and `target` [B, N, D], `mask` [B, N] and the pooled `embedding`."""
-        image, mask = the_input(views), views["mask"]["mask"]
-        (features, prediction) = step.student(image, mask)
-        whole = step.teacher(image, net=step.net.encoder)
-        target = mean_of_blocks(whole, self.top)
-        hidden = counted(step.net.encoder, image, mask)
-        outputs = {"prediction": prediction, "target": target, "mask": hidden}
-        return {**outputs, "embedding": features.pooled}

@@ -17,7 +17,7 @@ from jssl.errors import UserError
 from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views, the_input
 from jssl.methods.contextual_targets import encoder_teacher, mean_of_blocks
-from jssl.methods.reconstruction import counted
+from jssl.methods.masked_parts import counted
 from jssl.methods.teacher import MomentumTeacher
 from jssl.nn import module as nn
 from jssl.nn.decoder import ConvDecoder, in_order, real_tokens

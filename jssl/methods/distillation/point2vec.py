@@ -6,15 +6,12 @@ Abou Zeid et al., "Point2Vec for Self-Supervised Representation Learning on Poin
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from jssl.core.ranges import Count, NonNegative, Unit
-from jssl.methods.base import Method, Outputs, Spec, Step, Views, the_input
-from jssl.methods.contextual_targets import ContextualTargets, mean_of_blocks
-from jssl.methods.reconstruction import counted
-from jssl.nn import module as nn
-from jssl.nn.decoder import MaskedAutoencoder
-from jssl.objectives.common import standardize
+from jssl.methods.base import Method, Spec
+from jssl.methods.contextual_targets import ContextualTarget, ContextualTargets
+from jssl.methods.masked_parts import Drop, TransformerDecoder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,27 +64,18 @@ class Point2Vec(ContextualTargets):
     views: ClassVar[Spec] = Spec.single() + Spec.mask("keep", "masked", "mask")
     paper: ClassVar[str] = "Point2Vec for Self-Supervised Representation Learning on Point Clouds"
 
-    def net(self, encoder: nn.Module) -> nn.Module:
-        """Encoder and decoder."""
-        decoder = (self.decoder_width, self.decoder_depth, self.decoder_heads)
-        return MaskedAutoencoder(encoder, *decoder, self.dtype, out="features")
+    corruption = Drop()
 
-    def inputs(self, views: Views) -> tuple[Any, ...]:
-        """Inputs on which `init` runs the net."""
-        mask = views["mask"]
-        return the_input(views), mask["keep"], mask["masked"]
+    @property
+    def target(self) -> ContextualTarget:
+        """The normalised mean output of the teacher's top blocks."""
+        return ContextualTarget(self.top, normalize=True)
 
-    def forward(self, step: Step, views: Views) -> Outputs:
-        """`prediction` and `target` [B, N, D], `mask` [B, N] and the pooled `embedding`."""
-        x, keep, masked = self.inputs(views)
-        (pooled, prediction) = step.student(x, keep, masked)
-        whole = step.teacher(x, net=step.net.encoder)
-        outputs = {
-            "prediction": prediction,
-            "target": standardize(mean_of_blocks(whole, self.top)),
-            "mask": counted(step.net.encoder, x, views["mask"]["mask"]),
-        }
-        return {**outputs, "embedding": pooled}
+    @property
+    def decoder(self) -> TransformerDecoder:
+        """A transformer that predicts features of the encoder's width."""
+        sizes = (self.decoder_width, self.decoder_depth, self.decoder_heads)
+        return TransformerDecoder(*sizes, out="features")
 
     def smoke(self) -> Method:
         """A one-block decoder of width 16."""

@@ -6,24 +6,23 @@ Liu et al., "Exploring Target Representations for Masked Autoencoders", 2022.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 
 from jssl.core.progress import Progress, cosine
 from jssl.core.ranges import Count, NonNegative, Positive
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, Tree, Views, the_input
-from jssl.methods.reconstruction import HiddenPatches
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, Tree
+from jssl.methods.masked_parts import Drop, TeacherTokens, TransformerDecoder
+from jssl.methods.masked_prediction import MaskedPrediction
 from jssl.methods.teacher import encoder_part, new_teacher
-from jssl.nn import module as nn
-from jssl.nn.decoder import MaskedAutoencoder
-from jssl.objectives.masked import masked_mean, normalize_patches
+from jssl.objectives.masked import masked_mean
 from jssl.objectives.regression import smooth_l1
 
 
 @dataclasses.dataclass(frozen=True)
-class DBOT(HiddenPatches):
+class DBOT(MaskedPrediction):
     """Smooth L1 error of a fixed teacher's features at the masked patches (section 3).
 
     The run is divided into `stages` of equal length. In the first stage the teacher is the
@@ -80,36 +79,29 @@ class DBOT(HiddenPatches):
         "the same initial parameters instead of new ones."
     )
     predicted: ClassVar[str] = "features"
+    corruption = Drop()
+    target = TeacherTokens()
 
-    def net(self, encoder: nn.Module) -> nn.Module:
-        """Encoder and a decoder that predicts features of the encoder's width."""
-        decoder = (self.decoder_width, self.decoder_depth, self.decoder_heads)
-        return MaskedAutoencoder(encoder, *decoder, self.dtype, out="features")
-
-    def inputs(self, views: Views) -> tuple[Any, ...]:
-        """Inputs on which `init` runs the net."""
-        mask = views["mask"]
-        return the_input(views), mask["keep"], mask["masked"]
+    @property
+    def decoder(self) -> TransformerDecoder:
+        """A transformer that predicts features of the encoder's width."""
+        sizes = (self.decoder_width, self.decoder_depth, self.decoder_heads)
+        return TransformerDecoder(*sizes, out="features")
 
     def init_memory(self, step: Step) -> Memory:
         """The teacher, an untrained encoder, and the initial parameters of every student."""
         teacher = new_teacher(*encoder_part(step.params, step.batch_stats))
         return {"teacher": teacher, "initial": jax.tree.map(jnp.copy, step.params)}
 
-    def forward(self, step: Step, views: Views) -> Outputs:
-        """`prediction` and `target` [B, N, D], `mask` [B, N] and the pooled `embedding`."""
-        image, mask = the_input(views), views["mask"]
-        (pooled, prediction) = step.student(image, mask["keep"], mask["masked"])
-        tokens = step.teacher(image, net=step.net.encoder).tokens
-        outputs = {"prediction": prediction, "target": normalize_patches(tokens)}
-        return {**outputs, "mask": mask["mask"], "embedding": pooled}
-
     def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """Error of the masked patches' features, averaged over the batch."""
-        error = smooth_l1(outputs["prediction"], outputs["target"], beta=self.beta)
+        loss, _ = super().objective(step, outputs)
         stage = jnp.asarray(step.progress.step, jnp.float32) // self._length(step.progress)
-        metrics = {"stage": stage}
-        return jnp.mean(masked_mean(error, outputs["mask"])), metrics
+        return loss, {"stage": stage}
+
+    def error(self, prediction: jax.Array, target: jax.Array, mask: jax.Array) -> jax.Array:
+        """Smooth L1 error of each example's masked tokens: [B]."""
+        return masked_mean(smooth_l1(prediction, target, beta=self.beta), mask)
 
     def scale_updates(self, step: Step, updates: Tree) -> Tree:
         """Multiplies the updates by the stage's schedule, between 0 and 1."""

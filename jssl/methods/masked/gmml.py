@@ -6,20 +6,16 @@ Atito et al., "GMML is All you Need", 2022.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import ClassVar
 
-import jax
-
-from jssl.methods.base import Outputs, Spec, Step, Views, the_input
-from jssl.methods.reconstruction import HiddenPatches, picture
-from jssl.nn import module as nn
-from jssl.nn.decoder import TokenPredictor
+from jssl.methods.base import Spec
+from jssl.methods.masked_parts import InViews
+from jssl.methods.masked_prediction import MaskedPrediction
 from jssl.objectives.masked import masked_l1
 
 
 @dataclasses.dataclass(frozen=True)
-class GMML(HiddenPatches):
+class GMML(MaskedPrediction):
     """Mean absolute error of the corrupted patches' pixels (section 3).
 
     There is no mask token: the encoder has to recognise the corrupted patches. A light head
@@ -52,21 +48,5 @@ class GMML(HiddenPatches):
 
     views: ClassVar[Spec] = Spec.single() + Spec.named("original", "mask")
     paper: ClassVar[str] = "GMML is All you Need"
+    corruption = InViews()
     error = staticmethod(masked_l1)
-
-    def net(self, encoder: nn.Module) -> nn.Module:
-        """Encoder and linear head."""
-        return TokenPredictor(encoder, "patches", dtype=self.dtype)
-
-    def forward(self, step: Step, views: Views) -> Outputs:
-        """`prediction` and `target` [B, N, P], `mask` [B, N] and the pooled `embedding`."""
-        (pooled, prediction) = step.student(the_input(views))
-        target = step.net.encoder.patches(views["original"])
-        outputs = {"prediction": prediction, "target": target, "mask": views["mask"]}
-        return {**outputs, "embedding": pooled}
-
-    def reconstruct(self, step: Step, views: Views) -> Mapping[str, jax.Array]:
-        """Input, reconstruction and original."""
-        _, prediction = step.predict(the_input(views))
-        parts = picture(step.net.encoder, views["original"], prediction, views["mask"])
-        return {**parts, "input": the_input(views)}

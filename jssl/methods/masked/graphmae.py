@@ -13,8 +13,9 @@ import jax.numpy as jnp
 
 from jssl.core.ranges import AtLeastOne, BelowOne
 from jssl.health.alarm import Monitored
-from jssl.methods.base import Outputs, Spec, Step, Views, the_input
-from jssl.methods.reconstruction import HiddenPatches
+from jssl.methods.base import Outputs, Spec, Step
+from jssl.methods.masked_parts import Mask, Seen
+from jssl.methods.masked_prediction import MaskedPrediction
 from jssl.nn import module as nn
 from jssl.nn.dense import Dense
 from jssl.nn.drop import dropout
@@ -64,7 +65,7 @@ class GraphAutoencoder(nn.Module):
 
 
 @dataclasses.dataclass(frozen=True)
-class GraphMAE(HiddenPatches):
+class GraphMAE(MaskedPrediction):
     """Scaled cosine error of the masked nodes' features (section 3.2).
 
     The encoder sees the whole graph. The features of masked nodes are replaced by a learned vector
@@ -114,16 +115,9 @@ class GraphMAE(HiddenPatches):
             encoder, self.decoder, self.dropout, self.attention_dropout, self.dtype
         )
 
-    def inputs(self, views: Views) -> tuple[Any, ...]:
-        """Inputs on which `init` runs the net."""
-        return the_input(views), views["mask"]["mask"], views["mask"]["shown"]
-
-    def forward(self, step: Step, views: Views) -> Outputs:
-        """`prediction` and `target` [B, N, F], `mask` [B, N] and the pooled `embedding`."""
-        x, mask, shown = self.inputs(views)
-        (pooled, prediction) = step.student(x, mask, shown)
-        outputs = {"prediction": prediction, "target": step.net.encoder.patches(x), "mask": mask}
-        return {**outputs, "embedding": pooled}
+    def corruption(self, encoder: nn.Module, x: Any, mask: Mask) -> Seen:
+        """The graph, the mask, and the node whose features are shown at each node."""
+        return Seen((x, mask["mask"], mask["shown"]), {})
 
     def error(self, prediction: jax.Array, target: jax.Array, mask: jax.Array) -> jax.Array:
         """Scaled cosine error of each graph's masked nodes: [B]."""

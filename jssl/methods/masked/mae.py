@@ -6,22 +6,17 @@ He et al., "Masked Autoencoders Are Scalable Vision Learners", 2022.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any, ClassVar
-
-import jax
-import jax.numpy as jnp
+from typing import ClassVar
 
 from jssl.core.ranges import Count
-from jssl.methods.base import Method, Outputs, Spec, Step, Views, the_input
-from jssl.methods.reconstruction import HiddenPatches, counted, picture
-from jssl.nn import module as nn
-from jssl.nn.decoder import MaskedAutoencoder
-from jssl.objectives.masked import masked_mse, normalize_patches
+from jssl.methods.base import Method, Spec
+from jssl.methods.masked_parts import Drop, Patches, TransformerDecoder
+from jssl.methods.masked_prediction import MaskedPrediction
+from jssl.objectives.masked import masked_mse
 
 
 @dataclasses.dataclass(frozen=True)
-class MAE(HiddenPatches):
+class MAE(MaskedPrediction):
     """Mean squared error of the masked patches' pixels, each patch normalised (section 3).
 
     The encoder processes only the visible patches; a small decoder processes its tokens and mask
@@ -63,38 +58,18 @@ class MAE(HiddenPatches):
 
     views: ClassVar[Spec] = Spec.single() + Spec.mask("keep", "masked", "mask")
     paper: ClassVar[str] = "Masked Autoencoders Are Scalable Vision Learners"
+    corruption = Drop()
     error = staticmethod(masked_mse)
 
-    def net(self, encoder: nn.Module) -> nn.Module:
-        """Encoder and decoder."""
-        decoder = (self.decoder_width, self.decoder_depth, self.decoder_heads)
-        return MaskedAutoencoder(encoder, *decoder, self.dtype)
+    @property
+    def target(self) -> Patches:
+        """Patches, normalised on request."""
+        return Patches(self.normalize_target)
 
-    def inputs(self, views: Views) -> tuple[Any, ...]:
-        """Inputs on which `init` runs the net."""
-        mask = views["mask"]
-        return the_input(views), mask["keep"], mask["masked"]
-
-    def forward(self, step: Step, views: Views) -> Outputs:
-        """`prediction` and `target` [B, N, P], `mask` [B, N] and the pooled `embedding`."""
-        x, mask = the_input(views), views["mask"]
-        (pooled, prediction) = step.student(x, mask["keep"], mask["masked"])
-        target = step.net.encoder.patches(x)
-        if self.normalize_target:
-            target = normalize_patches(target)
-        hidden = counted(step.net.encoder, x, mask["mask"])
-        outputs = {"prediction": prediction, "target": target, "mask": hidden}
-        return {**outputs, "embedding": pooled}
-
-    def reconstruct(self, step: Step, views: Views) -> Mapping[str, jax.Array]:
-        """Input, reconstruction and original; visible patches are copied over."""
-        x, mask = the_input(views), views["mask"]
-        _, prediction = step.predict(x, mask["keep"], mask["masked"])
-        if self.normalize_target:  # restore the mean and standard deviation of each patch
-            patches = step.net.encoder.patches(x)
-            mean = jnp.mean(patches, axis=-1, keepdims=True)
-            prediction = prediction * jnp.std(patches, axis=-1, keepdims=True, ddof=1) + mean
-        return picture(step.net.encoder, x, prediction, mask["mask"])
+    @property
+    def decoder(self) -> TransformerDecoder:
+        """A transformer on visible tokens and mask tokens."""
+        return TransformerDecoder(self.decoder_width, self.decoder_depth, self.decoder_heads)
 
     def smoke(self) -> Method:
         """A one-block decoder of width 32."""

@@ -10,15 +10,14 @@ from typing import ClassVar
 
 import jax
 
-from jssl.methods.base import Outputs, Spec, Step, Tree, Views
-from jssl.methods.reconstruction import HiddenPatches
-from jssl.nn import module as nn
-from jssl.nn.decoder import TokenPredictor
+from jssl.methods.base import Spec, Step, Views
+from jssl.methods.masked_parts import Mask, Seen, ViewPart
+from jssl.methods.masked_prediction import MaskedPrediction
 from jssl.objectives.masked import masked_mse
 
 
 @dataclasses.dataclass(frozen=True)
-class MaskFeat(HiddenPatches):
+class MaskFeat(MaskedPrediction):
     """Mean squared error of the masked patches' features, by default HOG (section 3.2).
 
     The view determines the predicted feature; HOG is `jssl.augmentations.hog.with_hog`. A linear
@@ -54,24 +53,16 @@ class MaskFeat(HiddenPatches):
         "The paper's main part, video (MViT encoders, cubes of masked patches), is missing; "
         "HOG of images is here."
     )
+    target = ViewPart("image", "target")
     error = staticmethod(masked_mse)
     predicted: ClassVar[str] = "features"
 
-    def net(self, encoder: nn.Module) -> nn.Module:
-        """Encoder and linear head, whose size is inferred from the views."""
-        return TokenPredictor(encoder, dtype=self.dtype)
+    def read(self, views: Views) -> tuple[jax.Array, jax.Array]:
+        """The image twice: it is not corrupted before the encoder."""
+        image = views["image"]["image"]
+        return image, image
 
-    def init(self, net: nn.Module, key: jax.Array, views: Views) -> Tree:
-        """Variables of the net, including the mask token."""
-        keys = {"params": key, "dropout": key}
-        net = net.clone(out=views["image"]["target"].shape[-1])
-        return net.init(keys, views["image"]["image"], mask=views["mask"]["mask"], train=True)
-
-    def forward(self, step: Step, views: Views) -> Outputs:
-        """`prediction` and `target` [B, N, P], `mask` [B, N] and the pooled `embedding`."""
-        image, mask = views["image"], views["mask"]["mask"]
-        wide = step.replace(net=step.net.clone(out=image["target"].shape[-1]))
-        pooled, prediction = wide.student(image["image"], mask=mask)
-        step.batch_stats = wide.batch_stats
-        outputs = {"prediction": prediction, "target": image["target"], "mask": mask}
-        return {**outputs, "embedding": pooled}
+    def seen(self, step: Step, views: Views, mask: Mask) -> Seen:
+        """The image, the mask and the size of the features, which is inferred from the views."""
+        inputs, options = super().seen(step, views, mask)
+        return Seen(inputs, {**options, "size": views["image"]["target"].shape[-1]})

@@ -9,11 +9,8 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-import jax
-
-from jssl.methods.base import Outputs, Spec, Step, Tree, Views, the_input
+from jssl.methods.base import Spec
 from jssl.methods.masked_symbols import MaskedSymbols
-from jssl.nn import module as nn
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,14 +43,3 @@ class MaskedLM(MaskedSymbols):
     paper: ClassVar[str] = (
         "BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding"
     )
-
-    def init(self, net: nn.Module, key: jax.Array, views: Views) -> Tree:
-        """Variables of the net, including the mask token."""
-        keys = {"params": key, "dropout": key}
-        return net.init(keys, the_input(views), mask=views["mask"]["mask"], train=True)
-
-    def forward(self, step: Step, views: Views) -> Outputs:
-        """`logits` [B, N, V], `symbol` int [B, N], `mask` [B, N] and the pooled `embedding`."""
-        x, mask = the_input(views), views["mask"]["mask"]
-        (pooled, logits) = step.student(x, mask=mask)
-        return {"logits": logits, "symbol": x, "mask": mask, "embedding": pooled}

@@ -6,21 +6,16 @@ Nie et al., "A Time Series is Worth 64 Words: Long-term Forecasting with Transfo
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import jax
-import jax.numpy as jnp
-
-from jssl.methods.base import Outputs, Spec, Step, Views, the_input
-from jssl.methods.reconstruction import HiddenPatches, picture
-from jssl.nn import module as nn
-from jssl.nn.decoder import TokenPredictor
+from jssl.methods.base import Spec
+from jssl.methods.masked_parts import Blank
+from jssl.methods.masked_prediction import MaskedPrediction
 from jssl.objectives.masked import masked_mse
 
 
 @dataclasses.dataclass(frozen=True)
-class PatchTST(HiddenPatches):
+class PatchTST(MaskedPrediction):
     """Mean squared error of the masked patches (section 3.2).
 
     The encoder sees all positions. Masked patches are set to zero in the input, so there is no mask
@@ -54,29 +49,5 @@ class PatchTST(HiddenPatches):
     paper: ClassVar[str] = (
         "A Time Series is Worth 64 Words: Long-term Forecasting with Transformers"
     )
+    corruption = Blank()
     error = staticmethod(masked_mse)
-
-    def net(self, encoder: nn.Module) -> nn.Module:
-        """Encoder and linear head."""
-        return TokenPredictor(encoder, "patches", dtype=self.dtype)
-
-    def forward(self, step: Step, views: Views) -> Outputs:
-        """`prediction` and `target` [B, N, P], `mask` [B, N] and the pooled `embedding`."""
-        x, mask = the_input(views), views["mask"]["mask"]
-        seen, target = hide(step.net.encoder, x, mask)
-        (pooled, prediction) = step.student(seen)
-        outputs = {"prediction": prediction, "target": target, "mask": mask, "embedding": pooled}
-        return outputs
-
-    def reconstruct(self, step: Step, views: Views) -> Mapping[str, jax.Array]:
-        """Input, reconstruction and original."""
-        x, mask = the_input(views), views["mask"]["mask"]
-        seen, _ = hide(step.net.encoder, x, mask)
-        _, prediction = step.predict(seen)
-        return {**picture(step.net.encoder, x, prediction, mask), "input": seen}
-
-
-def hide(encoder: nn.Module, x: Any, mask: jax.Array) -> tuple[Any, jax.Array]:
-    """The input with masked patches set to zero, and all original patches [B, N, P]."""
-    patches = encoder.patches(x)
-    return encoder.assemble(jnp.where(mask[..., None], 0.0, patches), x.shape), patches

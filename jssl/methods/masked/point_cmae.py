@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jssl.core.ranges import Count, NonNegative
 from jssl.health.alarm import Monitored
 from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views, the_input
-from jssl.methods.reconstruction import counted
+from jssl.methods.masked_parts import counted
 from jssl.nn import module as nn
 from jssl.nn.decoder import MaskedDecoder
 from jssl.nn.dense import Dense

@@ -6,20 +6,15 @@ Xie et al., "SimMIM: A Simple Framework for Masked Image Modeling", 2022.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import ClassVar
 
-import jax
-
-from jssl.methods.base import Outputs, Spec, Step, Tree, Views, the_input
-from jssl.methods.reconstruction import HiddenPatches, picture
-from jssl.nn import module as nn
-from jssl.nn.decoder import TokenPredictor
+from jssl.methods.base import Spec
+from jssl.methods.masked_prediction import MaskedPrediction
 from jssl.objectives.masked import masked_l1
 
 
 @dataclasses.dataclass(frozen=True)
-class SimMIM(HiddenPatches):
+class SimMIM(MaskedPrediction):
     """Mean absolute error of the masked patches' pixels (section 3.4).
 
     The encoder sees all positions, with a learned token at the masked ones; a linear layer maps
@@ -53,26 +48,3 @@ class SimMIM(HiddenPatches):
     views: ClassVar[Spec] = Spec.single() + Spec.mask()
     paper: ClassVar[str] = "SimMIM: A Simple Framework for Masked Image Modeling"
     error = staticmethod(masked_l1)
-
-    def net(self, encoder: nn.Module) -> nn.Module:
-        """Encoder and linear head."""
-        return TokenPredictor(encoder, "patches", dtype=self.dtype)
-
-    def init(self, net: nn.Module, key: jax.Array, views: Views) -> Tree:
-        """Variables of the net, including the mask token."""
-        keys = {"params": key, "dropout": key}
-        return net.init(keys, the_input(views), mask=views["mask"]["mask"], train=True)
-
-    def forward(self, step: Step, views: Views) -> Outputs:
-        """`prediction` and `target` [B, N, P], `mask` [B, N] and the pooled `embedding`."""
-        x, mask = the_input(views), views["mask"]["mask"]
-        (pooled, prediction) = step.student(x, mask=mask)
-        target = step.net.encoder.patches(x)
-        outputs = {"prediction": prediction, "target": target, "mask": mask, "embedding": pooled}
-        return outputs
-
-    def reconstruct(self, step: Step, views: Views) -> Mapping[str, jax.Array]:
-        """Input, reconstruction and original."""
-        x, mask = the_input(views), views["mask"]["mask"]
-        _, prediction = step.predict(x, mask=mask)
-        return picture(step.net.encoder, x, prediction, mask)

@@ -8,9 +8,8 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-import jax.numpy as jnp
-
-from jssl.methods.base import Outputs, Spec, Step, Views, the_input
+from jssl.methods.base import Spec
+from jssl.methods.masked_parts import Substitute
 from jssl.methods.masked_symbols import MaskedSymbols
 
 
@@ -38,14 +37,8 @@ class SwappedLM(MaskedSymbols):
     """
 
     views: ClassVar[Spec] = Spec.single() + Spec.mask("mask", "symbols")
+    corruption = Substitute()
     paper: ClassVar[str] = "Structural Self-Supervised Objectives for Transformers"
     partial: ClassVar[str] = (
         "The thesis' second part, tasks about spans of a paragraph or document, is missing."
     )
-
-    def forward(self, step: Step, views: Views) -> Outputs:
-        """`logits` [B, N, V], `symbol` int [B, N], `mask` [B, N] and the pooled `embedding`."""
-        x, mask = the_input(views), views["mask"]["mask"]
-        mixed = jnp.where(mask, views["mask"]["symbols"], x)
-        (pooled, logits) = step.student(mixed)
-        return {"logits": logits, "symbol": x, "mask": mask, "embedding": pooled}

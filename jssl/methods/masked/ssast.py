@@ -6,15 +6,14 @@ Gong et al., "SSAST: Self-Supervised Audio Spectrogram Transformer", 2022.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 
 from jssl.core.ranges import Count, NonNegative
-from jssl.methods.base import Metrics, Outputs, Spec, Step, Views, the_input
-from jssl.methods.reconstruction import HiddenPatches, picture
+from jssl.methods.base import Metrics, Outputs, Spec, Step
+from jssl.methods.masked_prediction import MaskedPrediction
 from jssl.nn import module as nn
 from jssl.nn.heads import MLPHead
 from jssl.objectives.common import matmul
@@ -47,7 +46,7 @@ class TwoHeads(nn.Module):
 
 
 @dataclasses.dataclass(frozen=True)
-class SSAST(HiddenPatches):
+class SSAST(MaskedPrediction):
     """Weighted sum of matching and mean squared error of the masked patches (section 3.2).
 
     The encoder sees all positions, with a learned token at the masked ones. The output of one head
@@ -82,26 +81,12 @@ class SSAST(HiddenPatches):
     dtype: str = "float32"
 
     views: ClassVar[Spec] = Spec.single() + Spec.mask()
+    heads: ClassVar[tuple[str, ...]] = ("answer", "prediction")
     paper: ClassVar[str] = "SSAST: Self-Supervised Audio Spectrogram Transformer"
 
     def net(self, encoder: nn.Module) -> nn.Module:
         """Encoder and two heads."""
         return TwoHeads(encoder, self.hidden, self.dtype)
-
-    def inputs(self, views: Views) -> tuple[Any, ...]:
-        """Inputs on which `init` runs the net."""
-        return the_input(views), views["mask"]["mask"]
-
-    def forward(self, step: Step, views: Views) -> Outputs:
-        """`answer`, `prediction` and `target` [B, N, P], `mask` [B, N], the pooled `embedding`."""
-        x, mask = self.inputs(views)
-        (pooled, answer, prediction) = step.student(x, mask)
-        outputs = {
-            "answer": answer,
-            "prediction": prediction,
-            "target": step.net.encoder.patches(x),
-        }
-        return {**outputs, "mask": mask, "embedding": pooled}
 
     def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """The weighted sum, and its two terms as metrics."""
@@ -112,12 +97,6 @@ class SSAST(HiddenPatches):
             "reconstruction": jnp.mean(masked_mse(outputs["prediction"], target, mask)),
         }
         return terms["matching"] + self.weight * terms["reconstruction"], terms
-
-    def reconstruct(self, step: Step, views: Views) -> Mapping[str, jax.Array]:
-        """Input, reconstruction and original."""
-        x, mask = self.inputs(views)
-        _, _, prediction = step.predict(x, mask)
-        return picture(step.net.encoder, x, prediction, mask)
 
     def smoke(self) -> SSAST:
         """Heads of width 16."""
