@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -24,6 +25,7 @@ def cross_entropy(logits: jax.Array, labels: jax.Array, *, smoothing: Unit = 0.0
     Source: Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", 2016,
     section 7.
     """
+    chex.assert_shape(labels, logits.shape[:-1])
     scores = jax.nn.log_softmax(logits.astype(jnp.float32), axis=-1)
     inside = (labels >= 0) & (labels < logits.shape[-1])
     own = jnp.take_along_axis(scores, jnp.where(inside, labels, 0)[..., None], axis=-1)[..., 0]
@@ -45,6 +47,7 @@ def soft_cross_entropy(
     Returns:
       float32 [...].
     """
+    chex.assert_axis_dimension(targets, -1, logits.shape[-1])
     scores = log_softmax(logits, temperature=temperature)
     return -jnp.sum(targets.astype(jnp.float32) * scores, axis=-1)
 
@@ -59,6 +62,7 @@ def binary_cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:
     Returns:
       float32 [...], finite for logits of any size.
     """
+    chex.assert_is_broadcastable(jnp.shape(targets), logits.shape)
     logits = logits.astype(jnp.float32)
     return jax.nn.softplus(logits) - jnp.asarray(targets, jnp.float32) * logits
 
@@ -84,6 +88,7 @@ def smoothed_places(coordinates: jax.Array, sigma: NonNegative | jax.Array) -> j
     Source: Wang et al., "DropPos: Pre-Training Vision Transformers by Reconstructing Dropped
     Positions", 2023, section 3.2; the square of the distance is the authors' code's.
     """
+    chex.assert_rank(coordinates, 2)
     c = coordinates.astype(jnp.float32)
     square = jnp.sum(c * c, axis=1)
     distance = jnp.maximum(square[:, None] + square[None] - 2.0 * matmul(c, c.T), 0.0)

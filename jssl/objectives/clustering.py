@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -36,6 +37,9 @@ def sinkhorn(
     Source: Caron et al., "Unsupervised Learning of Visual Features by Contrasting Cluster
     Assignments", 2020, section 3.1; Cuturi, "Sinkhorn Distances", 2013.
     """
+    chex.assert_rank(scores, 2)
+    if weights is not None:
+        chex.assert_size(weights, scores.shape[0])
     scores = jax.lax.stop_gradient(scores).astype(jnp.float32)
     # The barrier keeps the division from being fused with the subtraction that follows, whose
     # rounding error would be huge where scores are.
@@ -83,6 +87,9 @@ def cluster_loss(
     Source: Caron et al., "Unsupervised Learning of Visual Features by Contrasting Cluster
     Assignments", 2020, DeepCluster-v2.
     """
+    chex.assert_rank([embedding, centroids, labels], [3, 2, 1])
+    chex.assert_axis_dimension(centroids, 1, embedding.shape[2])
+    chex.assert_axis_dimension(labels, 0, embedding.shape[0])
     scores = matmul(embedding, jax.lax.stop_gradient(centroids).T)
     log_p = log_softmax(scores, temperature=temperature)
     places = jnp.maximum(labels, 0)[:, None, None]
@@ -120,6 +127,9 @@ def spherical_kmeans(
     Source: Dhillon & Modha, "Concept Decompositions for Large Sparse Text Data Using Clustering",
     2001.
     """
+    chex.assert_rank([x, centroids, weights], [2, 2, 1])
+    chex.assert_axis_dimension(centroids, 1, x.shape[1])
+    chex.assert_axis_dimension(weights, 0, x.shape[0])
     count, width = x.shape
     chunk = min(chunk, count)
     pad = -count % chunk

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -40,14 +41,16 @@ def info_nce(
       float32 [Q], the loss of each query, in nats; 0 for a query without a positive key.
 
     Raises:
-      ValueError: if the widths of queries and keys differ.
+      AssertionError: if the shapes do not agree.
 
     Source: van den Oord et al., "Representation Learning with Contrastive Predictive Coding",
     2018, eq. 4; several positives as in Khosla et al., "Supervised Contrastive Learning", 2020,
     eq. 2.
     """
-    if queries.ndim != 2 or keys.ndim != 2 or queries.shape[1] != keys.shape[1]:
-        raise ValueError(f"queries {queries.shape} and keys {keys.shape} must be [Q, D] and [K, D]")
+    chex.assert_rank([queries, keys], 2)
+    chex.assert_axis_dimension(keys, 1, queries.shape[1])
+    chex.assert_rank(positives, {1, 2})
+    chex.assert_axis_dimension(positives, 0, queries.shape[0])
     logits = matmul(l2_normalize(queries), l2_normalize(keys).T) / temperature
     allowed = logits if candidates is None else jnp.where(candidates, logits, _NEVER)
     log_normalizer = jax.nn.logsumexp(allowed, axis=1)
@@ -79,13 +82,13 @@ def nt_xent(
       embeddings about ln(2B - 1). The block size only changes rounding.
 
     Raises:
-      ValueError: if the shapes differ.
+      AssertionError: if the shapes differ.
 
     Source: Chen et al., "A Simple Framework for Contrastive Learning of Visual Representations",
     2020, eq. 1.
     """
-    if a.shape != b.shape:
-        raise ValueError(f"the two views must have one shape, got {a.shape} and {b.shape}")
+    chex.assert_rank([a, b], 2)
+    chex.assert_equal_shape([a, b])
     batch = a.shape[0]
     both = jnp.concatenate([a, b])
     if block is None:
@@ -141,14 +144,16 @@ def multiview_nce(
       ln(B V - 1).
 
     Raises:
-      ValueError: if there are fewer than two views.
+      AssertionError: if there are fewer than two views.
 
     Source: Wang & Sun, "TransTab: Learning Transferable Tabular Transformers Across Tables", 2022,
     section 3.3; with labels Khosla et al., "Supervised Contrastive Learning", 2020, eq. 2.
     """
-    if views.ndim != 3 or views.shape[1] < 2:
-        raise ValueError(f"views must be [B, V, D] with two or more of them, not {views.shape}")
+    chex.assert_rank(views, 3)
+    chex.assert_axis_dimension_gteq(views, 1, 2)
     batch, count, width = views.shape
+    if labels is not None:
+        chex.assert_shape(labels, (batch,))
     flat = views.reshape(batch * count, width)
     kind = jnp.repeat(jnp.arange(batch) if labels is None else labels, count)
     others = ~jnp.eye(batch * count, dtype=bool)
@@ -173,16 +178,14 @@ def queue_nce(
       float32 [B], in nats; with random embeddings about ln(K + 1).
 
     Raises:
-      ValueError: if the shapes do not agree.
+      AssertionError: if the shapes do not agree.
 
     Source: He et al., "Momentum Contrast for Unsupervised Visual Representation Learning", 2020,
     eq. 1.
     """
-    if queries.shape != keys.shape or queries.shape[1] != negatives.shape[-1]:
-        raise ValueError(
-            f"queries {queries.shape}, keys {keys.shape} and negatives {negatives.shape} must be "
-            "[B, D], [B, D] and [K, D]"
-        )
+    chex.assert_rank([queries, keys, negatives], 2)
+    chex.assert_equal_shape([queries, keys])
+    chex.assert_axis_dimension(negatives, 1, queries.shape[1])
     queries, keys = l2_normalize(queries), l2_normalize(keys)
     positive = jnp.sum(queries * keys, axis=1, keepdims=True)
     negative = matmul(queries, l2_normalize(negatives).T)
@@ -203,7 +206,7 @@ def paired_nce(a: jax.Array, b: jax.Array, *, scale: NonNegative | jax.Array) ->
       float32 [B], the mean over the two directions, in nats. With random embeddings about ln B.
 
     Raises:
-      ValueError: if the shapes differ.
+      AssertionError: if the shapes differ.
 
     Source: Radford et al., "Learning Transferable Visual Models From Natural Language Supervision",
     2021, figure 3.
@@ -230,7 +233,7 @@ def paired_sigmoid(
       float32 [B], the sum over the combinations of each row of a.
 
     Raises:
-      ValueError: if the shapes differ.
+      AssertionError: if the shapes differ.
 
     Source: Zhai et al., "Sigmoid Loss for Language Image Pre-Training", 2023, section 3.2.
     """
@@ -241,8 +244,8 @@ def paired_sigmoid(
 
 def _cosines(a: jax.Array, b: jax.Array) -> jax.Array:
     """Cosine similarities of all rows, float32 [B, B]."""
-    if a.shape != b.shape or a.ndim != 2:
-        raise ValueError(f"pairs must be two [B, D] of one shape, got {a.shape} and {b.shape}")
+    chex.assert_rank([a, b], 2)
+    chex.assert_equal_shape([a, b])
     return matmul(l2_normalize(a), l2_normalize(b).T)
 
 
@@ -258,6 +261,8 @@ def nearest(queries: jax.Array, rows: jax.Array) -> jax.Array:
 
     Source: Dwibedi et al., "With a Little Help from My Friends", 2021, eq. 2.
     """
+    chex.assert_rank([queries, rows], 2)
+    chex.assert_axis_dimension(rows, 1, queries.shape[1])
     rows = l2_normalize(jax.lax.stop_gradient(rows))
     similarity = matmul(l2_normalize(jax.lax.stop_gradient(queries)), rows.T)
     return rows[jnp.argmax(similarity, axis=1)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -34,6 +35,7 @@ def cross_view(
     Source: Caron et al., "Emerging Properties in Self-Supervised Vision Transformers", 2021, eq. 3;
     swapped prediction of SwAV is the same with codes as targets (Caron et al., 2020, eq. 1).
     """
+    chex.assert_rank([scores, targets], 3)
     (batch, views, width), given = scores.shape, targets.shape[1]
     if targets.shape != (batch, given, width) or not 1 <= given <= views or views < 2:
         raise ValueError(
@@ -73,6 +75,8 @@ def teacher_targets(
 
     Source: Caron et al., 2021, section 3.1 and eq. 4; Oquab et al., "DINOv2", 2023, section 4.
     """
+    if weights is not None:
+        chex.assert_size(weights, scores.size // scores.shape[-1])
     scores = jax.lax.stop_gradient(scores).astype(jnp.float32)
     if centring == "sinkhorn":
         flat = scores.reshape(-1, scores.shape[-1])
@@ -80,6 +84,7 @@ def teacher_targets(
         return sinkhorn(flat, temperature=temperature, weights=weights).reshape(scores.shape)
     if centring != "centre" or centre is None:
         raise ValueError(f"centring is 'centre', with a centre, or 'sinkhorn', not {centring!r}")
+    chex.assert_shape(centre, scores.shape[-1:])
     return jnp.exp(log_softmax(scores - centre, temperature=temperature))
 
 
@@ -104,6 +109,9 @@ def update_centre(
 
     Source: Caron et al., 2021, eq. 4.
     """
+    chex.assert_shape(centre, scores.shape[-1:])
+    if weights is not None:
+        chex.assert_shape(weights, scores.shape[:-1])
     scores = jax.lax.stop_gradient(scores).astype(jnp.float32).reshape(-1, scores.shape[-1])
     if weights is None:
         return momentum * centre + (1.0 - momentum) * jnp.mean(scores, axis=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -32,6 +33,7 @@ def epps_pulley(x: jax.Array, *, points: Count = 17, limit: Positive = 5.0) -> j
     Source: Balestriero & LeCun, "LeJEPA", 2025, section 4 and algorithm 1 (17 points on [-5, 5]);
     Epps & Pulley, "A test for normality based on the empirical characteristic function", 1983.
     """
+    chex.assert_rank(x, 2)
     if points < 3 or points % 2 == 0:
         raise ValueError(f"the number of points must be odd and at least 3, not {points}")
     # The integrand is even: one half of the points carries twice the weight.
@@ -79,6 +81,8 @@ def sigreg(
 
     Source: Balestriero & LeCun, "LeJEPA", 2025, algorithm 1.
     """
+    chex.assert_rank([x, directions], 2)
+    chex.assert_axis_dimension(directions, 0, x.shape[1])
     x = jnp.clip(x.astype(jnp.float32), -1e4, 1e4)
     return jnp.mean(epps_pulley(matmul(x, directions), points=points, limit=limit))
 
@@ -109,6 +113,8 @@ def lejepa(
 
     Source: Balestriero & LeCun, "LeJEPA", 2025, eq. 12 and algorithm 2.
     """
+    chex.assert_rank([centre, views], 3)
+    chex.assert_equal_shape([centre, views], dims=(0, 2))
     centre, views = (jnp.clip(x.astype(jnp.float32), -1e15, 1e15) for x in (centre, views))
     prediction = jnp.mean(jnp.square(views - jnp.mean(centre, axis=1, keepdims=True)))
     parts = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -19,6 +20,8 @@ def masked_mean(values: jax.Array, mask: jax.Array) -> jax.Array:
     Returns:
       float32 [B]; 0 for an example without a masked position.
     """
+    chex.assert_rank([values, mask], 2)
+    chex.assert_equal_shape([values, mask])
     mask = mask.astype(jnp.float32)
     # A product alone would let what overflowed at a position that does not count through, as NaN.
     counted = jnp.where(mask != 0, values.astype(jnp.float32), 0.0)
@@ -38,7 +41,7 @@ def masked_mse(prediction: jax.Array, target: jax.Array, mask: jax.Array) -> jax
       float32 [B].
 
     Raises:
-      ValueError: if the shapes do not agree.
+      AssertionError: if the shapes do not agree.
 
     Source: He et al., "Masked Autoencoders Are Scalable Vision Learners", 2022, section 3.
     """
@@ -60,11 +63,9 @@ def masked_l1(prediction: jax.Array, target: jax.Array, mask: jax.Array) -> jax.
 
 
 def _check(prediction: jax.Array, target: jax.Array, mask: jax.Array) -> None:
-    if prediction.shape != target.shape or prediction.shape[:2] != mask.shape:
-        raise ValueError(
-            f"prediction {prediction.shape}, target {target.shape} and mask {mask.shape} must be "
-            "[B, N, P], [B, N, P] and [B, N]"
-        )
+    chex.assert_rank([prediction, target, mask], [3, 3, 2])
+    chex.assert_equal_shape([prediction, target])
+    chex.assert_equal_shape_prefix([prediction, mask], 2)
 
 
 @checked
@@ -78,6 +79,7 @@ def normalize_patches(patches: jax.Array, *, epsilon: NonNegative = 1e-6) -> jax
     Returns:
       float32 [B, N, P].
     """
+    chex.assert_rank(patches, 3)
     ddof = min(1, patches.shape[-1] - 1)  # a patch of one value has no spread
     return standardize(patches, epsilon=epsilon, ddof=ddof)
 
@@ -98,7 +100,7 @@ def masked_scaled_cosine(
       float32 [B]; 0 for an example without a masked token.
 
     Raises:
-      ValueError: if the shapes do not agree.
+      AssertionError: if the shapes do not agree.
 
     Source: Hou et al., "GraphMAE: Self-Supervised Masked Graph Autoencoders", 2022, eq. 2.
     """
@@ -119,14 +121,12 @@ def masked_matching(scores: jax.Array, mask: jax.Array) -> jax.Array:
       float32 [B], averaged over the masked tokens; 0 for an example without one.
 
     Raises:
-      ValueError: if the shapes do not agree.
+      AssertionError: if the shapes do not agree.
 
     Source: Gong et al., "SSAST: Self-Supervised Audio Spectrogram Transformer", 2022, eq. 1.
     """
-    if scores.shape != (*mask.shape, mask.shape[1]):
-        raise ValueError(
-            f"scores {scores.shape} and mask {mask.shape} must be [B, N, N] and [B, N]"
-        )
+    chex.assert_rank(mask, 2)
+    chex.assert_shape(scores, (*mask.shape, mask.shape[1]))
     scores = scores.astype(jnp.float32)
     shown = jnp.where(mask[:, None, :], scores, -jnp.inf)
     largest = jax.lax.stop_gradient(jnp.max(shown, axis=-1, keepdims=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -23,6 +24,8 @@ def chamfer(prediction: jax.Array, target: jax.Array) -> jax.Array:
     Source: Fan et al., "A Point Set Generation Network for 3D Object Reconstruction from a Single
     Image", 2017, section 3.2, with means for sums.
     """
+    chex.assert_axis_dimension(prediction, -1, 3)
+    chex.assert_axis_dimension(target, -1, 3)
     squares = squared_distances(prediction.astype(jnp.float32), target.astype(jnp.float32))
     return jnp.mean(jnp.min(squares, axis=-1), axis=-1) + jnp.mean(jnp.min(squares, -2), axis=-1)
 
@@ -41,6 +44,8 @@ def masked_chamfer(prediction: jax.Array, target: jax.Array, mask: jax.Array) ->
     Source: Pang et al., "Masked Autoencoders for Point Cloud Self-supervised Learning", 2022,
     equation 4.
     """
+    chex.assert_rank([prediction, target, mask], [3, 3, 2])
+    chex.assert_equal_shape_prefix([prediction, target, mask], 2)
     sets = (x.reshape(*x.shape[:2], -1, 3) for x in (prediction, target))
     return masked_mean(chamfer(*sets), mask)
 
@@ -59,4 +64,7 @@ def masked_agreement(a: jax.Array, b: jax.Array, mask: jax.Array) -> jax.Array:
     Source: Ren et al., "Bringing Masked Autoencoders Explicit Contrastive Properties for Point
     Cloud Self-Supervised Learning", 2024, section 3.
     """
+    chex.assert_rank([a, b, mask], [3, 3, 2])
+    chex.assert_equal_shape([a, b])
+    chex.assert_equal_shape_prefix([a, mask], 2)
     return masked_mean(1.0 - jnp.sum(l2_normalize(a) * l2_normalize(b), axis=-1), mask)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -25,6 +26,8 @@ def other_hidden(draw: jax.Array, mask: jax.Array) -> tuple[jax.Array, jax.Array
 
     Source: Baevski et al., "wav2vec 2.0", 2020, section 3.2.
     """
+    chex.assert_rank([draw, mask], [3, 2])
+    chex.assert_equal_shape_prefix([draw, mask], 2)
     order = jnp.argsort(~mask, axis=1, stable=True)  # masked steps first, in their order
     others = jnp.sum(mask, axis=1)[:, None, None] - 1
     rank = (jnp.cumsum(mask, axis=1) - 1)[..., None]
@@ -61,18 +64,14 @@ def sequence_nce(
       random vectors about ln(K + 1).
 
     Raises:
-      ValueError: if the shapes do not agree.
+      AssertionError: if the shapes do not agree.
 
     Source: Baevski et al., "wav2vec 2.0", 2020, eq. 3.
     """
-    if queries.shape != keys.shape or {negatives.shape[:2], allowed.shape[:2], mask.shape} != {
-        queries.shape[:2]
-    }:
-        raise ValueError(
-            f"queries {queries.shape}, keys {keys.shape}, negatives {negatives.shape}, allowed "
-            f"{allowed.shape} and mask {mask.shape} must be [B, N, D] twice, [B, N, K] twice and "
-            "[B, N]"
-        )
+    chex.assert_rank([queries, keys, negatives, allowed, mask], [3, 3, 3, 3, 2])
+    chex.assert_equal_shape([queries, keys])
+    chex.assert_equal_shape([negatives, allowed])
+    chex.assert_equal_shape_prefix([queries, negatives, mask], 2)
     scores = matmul(l2_normalize(queries), l2_normalize(keys).swapaxes(1, 2)) / temperature
     own = jnp.diagonal(scores, axis1=1, axis2=2)
     others = jnp.where(allowed, jnp.take_along_axis(scores, negatives, axis=2), _NEVER)
@@ -96,6 +95,8 @@ def unused_codes(logits: jax.Array, weights: jax.Array) -> jax.Array:
     itself is -(1 / GV) sum over g of the entropy H_g, and this is (1 / GV) sum over g of
     (V - exp H_g).
     """
+    chex.assert_rank([logits, weights], [4, 2])
+    chex.assert_equal_shape_prefix([logits, weights], 2)
     weights = weights.astype(jnp.float32)[..., None, None]
     total = jnp.sum(weights)
     chosen = jnp.exp(log_softmax(logits)) * weights

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -30,6 +31,7 @@ def standardize_batch(x: jax.Array, *, epsilon: NonNegative = 1e-5, ddof: Natura
     Returns:
       float32 [B, D]; 0 in a dimension that is constant.
     """
+    chex.assert_rank(x, 2)
     x = _clip(x)
     centred = x - jnp.mean(x, axis=0)
     # Found at unit scale, where the square of a large number cannot overflow.
@@ -49,6 +51,8 @@ def cross_correlation(a: jax.Array, b: jax.Array) -> jax.Array:
     Returns:
       float32 [D, E].
     """
+    chex.assert_rank([a, b], 2)
+    chex.assert_axis_dimension(b, 0, a.shape[0])
     return matmul(a.T, b) / a.shape[0]
 
 
@@ -67,7 +71,7 @@ def barlow_twins(a: jax.Array, b: jax.Array, *, off_diagonal: NonNegative) -> ja
       float32 scalar; D for collapsed embeddings.
 
     Raises:
-      ValueError: if the shapes differ.
+      AssertionError: if the shapes differ.
 
     Source: Zbontar et al., "Barlow Twins", 2021, eqs. 1 and 2.
     """
@@ -99,13 +103,13 @@ def mixed_correlation(
       float32 scalar.
 
     Raises:
-      ValueError: if the shapes differ.
+      AssertionError: if the shapes differ.
 
     Source: Bandara et al., "Guarding Barlow Twins Against Overfitting with Mixed Samples", 2023,
     eqs. 4 to 6.
     """
-    _same(a, b)
-    _same(a, mixed)
+    _same(a, b, mixed)
+    chex.assert_shape([partner, share], (a.shape[0],))
     mixed, a, b = (standardize_batch(x) for x in (mixed, a, b))
     share = share.astype(jnp.float32)[:, None]
     difference = mixed - (share * a + (1.0 - share) * b[partner])
@@ -128,6 +132,7 @@ def vicreg_variance(
 
     Source: Bardes et al., "VICReg", 2022, eqs. 1 and 2.
     """
+    chex.assert_rank(x, 2)
     x = _clip(x)
     variance = jnp.var(x, axis=0, ddof=min(1, x.shape[0] - 1))
     return jnp.mean(jax.nn.relu(target - jnp.sqrt(variance + epsilon)))
@@ -144,6 +149,7 @@ def vicreg_covariance(x: jax.Array) -> jax.Array:
 
     Source: Bardes et al., "VICReg", 2022, eqs. 3 and 4.
     """
+    chex.assert_rank(x, 2)
     x = jnp.clip(x.astype(jnp.float32), -1e6, 1e6)  # the fourth power is summed
     centred = x - jnp.mean(x, axis=0)
     covariance = matmul(centred.T, centred) / max(x.shape[0] - 1, 1)
@@ -162,7 +168,7 @@ def mean_squared(a: jax.Array, b: jax.Array) -> jax.Array:
       float32 [B].
 
     Raises:
-      ValueError: if the shapes differ.
+      AssertionError: if the shapes differ.
     """
     _same(a, b)
     return jnp.mean(jnp.square(_clip(a) - _clip(b)), axis=-1)
@@ -179,7 +185,7 @@ def squared_distance(a: jax.Array, b: jax.Array) -> jax.Array:
       float32 [B].
 
     Raises:
-      ValueError: if the shapes differ.
+      AssertionError: if the shapes differ.
     """
     return a.shape[-1] * mean_squared(a, b)
 
@@ -199,6 +205,7 @@ def whiten(x: jax.Array, *, epsilon: BelowOne = 1e-4) -> jax.Array:
     Source: Ermolov et al., "Whitening for Self-Supervised Representation Learning", 2021, eq. 3
     and section 3.1; Siarohin et al., "Whitening and Coloring Batch Transform for GANs", 2019.
     """
+    chex.assert_rank(x, 2)
     count, width = x.shape
     x = _clip(x)
     centred = x - jnp.mean(x, axis=0)
@@ -229,14 +236,14 @@ def w_mse(
       float32 [B], the mean over pairs of views; between 0 and 4.
 
     Raises:
-      ValueError: if there are fewer than two views.
+      AssertionError: if there are fewer than two views.
 
     Source: Ermolov et al., "Whitening for Self-Supervised Representation Learning", 2021, eq. 6
     with the cosine distance, and section 3.2.
     """
+    chex.assert_rank(views, 3)
+    chex.assert_axis_dimension_gteq(views, 1, 2)
     batch, count, width = views.shape
-    if count < 2:
-        raise ValueError(f"whitened views are compared in pairs; there are {count}")
     groups = jnp.arange(batch)[None] if groups is None else groups
     parts = views[groups].swapaxes(1, 2).reshape(-1, groups.shape[1], width)
     parts = jax.vmap(lambda part: whiten(part, epsilon=epsilon))(parts)
@@ -246,6 +253,7 @@ def w_mse(
     return loss[jnp.argsort(groups.reshape(-1))]
 
 
-def _same(a: jax.Array, b: jax.Array) -> None:
-    if a.shape != b.shape or a.ndim != 2:
-        raise ValueError(f"the two must have one shape [B, D], got {a.shape} and {b.shape}")
+def _same(*arrays: jax.Array) -> None:
+    """All are [B, D] of one shape."""
+    chex.assert_rank(arrays, 2)
+    chex.assert_equal_shape(arrays)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -22,12 +23,11 @@ def cosine_regression(prediction: jax.Array, target: jax.Array) -> jax.Array:
       float32 [...], between 0 (same direction) and 4 (opposite).
 
     Raises:
-      ValueError: if the shapes differ.
+      AssertionError: if the shapes differ.
 
     Source: Grill et al., "Bootstrap Your Own Latent", 2020, eq. 2.
     """
-    if prediction.shape != target.shape:
-        raise ValueError(f"prediction {prediction.shape} and target {target.shape} must agree")
+    chex.assert_equal_shape([prediction, target])
     difference = l2_normalize(prediction) - l2_normalize(target)
     return jnp.sum(difference * difference, axis=-1)
 
@@ -47,12 +47,11 @@ def smooth_l1(prediction: jax.Array, target: jax.Array, *, beta: Positive = 1.0)
       float32 [...].
 
     Raises:
-      ValueError: if the shapes differ.
+      AssertionError: if the shapes differ.
 
     Source: Girshick, "Fast R-CNN", 2015, eq. 3, where beta is 1.
     """
-    if prediction.shape != target.shape:
-        raise ValueError(f"prediction {prediction.shape} and target {target.shape} must agree")
+    chex.assert_equal_shape([prediction, target])
     size = jnp.abs(prediction.astype(jnp.float32) - target.astype(jnp.float32))
     near = jnp.minimum(size, beta)  # never squares a large number
     return jnp.mean(near * near / (2.0 * beta) + (size - near), axis=-1)

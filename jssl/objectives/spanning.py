@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -22,7 +23,9 @@ def spanning_tree(distances: jax.Array) -> tuple[jax.Array, jax.Array]:
 
     Source: Prim, "Shortest connection networks and some generalizations", 1957.
     """
+    chex.assert_rank(distances, 2)
     count = distances.shape[0]
+    chex.assert_axis_dimension(distances, 1, count)
     distances = distances.astype(jnp.float32)
 
     def add(
@@ -59,6 +62,7 @@ def tree_length(x: jax.Array) -> jax.Array:
 
     Source: Mordacq et al., "T-REGS", 2025, section 3.
     """
+    chex.assert_rank(x, 2)
     x = jnp.clip(x.astype(jnp.float32), -1e15, 1e15)
     # Distances do not change when all points move; about their mean, near points keep their digits.
     fixed = jax.lax.stop_gradient(x - jnp.mean(x, axis=0))
@@ -82,6 +86,7 @@ def sphere_distance(x: jax.Array) -> jax.Array:
 
     Source: Mordacq et al., "T-REGS", 2025, section 3 (the soft sphere constraint).
     """
+    chex.assert_rank(x, 2)
     x = jnp.clip(x.astype(jnp.float32), -1e15, 1e15)
     square = jnp.sum(x * x, axis=1)
     norm = jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1.0)), 0.0)

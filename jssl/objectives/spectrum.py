@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -27,16 +28,13 @@ def spectrum_distance(
       float32 [B], the mean over masked frequencies and channels; 0 where nothing is masked.
 
     Raises:
-      ValueError: if the shapes do not agree.
+      AssertionError: if the shapes do not agree.
 
     Source: Xie et al., "Masked Frequency Modeling for Self-Supervised Visual Pre-Training", 2023,
     eq. 6 and 7.
     """
-    if prediction.shape != target.shape or prediction.shape[:-1] != mask.shape:
-        raise ValueError(
-            f"prediction {prediction.shape}, target {target.shape} and mask {mask.shape} must be "
-            "[B, *S, C], [B, *S, C] and [B, *S]"
-        )
+    chex.assert_equal_shape([prediction, target])
+    chex.assert_shape(mask, prediction.shape[:-1])
     axes = tuple(range(1, mask.ndim))
     difference = prediction.astype(jnp.float32) - target.astype(jnp.float32)
     # The transform is linear, so one of the difference is enough; jnp.abs of a complex number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -24,13 +25,13 @@ def koleo(x: jax.Array, *, epsilon: Positive = 1e-8) -> jax.Array:
       float32 [N], in nats; between -ln 2 and -ln epsilon.
 
     Raises:
-      ValueError: if there is no other example.
+      AssertionError: if there is no other example.
 
     Source: Sablayrolles et al., "Spreading Vectors for Similarity Search", 2019, eq. 2; Oquab et
     al., "DINOv2", 2023, section 4.
     """
-    if x.ndim != 2 or x.shape[0] < 2:
-        raise ValueError(f"x must be [N, D] with N >= 2, not {x.shape}")
+    chex.assert_rank(x, 2)
+    chex.assert_axis_dimension_gteq(x, 0, 2)
     x = l2_normalize(x)
     # Distances do not change when all points move; about their mean, near points keep their digits.
     about = jax.lax.stop_gradient(x - jnp.mean(x, axis=0))

@@ -137,7 +137,7 @@ def test_multiview_nce_of_two_views_is_nt_xent() -> None:
     a, b = (jnp.asarray(embeddings(5, 3, seed), jnp.float32) for seed in (0, 1))
     found = multiview_nce(jnp.stack([a, b], axis=1), temperature=0.3)
     np.testing.assert_allclose(found, nt_xent(a, b, temperature=0.3), rtol=1e-5)
-    with pytest.raises(ValueError, match="two or more"):
+    with pytest.raises(AssertionError, match="'2' on axis '1'"):
         multiview_nce(a[:, None], temperature=0.3)
 
 
@@ -190,9 +190,9 @@ def test_bfloat16_embeddings_give_a_float32_loss() -> None:
 
 
 def test_shapes_are_checked() -> None:
-    with pytest.raises(ValueError, match=r"\(4, 3\) and \(4, 2\)"):
+    with pytest.raises(AssertionError, match=r"\(4, 3\), \(4, 2\)"):
         nt_xent(jnp.zeros((4, 3)), jnp.zeros((4, 2)), temperature=1.0)
-    with pytest.raises(ValueError, match=r"\(4, 3\) and keys \(5, 2\)"):
+    with pytest.raises(AssertionError, match="'3' on axis '1'"):
         index = jnp.zeros(4, int)
         info_nce(jnp.zeros((4, 3)), jnp.zeros((5, 2)), positives=index, temperature=1.0)
 
@@ -249,5 +249,5 @@ def test_pairs_find_each_other_and_the_scale_learns() -> None:
         np.array(7.0),
         np.array(-3.0),
     )
-    with pytest.raises(ValueError, match="one shape"):
+    with pytest.raises(AssertionError, match="different shapes"):
         paired_nce(jnp.ones((3, 2)), jnp.ones((2, 2)), scale=1.0)

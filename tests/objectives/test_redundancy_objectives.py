@@ -226,7 +226,7 @@ def test_standardize_is_float32_and_zero_where_constant() -> None:
 
 
 def test_shapes_are_checked() -> None:
-    with pytest.raises(ValueError, match=r"\(4, 3\) and \(4, 2\)"):
+    with pytest.raises(AssertionError, match=r"\(4, 3\), \(4, 2\)"):
         barlow_twins(jnp.zeros((4, 3)), jnp.zeros((4, 2)), off_diagonal=1.0)
-    with pytest.raises(ValueError, match="there are 1"):
+    with pytest.raises(AssertionError, match="'2' on axis '1'"):
         w_mse(jnp.zeros((4, 1, 2)))
