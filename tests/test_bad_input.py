@@ -183,7 +183,6 @@ def test_a_folder_with_one_unreadable_image(
 
 
 def test_a_missing_tfds_set_names_the_command_that_fetches_it(refused, tmp_path: Path) -> None:
-    pytest.importorskip("tensorflow_datasets")
     setting = f"data.data_dir={tmp_path}"
     command = ["train", "image/simclr_cifar10", "--workdir", tmp_path / "run", "--set", setting]
     refused(*command, says=["cifar10", str(tmp_path), "tfds build"])

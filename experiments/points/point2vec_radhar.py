@@ -1,4 +1,4 @@
-"""point2vec (Abou Zeid et al., 2023) on RadHAR: activities seen by a radar.
+"""point2vec (Abou Zeid et al., 2023) on RadHAR: activity recognition from radar point clouds.
 
 Command: jssl train points/point2vec_radhar --set data.path=DIR/RadHAR/Data. No published figure
 for this method; a supervised net of the data set's authors, given the order in time, has 92.

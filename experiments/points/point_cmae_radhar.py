@@ -1,4 +1,4 @@
-"""Point-CMAE (Ren et al., 2024) on RadHAR: activities seen by a radar.
+"""Point-CMAE (Ren et al., 2024) on RadHAR: activity recognition from radar point clouds.
 
 Command: jssl train points/point_cmae_radhar --set data.path=DIR/RadHAR/Data. No published figure
 for this method; a supervised net of the data set's authors, given the order in time, has 92.

@@ -1,4 +1,4 @@
-"""SimCLR (Chen et al., 2020) on RadHAR: activities seen by a radar.
+"""SimCLR (Chen et al., 2020) on RadHAR: activity recognition from radar point clouds.
 
 Command: jssl train points/simclr_radhar --set data.path=DIR/RadHAR/Data. No published figure
 for this method; a supervised net of the data set's authors, given the order in time, has 92.

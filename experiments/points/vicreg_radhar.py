@@ -1,4 +1,4 @@
-"""VICReg (Bardes et al., 2022) on RadHAR: activities seen by a radar.
+"""VICReg (Bardes et al., 2022) on RadHAR: activity recognition from radar point clouds.
 
 Command: jssl train points/vicreg_radhar --set data.path=DIR/RadHAR/Data. No published figure
 for this method; a supervised net of the data set's authors, given the order in time, has 92.

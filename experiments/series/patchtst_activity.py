@@ -1,4 +1,4 @@
-"""PatchTST, self-supervised (Nie et al., 2023), on what people do with a phone in the pocket.
+"""PatchTST, self-supervised (Nie et al., 2023), on activity recorded by a smartphone.
 
 Command: jssl train series/patchtst_activity --set data.path=DIR/DATA (Matey-Sanz et al., 2023). For
 the watch: --set data.device=sw. No published figure.

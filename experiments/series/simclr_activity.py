@@ -1,4 +1,4 @@
-"""SimCLR (Chen et al., 2020) on what people do with a phone in the pocket.
+"""SimCLR (Chen et al., 2020) on activity recorded by a smartphone.
 
 Command: jssl train series/simclr_activity --set data.path=DIR/DATA (Matey-Sanz et al., 2023). For
 the watch: --set data.device=sw. No published figure.

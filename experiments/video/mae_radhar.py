@@ -1,4 +1,4 @@
-"""VideoMAE (Tong et al., 2022) on RadHAR, pictures of a radar: MAE, unchanged, with tubes as masks.
+"""VideoMAE (Tong et al., 2022) on RadHAR radar frames: MAE with tube masks.
 
 Command: jssl train video/mae_radhar --set data.path=FILE. No published figure.
 """

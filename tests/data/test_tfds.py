@@ -10,9 +10,6 @@ from tfds_files import pixels, write_tiny_set
 from jssl.data import TFDS, fingerprint, labels
 from jssl.errors import UserError
 
-pytest.importorskip("tensorflow_datasets")
-pytest.importorskip("array_record.python.array_record_module")
-
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
