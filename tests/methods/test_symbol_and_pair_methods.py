@@ -48,12 +48,12 @@ def wide(array):
     return np.pad(array, ((0, 0), (0, 3)))
 
 
-@pytest.mark.parametrize("method", [RTS(), SwappedLM()])
-def test_exchanged_symbols_are_not_shown_and_padding_is_not_counted(method):
+@pytest.mark.parametrize(("method", "scores"), [(RTS(), "logits"), (SwappedLM(), "prediction")])
+def test_exchanged_symbols_are_not_shown_and_padding_is_not_counted(method, scores):
     _, _, forward, loss = start(method)
     outputs = forward(views())
     hidden = np.where(MASK, 8, X)
-    np.testing.assert_array_equal(outputs["logits"], forward(views(x=hidden))["logits"])
+    np.testing.assert_array_equal(outputs[scores], forward(views(x=hidden))[scores])
     padded = forward(views(wide(X), wide(MASK), wide(SYMBOLS)))
     assert loss(padded) == pytest.approx(loss(outputs), rel=1e-5)
 
