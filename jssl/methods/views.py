@@ -104,7 +104,7 @@ class Spec:
             reads = _list(view.name or "one input" for view in wanted)
             raise UserError(
                 f"{method} reads {reads}, and the views of the experiment are {_list(made)}: there "
-                f"is no {_list(missing)}. Choose views that have it, or a method that reads those"
+                f"is no {_list(missing, 'or')}. Choose views that have it, or a method that reads those"
             )
         for view in self.views:
             if view.name is None:
@@ -126,7 +126,7 @@ def _check_parts(method: str, view: View, found: Any) -> None:
     what = f"has {_list(has)}" if has else "is an array without entries"
     raise UserError(
         f"{method} reads {_list(view.parts)} of {name}, which {what}: there is no "
-        f"{_list(lacking)}. Use an augmentation that makes it"
+        f"{_list(lacking, 'or')}. Use an augmentation that makes it"
     )
 
 
@@ -193,8 +193,8 @@ def made_by(views: Any, example: Mapping[str, jax.ShapeDtypeStruct]) -> Views:
     return jax.eval_shape(views, jax.eval_shape(lambda: jax.random.key(0)), batch)
 
 
-def _list(names: Any) -> str:
+def _list(names: Any, last: str = "and") -> str:
     names = [str(name) if " " in str(name) else repr(str(name)) for name in names]
     if len(names) < 2:
         return "".join(names) or "none"
-    return f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"{', '.join(names[:-1])} {last} {names[-1]}"

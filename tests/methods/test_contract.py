@@ -97,7 +97,7 @@ def program_of(method: Method, like: str, **changes):
             "image/simclr_shapes",
             r"MAE reads .*'mask'.* are 'a' and 'b'.* no 'mask'",
         ),
-        (SimCLR(), "image/mae_shapes", r"SimCLR reads 'a' and 'b'.* no 'a' and 'b'"),
+        (SimCLR(), "image/mae_shapes", r"SimCLR reads 'a' and 'b'.* no 'a' or 'b'"),
         (SimCLR(), "image/rotnet_shapes", r"SimCLR reads 'a' and 'b'.* are 'image'.* no 'a'"),
         (MAE(), "image/ijepa_shapes", r"MAE reads .* of the view 'mask', which has .*'targets'"),
     ],
