@@ -104,7 +104,7 @@ class Spec:
             reads = _list(view.name or "one input" for view in wanted)
             raise UserError(
                 f"{method} reads {reads}, and the views of the experiment are {_list(made)}: there "
-                f"is no {_list(missing, 'or')}. Choose views that have it, or a method that reads those"
+                f"is no {_list(missing, 'or')}. Choose views that have it, or another method"
             )
         for view in self.views:
             if view.name is None:
