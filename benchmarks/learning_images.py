@@ -4,7 +4,7 @@
     python benchmarks/learning_images.py table
 
 The file holds `train_images` uint8 [N, 32, 32, 3], `train_labels` [N] and the same for `test`
-(`jssl.data.Npz` says what it reads). Each entry has the encoder, heads and rates of the study on
+(`jssl.data.Npz` says what it reads). Each case has the encoder, heads and rates of the study on
 shapes (`learning_shapes.py`), patches of 8 pixels where a transformer sees many crops included,
 and the views of the method's `image/*_cifar10` experiment, two small crops where it has any; 6400
 images, 5 epochs of batches of 128 for all. Records go to results/learning_images/, one JSON file a
@@ -25,7 +25,7 @@ from learning_shapes import STUDY as SHAPES
 from jssl.config.experiment import Experiment, load
 from jssl.data import Npz, Part
 from jssl.studies import suite
-from jssl.studies.suite import Entry, Protocol, Study
+from jssl.studies.suite import BenchmarkSuite, Case, Protocol
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "results" / "learning_images"
@@ -54,17 +54,17 @@ def on_images(name: str) -> Experiment:
     return load(name.replace("_shapes", "_cifar10"))
 
 
-def entry(own: Entry) -> Entry:
-    """The entry of a method, from its entry in the study on shapes."""
+def case(own: Case) -> Case:
+    """The case of a method, from its case in the study on shapes."""
     crops = "local" in dict(on_images(own.experiment).views.entries)
     other = OTHER if crops else (*OTHER, "views.local.")
     overrides = tuple(o for o in own.overrides if not o.startswith(other))
     overrides += OWN.get(own.method, ())
     tried = "250 steps with the settings of the study on shapes; nothing else, by the protocol."
-    return Entry(own.method, own.experiment, overrides, own.judge, margin=2.0, tried=tried)
+    return Case(own.method, own.experiment, overrides, own.probe, margin=2.0, known_failures=tried)
 
 
-def make(path: str) -> Study:
+def make(path: str) -> BenchmarkSuite:
     """The study on the images of a file."""
 
     def prepare(experiment: Experiment) -> Experiment:
@@ -80,7 +80,7 @@ def make(path: str) -> Study:
         overrides=("batch_size=128", "epochs=5", "optimizer.warmup_epochs=1"),
         examples=(3000, 1000, 3000),
     )
-    return Study(tuple(entry(own) for own in SHAPES.entries), protocol, prepare)
+    return BenchmarkSuite(tuple(case(own) for own in SHAPES.cases), protocol, prepare)
 
 
 def main() -> None:

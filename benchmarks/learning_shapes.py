@@ -7,7 +7,7 @@
 be stopped anywhere; `table` writes results/learning_shapes.json and .md from them. Hyper-parameters
 were chosen on the validation split; the table shows the test split.
 
-Each entry is the method's `image/*_shapes` experiment at a smaller scale: the same views and
+Each case is the method's `image/*_shapes` experiment at a smaller scale: the same views and
 method, figures without textures, a small encoder, the same for a whole family, and a few hundred
 steps. The probe that
 judges is the linear one, the first figure of nearly all of the papers; kNN stands beside it. The
@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "results" / "learning_shapes"
 
 from jssl.studies import suite  # noqa: E402
-from jssl.studies.suite import Entry, Protocol, Study  # noqa: E402
+from jssl.studies.suite import BenchmarkSuite, Case, Protocol  # noqa: E402
 
 RATE = "optimizer.learning_rate=0.004"
 CONV = ("encoder.depth=10", "encoder.stem=imagenet", "encoder.width=0.25", RATE)
@@ -52,21 +52,21 @@ SHARP = (
 DECODER = ("method.decoder_width=48", "method.decoder_depth=1")
 
 
-def conv(method: str, *overrides: str, **judged: Any) -> Entry:
-    """An entry with the small ResNet, on the experiment that has the method's name."""
-    return Entry(method, f"image/{method.split('/')[1]}_shapes", (*CONV, *overrides), **judged)
+def conv(method: str, *overrides: str, **judged: Any) -> Case:
+    """A case with the small ResNet, on the experiment that has the method's name."""
+    return Case(method, f"image/{method.split('/')[1]}_shapes", (*CONV, *overrides), **judged)
 
 
-def vit(method: str, *overrides: str, **judged: Any) -> Entry:
-    """An entry with the small ViT."""
-    return Entry(method, f"image/{method.split('/')[1]}_shapes", (*VIT, *overrides), **judged)
+def vit(method: str, *overrides: str, **judged: Any) -> Case:
+    """A case with the small ViT."""
+    return Case(method, f"image/{method.split('/')[1]}_shapes", (*VIT, *overrides), **judged)
 
 
-JOINT = {"judge": "linear", "margin": 4.0}  # views say what to ignore
-ALONE = {"judge": "linear", "margin": 3.0}  # masked, predictive and pretext methods
+JOINT = {"probe": "linear", "margin": 4.0}  # views say what to ignore
+ALONE = {"probe": "linear", "margin": 3.0}  # masked, predictive and pretext methods
 
-STUDY = Study(
-    entries=(
+STUDY = BenchmarkSuite(
+    cases=(
         conv("contrastive/simclr", **JOINT),
         conv("contrastive/moco_v2", "method.queue=2048", "epochs=18", **JOINT),
         vit("contrastive/moco_v3", *COARSE, **JOINT),
@@ -89,12 +89,12 @@ STUDY = Study(
             *("optimizer.learning_rate=0.001", "epochs=18"),
             **JOINT,
         ),
-        vit("distillation/data2vec", *LONG, **ALONE, tried=SHORT),
+        vit("distillation/data2vec", *LONG, **ALONE, known_failures=SHORT),
         conv(
             "distillation/random_teacher",
             *("optimizer.learning_rate=0.001", "epochs=27"),
             **ALONE,
-            tried="864 steps at 0.001.",
+            known_failures="864 steps at 0.001.",
         ),
         conv("redundancy/barlow_twins", "method.out=128", "method.off_diagonal=0.02", **JOINT),
         conv(
@@ -108,43 +108,52 @@ STUDY = Study(
             *("method.length=5.0", "method.invariance=2.0", "method.sphere=1.0", "method.out=64"),
             "epochs=18",
             **JOINT,
-            tried="the paper's weights (collapsed to few dimensions); then these, with which the "
-            "features keep their dimensions and kNN gains more than the linear probe.",
+            known_failures="the paper's weights (collapsed to few dimensions); then these, with "
+            "which the features keep their dimensions and kNN gains more than the linear probe.",
         ),
         vit("masked/mae", *LONG, *DECODER, "method.normalize_target=False", **ALONE),
         vit(
             "masked/simmim",
             *LONG,
             **ALONE,
-            tried=ONE,
+            known_failures=ONE,
         ),
         vit(
             "masked/gmml",
             *LONG,
             **ALONE,
-            tried=ONE,
+            known_failures=ONE,
         ),
         vit(
             "masked/maskfeat",
             *LONG,
             **ALONE,
-            tried=ONE,
+            known_failures=ONE,
         ),
         vit("masked/mfm", *LONG, **ALONE),
-        vit("masked/dbot", *LONG, *DECODER, "method.warmup_epochs=1", **ALONE, tried=SHORT),
+        vit(
+            "masked/dbot", *LONG, *DECODER, "method.warmup_epochs=1", **ALONE, known_failures=SHORT
+        ),
         vit(
             "predictive/ijepa",
             *(*LONG, "method.predictor_depth=1"),
             **ALONE,
-            tried=ONE + " Neither do they at 0.0005, nor in 1920 steps.",
+            known_failures=ONE + " Neither do they at 0.0005, nor in 1920 steps.",
         ),
-        vit("predictive/flexpredict", *LONG, "method.predictor_depth=1", **ALONE, tried=SHORT),
+        vit(
+            "predictive/flexpredict",
+            *LONG,
+            "method.predictor_depth=1",
+            **ALONE,
+            known_failures=SHORT,
+        ),
         conv("pretext/rotnet", "epochs=18", **ALONE),
         conv(
             "pretext/jigsaw",
             "epochs=27",
             **ALONE,
-            tried="864 steps at 0.004; the stem's stride of four leaves little of a tile of 10.",
+            known_failures="864 steps at 0.004; the stem's stride of four leaves little of a tile "
+            "of 10.",
         ),
         conv(
             "pretext/diet", "data.train=512", "method.examples=512", "epochs=150", **ALONE
@@ -153,13 +162,13 @@ STUDY = Study(
             "pretext/droppos",
             *(*LONG, *DECODER),
             **ALONE,
-            tried=ONE,
+            known_failures=ONE,
         ),
         vit(
             "pretext/mp3",
             *LONG,
             **ALONE,
-            tried=ONE,
+            known_failures=ONE,
         ),
     ),
     protocol=Protocol(

@@ -12,14 +12,20 @@ from tiny_runs import write_experiment
 from jssl.config import experiment as registry
 from jssl.errors import UserError
 from jssl.studies import suite
-from jssl.studies.suite import Entry, Protocol, Study
+from jssl.studies.suite import BenchmarkSuite, Case, Protocol
 
 ROOT = Path(__file__).resolve().parent.parent
-ENTRIES = (
-    Entry("contrastive/simclr", "image/simclr_digits", margin=5.0),
-    Entry("distillation/byol", "image/simclr_digits", ("epochs=1",), "linear", tried="all of it"),
+CASES = (
+    Case("contrastive/simclr", "image/simclr_digits", margin=5.0),
+    Case(
+        "distillation/byol",
+        "image/simclr_digits",
+        ("epochs=1",),
+        "linear",
+        known_failures="all of it",
+    ),
 )
-STUDY = Study(ENTRIES, Protocol(overrides=("batch_size=32",), examples=(300, 100, 200)))
+STUDY = BenchmarkSuite(CASES, Protocol(overrides=("batch_size=32",), examples=(300, 100, 200)))
 # Gains of 6, 8, 7 by kNN for the first and of 1, 2, 3 by the linear probe for the second.
 SCORES = {
     ("contrastive/simclr", s): {"knn": 0.2 + g, "linear": 0.2}
@@ -35,14 +41,14 @@ def calls(monkeypatch) -> list[tuple[str, int]]:
     """What was run, with records that need no training."""
     made = []
 
-    def run(self: Study, entry: Entry, seed: int, say: object = print) -> dict:
-        made.append((entry.method, seed))
+    def run(self: BenchmarkSuite, case: Case, seed: int, say: object = print) -> dict:
+        made.append((case.method, seed))
         before = {"knn": 0.2, "linear": 0.2}
-        after = SCORES[entry.method, seed]
+        after = SCORES[case.method, seed]
         return {
-            "method": entry.method,
+            "method": case.method,
             "seed": seed,
-            "fingerprint": self.fingerprint(entry, seed),
+            "fingerprint": self.fingerprint(case, seed),
             "scores": {"trained": {"test": after}, "untrained": {"test": before}},
             "steps": 7,
             "views_per_second": 100.0,
@@ -50,20 +56,20 @@ def calls(monkeypatch) -> list[tuple[str, int]]:
             "versions": {"jax": "0"},
         }
 
-    monkeypatch.setattr(Study, "run", run)
+    monkeypatch.setattr(BenchmarkSuite, "run", run)
     return made
 
 
 def test_only_what_is_missing_or_stale_is_run(tmp_path: Path, calls) -> None:
     suite.work(STUDY, tmp_path, seeds=(0, 1))
-    assert calls == [(e.method, s) for s in (0, 1) for e in ENTRIES]
+    assert calls == [(e.method, s) for s in (0, 1) for e in CASES]
     suite.work(STUDY, tmp_path, seeds=(0, 1, 2), methods=["distillation/byol"])
     assert calls[4:] == [("distillation/byol", 2)]
     # Another value of the protocol makes every record stale.
-    other = Study(ENTRIES, Protocol(overrides=("batch_size=64",), examples=(300, 100, 200)))
+    other = BenchmarkSuite(CASES, Protocol(overrides=("batch_size=64",), examples=(300, 100, 200)))
     assert not suite.records(other, tmp_path)
     suite.work(other, tmp_path)
-    assert calls[5:] == [(e.method, 0) for e in ENTRIES]
+    assert calls[5:] == [(e.method, 0) for e in CASES]
     with pytest.raises(UserError, match="no method 'distillation/boyl'"):
         suite.work(STUDY, tmp_path, methods=["distillation/boyl"])
 
@@ -82,10 +88,10 @@ def test_the_table_judges_by_the_entrys_probe(tmp_path: Path, calls) -> None:
 
 
 def test_a_run_leaves_the_records_of_its_protocols(tmp_path: Path) -> None:
-    entry = Entry("mine", str(write_experiment(tmp_path)), ("epochs=0.1",), "knn")
-    study = Study((entry,), Protocol(examples=(300, 100, 200), strengths=(0.01, 0.1)))
+    case = Case("mine", str(write_experiment(tmp_path)), ("epochs=0.1",), "knn")
+    study = BenchmarkSuite((case,), Protocol(examples=(300, 100, 200), strengths=(0.01, 0.1)))
     said: list[str] = []
-    record = json.loads(json.dumps(study.run(entry, 0, said.append)))
+    record = json.loads(json.dumps(study.run(case, 0, said.append)))
     assert [one["protocol"]["name"] for one in record["records"]] == ["knn", "linear"]
     knn, linear = record["records"]
     assert {one["data"]["splits"]["test"]["size"] for one in record["records"]} == {200}
@@ -96,7 +102,7 @@ def test_a_run_leaves_the_records_of_its_protocols(tmp_path: Path) -> None:
     )
     assert record["validation"]["trained"]["knn"] != suite.accuracy(record, "trained", "knn")
     assert f"{100 * record['validation']['trained']['knn']:.1f}" in said[0]
-    found = suite.summary(entry, [record])
+    found = suite.summary(case, [record])
     gain = suite.accuracy(record, "trained", "knn") - suite.accuracy(record, "untrained", "knn")
     assert found["gain"] == [pytest.approx(100 * gain), None]
 
@@ -118,8 +124,8 @@ def test_the_studies_have_an_entry_for_every_method(name: str, monkeypatch) -> N
     of_images = {type(one.method) for one in loaded}
     wanted = {name for name, method in registry.methods().items() if method in of_images}
     assert len(wanted) > 30
-    assert {entry.method for entry in found.entries} == wanted - stages
-    for entry in found.entries:
-        made = found.experiment(entry)
-        assert type(made.method) is registry.methods()[entry.method]
+    assert {case.method for case in found.cases} == wanted - stages
+    for case in found.cases:
+        made = found.experiment(case)
+        assert type(made.method) is registry.methods()[case.method]
     sys.modules.pop("learning_shapes", None)

@@ -79,7 +79,7 @@ def grid(assignments: Sequence[str]) -> list[tuple[str, ...]]:
     return list(itertools.product(*axes))
 
 
-def numbers(experiment: Experiment, overrides: Sequence[str]) -> dict[str, float]:
+def float_overrides(experiment: Experiment, overrides: Sequence[str]) -> dict[str, float]:
     """The assignments that set a float of the method or of the optimizer, by path."""
     found = {}
     for assignment in overrides:
@@ -126,7 +126,7 @@ def groups(
       (groups of indices into `points`, paths that separate the groups).
     """
     experiment = program.experiment
-    paths = {path: None for point in points for path in numbers(experiment, point)}
+    paths = {path: None for point in points for path in float_overrides(experiment, point)}
     traced = {path for path in paths if _traceable(program, path)}
     apart: dict[tuple[str, ...], list[int]] = {}
     static: dict[str, None] = {}

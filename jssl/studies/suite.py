@@ -1,7 +1,7 @@
 """Several experiments under one small protocol: a record a run, and one table of all of them.
 
-A study is a list of entries (an experiment with overrides, how its method is judged, the margin it
-has to clear) and a protocol. Each (entry, seed) is trained and measured on its own and leaves one
+A study is a list of cases (an experiment with overrides, how its method is judged, the margin it
+has to clear) and a protocol. Each (case, seed) is trained and measured on its own and leaves one
 JSON file, so that a study can be stopped anywhere and goes on where it was.
 """
 
@@ -33,34 +33,34 @@ from jssl.logging.writer import read_metrics
 from jssl.runs.loop import Options, fit
 from jssl.runs.run import Run, hardware, versions, write_json
 
-JUDGES = ("knn", "linear")
+PROBES = ("knn", "linear")
 Record = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
-class Entry:
-    """One method of a study.
+class Case:
+    """One method of a benchmark suite.
 
     Attributes:
       method: "family/name" of its file.
       experiment: the experiment that is run.
       overrides: what the study changes in it, besides its protocol.
-      judge: "knn" or "linear": the probe that the method's family is judged by.
+      probe: "knn" or "linear": the probe that the method's family is judged by.
       margin: points by which the mean over seeds has to beat the untrained encoder's.
-      tried: what was tried in vain, of a method that does not clear its margin.
+      known_failures: what was tried in vain, for a method that does not clear its margin.
     """
 
     method: str
     experiment: str
     overrides: tuple[str, ...] = ()
-    judge: str = "knn"
+    probe: str = "knn"
     margin: float = 10.0
-    tried: str = ""
+    known_failures: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-    """What is the same for every entry.
+    """What is the same for every case.
 
     Attributes:
       overrides: changes of every experiment.
@@ -76,42 +76,42 @@ class Protocol:
 
 
 @dataclasses.dataclass(frozen=True)
-class Study:
-    """Entries, their protocol and where the records lie.
+class BenchmarkSuite:
+    """Cases, their protocol and where the records lie.
 
     Attributes:
-      entries: the methods.
+      cases: the methods.
       protocol: what they share.
       prepare: changes an experiment where overrides cannot, e.g. gives it other data.
     """
 
-    entries: tuple[Entry, ...]
+    cases: tuple[Case, ...]
     protocol: Protocol
     prepare: Callable[[Experiment], Experiment] = lambda experiment: experiment
 
-    def entry(self, method: str) -> Entry:
-        """The entry of a method; raises `UserError` if there is none."""
-        found = {entry.method: entry for entry in self.entries}
+    def case(self, method: str) -> Case:
+        """The case of a method; raises `UserError` if there is none."""
+        found = {case.method: case for case in self.cases}
         if method not in found:
             raise UserError(f"the study has no method {method!r}: {nearest(method, found)}")
         return found[method]
 
-    def experiment(self, entry: Entry) -> Experiment:
-        """The experiment of an entry as the study runs it."""
-        prepared = self.prepare(load(entry.experiment))
-        return override(prepared, *self.protocol.overrides, *entry.overrides)
+    def experiment(self, case: Case) -> Experiment:
+        """The experiment of a case as the study runs it."""
+        prepared = self.prepare(load(case.experiment))
+        return override(prepared, *self.protocol.overrides, *case.overrides)
 
-    def fingerprint(self, entry: Entry, seed: int) -> str:
+    def fingerprint(self, case: Case, seed: int) -> str:
         """Changes with anything that changes the numbers of a record."""
-        run = Run(self.experiment(entry), seed, Path()).fingerprint
+        run = Run(self.experiment(case), seed, Path()).fingerprint
         probes = dataclasses.replace(self.protocol, overrides=())
         return fingerprint({"run": run, "probes": dataclasses.asdict(probes)})
 
-    def run(self, entry: Entry, seed: int, say: Callable[[str], None] = print) -> Record:
-        """Trains and measures one entry.
+    def run(self, case: Case, seed: int, say: Callable[[str], None] = print) -> Record:
+        """Trains and measures one case.
 
         Args:
-          entry: the method.
+          case: the method.
           seed: of the run.
           say: prints a line.
 
@@ -120,7 +120,7 @@ class Study:
           untrained encoder, under "validation" their accuracies on that split, and how the run was
           made. Accuracies are in [0, 1]; see `accuracy`.
         """
-        experiment = self.experiment(entry)
+        experiment = self.experiment(case)
         began = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
             run = Run(experiment, seed, Path(folder))
@@ -128,7 +128,7 @@ class Study:
                 devices=1, on_collapse="warn", probe_every=0, checkpoint_every=2**30, log_every=1
             )
             finished = fit(run, options, say=lambda line: None)
-            finished.require(f"{entry.method} seed {seed}")
+            finished.require(f"{case.method} seed {seed}")
             steps = [row for row in read_metrics(run.folder) if "loss" in row]
             alarms = json.loads(run.alarms.read_text()) if run.alarms.exists() else []
         program = finished.program
@@ -148,11 +148,11 @@ class Study:
             for row in rows
         }
         record = {
-            "method": entry.method,
-            "experiment": entry.experiment,
-            "overrides": [*self.protocol.overrides, *entry.overrides],
+            "method": case.method,
+            "experiment": case.experiment,
+            "overrides": [*self.protocol.overrides, *case.overrides],
             "seed": seed,
-            "fingerprint": self.fingerprint(entry, seed),
+            "fingerprint": self.fingerprint(case, seed),
             "records": [dataclasses.asdict(one) for one in measured],
             "validation": validation,
             "loss": [steps[0]["loss"], steps[-1]["loss"]],
@@ -166,11 +166,11 @@ class Study:
             "versions": versions(),
         }
         said = "; ".join(
-            f"{judge} {100 * validation[TRAINED][judge]:.1f}, untrained "
-            f"{100 * validation[UNTRAINED][judge]:.1f}"
-            for judge in JUDGES
+            f"{probe} {100 * validation[TRAINED][probe]:.1f}, untrained "
+            f"{100 * validation[UNTRAINED][probe]:.1f}"
+            for probe in PROBES
         )
-        say(f"{entry.method} seed {seed}: {said} (validation); {record['seconds']:.0f} s")
+        say(f"{case.method} seed {seed}: {said} (validation); {record['seconds']:.0f} s")
         return record
 
     def probes(self, examples: int) -> dict[str, Evaluation]:
@@ -191,11 +191,11 @@ class Study:
         return dataclasses.replace(splits, **parts)
 
 
-def accuracy(record: Record, row: str, judge: str) -> float:
+def accuracy(record: Record, row: str, probe: str) -> float:
     """Test accuracy in [0, 1] of a row ("trained", "untrained") by a probe ("knn", "linear")."""
     if "records" not in record:  # made before the scores were records of protocols
-        return record["scores"][row]["test"][judge]
-    (found,) = (one for one in record["records"] if one["protocol"]["name"] == judge)
+        return record["scores"][row]["test"][probe]
+    (found,) = (one for one in record["records"] if one["protocol"]["name"] == probe)
     return _first(found["rows"][row])["value"]
 
 
@@ -208,7 +208,7 @@ def _on_validation(features: FeatureSplits) -> FeatureSplits:
 
 
 def work(
-    study: Study,
+    study: BenchmarkSuite,
     folder: Path,
     *,
     methods: Iterable[str] = (),
@@ -224,16 +224,16 @@ def work(
       seeds: the seeds wanted.
       say: prints a line.
     """
-    entries = [study.entry(name) for name in methods] or list(study.entries)
+    cases = [study.case(name) for name in methods] or list(study.cases)
     folder.mkdir(parents=True, exist_ok=True)
     for seed in seeds:
-        for entry in entries:
-            path = record_path(folder, entry.method, seed)
+        for case in cases:
+            path = record_path(folder, case.method, seed)
             if path.exists():
                 saved = json.loads(path.read_text())
-                if saved["fingerprint"] == study.fingerprint(entry, seed):
+                if saved["fingerprint"] == study.fingerprint(case, seed):
                     continue
-            write_json(path, study.run(entry, seed, say))
+            write_json(path, study.run(case, seed, say))
             jax.clear_caches()  # compiled programs of dozens of methods would fill the memory
 
 
@@ -242,43 +242,43 @@ def record_path(folder: Path, method: str, seed: int) -> Path:
     return folder / f"{method.replace('/', '.')}.seed{seed}.json"
 
 
-def records(study: Study, folder: Path) -> dict[str, list[Record]]:
-    """The records of every entry, by method, in the order of seeds; stale ones are left out."""
+def records(study: BenchmarkSuite, folder: Path) -> dict[str, list[Record]]:
+    """The records of every case, by method, in the order of seeds; stale ones are left out."""
     found: dict[str, list[Record]] = {}
-    for entry in study.entries:
-        paths = folder.glob(record_path(folder, entry.method, 0).name.replace("seed0", "seed*"))
+    for case in study.cases:
+        paths = folder.glob(record_path(folder, case.method, 0).name.replace("seed0", "seed*"))
         read = sorted((json.loads(p.read_text()) for p in paths), key=lambda r: r["seed"])
-        fresh = [r for r in read if r["fingerprint"] == study.fingerprint(entry, r["seed"])]
+        fresh = [r for r in read if r["fingerprint"] == study.fingerprint(case, r["seed"])]
         if fresh:
-            found[entry.method] = fresh
+            found[case.method] = fresh
     return found
 
 
-def summary(entry: Entry, found: Sequence[Record], judge: str | None = None) -> Record:
+def summary(case: Case, found: Sequence[Record], probe: str | None = None) -> Record:
     """One method's scores on the test split over its seeds.
 
     Args:
-      entry: the method.
+      case: the method.
       found: its records.
-      judge: "knn" or "linear"; None for the entry's own.
+      probe: "knn" or "linear"; None for the case's own.
 
     Returns:
       In points: mean and spread (standard deviation over seeds, None for one seed) of `trained`,
       `untrained` and the `gain` of one over the other; and whether the gain is at least the margin.
     """
-    judge = judge or entry.judge
+    probe = probe or case.probe
     points = {
-        row: 100 * np.asarray([accuracy(r, row, judge) for r in found])
+        row: 100 * np.asarray([accuracy(r, row, probe) for r in found])
         for row in ("trained", "untrained")
     }
     points["gain"] = points["trained"] - points["untrained"]
     return {
-        "method": entry.method,
-        "judge": judge,
+        "method": case.method,
+        "judge": probe,
         "seeds": [r["seed"] for r in found],
         **{name: list(mean_spread(x)) for name, x in points.items()},
-        "margin": entry.margin,
-        "cleared": bool(np.mean(points["gain"]) >= entry.margin),
+        "margin": case.margin,
+        "cleared": bool(np.mean(points["gain"]) >= case.margin),
     }
 
 
@@ -293,7 +293,9 @@ def _rate(steps: Sequence[dict[str, float]]) -> float:
     return (late[-1]["step"] - first["step"]) / elapsed if elapsed > 0 else 0.0
 
 
-def write_table(study: Study, folder: Path, out: Path, title: str, notes: Sequence[str]) -> None:
+def write_table(
+    study: BenchmarkSuite, folder: Path, out: Path, title: str, notes: Sequence[str]
+) -> None:
     """Writes OUT.json and OUT.md from the records of a study.
 
     Args:
@@ -310,15 +312,15 @@ def write_table(study: Study, folder: Path, out: Path, title: str, notes: Sequen
     if not found:
         raise UserError(f"{folder} has no record of this study yet: run it first")
     rows = []
-    for entry in study.entries:
-        if entry.method in found:
-            own = found[entry.method]
-            both = {judge: summary(entry, own, judge) for judge in JUDGES}
-            row = {**both[entry.judge], "tried": entry.tried, "probes": both}
+    for case in study.cases:
+        if case.method in found:
+            own = found[case.method]
+            both = {probe: summary(case, own, probe) for probe in PROBES}
+            row = {**both[case.probe], "tried": case.known_failures, "probes": both}
             row["views_per_second"] = float(np.mean([r["views_per_second"] for r in own]))
             rows.append({**row, "steps": own[0]["steps"], "runs": own})
     first = rows[0]["runs"][0]
-    missing = [entry.method for entry in study.entries if entry.method not in found]
+    missing = [case.method for case in study.cases if case.method not in found]
     result = {"title": title, "protocol": dataclasses.asdict(study.protocol), "methods": rows}
     result |= {"missing": missing, "hardware": first["hardware"], "versions": first["versions"]}
     out.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
@@ -333,7 +335,7 @@ def write_table(study: Study, folder: Path, out: Path, title: str, notes: Sequen
         cells += [points(row["trained"]), points(row["untrained"]), points(row["gain"], "+")]
         cells += [f"{row['margin']:.0f}", "yes" if row["cleared"] else "**no**"]
         cells += [" ".join(map(str, row["seeds"]))]
-        cells += [points(row["probes"][judge]["trained"]) for judge in JUDGES]
+        cells += [points(row["probes"][probe]["trained"]) for probe in PROBES]
         cells += [str(row["steps"]), f"{row['views_per_second']:.0f}"]
         lines.append(f"| {' | '.join(cells)} |")
     failing = [row for row in rows if not row["cleared"]]

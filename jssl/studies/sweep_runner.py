@@ -34,8 +34,8 @@ from jssl.studies.batched_runs import (
     Member,
     Together,
     experiments,
+    float_overrides,
     groups,
-    numbers,
     part,
     stack,
 )
@@ -151,7 +151,7 @@ def _together(
         )
     # All members of a group have the same form; the first one's numbers are replaced in each.
     program = _program(runs[0].experiment, splits, options)
-    values = [numbers(experiment, member.overrides) for member in members]
+    values = [float_overrides(experiment, member.overrides) for member in members]
     varied = {path: [row[path] for row in values] for path in values[0]}
     seeds = [member.seed for member in members]
     together = Together(program, varied, seeds, how=options.how, devices=options.devices)
