@@ -82,6 +82,9 @@ _OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+FLAGS = ("--data", *_OPTIONS, "--columns")
+
+
 def add_own(parser: argparse.ArgumentParser) -> None:
     """Adds `--data` and the options that say how it is read; see `docs/your_own_data.md`."""
     group = parser.add_argument_group("your own data (see docs/your_own_data.md)")

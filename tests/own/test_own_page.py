@@ -1,0 +1,106 @@
+"""Every command of docs/your_own_data.md on data that it describes, up to the training itself."""
+
+import re
+import shlex
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from own_files import csv, flat, images
+from own_page_data import MAKERS
+
+from jssl import api, cli
+from jssl.commands.options import settle
+from jssl.commands.own_data import FLAGS, own_options
+from jssl.training import sharding
+from jssl.training.step import build
+
+PAGE = Path(__file__).parents[2] / "docs" / "your_own_data.md"
+COMMANDS = re.findall(r"^jssl train .*$", PAGE.read_text(), re.MULTILINE)
+
+
+def _photos(root: Path) -> None:
+    flat(root / "photos", 12, size=(12, 10))
+
+
+def _scans(root: Path) -> None:
+    flat(root / "scans", 24, size=(12, 10), channels=1)
+    names = [f"img_{k:02d}.png" for k in range(24)]
+    rows = [f"{name},{'ab'[k % 2]},{k}" for k, name in enumerate(names)]
+    csv(root / "labels.csv", "file,diagnosis,age", *rows)
+    csv(root / "patients.csv", "file,patient", *(f"{n},{k // 3}" for k, n in enumerate(names)))
+
+
+def _satellite(root: Path) -> None:
+    images(root / "satellite", [f"{k}.npy" for k in range(12)], channels=4, size=(12, 10))
+
+
+def _arrays(root: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 9, 9, 3), dtype=np.uint8)
+    np.savez(root / "arrays.npz", image=pixels, label=np.arange(24) % 2, group=np.arange(24) // 4)
+
+
+def _captioned(root: Path) -> None:
+    flat(root / "captioned", 12, size=(12, 10))
+    rows = [f"img_{k:02d}.png,a boat {i} of {k}" for k in range(12) for i in range(2)]
+    csv(root / "captioned" / "captions.csv", "file,caption", *rows)
+
+
+def _videos(root: Path) -> None:
+    av = pytest.importorskip("av")
+    (root / "videos").mkdir()
+    for k in range(6):
+        with av.open(str(root / "videos" / f"{k}.mp4"), "w") as container:
+            stream = container.add_stream("mpeg4", rate=10)
+            stream.width = stream.height = 32
+            for frame in range(18):
+                pixels = np.full((32, 32, 3), 10 * frame + k, np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+            container.mux(stream.encode())
+
+
+HERE = {
+    "photos": _photos,
+    "scans": _scans,
+    "satellite": _satellite,
+    "arrays.npz": _arrays,
+    "captioned": _captioned,
+    "videos": _videos,
+}
+"""Name in the page -> writes such data; those of other modalities are in own_page_data.py."""
+
+
+@pytest.mark.parametrize("command", sorted(set(COMMANDS)))
+def test_the_command_can_be_run(command, tmp_path, monkeypatch) -> None:
+    arguments = cli.parser().parse_args(shlex.split(command)[1:])
+    settle(arguments)
+    monkeypatch.chdir(tmp_path)
+    top = arguments.data.parts[0]
+    (HERE | MAKERS)[top](tmp_path)
+    said: list[str] = []
+    run = api.make_run(
+        arguments.name,
+        overrides=tuple(arguments.overrides),
+        data=arguments.data,
+        data_options=own_options(arguments),
+        say=said.append,
+    )
+    assert said[0].startswith("data: ")
+    experiment = run.experiment
+    train = experiment.data.load().train
+    program = build(experiment, train[0], len(train), sharding.make_mesh(1))
+    batch = {
+        key: jax.ShapeDtypeStruct((experiment.batch_size, *spec.shape), spec.dtype)
+        for key, spec in program.example.items()
+    }
+    _, metrics = jax.eval_shape(
+        program.train_step, program.abstract_state, batch, jax.random.key(0)
+    )
+    assert "loss" in metrics
+
+
+def test_every_option_is_on_the_page() -> None:
+    text = PAGE.read_text()
+    for flag in FLAGS:
+        assert f"`{flag}" in text or f"{flag}`" in text, f"{flag} is not described"
