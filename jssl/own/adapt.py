@@ -85,11 +85,15 @@ def adapt(
         raise UserError(_mismatch(experiment, wanted, found))
     notes = list(found.notes)
     with ranges.suspended():  # values that belong together change one after the other
-        changed = dataclasses.replace(experiment, data=found.data, expected=())
+        changed = dataclasses.replace(experiment, expected=())  # adapters may look at its data
         module = f"jssl.own.adapters.{found.modality}"
         if importlib.util.find_spec(module) is not None:
             changed, more = importlib.import_module(module).adapt(changed, found, options)
             notes += more
+        if changed.data is experiment.data:
+            changed = dataclasses.replace(changed, data=found.data)
+        clips = getattr(changed.data, "clips", 1)
+        found = dataclasses.replace(found, examples=found.examples * clips)
         changed, more = _classes(changed, found)
         notes += more
         changed, more = _batch(changed, found)

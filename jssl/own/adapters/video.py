@@ -32,7 +32,10 @@ def adapt(
                 f"takes clips of {frames}; remove the short ones, or choose another experiment"
             )
         if fitting < stride:
-            notes.append(f"every {fitting}. frame is taken, since the shortest has {shortest}")
+            notes.append(
+                f"frames of a clip are {fitting} apart instead of {stride}, since the shortest "
+                f"video has {shortest}"
+            )
         changes |= {"stride": min(stride, fitting), "clips": getattr(before, "clips", 1)}
     data = dataclasses.replace(found.data, **changes)
     return dataclasses.replace(experiment, data=data), notes
