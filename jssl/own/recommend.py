@@ -111,7 +111,7 @@ def recommend(
         epochs * epoch_s / 60,
         rate,
         reasons,
-        _command(name, path, size, options, changes),
+        _command(name, path, options, changes),
     )
 
 
@@ -195,13 +195,14 @@ def _batched(experiment: Experiment, found: Found) -> Experiment:
     return dataclasses.replace(experiment, batch_size=size)
 
 
-def _command(
-    name: str, path: str | Path, size: int | None, options: OwnOptions, changes: tuple[str, ...]
-) -> str:
+def _command(name: str, path: str | Path, options: OwnOptions, changes: tuple[str, ...]) -> str:
     parts = ["jssl", "train", name, "--data", str(path)]
     for key, value in options.record().items():
         if key != "seed":
             flag = f"--{key.replace('_', '-')}"
-            parts += [flag, *(value if isinstance(value, list) else [str(value)])]
-    del size  # among the options
+            several = isinstance(value, list)
+            if several and key == "columns":
+                parts += [flag, *value]
+            else:
+                parts += [flag, ",".join(map(str, value)) if several else str(value)]
     return shlex.join([*parts, "--set", *changes])
