@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from jssl.cli import _parser
+from jssl.cli import parser
 from jssl.commands.options import settle
 
 
 def parsed(*argv: str):
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     settle(arguments)
     return arguments
 
