@@ -17,7 +17,7 @@ from jssl.errors import UserError
 from jssl.evaluation import record, supervision
 from jssl.evaluation.linear import check_selection
 from jssl.evaluation.protocols import protocol
-from jssl.evaluation.record import RAW, UNTRAINED, Evaluation, Record
+from jssl.evaluation.record import FORMER_NAMES, RAW, UNTRAINED, Evaluation, Record
 from jssl.evaluation.subject import PARTS, Row, Subject
 from jssl.evaluation.tables import record_table
 from jssl.runs.loop import Options
@@ -48,6 +48,7 @@ def choose(
     """
     chosen = {}
     for name in names:
+        name = FORMER_NAMES.get(name, name)
         evaluation = override(protocol(name), *overrides)
         chosen[name] = evaluation if seed is None else dataclasses.replace(evaluation, seed=seed)
         check_selection(evaluation.select_on)

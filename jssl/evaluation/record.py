@@ -17,6 +17,8 @@ from jssl.evaluation.subject import Subject
 from jssl.runs.run import write_json
 
 KIND = "jssl evaluation"
+FORMER_NAMES = {"copies": "copy_detection", "foreign": "ood"}
+"""Protocols that were renamed; commands and records may still use their former names."""
 UNTRAINED, RAW = "untrained", "raw"  # a row, and the beginning of a row's name: the baselines
 
 
@@ -117,6 +119,14 @@ class Record:
     hardware: str
     command: str
     kind: str = KIND
+
+    def __post_init__(self) -> None:
+        """Gives a record under a protocol's former name the present one, also in the id."""
+        former = self.protocol.get("name")
+        if former in FORMER_NAMES:
+            name = FORMER_NAMES[former]
+            ident = str(self.protocol.get("id", "")).replace(f"{former}-", f"{name}-", 1)
+            object.__setattr__(self, "protocol", {**self.protocol, "name": name, "id": ident})
 
     def save(self, path: Path) -> Path:
         """Writes the record atomically and returns its path."""

@@ -104,21 +104,21 @@ def test_where_features_fail(folder: Path, tmp_path: Path, capsys):
     more = line + "\nfrom jssl.data.arrays import noise_images"
     noise.write_text(noise.read_text().replace(line, more))
     assert main([*command, "foreign", "--set", f"data={noise}", "k=5"]) == 0
-    record = Record.load(folder / "evaluations" / "foreign.json")
+    record = Record.load(folder / "evaluations" / "ood.json")
     assert record.rows["raw image"]["Mahalanobis"]["value"] > 0.95
     assert main([*command, "rotations", "--set", f"data={noise}", "most=200"]) == 0
     record = Record.load(folder / "evaluations" / "rotations.json")
     # Digits have an upright side, noise has none.
     assert record.rows["raw image"]["rotations"]["value"] > 0.8
     assert record.rows["raw image"]["AUROC"]["value"] > 0.8
-    assert main([*command, "foreign", "--set", "data=image/simclr_digits"]) == 2
+    assert main([*command, "ood", "--set", "data=image/simclr_digits"]) == 2
     assert "which is not out of distribution" in capsys.readouterr().err
-    assert main([*command, "foreign"]) == 2
+    assert main([*command, "ood"]) == 2
     assert "do not fit the encoder of 'trained'" in capsys.readouterr().err
     assert main([*command, "attentive"]) == 0
     assert json.loads((folder / "evaluations" / "attentive.json").read_text())["rows"] == {}
-    assert main([*command, "copies", "--set", "most=40"]) == 0
-    record = Record.load(folder / "evaluations" / "copies.json")
+    assert main([*command, "copy_detection", "--set", "most=40"]) == 0
+    record = Record.load(folder / "evaluations" / "copy_detection.json")
     assert set(record.rows) == {"trained", "untrained"}
     assert record.rows["trained"]["recall@1"]["value"] > 0.3  # the views are noisy copies
     assert main([*command, "risk"]) == 0

@@ -7,7 +7,7 @@ import importlib
 import pkgutil
 
 from jssl.errors import UserError, nearest
-from jssl.evaluation.record import Evaluation
+from jssl.evaluation.record import FORMER_NAMES, Evaluation
 
 
 @functools.cache
@@ -28,12 +28,13 @@ def protocols() -> dict[str, Evaluation]:
 
 
 def protocol(name: str) -> Evaluation:
-    """Looks up a protocol by name.
+    """Looks up a protocol by its name, or its former name.
 
     Raises:
       UserError: no protocol has that name.
     """
     known = protocols()
+    name = FORMER_NAMES.get(name, name)
     if name not in known:
         raise UserError(f"unknown protocol {name!r}: {nearest(name, known)}")
     return known[name]

@@ -134,6 +134,6 @@ class Clusters(Evaluation):
 PROTOCOLS = {
     "knn": KNN(),
     "retrieval": Retrieval(),
-    "copies": CopyDetection(),
+    "copy_detection": CopyDetection(),
     "clusters": Clusters(),
 }

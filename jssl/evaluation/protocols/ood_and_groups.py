@@ -149,4 +149,4 @@ class RiskParts(Evaluation):
         )
 
 
-PROTOCOLS = {"foreign": OODDetection(), "groups": Groups(), "risk": RiskParts()}
+PROTOCOLS = {"ood": OODDetection(), "groups": Groups(), "risk": RiskParts()}
