@@ -55,8 +55,8 @@ class SeriesFile(Ranged):
     Attributes:
       path: of the file or the folder.
       label: "none" leaves the labels of the file out; None takes them.
-      group: a CSV file with a row for each training series, whose values stay in one split; None
-        for the file's own `group`, if the split is by group.
+      group: a CSV file with a row for each training series, whose values stay in one split;
+        "group" or None for the file's own, if the split is by group.
       length: steps to which all are resampled; None for the longest.
       split: how the splits that are not there are made.
     """
@@ -106,7 +106,7 @@ class SeriesFile(Ranged):
                 arrays[part]["label"] = label
         sources: dict[str, Source] = {part: ArraySource(x) for part, x in arrays.items()}
         group = train.group
-        if self.group is not None:
+        if self.group is not None and (self.group != "group" or group is None):
             group = self._groups(len(train.series))
         what = f"series of {self.path}"
         return divide(sources, self.split, what, name=name, classes=classes, group=group)
