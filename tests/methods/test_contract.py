@@ -5,6 +5,7 @@ import gc
 import inspect
 import weakref
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -57,7 +58,7 @@ def test_running_the_student_moves_its_statistics_and_the_teacher_does_not() -> 
     before = jax.tree.map(np.asarray, step.batch_stats)
     step.memory = {"teacher": new_teacher(step.params, step.batch_stats)}
     taught, _ = step.teacher(x)
-    jax.tree.map(np.testing.assert_array_equal, step.batch_stats, before)
+    chex.assert_trees_all_equal(step.batch_stats, before)
     own, _ = step.student(x)
     np.testing.assert_allclose(taught, own, rtol=1e-6)
     assert any(

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -61,11 +62,11 @@ def test_ijepa_predicts_the_teacher() -> None:
         "teacher"
     ]["params"]
     average = jax.tree.map(lambda a, b: (a + b) / 2, teacher["params"], params["encoder"])
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), moved, average)
+    chex.assert_trees_all_close(moved, average, atol=1e-6)
     kept = method.after_update(Step(None, params, stats, memory, progress=Progress(10, 10, 5)))[
         "teacher"
     ]
-    jax.tree.map(np.testing.assert_array_equal, kept, teacher)
+    chex.assert_trees_all_equal(kept, teacher)
     # Without noise the stochastic positions are the fixed ones.
     fields = {f.name: getattr(method, f.name) for f in dataclasses.fields(method)}
     losses = []
@@ -107,9 +108,9 @@ def test_dbot_changes_teacher_and_student_between_stages() -> None:
         params = method.next_params(at.replace(memory=after))
         boundary = step == 4  # the fifth step of ten; the last student is kept
         teacher = trained["encoder"] if boundary else initial["encoder"]
-        jax.tree.map(np.testing.assert_array_equal, after["teacher"]["params"], teacher)
-        jax.tree.map(np.testing.assert_array_equal, params, initial if boundary else trained)
-        jax.tree.map(np.testing.assert_array_equal, after["initial"], initial)
+        chex.assert_trees_all_equal(after["teacher"]["params"], teacher)
+        chex.assert_trees_all_equal(params, initial if boundary else trained)
+        chex.assert_trees_all_equal(after["initial"], initial)
 
 
 def test_dbot_has_a_schedule_in_each_stage() -> None:
