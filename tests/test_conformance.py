@@ -20,6 +20,7 @@ from jssl.methods.distillation.byol import BYOL
 from jssl.objectives.common import l2_normalize
 from jssl.objectives.contrastive import info_nce
 from jssl.testing import conformance
+from jssl.testing.broken import Detached
 from jssl.testing.conformance import around
 from jssl.testing.method_harness import MethodHarness
 from jssl.testing.quick import plain
@@ -172,6 +173,46 @@ def test_a_broken_method_is_caught_by_name(method, checks, failing, words) -> No
     assert {check.name for check in report.failures} == failing, str(report)
     assert words in str(report)
     assert report.ok == (not failing)
+
+
+@dataclasses.dataclass(frozen=True)
+class Halved(SimCLR):
+    """Drops half of the batch in `forward`."""
+
+    def forward(self, step, views):
+        return {name: x[: len(x) // 2] for name, x in super().forward(step, views).items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Growing(Queued):
+    """Its queue grows with every step."""
+
+    def remember(self, step, outputs):
+        return {"queue": jnp.concatenate([step.memory["queue"], outputs["b"]])}
+
+
+@dataclasses.dataclass(frozen=True)
+class Misnamed(SimCLR):
+    """Declares an output that it does not have."""
+
+    scale_invariant: ClassVar[tuple[str, ...]] = ("c",)
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        (SimCLR(**SMALL), ""),
+        (Detached(**SMALL), "the loss does not depend on"),
+        (Halved(**SMALL), "must begin with the batch"),
+        (Growing(**SMALL), "memory/queue is"),
+        (Misnamed(**SMALL), "`scale_invariant` names 'c'"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, SimCLR) else "",
+)
+def test_what_a_trace_shows_is_found_without_compiling(method, words) -> None:
+    report = conformance(method, checks=["contract"])
+    assert report.ok == (not words), str(report)
+    assert words in str(report)
 
 
 @pytest.mark.parametrize(
