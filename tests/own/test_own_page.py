@@ -60,7 +60,13 @@ def _videos(root: Path) -> None:
             container.mux(stream.encode())
 
 
+def _clips(root: Path) -> None:
+    clips = np.random.default_rng(0).integers(0, 256, (12, 16, 24, 24, 3), dtype=np.uint8)
+    np.savez(root / "clips.npz", video=clips)
+
+
 HERE = {
+    "clips.npz": _clips,
     "photos": _photos,
     "scans": _scans,
     "satellite": _satellite,

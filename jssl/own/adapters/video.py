@@ -19,9 +19,11 @@ def adapt(
     size = options.size or own
     if size != own:
         experiment = resized(experiment, own, size)
+    names = {field.name for field in dataclasses.fields(found.data)}
+    if "frames" not in names:  # decoded clips, which the recipe crops
+        return dataclasses.replace(experiment, data=found.data), notes
     frames = getattr(before, "images", getattr(before, "frames", 16))
     changes = {"frames": frames, "size": size}
-    names = {field.name for field in dataclasses.fields(found.data)}
     if "stride" in names:
         shortest = found.facts["frames"][0]
         stride = getattr(before, "stride", 2)
