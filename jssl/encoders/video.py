@@ -39,9 +39,9 @@ class VideoTransformer(TokenEncoder):
         """[B, T, H, W, C] -> [B, N, tubelet * patch * patch * C]."""
         frames, rows, columns = self.grid(x.shape)
         t, p = self.tubelet, self.patch
-        parts = x.reshape(len(x), frames, t, rows, p, columns, p, x.shape[-1])
+        parts = x.reshape(x.shape[0], frames, t, rows, p, columns, p, x.shape[-1])
         return parts.transpose(0, 1, 3, 5, 2, 4, 6, 7).reshape(
-            len(x), frames * rows * columns, t * p * p * x.shape[-1]
+            x.shape[0], frames * rows * columns, t * p * p * x.shape[-1]
         )
 
     def assemble(self, patches: jax.Array, shape: Sequence[int]) -> jax.Array:

@@ -219,7 +219,7 @@ class ViT(TokenEncoder, Preset):
         del places, count
         table = self._position_table(x)
         # Without `keep` this is a broadcast, where rows of a table would be gathered.
-        return None if table is None else pick(jnp.broadcast_to(table, (len(x), *table.shape)))
+        return None if table is None else pick(jnp.broadcast_to(table, (x.shape[0], *table.shape)))
 
     def _position_table(self, x: jax.Array) -> jax.Array | None:
         width, grid = self.shape[0], self.grid(x.shape[1:3])
@@ -243,7 +243,7 @@ class ViT(TokenEncoder, Preset):
         tables = rope_2d(self.grid(x.shape[1:3]), width // heads, self.rope_periods)
         both = []
         for still, table in zip((1, 0), tables, strict=True):
-            table = pick(jnp.broadcast_to(jnp.asarray(table), (len(x), *table.shape)))
+            table = pick(jnp.broadcast_to(jnp.asarray(table), (x.shape[0], *table.shape)))
             sides = ((0, 0), (self.prefix_tokens, 0), (0, 0))
             both.append(jnp.pad(table, sides, constant_values=still))
         return both[0], both[1]
