@@ -13,7 +13,7 @@ from jssl.data.source import Splits, read_all
 from jssl.data.text import to_text
 from jssl.evaluation.protocols.cross_modal import images, texts
 from jssl.evaluation.regression import regression_probe
-from jssl.evaluation.subject import PARTS, Row, Subject, pooled
+from jssl.evaluation.representations import PARTS, Representations, Row, pooled
 from jssl.reporting.figures import embed_2d
 from jssl.training.step import Program
 
@@ -169,7 +169,7 @@ def embedding_map(
 
 def predictions(program: Program, state: TrainState, splits: Splits, path: Path) -> None:
     """Numbers of the test split against those that a ridge regression reads off the features."""
-    subject = Subject({"row": Row(program, state)}, splits, program)
+    subject = Representations({"row": Row(program, state)}, splits, program)
     parts = [
         (subject.arrays("row", part, pooled)[0]["pooled"], read_all(subject.source(part))["target"])
         for part in PARTS
@@ -188,7 +188,7 @@ def predictions(program: Program, state: TrainState, splits: Splits, path: Path)
 
 def retrieved(program: Program, state: TrainState, splits: Splits, path: Path) -> None:
     """Five captions of the test split and the images nearest to each; its own has a frame."""
-    subject = Subject({"row": Row(program, state)}, splits, program)
+    subject = Representations({"row": Row(program, state)}, splits, program)
     test = read_all(splits.test)
     asked = np.linspace(0, len(splits.test) - 1, 5).astype(np.int64)
     captions = test["captions"][asked, 0]

@@ -24,7 +24,7 @@ from jssl.data.source import Splits
 from jssl.errors import UserError
 from jssl.evaluation.features import features
 from jssl.evaluation.protocols.nodes import all_tokens
-from jssl.evaluation.subject import Row, Subject
+from jssl.evaluation.representations import Representations, Row
 from jssl.runs.loop import Finished, Options, fit
 from jssl.runs.run import Run, hardware, versions
 from jssl.training.step import Program
@@ -114,7 +114,9 @@ def draw(case: Case, program: Program, states: dict[str, TrainState], splits: Sp
             found[title], label = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         figures.embedding_map(found, label, splits.classes, path)
     else:
-        subject = Subject({k: Row(program, own) for k, own in states.items()}, splits, program)
+        subject = Representations(
+            {k: Row(program, own) for k, own in states.items()}, splits, program
+        )
         found = {k: subject.arrays(k, "train", all_tokens, most=1)[0]["tokens"][0] for k in states}
         figures.embedding_map(found, splits.train[0]["node_label"], splits.classes, path)
 

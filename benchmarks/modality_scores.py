@@ -22,7 +22,7 @@ from jssl.evaluation.protocols.regression import Regression
 from jssl.evaluation.protocols.similarity import Similarity
 from jssl.evaluation.protocols.svm import SVM
 from jssl.evaluation.protocols.token_site import TokenSite
-from jssl.evaluation.subject import Row, Subject
+from jssl.evaluation.representations import Representations, Row
 from jssl.runs.loop import Finished
 from jssl.runs.run import Run
 from jssl.training.step import Program
@@ -44,7 +44,7 @@ def probes(
 
 def classify(parts: list[tuple[np.ndarray, np.ndarray]], k: int, auc: bool = False) -> Scores:
     """Test accuracies of the linear probe, chosen on validation, and of kNN."""
-    subject = Subject.of_features({"row": parts})
+    subject = Representations.of_features({"row": parts})
     protocols = (KNN(ks=(min(k, len(parts[0][0])),)), Linear(strengths=(0.001, 0.01, 0.1, 1.0)))
     knn, linear = (one.measure(subject, "row") for one in protocols)
     (accuracy,) = knn.scores.values()
@@ -54,7 +54,7 @@ def classify(parts: list[tuple[np.ndarray, np.ndarray]], k: int, auc: bool = Fal
 
 def forecast(program: Program, state: TrainState, splits: Splits) -> Scores:
     """Squared errors of linear forecasts from frozen tokens: all, and the hidden future's alone."""
-    subject = Subject({"row": Row(program, state)}, splits, program)
+    subject = Representations({"row": Row(program, state)}, splits, program)
     errors = {
         "mse, frozen": Forecast(every=3),
         "mse, frozen, future's tokens": Forecast(every=3, last=8),
@@ -64,7 +64,7 @@ def forecast(program: Program, state: TrainState, splits: Splits) -> Scores:
 
 def tuned_forecast(run: Run, done: Finished, row: str) -> Scores:
     """Errors of a forecast by encoder and head, fine-tuned from the run or trained from scratch."""
-    subject = Subject({row: Row(done.program, done.state)}, done.splits, done.program, run)
+    subject = Representations({row: Row(done.program, done.state)}, done.splits, done.program, run)
     recipe = ForecastRecipe(epochs=6, head_epochs=2, learning_rate=1e-3)
     scores = ForecastFineTuning(recipe=recipe, seed=run.seed).measure(subject, row).scores
     return {name: scores[name].value for name in ("mse", "mae")}
@@ -76,7 +76,7 @@ def clouds(ways: int) -> Callable[[Program, TrainState, Splits], Scores]:
     def score(program: Program, state: TrainState, splits: Splits) -> Scores:
         parts = [features(program, state, part) for part in three(splits)]
         train, _, test = parts
-        subject = Subject.of_features({"row": parts})
+        subject = Representations.of_features({"row": parts})
         few = FewShot(ways=ways, shots=10, queries=20, episodes=200)
         return {
             "svm": SVM().measure(subject, "row").scores["svm"].value,
@@ -89,19 +89,19 @@ def clouds(ways: int) -> Callable[[Program, TrainState, Splits], Scores]:
 
 def nodes(program: Program, state: TrainState, splits: Splits) -> Scores:
     """Linear probe on the nodes of one graph."""
-    subject = Subject({"row": Row(program, state)}, splits, program)
+    subject = Representations({"row": Row(program, state)}, splits, program)
     return {"linear": Nodes().measure(subject, "row").scores["nodes"].value}
 
 
 def similarity(program: Program, state: TrainState, splits: Splits) -> Scores:
     """Rank correlation of cosines of pairs with their scores."""
-    subject = Subject({"row": Row(program, state)}, splits, program)
+    subject = Representations({"row": Row(program, state)}, splits, program)
     return {"spearman": Similarity().measure(subject, "row").scores["spearman"].value}
 
 
 def paired(program: Program, state: TrainState, splits: Splits) -> Scores:
     """Classes from their names, where there are classes, and retrieval in both directions."""
-    subject = Subject({"row": Row(program, state)}, splits, program)
+    subject = Representations({"row": Row(program, state)}, splits, program)
     found = ZeroShot().measure(subject, "row").scores if splits.classes else {}
     found = {**found, **CrossRetrieval(ks=(1, 5)).measure(subject, "row").scores}
     return {name: score.value for name, score in found.items()}
@@ -109,7 +109,7 @@ def paired(program: Program, state: TrainState, splits: Splits) -> Scores:
 
 def site(program: Program, state: TrainState, splits: Splits) -> Scores:
     """Linear probe on the two tokens in the middle, and what `probes` gives."""
-    subject = Subject({"row": Row(program, state)}, splits, program)
+    subject = Representations({"row": Row(program, state)}, splits, program)
     found = (
         TokenSite(strengths=(0.001, 0.01, 0.1, 1.0)).measure(subject, "row").scores["site"].value
     )
@@ -118,7 +118,7 @@ def site(program: Program, state: TrainState, splits: Splits) -> Scores:
 
 def regression(program: Program, state: TrainState, splits: Splits) -> Scores:
     """Ridge regression of the number that examples carry."""
-    subject = Subject({"row": Row(program, state)}, splits, program)
+    subject = Representations({"row": Row(program, state)}, splits, program)
     scores = Regression().measure(subject, "row").scores
     return {name: scores[name].value for name in ("spearman", "mse")}
 

@@ -14,6 +14,7 @@ MOVED = {
     "jssl.bisect": "jssl.runs.bisect",
     "jssl.checkpoint": "jssl.training.checkpoint",
     "jssl.clock": "jssl.core.progress",
+    "jssl.evaluation.subject": "jssl.evaluation.representations",
     "jssl.experiment": "jssl.config.experiment",
     "jssl.feed": "jssl.training.batches",
     "jssl.gradients": "jssl.training.gradients",

@@ -18,7 +18,7 @@ from jssl.evaluation import record, supervision
 from jssl.evaluation.linear import check_selection
 from jssl.evaluation.protocols import protocol
 from jssl.evaluation.record import FORMER_NAMES, RAW, UNTRAINED, Evaluation, Record
-from jssl.evaluation.subject import PARTS, Row, Subject
+from jssl.evaluation.representations import PARTS, Representations, Row
 from jssl.evaluation.tables import record_table
 from jssl.runs.loop import Options
 from jssl.runs.restoring import restore
@@ -97,7 +97,7 @@ def evaluate_run(
         data = splits if where is None else others[where].data.load()
         if "label" not in data.train[0] and any(one.needs_labels for one in chosen.values()):
             raise UserError(f"the data {data.name} has no labels, so there is nothing to measure")
-        subject = Subject(rows, data, program, run if where is None else None)
+        subject = Representations(rows, data, program, run if where is None else None)
         for name, evaluation in chosen.items():
             place = "" if where is None else f" on {data.name}"
             say(f"{name}{place}: {', '.join(rows)}")
@@ -139,7 +139,7 @@ def label_free(
         evaluation, most=_LABEL_FREE, clusters=max(2, min(evaluation.clusters, count // 4))
     )
     try:
-        found = measure(run, Subject(rows, splits, program, run), "label_free", evaluation)
+        found = measure(run, Representations(rows, splits, program, run), "label_free", evaluation)
     except UserError as error:
         say(f"no label-free measures, because {error}")
         return None
@@ -172,7 +172,7 @@ def representations(
     }
 
 
-def measure(run: Run, subject: Subject, name: str, evaluation: Evaluation) -> Record:
+def measure(run: Run, subject: Representations, name: str, evaluation: Evaluation) -> Record:
     """Evaluates the representations of a run under one protocol.
 
     Args:

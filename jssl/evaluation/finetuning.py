@@ -25,7 +25,7 @@ from jssl.core.ranges import (
     Unit,
 )
 from jssl.errors import UserError
-from jssl.evaluation.subject import first_view
+from jssl.evaluation.representations import first_view
 from jssl.health.alarm import Monitored
 from jssl.methods.base import Metrics, Outputs, Step, Tree
 from jssl.methods.classifier import Classifier

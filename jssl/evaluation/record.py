@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from jssl.core.ranges import Ranged, Seed
 from jssl.errors import UserError
 from jssl.evaluation.linear import check_selection
-from jssl.evaluation.subject import Subject
+from jssl.evaluation.representations import Representations
 from jssl.runs.run import write_json
 
 KIND = "jssl evaluation"
@@ -72,7 +72,7 @@ class Evaluation(Ranged):
     version: ClassVar[int] = 1  # increased by changes that affect the results
     needs_labels: ClassVar[bool] = True  # False: also applies to data without labels
 
-    def measure(self, subject: Subject, row: str) -> Measured | None:
+    def measure(self, subject: Representations, row: str) -> Measured | None:
         """Evaluates a representation.
 
         Args:
@@ -150,7 +150,7 @@ class Record:
 
 
 def evaluate(
-    subject: Subject,
+    subject: Representations,
     name: str,
     evaluation: Evaluation,
     *,

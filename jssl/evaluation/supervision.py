@@ -9,7 +9,7 @@ from jssl.augmentations.compose import Views, field
 from jssl.config.experiment import Experiment
 from jssl.data.source import Splits, labels
 from jssl.errors import UserError
-from jssl.evaluation.subject import Row, first_view
+from jssl.evaluation.representations import Row, first_view
 from jssl.methods.semisupervised.finetune import FineTune
 from jssl.runs.loop import Options, fit
 from jssl.runs.run import Run

@@ -14,7 +14,7 @@ from jssl.evaluation import evaluating, run_table
 from jssl.evaluation.arrays import check_evaluable
 from jssl.evaluation.online import OnlineProbe
 from jssl.evaluation.record import Record
-from jssl.evaluation.subject import Subject
+from jssl.evaluation.representations import Representations
 from jssl.logging.writer import read_metrics
 from jssl.runs.loop import Finished, Options, fit
 from jssl.runs.malloc import give_back_freed_memory
@@ -120,7 +120,7 @@ def _measure(
         say(f"nothing is evaluated, because {error}")
         return None
     say("evaluating: trained, untrained and raw input")
-    subject = Subject(evaluating.representations(run, program, state), splits, program, run)
+    subject = Representations(evaluating.representations(run, program, state), splits, program, run)
     for row in subject.rows:  # every process encodes its part, and the first one evaluates
         subject.features(row)
     if jax.process_index():

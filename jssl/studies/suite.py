@@ -28,7 +28,7 @@ from jssl.evaluation.arrays import FeatureSplits
 from jssl.evaluation.evaluating import TRAINED
 from jssl.evaluation.protocols import protocol
 from jssl.evaluation.record import UNTRAINED, Evaluation
-from jssl.evaluation.subject import PARTS, Row, Subject
+from jssl.evaluation.representations import PARTS, Representations, Row
 from jssl.logging.writer import read_metrics
 from jssl.runs.loop import Options, fit
 from jssl.runs.run import Run, hardware, versions, write_json
@@ -135,11 +135,13 @@ class BenchmarkSuite:
         splits = self._part(finished.splits)
         untrained = program.init(program.root_key(seed))
         rows = {TRAINED: Row(program, finished.state), UNTRAINED: Row(program, untrained)}
-        subject = Subject(rows, splits, program)
+        subject = Representations(rows, splits, program)
         probes = self.probes(len(splits.train))
         measured = [evaluating.measure(run, subject, *named) for named in probes.items()]
         # The protocol of kNN measures the test split only.
-        held_out = Subject.of_features({row: _on_validation(subject.features(row)) for row in rows})
+        held_out = Representations.of_features(
+            {row: _on_validation(subject.features(row)) for row in rows}
+        )
         validation = {
             row: {
                 "knn": _first(probes["knn"].measure(held_out, row).scores).value,

@@ -8,7 +8,7 @@ from jssl.encoders.mlp import MLP
 from jssl.errors import UserError
 from jssl.evaluation.cross_modal import cross_retrieval, zero_shot
 from jssl.evaluation.protocols import protocol
-from jssl.evaluation.subject import Row, Subject
+from jssl.evaluation.representations import Representations, Row
 from jssl.training import sharding
 from jssl.training.step import build
 
@@ -45,7 +45,7 @@ def test_pairs_are_measured_in_the_common_space():
     splits = made.data.load()
     program = build(made, splits.train[0], len(splits.train), sharding.make_mesh(1))
     state = program.init(program.root_key(0))
-    subject = Subject({"row": Row(program, state), "raw": Row(None)}, splits, program)
+    subject = Representations({"row": Row(program, state), "raw": Row(None)}, splits, program)
     found = protocol("cross_retrieval").measure(subject, "row").scores
     batch = splits.test[np.arange(8)]
     towers = made.method.towers(program.at(state))

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 
 from jssl.errors import UserError
 from jssl.evaluation import record, run_table
-from jssl.evaluation.subject import Subject
+from jssl.evaluation.representations import Representations
 
 DIGITS = load_digits()
 X, Y = DIGITS.data.astype(np.float32) / 16, DIGITS.target
@@ -33,7 +33,7 @@ NOISE = np.random.default_rng(0).normal(size=X.shape).astype(np.float32)
 ROWS = {"trained": splits(X), "untrained": splits(NOISE), "raw pixels": splits(X**2)}
 
 
-def measure(subject: Subject, name: str, **changes: object) -> record.Record:
+def measure(subject: Representations, name: str, **changes: object) -> record.Record:
     own = {**SETTINGS[name], "seed": 3, **changes}
     evaluation = dataclasses.replace(run_table.run_protocols()[name], **own)
     return record.evaluate(
@@ -51,7 +51,7 @@ def measure(subject: Subject, name: str, **changes: object) -> record.Record:
 
 @pytest.fixture(scope="module")
 def records():
-    subject = Subject.of_features(ROWS)
+    subject = Representations.of_features(ROWS)
     return [measure(subject, name) for name in run_table.NAMES]
 
 
@@ -105,7 +105,9 @@ def test_table_shows_every_row_and_says_what_it_means(records):
 
 
 def test_unconverged_probes_are_marked_and_one_draw_has_no_interval(records):
-    alone = measure(Subject.of_features(ROWS), "few_labels_a_class", per_class=(1,), draws=1)
+    alone = measure(
+        Representations.of_features(ROWS), "few_labels_a_class", per_class=(1,), draws=1
+    )
     rows = {
         name: {k: score | {"converged": name != "trained"} for k, score in row.items()}
         for name, row in records[1].rows.items()
@@ -120,16 +122,18 @@ def test_unconverged_probes_are_marked_and_one_draw_has_no_interval(records):
 def test_what_a_record_demands():
     rows = {name: row for name, row in ROWS.items() if name != "untrained"}
     with pytest.raises(UserError, match="needs a row 'untrained' beside the trained one"):
-        measure(Subject.of_features(rows), "knn")
+        measure(Representations.of_features(rows), "knn")
     swapped = {**ROWS, "untrained": [*splits(NOISE)[:2], (NOISE[450:650], Y[450:650][::-1])]}
     with pytest.raises(UserError, match="test labels of 'untrained' differ"):
-        Subject.of_features(swapped)
+        Representations.of_features(swapped)
     with pytest.raises(UserError, match="measure the result"):
-        measure(Subject.of_features(ROWS), "linear", select_on="test")
+        measure(Representations.of_features(ROWS), "linear", select_on="test")
 
 
 def test_more_neighbours_than_examples_are_left_out():
-    few = Subject.of_features({n: [(x[:30], y[:30]) for x, y in row] for n, row in ROWS.items()})
+    few = Representations.of_features(
+        {n: [(x[:30], y[:30]) for x, y in row] for n, row in ROWS.items()}
+    )
     assert list(measure(few, "knn", ks=(20, 200)).rows["trained"]) == ["k=20"]
     with pytest.raises(UserError, match="k = 200 neighbours cannot be drawn"):
         measure(few, "knn", ks=(200,))

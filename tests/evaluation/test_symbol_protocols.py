@@ -12,7 +12,7 @@ from jssl.data.sequences import Planted
 from jssl.errors import UserError
 from jssl.evaluation.linear import linear_probe
 from jssl.evaluation.protocols import protocol
-from jssl.evaluation.subject import Row, Subject, pooled
+from jssl.evaluation.representations import Representations, Row, pooled
 from jssl.training import sharding
 from jssl.training.step import build
 
@@ -22,7 +22,7 @@ def subject_of(name, **changes):
     splits = made.data.load()
     program = build(made, splits.train[0], len(splits.train), sharding.make_mesh(1))
     rows = {"row": Row(program, program.init(program.root_key(0))), "raw": Row(None)}
-    return Subject(rows, splits, program)
+    return Representations(rows, splits, program)
 
 
 def test_cosines_of_pairs_are_ranked_and_numbers_are_regressed():

@@ -16,7 +16,7 @@ from jssl.evaluation.dense import mean_iou, propagate_labels
 from jssl.evaluation.protocols.dense import Motion, figure_masks, moved
 from jssl.evaluation.protocols.tokens import tokens
 from jssl.evaluation.record import Evaluation, Measured, Score
-from jssl.evaluation.subject import Subject
+from jssl.evaluation.representations import Representations
 from jssl.nn import module as nn
 
 
@@ -50,7 +50,7 @@ class Propagation(Evaluation):
     )
     source: ClassVar[str] = "Jabri et al. 2020; DINO (Caron et al. 2021), on procedural clips"
 
-    def measure(self, subject: Subject, row: str) -> Measured | None:
+    def measure(self, subject: Representations, row: str) -> Measured | None:
         if subject.rows[row].program is None:
             return None
         source = subject.source("test")
@@ -104,7 +104,7 @@ class ClipPropagation(Evaluation):
     )
     source: ClassVar[str] = "Jabri et al. 2020; DINO (Caron et al. 2021)"
 
-    def measure(self, subject: Subject, row: str) -> Measured | None:
+    def measure(self, subject: Representations, row: str) -> Measured | None:
         if subject.rows[row].program is None:
             return None
         encoder = subject.rows[row].program.experiment.encoder

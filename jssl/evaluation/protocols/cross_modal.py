@@ -16,10 +16,12 @@ from jssl.errors import UserError
 from jssl.evaluation.cross_modal import cross_retrieval, zero_shot
 from jssl.evaluation.features import extract_arrays
 from jssl.evaluation.record import Evaluation, Measured, Score
-from jssl.evaluation.subject import BATCH, Subject
+from jssl.evaluation.representations import BATCH, Representations
 
 
-def embed(subject: Subject, row: str, view: str, source: Source, preprocess: Any) -> np.ndarray:
+def embed(
+    subject: Representations, row: str, view: str, source: Source, preprocess: Any
+) -> np.ndarray:
     """Embeds inputs of one modality in the shared space: float32 [N, D].
 
     Raises:
@@ -36,14 +38,14 @@ def embed(subject: Subject, row: str, view: str, source: Source, preprocess: Any
     return found["z"]
 
 
-def images(subject: Subject, row: str, source: Source) -> np.ndarray:
+def images(subject: Representations, row: str, source: Source) -> np.ndarray:
     """Embeddings of the first modality, the input of the experiment's encoder: float32 [N, D]."""
     pipeline = subject.program.experiment.preprocess
     view = jax.jit(jax.vmap(lambda x: pipeline(None, {pipeline.field: x})))
     return embed(subject, row, "a", source, lambda batch: view(entry(batch, pipeline.field)))
 
 
-def texts(subject: Subject, row: str, tokens: np.ndarray) -> np.ndarray:
+def texts(subject: Representations, row: str, tokens: np.ndarray) -> np.ndarray:
     """Embeddings of the second modality, given as token ids int [M, L]: float32 [M, D]."""
     return embed(subject, row, "b", ArraySource({"x": tokens}), lambda batch: batch["x"])
 
@@ -64,7 +66,7 @@ class CrossRetrieval(Evaluation):
     source: ClassVar[str] = "Karpathy & Fei-Fei 2015"
     needs_labels: ClassVar[bool] = False
 
-    def measure(self, subject: Subject, row: str) -> Measured | None:
+    def measure(self, subject: Representations, row: str) -> Measured | None:
         if subject.rows[row].program is None:
             return None
         test = subject.splits.test
@@ -95,7 +97,7 @@ class ZeroShot(Evaluation):
     about: ClassVar[str] = "zero-shot classification by the nearest class prompt"
     source: ClassVar[str] = "Radford et al. 2021"
 
-    def measure(self, subject: Subject, row: str) -> Measured | None:
+    def measure(self, subject: Representations, row: str) -> Measured | None:
         if subject.rows[row].program is None:
             return None
         names = [name.replace("_", " ") for name in subject.splits.classes]

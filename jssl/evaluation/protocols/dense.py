@@ -17,8 +17,8 @@ from jssl.errors import UserError
 from jssl.evaluation import dense
 from jssl.evaluation.protocols.tokens import tokens
 from jssl.evaluation.record import Evaluation, Measured, Score
+from jssl.evaluation.representations import PARTS, Representations
 from jssl.evaluation.ridge import ridge_probe
-from jssl.evaluation.subject import PARTS, Subject
 
 FACTORS = ("factor/shape", "factor/x", "factor/y", "factor/scale", "factor/rotation")
 
@@ -96,7 +96,7 @@ class Segmentation(Evaluation):
     about: ClassVar[str] = "token segmentation (linear, k-means, PCA, prompted) and correspondence"
     source: ClassVar[str] = "Oquab et al. 2024; Wu et al. 2024"
 
-    def measure(self, subject: Subject, row: str) -> Measured | None:
+    def measure(self, subject: Representations, row: str) -> Measured | None:
         if subject.rows[row].program is None:
             return None
         parts = []
@@ -154,7 +154,7 @@ class Factors(Evaluation):
         "factors of variation: R^2 of continuous ones, accuracy of categorical ones"
     )
 
-    def measure(self, subject: Subject, row: str) -> Measured:
+    def measure(self, subject: Representations, row: str) -> Measured:
         features = subject.features(row)
         known = {}
         for part in PARTS:
@@ -198,7 +198,7 @@ class Equivariance(Evaluation):
     about: ClassVar[str] = "R^2 of rotation and translation from the features of two views"
     source: ClassVar[str] = "Garrido et al. 2023, SIE"
 
-    def measure(self, subject: Subject, row: str) -> Measured:
+    def measure(self, subject: Representations, row: str) -> Measured:
         field = subject.program.experiment.preprocess.field
         parts = []
         for number, part in enumerate(("train", "test")):

@@ -12,7 +12,7 @@ from jssl.evaluation.arrays import moments
 from jssl.evaluation.few_label import FewLabelResult, few_label_probe, fraction_probe
 from jssl.evaluation.few_shot import METHODS, FewShot, choose_weight, few_shot
 from jssl.evaluation.record import Evaluation, Measured, Score
-from jssl.evaluation.subject import Subject
+from jssl.evaluation.representations import Representations
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class FewLabels(Evaluation):
 
     about: ClassVar[str] = "logistic probe on few labels: fractions, or a number per class"
 
-    def measure(self, subject: Subject, row: str) -> Measured:
+    def measure(self, subject: Representations, row: str) -> Measured:
         splits = subject.features(row)
         common = {"draws": self.draws, "seed": self.seed, "select_on": self.select_on}
         shares = fraction_probe(*splits, fractions=self.fractions, **common)
@@ -71,7 +71,7 @@ class Episodes(Evaluation):
     about: ClassVar[str] = "few-shot episodes: prototypes, Laplacian and clustering"
     source: ClassVar[str] = "Wang et al. 2019; Ziko et al. 2020"
 
-    def measure(self, subject: Subject, row: str) -> Measured:
+    def measure(self, subject: Representations, row: str) -> Measured:
         train, validation, test = subject.features(row)
         centre = moments(train.features)[0]
         scores, weights = {}, {}

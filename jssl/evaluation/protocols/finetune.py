@@ -18,7 +18,7 @@ from jssl.evaluation.features import extract_arrays
 from jssl.evaluation.finetuning import Tuning, tuned
 from jssl.evaluation.forecast_tuning import ForecastRecipe, Future, forecasting
 from jssl.evaluation.record import Evaluation, Measured, Score, identity
-from jssl.evaluation.subject import Subject
+from jssl.evaluation.representations import Representations
 from jssl.evaluation.supervision import class_count
 from jssl.runs import warm_start
 from jssl.runs.loop import Finished, Options, fit
@@ -41,7 +41,7 @@ class FineTuning(Evaluation):
     about: ClassVar[str] = "fine-tuning with layer-wise rates, mixup, CutMix; partial: last blocks"
     source: ClassVar[str] = "He et al. 2022, MAE, table 9"
 
-    def measure(self, subject: Subject, row: str) -> Measured | None:
+    def measure(self, subject: Representations, row: str) -> Measured | None:
         if row not in ("trained", "untrained"):
             return None
         if subject.run is None:
@@ -80,7 +80,7 @@ class ForecastFineTuning(Evaluation):
     source: ClassVar[str] = "Nie et al. 2023, end-to-end fine-tuning after the head alone"
     needs_labels: ClassVar[bool] = False
 
-    def measure(self, subject: Subject, row: str) -> Measured | None:
+    def measure(self, subject: Representations, row: str) -> Measured | None:
         if row not in ("trained", "untrained"):
             return None
         if subject.run is None:
@@ -102,7 +102,7 @@ class ForecastFineTuning(Evaluation):
 
 
 def train_on(
-    subject: Subject, row: str, experiment: Experiment, name: str, seed: int
+    subject: Representations, row: str, experiment: Experiment, name: str, seed: int
 ) -> tuple[Finished, dict[str, Any] | None]:
     """Trains an experiment inside a run's folder, from the run's encoder or from scratch.
 

@@ -16,7 +16,7 @@ from jssl.errors import UserError
 from jssl.evaluation.arrays import moments
 from jssl.evaluation.forecasting import PENALTIES, Windows, forecast_probe
 from jssl.evaluation.record import Evaluation, Measured, Score
-from jssl.evaluation.subject import Subject
+from jssl.evaluation.representations import Representations
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Forecast(Evaluation):
     source: ClassVar[str] = "Nie et al. 2023, linear probing, with ridge regression for SGD"
     needs_labels: ClassVar[bool] = False
 
-    def measure(self, subject: Subject, row: str) -> Measured:
+    def measure(self, subject: Representations, row: str) -> Measured:
         parts = [self.windows(subject, row, part) for part in ("train", "validation", "test")]
         found = forecast_probe(*parts, penalties=self.penalties, select_on=self.select_on)
         scores = {name: Score(getattr(found, name), percent=False) for name in ("mse", "mae")}
@@ -46,7 +46,7 @@ class Forecast(Evaluation):
         details = dataclasses.asdict(found)
         return Measured(scores, {**details, "path": list(details["path"])})
 
-    def windows(self, subject: Subject, row: str, part: str) -> Windows:
+    def windows(self, subject: Representations, row: str, part: str) -> Windows:
         """Head inputs, past and future of the windows of a split."""
         source = subject.source(part)
         if "future" not in source[0]:

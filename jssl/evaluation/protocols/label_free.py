@@ -12,7 +12,7 @@ from jssl.errors import UserError
 from jssl.evaluation import labelfree
 from jssl.evaluation.collapse import effective_rank
 from jssl.evaluation.record import Evaluation, Measured, Score
-from jssl.evaluation.subject import Subject, pooled
+from jssl.evaluation.representations import Representations, pooled
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class LabelFree(Evaluation):
 
     about: ClassVar[str] = "RankMe, alpha-ReQ, LiDAR, CLID, NESum, stable rank, alignment, ..."
 
-    def measure(self, subject: Subject, row: str) -> Measured:
+    def measure(self, subject: Representations, row: str) -> Measured:
         arrays, _ = subject.arrays(row, self.part, pooled, most=self.most)
         x = arrays["pooled"]
         found = {

@@ -14,7 +14,7 @@ from jssl.evaluation.layer_weighted import layer_weighted_probe
 from jssl.evaluation.linear import STRENGTHS
 from jssl.evaluation.readouts import layer_means
 from jssl.evaluation.record import Evaluation, Measured, Score
-from jssl.evaluation.subject import PARTS, Subject
+from jssl.evaluation.representations import PARTS, Representations
 
 
 def all_layers(features: Features) -> dict[str, jax.Array]:
@@ -35,7 +35,7 @@ class LayerWeighted(Evaluation):
     about: ClassVar[str] = "linear head on a learned weighted sum of all layers"
     source: ClassVar[str] = "Yang et al. 2021, SUPERB"
 
-    def measure(self, subject: Subject, row: str) -> Measured | None:
+    def measure(self, subject: Representations, row: str) -> Measured | None:
         if subject.rows[row].program is None:
             return None
         parts = [subject.arrays(row, part, all_layers) for part in PARTS]

@@ -14,8 +14,8 @@ from jssl.core.ranges import Count
 from jssl.data.source import Source, SubsetSource
 from jssl.errors import UserError
 from jssl.evaluation.record import Evaluation, Measured, Score
+from jssl.evaluation.representations import Representations, Row
 from jssl.evaluation.risk import memorisation
-from jssl.evaluation.subject import Row, Subject
 from jssl.runs.options import Options
 from jssl.runs.restoring import restore
 from jssl.runs.run import reopen
@@ -38,7 +38,7 @@ class Memorisation(Evaluation):
     about: ClassVar[str] = "memorization score against a run trained without the examples"
     source: ClassVar[str] = "Wang et al. 2024, SSLMem"
 
-    def measure(self, subject: Subject, row: str) -> Measured | None:
+    def measure(self, subject: Representations, row: str) -> Measured | None:
         if row != "trained":
             return None
         if not self.without:
@@ -61,7 +61,9 @@ class Memorisation(Evaluation):
             )
         chosen = SubsetSource(train, alone[: self.examples])
         rows = {"with": subject.rows[row], "without": Row(program, state)}
-        part = Subject(rows, dataclasses.replace(subject.splits, train=chosen), subject.program)
+        part = Representations(
+            rows, dataclasses.replace(subject.splits, train=chosen), subject.program
+        )
         views = [
             part.views(name, "train", examples=len(chosen), draws=self.draws, seed=self.seed)
             for name in rows

@@ -10,8 +10,8 @@ from jssl.core.ranges import Count, Natural, Positive, Several, Widths
 from jssl.evaluation.clustering import cluster_features
 from jssl.evaluation.knn import knn_accuracy
 from jssl.evaluation.record import Evaluation, Measured, Score
+from jssl.evaluation.representations import Representations
 from jssl.evaluation.retrieval import copy_detection, retrieval
-from jssl.evaluation.subject import Subject
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class KNN(Evaluation):
     about: ClassVar[str] = "weighted k nearest neighbours by cosine"
     source: ClassVar[str] = "Wu et al. 2018, section 3.4"
 
-    def measure(self, subject: Subject, row: str) -> Measured:
+    def measure(self, subject: Representations, row: str) -> Measured:
         train, _, test = subject.features(row)
         found = knn_accuracy(
             *train,
@@ -60,7 +60,7 @@ class Retrieval(Evaluation):
 
     about: ClassVar[str] = "recall@k and mean average precision within the test split"
 
-    def measure(self, subject: Subject, row: str) -> Measured:
+    def measure(self, subject: Representations, row: str) -> Measured:
         features, labels = subject.labelled(row, "test")
         found = retrieval(features[: self.most], labels[: self.most], ks=self.ks)
         return Measured({name: Score(value) for name, value in found.items()})
@@ -81,7 +81,7 @@ class CopyDetection(Evaluation):
     about: ClassVar[str] = "copy detection: recall@1 and micro-AP of augmented copies"
     source: ClassVar[str] = "Douze et al. 2021, with the run's own augmentation"
 
-    def measure(self, subject: Subject, row: str) -> Measured | None:
+    def measure(self, subject: Representations, row: str) -> Measured | None:
         if subject.rows[row].program is None:
             return None
         copies = subject.views(row, "test", examples=self.most, draws=1, seed=self.seed)[:, 0]
@@ -113,7 +113,7 @@ class Clusters(Evaluation):
     about: ClassVar[str] = "k-means and Ward clusters: AMI, ARI, Hungarian accuracy, silhouettes"
     source: ClassVar[str] = "Lowe et al. 2024, with PCA for the reduced space"
 
-    def measure(self, subject: Subject, row: str) -> Measured:
+    def measure(self, subject: Representations, row: str) -> Measured:
         features, labels = subject.labelled(row, "test")
         found = cluster_features(
             features[: self.most],

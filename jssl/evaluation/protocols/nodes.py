@@ -15,7 +15,7 @@ from jssl.encoders.features import Features
 from jssl.errors import UserError
 from jssl.evaluation.linear import check_selection
 from jssl.evaluation.record import Evaluation, Measured, Score
-from jssl.evaluation.subject import Subject
+from jssl.evaluation.representations import Representations
 
 STRENGTHS = (0.1, 1.0, 10.0, 100.0, 1000.0)
 Part = tuple[np.ndarray, np.ndarray]
@@ -35,7 +35,7 @@ class Nodes(Evaluation):
     source: ClassVar[str] = "Yang et al. 2016 (the splits)"
     needs_labels: ClassVar[bool] = False
 
-    def measure(self, subject: Subject, row: str) -> Measured:
+    def measure(self, subject: Representations, row: str) -> Measured:
         example = subject.splits.train[0]
         if "node_label" not in example:
             raise UserError("node classification needs a graph with labels of nodes, such as Cora")

@@ -15,11 +15,11 @@ from jssl.evaluation.detection import auroc, group_gaps, knn_score, mahalanobis_
 from jssl.evaluation.knn import knn_predict
 from jssl.evaluation.linear import linear_probe
 from jssl.evaluation.record import Evaluation, Measured, Score
+from jssl.evaluation.representations import Representations, pooled
 from jssl.evaluation.risk import decompose_risk
-from jssl.evaluation.subject import Subject, pooled
 
 
-def ood_test(experiment: str, subject: Subject) -> Source:
+def ood_test(experiment: str, subject: Representations) -> Source:
     """The test split of another experiment's data.
 
     Args:
@@ -55,7 +55,7 @@ class OODDetection(Evaluation):
     about: ClassVar[str] = "out-of-distribution AUROC by kNN and Mahalanobis distance"
     source: ClassVar[str] = "Sun et al. 2022; Lee et al. 2018"
 
-    def measure(self, subject: Subject, row: str) -> Measured:
+    def measure(self, subject: Representations, row: str) -> Measured:
         bank, labels = (part[: self.most] for part in subject.labelled(row, "train"))
         known = subject.labelled(row, "test").features
         ood = subject.arrays(row, ood_test(self.data, subject), pooled)[0]["pooled"]
@@ -88,7 +88,7 @@ class Groups(Evaluation):
 
     about: ClassVar[str] = "kNN accuracy by group: worst, best and gap"
 
-    def measure(self, subject: Subject, row: str) -> Measured:
+    def measure(self, subject: Representations, row: str) -> Measured:
         train, _, test = subject.features(row)
         batch = read_all(subject.splits.test)
         if self.factor not in batch:
@@ -121,7 +121,7 @@ class RiskParts(Evaluation):
     about: ClassVar[str] = "risk decomposition of the linear probe; add --supervised"
     source: ClassVar[str] = "Dubois et al. 2023"
 
-    def measure(self, subject: Subject, row: str) -> Measured | None:
+    def measure(self, subject: Representations, row: str) -> Measured | None:
         if subject.rows[row].program is None or row == "supervised":
             return None
         probe = linear_probe(*subject.features(row), select_on=self.select_on)

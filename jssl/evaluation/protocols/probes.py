@@ -14,7 +14,7 @@ from jssl.evaluation.arrays import FeatureSplits, Labelled
 from jssl.evaluation.probe_sweep import Sweep, sweep_probes
 from jssl.evaluation.readouts import choose, readouts
 from jssl.evaluation.record import Evaluation, Measured, Score
-from jssl.evaluation.subject import PARTS, Subject
+from jssl.evaluation.representations import PARTS, Representations
 from jssl.training.optim import Optimizer
 
 
@@ -32,7 +32,7 @@ class Linear(Evaluation):
 
     about: ClassVar[str] = "logistic regression solved to convergence, C chosen on validation"
 
-    def measure(self, subject: Subject, row: str) -> Measured:
+    def measure(self, subject: Representations, row: str) -> Measured:
         splits = subject.features(row)
         found = linear.linear_probe(
             *splits,
@@ -55,7 +55,7 @@ class Ridge(Evaluation):
 
     about: ClassVar[str] = "ridge regression in closed form, penalty chosen on validation"
 
-    def measure(self, subject: Subject, row: str) -> Measured:
+    def measure(self, subject: Representations, row: str) -> Measured:
         splits = subject.features(row)
         found = ridge.ridge_probe(*splits, penalties=self.penalties, select_on=self.select_on)
         return _measured(found, "ridge", len(splits.test.labels))
@@ -93,13 +93,13 @@ class ProbeSweep(Evaluation):
 
     about: ClassVar[str] = "sweep of SGD linear probes on cached features, chosen on validation"
 
-    def measure(self, subject: Subject, row: str) -> Measured:
+    def measure(self, subject: Representations, row: str) -> Measured:
         names = {field.name for field in dataclasses.fields(Sweep)}
         settings = {k: v for k, v in vars(self).items() if k in names}
         found = sweep_probes(self._representations(subject, row), Sweep(**settings))
         return _measured(found, "linear", len(subject.splits.test))
 
-    def _representations(self, subject: Subject, row: str) -> dict[str, FeatureSplits]:
+    def _representations(self, subject: Representations, row: str) -> dict[str, FeatureSplits]:
         if subject.rows[row].program is None:
             return {"last/pooled": subject.features(row)}
 

@@ -12,8 +12,8 @@ from jssl.data.source import read_all
 from jssl.errors import UserError, nearest
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.regression import regression_probe
+from jssl.evaluation.representations import PARTS, Representations, pooled
 from jssl.evaluation.ridge import PENALTIES
-from jssl.evaluation.subject import PARTS, Subject, pooled
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Regression(Evaluation):
     source: ClassVar[str] = "Rao et al. 2019 (TAPE); Dallago et al. 2021 (FLIP)"
     needs_labels: ClassVar[bool] = False
 
-    def measure(self, subject: Subject, row: str) -> Measured:
+    def measure(self, subject: Representations, row: str) -> Measured:
         parts = []
         for part in PARTS:
             batch = read_all(subject.source(part))

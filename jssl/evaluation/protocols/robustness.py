@@ -19,7 +19,7 @@ from jssl.evaluation.corruptions import CORRUPTIONS, SEVERITIES, corruption
 from jssl.evaluation.linear import linear_probe
 from jssl.evaluation.logistic import fit_standardised
 from jssl.evaluation.record import Evaluation, Measured, Score
-from jssl.evaluation.subject import Subject
+from jssl.evaluation.representations import Representations
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Corrupted(Evaluation):
     about: ClassVar[str] = "linear probe under 15 corruptions at 5 severities"
     source: ClassVar[str] = "Hendrycks and Dietterich 2019"
 
-    def measure(self, subject: Subject, row: str) -> Measured:
+    def measure(self, subject: Representations, row: str) -> Measured:
         chosen = list(self.names or CORRUPTIONS)
         for name in chosen:
             corruption(name)

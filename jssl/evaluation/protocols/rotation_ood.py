@@ -17,7 +17,7 @@ from jssl.evaluation.linear import linear_probe
 from jssl.evaluation.logistic import fit_standardised
 from jssl.evaluation.protocols.ood_and_groups import ood_test
 from jssl.evaluation.record import Evaluation, Measured, Score
-from jssl.evaluation.subject import Subject
+from jssl.evaluation.representations import Representations
 
 TURNS = 4
 
@@ -43,7 +43,7 @@ class RotationDetection(Evaluation):
     )
     source: ClassVar[str] = "Hendrycks et al. 2019, on frozen features"
 
-    def measure(self, subject: Subject, row: str) -> Measured | None:
+    def measure(self, subject: Representations, row: str) -> Measured | None:
         ood = rotated_features(subject, row, ood_test(self.data, subject), self.most // 2)
         train = rotated_features(subject, row, subject.source("train"), self.most)
         if ood.features.shape[1] != train.features.shape[1]:
@@ -72,7 +72,7 @@ class RotationDetection(Evaluation):
         )
 
 
-def rotated_features(subject: Subject, row: str, source: Source, limit: int) -> Labelled:
+def rotated_features(subject: Representations, row: str, source: Source, limit: int) -> Labelled:
     """Features of images rotated by 0, 90, 180 and 270 degrees.
 
     Args:

@@ -12,7 +12,7 @@ from jssl.errors import UserError
 from jssl.evaluation.labelfree import unit
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.regression import correlation
-from jssl.evaluation.subject import Subject, pooled
+from jssl.evaluation.representations import Representations, pooled
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Similarity(Evaluation):
     source: ClassVar[str] = "Cer et al. 2017"
     needs_labels: ClassVar[bool] = False
 
-    def measure(self, subject: Subject, row: str) -> Measured:
+    def measure(self, subject: Representations, row: str) -> Measured:
         batch = read_all(subject.source(self.part))
         field = subject.program.experiment.preprocess.field
         missing = [key for key in (field, self.other, self.target) if key not in batch]

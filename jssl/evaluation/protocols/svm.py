@@ -10,7 +10,7 @@ from jssl.core.intervals import binomial_interval
 from jssl.core.ranges import Positives
 from jssl.evaluation import svm
 from jssl.evaluation.record import Evaluation, Measured, Score
-from jssl.evaluation.subject import Subject
+from jssl.evaluation.representations import Representations
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class SVM(Evaluation):
     about: ClassVar[str] = "linear support-vector machine, C chosen on validation"
     source: ClassVar[str] = "Achlioptas et al. 2018 (point clouds)"
 
-    def measure(self, subject: Subject, row: str) -> Measured:
+    def measure(self, subject: Representations, row: str) -> Measured:
         splits = subject.features(row)
         found = svm.svm_probe(*splits, strengths=self.strengths, select_on=self.select_on)
         score = Score(found.top1, binomial_interval(found.top1, len(splits.test.labels)))

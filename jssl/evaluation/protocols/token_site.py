@@ -15,7 +15,7 @@ from jssl.encoders.features import Features
 from jssl.errors import UserError
 from jssl.evaluation import linear
 from jssl.evaluation.record import Evaluation, Measured, Score
-from jssl.evaluation.subject import PARTS, Subject
+from jssl.evaluation.representations import PARTS, Representations
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class TokenSite(Evaluation):
         "logistic regression on the tokens at one position, by default the middle"
     )
 
-    def measure(self, subject: Subject, row: str) -> Measured | None:
+    def measure(self, subject: Representations, row: str) -> Measured | None:
         if subject.rows[row].program is None:
             return None
 

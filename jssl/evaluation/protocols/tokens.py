@@ -11,7 +11,7 @@ from jssl.core.ranges import Count, Positives
 from jssl.encoders.features import Features
 from jssl.evaluation.attentive import Attentive, attentive_probe
 from jssl.evaluation.record import Evaluation, Measured, Score
-from jssl.evaluation.subject import PARTS, Subject
+from jssl.evaluation.representations import PARTS, Representations
 
 
 def tokens(features: Features) -> dict:
@@ -38,7 +38,7 @@ class AttentiveProbe(Evaluation):
     about: ClassVar[str] = "attentive probe on cached tokens"
     source: ClassVar[str] = "Chen et al. 2023, Context Autoencoder"
 
-    def measure(self, subject: Subject, row: str) -> Measured | None:
+    def measure(self, subject: Representations, row: str) -> Measured | None:
         parts = []
         for part in PARTS:
             arrays, labels = subject.arrays(row, part, tokens, most=self.most)

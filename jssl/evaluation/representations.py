@@ -42,7 +42,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Subject:
+class Representations:
     """The representations of a data set, by name.
 
     Attributes:
@@ -276,3 +276,6 @@ def first_view(views: Views) -> Any:
         if isinstance(inner, Pipeline):
             return inner
     raise UserError("this experiment has no view that shows a whole augmented input")
+
+
+Subject = Representations  # its former name, which protocols of users import
