@@ -70,6 +70,11 @@ def _ne(graph: Any, eqn: Any, a: str, b: str) -> list[str]:
     return [graph.node("Not", [graph.node("Equal", [a, b])])]
 
 
+@_rule("rem")
+def _rem(graph: Any, eqn: Any, a: str, b: str) -> list[str]:
+    return [graph.node("Mod", [a, b], fmod=1)]  # of the sign of the dividend, as JAX has it
+
+
 @_rule("add_any")
 def _add_any(graph: Any, eqn: Any, a: str, b: str) -> list[str]:
     return [graph.node("Add", [a, b])]
