@@ -46,6 +46,7 @@ def make_run(
     seed: int = 0,
     overrides: Sequence[str] = (),
     init_from: str | Path | None = None,
+    init_as: str | None = None,
     trust: bool = False,
     accept_changes: bool = False,
     data: str | Path | None = None,
@@ -55,7 +56,9 @@ def make_run(
     """A run that is described and not begun; the arguments are those of `train`."""
     overrides = tuple(overrides)
     found = what if isinstance(what, Experiment) else experiment.load(str(what))
-    start = warm_start.resolve(Path(init_from), trust=trust) if init_from is not None else None
+    start, taken = None, ()
+    if init_from is not None:
+        start, taken = warm_start.resolve_any(init_from, init_as, found, trust=trust)
     if data is None and data_options:
         raise UserError("data_options (--form, --label, ...) go with data (--data DIR or FILE)")
     options = own_options(data_options)
@@ -72,6 +75,7 @@ def make_run(
         known = opened.known_facts(record, Path(data).expanduser().resolve(), options)
         options = dataclasses.replace(options, known=known)
         found, own = opened.open_own(found, data, options, say=say)
+    overrides = (*taken, *overrides)
     changed = override(found, *overrides)
     return Run(changed, seed, Path(folder), overrides, start, trust, accept_changes, own=own)
 
@@ -99,6 +103,7 @@ def train(
     seed: int = 0,
     overrides: Sequence[str] = (),
     init_from: str | Path | None = None,
+    init_as: str | None = None,
     trust: bool = False,
     accept_changes: bool = False,
     data: str | Path | None = None,
@@ -116,7 +121,9 @@ def train(
       folder: of the run; by default `runs/NAME/...` in the current folder.
       seed: of everything random in the run.
       overrides: assignments as `--set` takes them.
-      init_from: folder of a run to start from.
+      init_from: folder of a run to start from, or weights: a folder of `jssl import`, a safetensors
+        or PyTorch file. The encoder's architecture becomes that of the weights.
+      init_as: family of these weights (`jssl.weights.families`), where names do not tell it.
       trust: whether a Python file that this other run names may be executed.
       accept_changes: whether to go on with other data or code than the run's.
       data: a file or folder of the user's own data, which replace the experiment's; see
@@ -144,6 +151,7 @@ def train(
         seed=seed,
         overrides=overrides,
         init_from=init_from,
+        init_as=init_as,
         trust=trust,
         accept_changes=accept_changes,
         data=data,

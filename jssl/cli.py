@@ -19,6 +19,7 @@ from jssl.commands import (
     embed,
     evaluate,
     export,
+    import_weights,
     plan,
     recommend,
     reproduce,
@@ -146,6 +147,7 @@ def parser() -> argparse.ArgumentParser:
     recommend.add(commands)
     embed.add(commands)
     export.add(commands)
+    import_weights.add(commands)
 
     report = commands.add_parser("report", help="write a run's page, report.html")
     report.add_argument("folder", type=Path, nargs="?", help="a run's folder")
@@ -214,8 +216,12 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--init-from",
         type=Path,
-        metavar="RUN",
-        help="start from the encoder of another run (and the heads that the method takes over)",
+        metavar="RUN|WEIGHTS",
+        help="start from the encoder of another run (and the heads that the method takes over), or "
+        "from weights: a folder of jssl import, a safetensors or PyTorch file",
+    )
+    parser.add_argument(
+        "--init-as", metavar="NAME", help="family of these weights, where names do not tell it"
     )
     add_trust(parser)
     add_accept(parser)
@@ -322,6 +328,7 @@ def _train_here(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         overrides=overrides,
         init_from=arguments.init_from,
+        init_as=arguments.init_as,
         trust=arguments.trust,
         accept_changes=arguments.accept_changes,
         data=arguments.data,

@@ -12,16 +12,18 @@ from jssl.core.ranges import BelowOne, Count, Natural, Positive, Ranged
 from jssl.encoders.features import Features
 from jssl.errors import UserError, nearest
 from jssl.nn import module as nn
+from jssl.nn.dense import Dense
+from jssl.nn.norm import layer_norm
 from jssl.nn.pooling import largest
 from jssl.nn.positions import sincos_1d
 from jssl.nn.transformer import Transformer
 
-POOLS = ("cls", "mean", "mean_max")
+POOLS = ("cls", "mean", "mean_max", "first", "last")
 Pick = Callable[[jax.Array], jax.Array]  # [B, N, ...] -> [B, K, ...], the rows of the kept tokens
 
 
 class TokenEncoder(Ranged, nn.Module):
-    """A pre-norm transformer over the tokens that a subclass makes of its input.
+    """A transformer over the tokens that a subclass makes of its input.
 
     A subclass defines the content of each token (`patches`), its embedding (`embed`) and, if
     needed, which tokens are real (`valid`) and which attend to each other (`groups`). Masking,
@@ -33,7 +35,8 @@ class TokenEncoder(Ranged, nn.Module):
       depth: number of blocks.
       heads: attention heads; must divide the width.
       pool: "mean" (of the real tokens after the final norm, one mean for each group, side by side),
-        "mean_max" (the mean and the maximum of all, side by side) or "cls" (a class token).
+        "mean_max" (the mean and the maximum of all, side by side), "cls" (a class token), "first"
+        or "last" (the first or last real token, such as BERT's [CLS] or CLIP's end of text).
       registers: number of register tokens.
       drop_path: stochastic-depth rate of the last block.
       mlp_ratio: hidden width of the MLPs over `width`.
@@ -56,6 +59,12 @@ class TokenEncoder(Ranged, nn.Module):
     token_gate = False
     token_std = 0.02
     mask_std = 0.02
+    activation = "gelu"
+    post_norm = False
+    input_norm = False
+    eps = 1e-6
+    projection = 0
+    lora = 0
 
     pools = POOLS  # choices of `pool`
 
@@ -191,6 +200,7 @@ class TokenEncoder(Ranged, nn.Module):
                 token = self._token("position_token", 0.02, width)
                 placed = jnp.where(pick(unplaced)[..., None], token, placed)
             tokens = tokens + placed
+        tokens = self._convolved(tokens, None if valid is None else pick(valid), count)
         seen = [pick(keys) for keys in (valid, context) if keys is not None]
         allowed = None
         if seen:
@@ -259,7 +269,20 @@ class TokenEncoder(Ranged, nn.Module):
             "dtype": self.dtype,
             "dropout": self.dropout,
             "token_gate": self.token_gate,
+            "activation": self.activation,
+            "post_norm": self.post_norm,
+            "final_norm": not self.post_norm,
+            "eps": self.eps,
+            "lora": self.lora,
         }
+
+    def _convolved(self, tokens: jax.Array, real: jax.Array | None, count: int) -> jax.Array:
+        """Tokens [B, K, width] with positions that depend on their neighbours.
+
+        `real` is bool [B, K], False where there is padding; `count` is the number of all tokens.
+        """
+        del real, count
+        return tokens
 
     def _rotation(self, x: Any, pick: Pick) -> tuple[jax.Array, jax.Array] | None:
         """Rotations of queries and keys by position, each [B, P + N or K, width of a head]."""
@@ -268,7 +291,9 @@ class TokenEncoder(Ranged, nn.Module):
 
     def _entering(self, tokens: jax.Array) -> jax.Array:
         """What the blocks are given, of the embedded tokens [B, P + N or K, width]."""
-        return tokens
+        if not self.input_norm:
+            return tokens
+        return layer_norm(dtype=self.dtype, epsilon=self.eps, name="input_norm")(tokens)
 
     def _embedded(self, content: jax.Array, tokens: jax.Array) -> dict[str, jax.Array]:
         """The extra for the embedding, of the bare `content` or of what the blocks are given."""
@@ -293,7 +318,18 @@ class TokenEncoder(Ranged, nn.Module):
         pooled = extras["cls"] if self.pool == "cls" else mean
         if self.pool == "mean_max":
             pooled = jnp.concatenate([mean, largest(tokens, 1, weights[..., None] > 0)], axis=-1)
-        return pooled, {"mean": mean, **extras}
+        if self.pool in ("first", "last"):
+            at = jnp.zeros(len(tokens), jnp.int32)
+            if self.pool == "last":
+                at = jnp.max(jnp.where(weights > 0, jnp.arange(weights.shape[1]), 0), axis=1)
+            pooled = jnp.take_along_axis(tokens, at[:, None, None], axis=1)[:, 0]
+        return self._projected(pooled), {"mean": mean, **extras}
+
+    def _projected(self, pooled: jax.Array) -> jax.Array:
+        if not self.projection:
+            return pooled
+        options = {"kernel_init": self.kernel_init, "dtype": self.dtype, "name": "projection"}
+        return Dense(self.projection, use_bias=False, **options)(pooled)
 
     def _token(self, name: str, std: float, width: int) -> jax.Array:
         value = self.param(name, nn.initializers.normal(std), (width,), jnp.float32)

@@ -14,7 +14,6 @@ from jssl.encoders.tokens import Pick, TokenEncoder
 from jssl.errors import UserError, nearest
 from jssl.nn import module as nn
 from jssl.nn.dense import Dense
-from jssl.nn.norm import layer_norm
 from jssl.nn.patches import patch_grid, patchify, unpatchify
 from jssl.nn.positions import LearnedPositions, rope_2d, sincos_2d
 
@@ -253,14 +252,9 @@ class ViT(TokenEncoder, Preset):
         return {"kernel_init": self.kernel_init, "dtype": self.dtype}
 
     def _block_settings(self) -> dict[str, Any]:
-        names = ("scan", "remat", "capture", "layer_scale", "activation", "gated", "qkv_bias")
-        names = (*names, "implementation", "eps", "qk_norm", "lora")
+        names = ("scan", "remat", "capture", "layer_scale", "gated", "qkv_bias")
+        names = (*names, "implementation", "qk_norm")
         return {**super()._block_settings(), **{name: getattr(self, name) for name in names}}
-
-    def _entering(self, tokens: jax.Array) -> jax.Array:
-        if not self.input_norm:
-            return tokens
-        return layer_norm(dtype=self.dtype, epsilon=self.eps, name="input_norm")(tokens)
 
     def _embedded(self, content: jax.Array, tokens: jax.Array) -> dict[str, jax.Array]:
         del tokens
@@ -275,10 +269,7 @@ class ViT(TokenEncoder, Preset):
     ) -> tuple[jax.Array, dict[str, jax.Array]]:
         del weights, member  # all patches are real, and of one group
         pooled = extras["cls"] if self.pool == "cls" else jnp.mean(tokens, axis=1)
-        if self.projection:
-            head = Dense(self.projection, use_bias=False, name="projection", **self._dense_settings)
-            pooled = head(pooled)
-        return pooled, extras
+        return self._projected(pooled), extras
 
     def _check_fields(self) -> None:
         super()._check_fields()

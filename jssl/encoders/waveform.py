@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -9,13 +10,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jssl.core.ranges import Count, Widths
+from jssl.core.ranges import Count, Natural, Positive, Widths
 from jssl.encoders.tokens import TokenEncoder
-from jssl.errors import UserError
+from jssl.errors import UserError, nearest
 from jssl.nn.dense import Dense
 from jssl.nn.norm import layer_norm
 from jssl.nn.positions import sincos_1d
-from jssl.nn.waveform import WaveStack, real_samples
+from jssl.nn.waveform import PositionConv, WaveStack, real_samples
+
+POSITIONS = ("sincos", "conv")
+_LATER = {"later": True}
 
 
 class Latents(NamedTuple):
@@ -44,16 +48,37 @@ class WaveformTransformer(TokenEncoder):
       channels: of the convolutions.
       kernels: kernel size of each layer, in samples or frames.
       strides: stride of each layer; the defaults are the paper's, 20 ms at 16 kHz.
+      conv_norm: normalisation of the convolutions, "layer" (every layer: the authors' large models)
+        or "group" (the first layer, over time: their base models).
+      conv_bias: whether the convolutions have a bias.
+      positions: "sincos", or "conv", the paper's convolution of the tokens.
+      position_kernel: tokens that this convolution spans.
+      position_groups: its groups of channels.
+      post_norm: normalise after each residual sum (the authors' base models); the stack then has no
+        final norm.
+      input_norm: whether the tokens are normalised before the first block (the base models).
+      eps: added to the variance by every normalisation.
+      lora: rank of low-rank additions to the kernels of the blocks (Hu et al., 2022); 0 for none.
     """
 
     channels: Count = 512
     kernels: Widths = (10, 3, 3, 3, 3, 2, 2)
     strides: Widths = (5, 2, 2, 2, 2, 2, 2)
+    conv_norm: str = dataclasses.field(default="layer", metadata=_LATER)
+    conv_bias: bool = dataclasses.field(default=True, metadata=_LATER)
+    positions: str = dataclasses.field(default="sincos", metadata=_LATER)
+    position_kernel: Count = dataclasses.field(default=128, metadata=_LATER)
+    position_groups: Count = dataclasses.field(default=16, metadata=_LATER)
+    post_norm: bool = dataclasses.field(default=False, metadata=_LATER)
+    input_norm: bool = dataclasses.field(default=False, metadata=_LATER)
+    eps: Positive = dataclasses.field(default=1e-6, metadata=_LATER)
+    lora: Natural = dataclasses.field(default=0, metadata=_LATER)
 
     def setup(self) -> None:
         """Makes the convolutions, which a method may run by themselves (`prepare`)."""
-        self.stack = WaveStack(self.channels, self.kernels, self.strides, self.dtype)
-        self.norm = layer_norm(dtype=self.dtype)
+        options = {"norm": self.conv_norm, "use_bias": self.conv_bias, "eps": self.eps}
+        self.stack = WaveStack(self.channels, self.kernels, self.strides, self.dtype, **options)
+        self.norm = layer_norm(dtype=self.dtype, epsilon=self.eps)
 
     def conflict(self) -> str | None:
         """Each convolution has a kernel and a stride."""
@@ -63,7 +88,7 @@ class WaveformTransformer(TokenEncoder):
 
     def smoke(self) -> WaveformTransformer:
         """A copy with two blocks of width 16 and convolutions of 8 channels, for tests."""
-        return super().smoke().clone(channels=8)
+        return super().smoke().clone(channels=8, position_groups=4)
 
     def field(self) -> tuple[int, int]:
         """(receptive field of a frame in samples, samples between frames)."""
@@ -106,6 +131,28 @@ class WaveformTransformer(TokenEncoder):
         del places
         dense = Dense(self.width, kernel_init=self.kernel_init, dtype=self.dtype, name="embedding")
         return dense(patches)
+
+    def place(self, x: Any, places: jax.Array, count: int) -> jax.Array | None:
+        """Sine and cosine of the frame's number; None where positions are convolved."""
+        if self.positions not in POSITIONS:
+            known = nearest(self.positions, POSITIONS)
+            raise UserError(f"no positions of frames are called {self.positions!r}: {known}")
+        return super().place(x, places, count) if self.positions == "sincos" else None
+
+    def _convolved(self, tokens: jax.Array, real: jax.Array | None, count: int) -> jax.Array:
+        if self.positions != "conv":
+            return tokens
+        if tokens.shape[1] != count:
+            raise UserError(
+                "positions='conv' convolves all tokens, so that none can be dropped: use a method "
+                "that replaces hidden tokens, or positions='sincos'"
+            )
+        if real is not None:
+            tokens = jnp.where(real[..., None], tokens, 0)
+        conv = PositionConv(
+            self.position_kernel, self.position_groups, self.dtype, name="position_conv"
+        )
+        return tokens + conv(tokens)
 
     def token_positions(self, shape: Sequence[int], width: int) -> jax.Array:
         """Sine and cosine of the frame's number; `shape` is that of the sounds or of `Latents`."""

@@ -218,16 +218,19 @@ class TransformerDecoder:
       depth: number of blocks.
       heads: number of attention heads in each block.
       out: size of a prediction; see `jssl.nn.decoder.target_size`.
+      class_token: whether it also sees the encoder's class token.
     """
 
     width: int
     depth: int
     heads: int
     out: int | str = "patches"
+    class_token: bool = False
 
     def __call__(self, encoder: nn.Module, *, dtype: str) -> nn.Module:
         """Encoder and decoder."""
-        return MaskedAutoencoder(encoder, self.width, self.depth, self.heads, dtype, self.out)
+        sizes = (self.width, self.depth, self.heads)
+        return MaskedAutoencoder(encoder, *sizes, dtype, self.out, self.class_token)
 
 
 def picture(

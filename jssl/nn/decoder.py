@@ -200,6 +200,7 @@ class MaskedAutoencoder(Ranged, nn.Module):
       heads: its attention heads.
       dtype: dtype in which the decoder computes.
       out: size of a prediction; see `target_size`.
+      class_token: whether the decoder also sees the encoder's class token, as in the authors' code.
     """
 
     encoder: nn.Module
@@ -208,6 +209,7 @@ class MaskedAutoencoder(Ranged, nn.Module):
     heads: Count
     dtype: str
     out: int | str = "patches"
+    class_token: bool = False
 
     @nn.compact
     def __call__(
@@ -215,13 +217,21 @@ class MaskedAutoencoder(Ranged, nn.Module):
     ) -> tuple[jax.Array, jax.Array]:
         """Maps x [B, ...], keep [B, K] and masked [B, N - K] to (pooled, predictions [B, N, P])."""
         features = self.encoder(x, keep=keep, train=train)
-        visible = Dense(self.width, dtype=self.dtype, name="decoder_embedding")(features.tokens)
+        embed = Dense(self.width, dtype=self.dtype, name="decoder_embedding")
+        visible = embed(features.tokens)
         token = self.param("mask_token", nn.initializers.normal(0.02), (self.width,))
         tokens = with_places(in_order(visible, token, keep, masked), self.encoder, x)
         sizes = (self.depth, self.heads)
         decoder = blocks_like(self.encoder, *sizes, dtype=self.dtype, name="decoder")
         real = real_tokens(self.encoder, x)
+        if self.class_token:
+            if "cls" not in features.extras:
+                raise UserError("a decoder that sees the class token needs an encoder with one")
+            first = embed(features.extras["cls"][:, None])
+            tokens = jnp.concatenate([first, tokens], axis=1)
+            real = None if real is None else jnp.pad(real, ((0, 0), (1, 0)), constant_values=True)
         tokens, _ = decoder(tokens, mask=None if real is None else real[:, None, None], train=train)
+        tokens = tokens[:, int(self.class_token) :]
         size = target_size(self.out, self.encoder, x, features.tokens)
         return features.pooled, Dense(size, dtype=self.dtype, name="decoder_output")(tokens)
 

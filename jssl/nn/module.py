@@ -10,6 +10,7 @@ from __future__ import annotations
 from flax.errors import ScopeParamShapeError as ParamShapeError
 from flax.linen import (
     BatchNorm,
+    GroupNorm,
     LayerNorm,
     Module,
     PReLU,
@@ -25,6 +26,7 @@ from flax.linen import (
 
 __all__ = [
     "BatchNorm",
+    "GroupNorm",
     "LayerNorm",
     "Module",
     "PReLU",

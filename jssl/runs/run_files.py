@@ -23,17 +23,19 @@ _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "num
 
 @dataclasses.dataclass(frozen=True)
 class Start:
-    """The run that another starts from.
+    """The run, or the weights, that a run starts from.
 
     Attributes:
-      folder: its folder, as given by the user.
-      fingerprint: of that run; see `jssl.runs.run.Run.fingerprint`.
-      step: of the checkpoint that is loaded.
+      folder: its folder, as given by the user; for weights, their path.
+      fingerprint: of that run (see `jssl.runs.run.Run.fingerprint`), or of the weights' bytes.
+      step: of the checkpoint that is loaded; 0 for weights.
+      family: of the weights, "" where it is recognised; None for a run.
     """
 
     folder: str
     fingerprint: str
     step: int
+    family: str | None = None
 
 
 def read_record(folder: Path) -> dict[str, Any]:

@@ -54,7 +54,8 @@ def _having(**checks: Check) -> Check:
 
 def _start(value: Any) -> bool:
     fields = {"folder": _text, "fingerprint": _text, "step": _count}
-    return _having(**fields)(value) and value.keys() == fields.keys()
+    sound = _having(**fields)(value) and value.keys() <= {*fields, "family"}
+    return sound and _either(_none, _text)(value.get("family"))
 
 
 def _accepted(value: Any) -> bool:

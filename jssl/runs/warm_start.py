@@ -1,6 +1,6 @@
-"""Initialising a run from the trained encoder of another: pre-training, fine-tuning, distillation.
+"""Initialising a run from the trained encoder of another run, or from public weights.
 
-The loaded arrays are copied into the new run's folder, which then no longer needs the other run.
+The loaded arrays are copied into the new run's folder, which then no longer needs their source.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from jssl.runs.options import Options
 from jssl.runs.restoring import restore
 from jssl.runs.run import Run, experiment_file, reopen
 from jssl.runs.run_files import Start, read_record
+from jssl.weights.starting import adopted, find_weights, holds_weights, selected
 
 if TYPE_CHECKING:
+    from jssl.config.experiment import Experiment
     from jssl.training.step import Program
 
 Tree = Any
@@ -55,6 +57,31 @@ def resolve(folder: Path, *, trust: bool = True) -> Start:
     return Start(str(folder), record["fingerprint"], max(map(int, found)))
 
 
+def resolve_any(
+    source: str | Path, family: str | None, experiment: Experiment, *, trust: bool = True
+) -> tuple[Start, tuple[str, ...]]:
+    """A run or weights from which a run can start.
+
+    Args:
+      source: a run's folder, or weights (`jssl.weights.starting.find_weights`).
+      family: of public weights; None to recognise it.
+      experiment: that starts.
+      trust: see `resolve`.
+
+    Returns:
+      The start, and the overrides that give the encoder the weights' architecture.
+
+    Raises:
+      UserError: there is nothing to start from there, or it does not fit.
+    """
+    path = Path(source)
+    if family is None and not holds_weights(path):
+        return resolve(path, trust=trust), ()
+    weights, digest = find_weights(path, family)
+    name = experiment.name or "the experiment"
+    return Start(str(path), digest, 0, family or ""), adopted(experiment.encoder, weights, name)
+
+
 def load(run: Run, program: Program, *, say: Callable[[str], None] = print) -> Tree | None:
     """Loads the arrays that a run takes from the run that it starts from.
 
@@ -81,6 +108,8 @@ def load(run: Run, program: Program, *, say: Callable[[str], None] = print) -> T
                 f"{path}, which holds what the run starts from, cannot be read ({error}): restore "
                 "it from a copy, or remove it to take it from the other run again"
             ) from error
+    if run.start.family is not None:
+        return _nested(_of_weights(run, program, say))
     source = reopen(
         Path(run.start.folder), trust=run.trust, accept_changes=run.accept_changes, say=say
     )
@@ -89,6 +118,19 @@ def load(run: Run, program: Program, *, say: Callable[[str], None] = print) -> T
     flat = {name: np.asarray(leaf) for name, leaf in paths(found).items()}
     say(f"starts from {run.start.folder}, step {run.start.step}: {len(flat)} arrays taken over")
     return _nested(flat)
+
+
+def _of_weights(run: Run, program: Program, say: Callable[[str], None]) -> dict[str, Any]:
+    start = run.start
+    weights, digest = find_weights(start.folder, start.family or None)
+    if digest != start.fingerprint:
+        raise UserError(
+            f"{start.folder} has changed since the run began (its fingerprint was "
+            f"{start.fingerprint}, is {digest}): restore the weights, or use another --workdir"
+        )
+    ours = program.abstract_state
+    method = type(program.experiment.method).__name__
+    return selected(weights, ours.params, ours.stats, method, start.folder, say)
 
 
 def save(run: Run, taken: Tree | None) -> None:

@@ -65,6 +65,10 @@ class Optimizer(Ranged):
       layer_decay: factor on the learning rate from each block of the encoder to the one below;
         patch embedding, positions and tokens come last, heads keep the whole rate (Bao et al.,
         "BEiT", 2022).
+      trained: what of the encoder is trained, for runs that start from weights: "all"; "adapters",
+        its low-rank additions alone (`encoder.lora`; Hu et al., "LoRA", 2022); "last_blocks", its
+        `last_blocks` last blocks and the final norm; "none". Heads and mask tokens always are.
+      last_blocks: how many blocks "last_blocks" trains.
     """
 
     name: Literal["sgd", "lars", "adam", "adamw"] = "sgd"
@@ -88,6 +92,10 @@ class Optimizer(Ranged):
     )
     weight_decay_end: NonNegative | None = dataclasses.field(default=None, metadata=_LATER)
     layer_decay: AboveZero = dataclasses.field(default=1.0, metadata=_LATER)
+    trained: Literal["all", "adapters", "last_blocks", "none"] = dataclasses.field(
+        default="all", metadata=_LATER
+    )
+    last_blocks: Count = dataclasses.field(default=2, metadata=_LATER)
 
     def conflict(self) -> str | None:
         """Describes an unknown name or an invalid pattern."""
@@ -95,6 +103,8 @@ class Optimizer(Ranged):
             return f"unknown name {self.name!r}: {nearest(self.name, _OPTIMIZERS)}"
         if self.scaling not in _SCALING:
             return f"unknown scaling {self.scaling!r}: {nearest(self.scaling, _SCALING)}"
+        if self.trained not in transforms.TRAINED:
+            return f"unknown trained {self.trained!r}: {nearest(self.trained, transforms.TRAINED)}"
         if self.clip not in _CLIPS:
             return f"unknown clip {self.clip!r}: {nearest(self.clip, _CLIPS)}"
         for pattern, _ in self.multipliers:
@@ -166,7 +176,13 @@ class Optimizer(Ranged):
             tx = optax.chain(tx, transforms.multiply_named(self.multipliers))
         if self.layer_decay != 1:
             tx = optax.chain(tx, transforms.by_layer(self.layer_decay))
-        return optax.chain(_CLIPS[self.clip](self.clip_norm), tx) if self.clip_norm else tx
+        if self.clip_norm:
+            tx = optax.chain(_CLIPS[self.clip](self.clip_norm), tx)
+        if self.trained == "all":
+            return tx
+        # Before, so that frozen parameters do not count in norms; after, so that decay spares them.
+        freeze = transforms.only_trained(self.trained, self.last_blocks)
+        return optax.chain(freeze, tx, freeze)
 
     def _decay(self, steps: int) -> float | optax.Schedule:
         """The weight decay, or the weight decay as a function of the step."""

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import optax
 
 from jssl.core import layers
-from jssl.core.state import path_name
+from jssl.core.state import path_name, paths
 from jssl.errors import UserError
 
 Tree = Any
@@ -142,3 +142,48 @@ def _norm(x: jax.Array, many: bool) -> jax.Array:
 
 def _shrink(bound: float, norm: jax.Array) -> jax.Array:
     return jnp.minimum(bound / (norm + _EPSILON), 1.0)
+
+
+TRAINED = ("all", "adapters", "last_blocks", "none")
+_ENCODER = re.compile(r"(?:^|/)encoder/")
+_ADAPTERS = re.compile(r"/(?:lora_[ab]|mask_token|position_token)$")
+
+
+def only_trained(trained: str, last_blocks: int) -> optax.GradientTransformation:
+    """Sets the updates of the parts of the encoder that are not trained to zero.
+
+    Args:
+      trained: "adapters", "last_blocks" or "none"; mask tokens and parameters outside of the
+        encoder are always trained.
+      last_blocks: how many blocks of the encoder "last_blocks" trains.
+
+    Returns:
+      The transformation, without state.
+
+    Raises:
+      UserError: when it is applied: nothing would be trained but heads where adapters were asked
+        for, or the encoder has fewer blocks.
+    """
+
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        del params
+        inside = {n: x for n, x in paths(updates).items() if _ENCODER.search(n)}
+        if trained == "adapters" and not any(n.endswith("lora_a") for n in inside):
+            raise UserError(
+                "optimizer.trained=adapters trains low-rank additions, and the encoder has none: "
+                "add --set encoder.lora=8"
+            )
+        factors = {}
+        if trained == "last_blocks":
+            found = paths(layers.layer_factors({"encoder": updates["encoder"]}, 1.0, last_blocks))
+            factors = {name: factor for name, factor in found.items()}
+
+        def one(path: tuple[Any, ...], update: jax.Array) -> jax.Array:
+            name = path_name(path)
+            if name not in inside or _ADAPTERS.search(name):
+                return update
+            return update * jnp.asarray(factors.get(name, 0.0), update.dtype)
+
+        return jax.tree_util.tree_map_with_path(one, updates), state
+
+    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)

@@ -198,6 +198,11 @@ def _symbols_back(parts: Parts, facts: Facts) -> list[np.ndarray]:
     return [parts[0][1:]]
 
 
+def _symbols_and_mask(parts: Parts, facts: Facts) -> list[np.ndarray]:
+    """The same, and the vector of the id of [MASK]."""
+    return [*_symbols(parts, facts), parts[0][facts["mask_id"]]]
+
+
 _transposed = _each(_dense, lambda x, facts: x.T)
 
 OPERATIONS: Mapping[str, Operation] = {
@@ -222,4 +227,5 @@ OPERATIONS: Mapping[str, Operation] = {
     "wave": _each(_wave, _wave_back),
     "weight_norm": Operation(_weight_norm, _weight_norm_back),
     "symbols": Operation(_symbols, _symbols_back),
+    "symbols_and_mask": Operation(_symbols_and_mask, _symbols_back),
 }

@@ -37,7 +37,8 @@ class MAE(MaskedPrediction):
     512, 16 heads; normalised pixels; masking ratio 0.75, set in the views; AdamW at 1.5e-4 x batch
     / 256, beta2 0.95, weight decay 0.05, 40 epochs of warm-up).
 
-    Differs from the authors' code: the decoder does not receive the class token. The encoder's
+    Differs from the authors' code: the decoder does not receive the class token unless
+    `decoder_class_token` is set. The encoder's
     `positions="sincos_mae"` with the default `kernel_init="xavier"` gives their initialisation and
     positions, as in `image/mae_imagenet`; `"sincos"` swaps the channels of rows and columns, which
     does not affect training.
@@ -48,6 +49,8 @@ class MAE(MaskedPrediction):
       decoder_heads: number of attention heads in each decoder block.
       normalize_target: whether each target patch is normalised.
       dtype: dtype in which the decoder computes.
+      decoder_class_token: whether the decoder also sees the encoder's class token, as in the
+        authors' code and in their weights.
     """
 
     decoder_width: Count = 512
@@ -55,6 +58,7 @@ class MAE(MaskedPrediction):
     decoder_heads: Count = 16
     normalize_target: bool = True
     dtype: str = "float32"
+    decoder_class_token: bool = dataclasses.field(default=False, metadata={"later": True})
 
     views: ClassVar[Spec] = Spec.single() + Spec.mask("keep", "masked", "mask")
     paper: ClassVar[str] = "Masked Autoencoders Are Scalable Vision Learners"
@@ -69,7 +73,8 @@ class MAE(MaskedPrediction):
     @property
     def decoder(self) -> TransformerDecoder:
         """A transformer on visible tokens and mask tokens."""
-        return TransformerDecoder(self.decoder_width, self.decoder_depth, self.decoder_heads)
+        sizes = (self.decoder_width, self.decoder_depth, self.decoder_heads)
+        return TransformerDecoder(*sizes, class_token=self.decoder_class_token)
 
     def smoke(self) -> Method:
         """A one-block decoder of width 32."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jssl.weights.families import resnets, vits
+from jssl.weights.families import resnets, sounds, texts, vits
 from jssl.weights.family import Family
 
-_ALL = (*resnets.FAMILIES, *vits.FAMILIES)
+_ALL = (*resnets.FAMILIES, *vits.FAMILIES, *texts.FAMILIES, *sounds.FAMILIES)
 
 FAMILIES: Mapping[str, Family] = {family.name: family for family in _ALL}
 """All families that `--as` takes."""
