@@ -137,12 +137,12 @@ def selected(
                     f"{method} has it in {list(leaf.shape)}"
                 )
             taken[f"{top}/encoder/{name}"] = value
-    for part, tree in weights.heads.items():
-        found = paths(tree) if isinstance(tree, Mapping) else {"": tree}
-        ours = params.get(part)
-        mine = {} if ours is None else (paths(ours) if isinstance(ours, Mapping) else {"": ours})
-        if {n: tuple(x.shape) for n, x in mine.items()} == {n: x.shape for n, x in found.items()}:
-            taken |= {f"params/{part}/{n}".rstrip("/"): np.asarray(x) for n, x in found.items()}
+    source = paths(weights.heads)
+    for part in weights.heads:
+        ours = {n: x for n, x in paths(params).items() if n.split("/")[0] == part}
+        found = {name: _found(name, source) for name in ours}
+        if ours and all(x is not None and x.shape == ours[n].shape for n, x in found.items()):
+            taken |= {f"params/{name}": value for name, value in found.items()}
         else:
             say(f"{part} of {where} is not taken: {method} has none, or one of other sizes")
     new = f"; {', '.join(sorted(own))[:200]} start anew" if own else ""
