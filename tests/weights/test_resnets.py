@@ -2,13 +2,18 @@
 
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jssl.core.state import paths
+from jssl.encoders import RegNet
 from jssl.errors import UserError
 from jssl.weights import import_weights, load, save_weights
+from jssl.weights.families import FAMILIES
 from jssl.weights.importing import export_names
+from jssl.weights.names import carry_back
 from jssl.weights.safetensors import write_safetensors
 from tests.weights.published import Arrays, resnet, resnet_forward
 
@@ -66,6 +71,27 @@ def test_prefixes_and_heads_of_releases(
     assert again.keys() == kept.keys()
     for name, value in kept.items():
         assert again[name].tobytes() == value.tobytes(), name
+
+
+@pytest.mark.parametrize("family", ["timm_regnet", "torchvision_regnet"])
+def test_regnets_are_recognised_by_their_shapes(tmp_path: Path, family: str) -> None:
+    """Names of a RegNetY-400MF, out and in; that the numbers are right, timm shows where it is."""
+    encoder = RegNet("400MF")
+    shape = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
+    drawn = jax.eval_shape(lambda x: encoder.init(jax.random.key(0), x, train=False), shape)
+    rng = np.random.default_rng(0)
+    flat = {
+        name.removeprefix("params/"): rng.normal(size=leaf.shape).astype(np.float32)
+        for name, leaf in paths(drawn).items()
+    }
+    names = carry_back(flat, FAMILIES[family].layouts[0].rules, {})
+    count = 382 if family == "timm_regnet" else 384  # published, with counters and torchvision's fc
+    norms = sum(name.endswith("running_mean") for name in names)
+    assert len(names) + norms + 2 * (family != "timm_regnet") == count
+    found = import_weights(written(tmp_path, names), family)
+    assert found.encoder == encoder
+    for name, value in paths(found.variables).items():
+        assert value.tobytes() == flat[name.removeprefix("params/")].tobytes(), name
 
 
 def test_the_family_is_recognised_where_all_that_fit_agree(tmp_path: Path) -> None:
