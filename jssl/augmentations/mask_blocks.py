@@ -29,7 +29,7 @@ def block_scores(
 
     Blocks are drawn one after another: the area is uniform between area[0] and the number of
     missing tokens (at most area[1]), the log of height / width uniform. A block that fits the
-      grid and does not exceed the count is kept. Remaining tokens are filled in singly.
+    grid and does not exceed the count is kept. Remaining tokens are filled in singly.
     """
     rows, columns = grid
     low, high = math.log(ratio[0]), math.log(ratio[1])
