@@ -125,8 +125,11 @@ class CaptionedImages(Ranged):
         """
         listed, texts = self.read()
         tokens, cut = np.zeros((len(texts), self.captions, self.length), np.int32), []
-        for row, own in zip(tokens, texts, strict=True):
-            longer = to_tokens(own[: self.captions], self.length + 1)
+        for row, own, name in zip(tokens, texts, listed.files, strict=True):
+            try:
+                longer = to_tokens(own[: self.captions], self.length + 1)
+            except UserError as error:
+                raise UserError(f"{self.path}, {name}: {error}") from None
             row[: len(longer)] = longer[:, : self.length]
             cut.append(bool(longer[:, self.length].any()))
         count_cut(self.path, "images' captions", np.asarray(cut), f"{self.length} bytes")

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import tiny_own
+import tiny_pictures
 from PIL import Image
 from scipy.io import wavfile
 from scipy.sparse import csr_matrix
@@ -25,8 +26,10 @@ from tfds_files import write_tiny_set
 
 from jssl import data
 from jssl.data.cells import Described
+from jssl.data.file_list import FileList
 from jssl.data.radar_clips import RadHARClips
 from jssl.data.tables import Factors, RandomRows
+from jssl.data.video_list import VideoFiles
 from jssl.data.wordpiece import PiecedPairs, PiecedTexts, WordPiece
 
 RANDOM = np.random.default_rng(0)
@@ -126,6 +129,11 @@ def _listed_videos(root: Path) -> Any:
         write(root / "test.csv", lines[:1] + lines[5:]),
     )
     return replace(spec, train=train, test=test, header=True)
+
+
+def _own_videos(root: Path) -> Any:
+    _videos(root)
+    return VideoFiles(files=FileList(str(root)), frames=3, stride=1, size=8)
 
 
 def _captions(root: Path) -> Any:
@@ -434,6 +442,12 @@ READERS = (
     Tiny(data.TFDS, _tfds, needs=("tensorflow_datasets", "array_record")),
     Tiny(data.SpokenDigits, _digits),
     Tiny(data.ESC, _esc, named=True),
+    Tiny(tiny_pictures.ImageFiles, tiny_pictures.labelled, form="png"),
+    Tiny(tiny_pictures.ImageFiles, tiny_pictures.bands, form="npy"),
+    Tiny(tiny_pictures.ImageArrays, tiny_pictures.arrays),
+    Tiny(tiny_pictures.CaptionedImages, tiny_pictures.captions_csv, form="csv", named=True),
+    Tiny(tiny_pictures.CaptionedImages, tiny_pictures.captions_json, form="json"),
+    Tiny(VideoFiles, _own_videos, needs=("av",)),
     Tiny(tiny_own.SoundFolder, tiny_own.sounds, form="wav"),
     Tiny(tiny_own.SoundFolder, tiny_own.flacs, form="flac", needs=("soundfile",)),
     Tiny(tiny_own.SoundFolder, tiny_own.recording, form="recording"),
