@@ -108,13 +108,25 @@ def page(result: dict) -> str:
 
 
 def users(objective: str) -> list[str]:
-    """Names of the methods whose file, or that of a class they inherit from, imports it."""
+    """Names of the methods that use it: in their file, that of a base, or a part they are made of.
+
+    A file uses what it imports. Parts, such as the targets of masked prediction, share a file, so of
+    them the functions are looked into.
+    """
     function = objectives()[objective]
-    return sorted(
-        name.split("/")[1]
-        for name, method in experiment.methods().items()
-        if any(getattr(inspect.getmodule(c), objective, None) is function for c in method.__mro__)
-    )
+
+    def uses(method: type) -> bool:
+        files = {inspect.getmodule(kind) for kind in method.__mro__}
+        parts = {type(value) for kind in method.__mro__ for value in vars(kind).values()}
+        return any(getattr(file, objective, None) is function for file in files) or any(
+            objective in _names(value.__code__)
+            for part in parts
+            if part.__module__.startswith("jssl.methods.")
+            for value in vars(part).values()
+            if inspect.isfunction(value)
+        )
+
+    return sorted(name.split("/")[1] for name, m in experiment.methods().items() if uses(m))
 
 
 def _names(code: CodeType) -> set[str]:
