@@ -110,8 +110,8 @@ def page(result: dict) -> str:
 def users(objective: str) -> list[str]:
     """Names of the methods that use it: in their file, that of a base, or a part they are made of.
 
-    A file uses what it imports. Parts, such as the targets of masked prediction, share a file, so of
-    them the functions are looked into.
+    A file uses what it imports. Parts, such as the targets of masked prediction, share a file, so
+    their functions are looked into.
     """
     function = objectives()[objective]
 

@@ -43,7 +43,7 @@ def test_a_second_run_is_refused_and_the_folder_is_left_as_it_was(tmp_path: Path
 
 def test_another_process_that_lives_is_refused_and_taken_over_once_killed(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from jssl import lock\n"
+        "import sys, time; from pathlib import Path; from jssl.runs import lock\n"
         "with lock.hold(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
     )
     other = subprocess.Popen(

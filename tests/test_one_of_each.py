@@ -16,7 +16,7 @@ PLACES = {
         "training/step.py",
         "training/bound.py",
     },
-    r"\binterrupt\.requests\(": {"runs/host_loop.py"},
+    r"\binterrupt\.requests\(": {"runs/host_loop.py", "interop/embedding.py"},
     r"± \{": {"core/intervals.py"},
 }
 

@@ -133,6 +133,7 @@ Extent = _range(
 
 Reals = _range(tuple[float, ...], "one or more finite numbers", least=1)
 Positives = _range(tuple[float, ...], "one or more positive numbers", 0.0, above=True, least=1)
+Periods = _range(tuple[float, ...], "positive numbers, or ()", 0.0, above=True)
 NonNegatives = _range(tuple[float, ...], "one or more numbers of at least 0", 0.0, least=1)
 Statistics = tuple[Reals, Positives]
 """A mean and a standard deviation for each channel, or one of each for all."""

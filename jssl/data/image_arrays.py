@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jssl.core.ranges import Count, Ranged
+from jssl.core.ranges import Count, Interval, Ranged
 from jssl.data.arrays import Arrays, noise_images
 from jssl.data.bands import fit, rescale
 from jssl.data.checks import finite
@@ -64,7 +64,7 @@ class ImageArrays(Ranged):
 
     path: str
     size: Count = 32
-    limits: tuple[tuple[float, float], ...] = ()
+    limits: tuple[Interval, ...] = ()
     label: str | None = None
     group: str | None = None
     split: SplitRule = field(default_factory=SplitRule)

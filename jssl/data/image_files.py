@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from jssl.core.ranges import Count, Ranged
+from jssl.core.ranges import Count, Interval, Ranged
 from jssl.data.arrays import Arrays, noise_images
 from jssl.data.bands import fit, read_bands, read_header, rescale
 from jssl.data.file_list import FileList, Listed
@@ -23,7 +23,7 @@ IMAGES = Kind(
     "image",
     (*(".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif"), ".tif", ".tiff", ".ppm", ".pgm", ".npy"),
 )
-Limits = tuple[tuple[float, float], ...]
+Limits = tuple[Interval, ...]
 
 
 class ImageFileSource:

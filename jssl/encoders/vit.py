@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jssl.core.ranges import Count, Natural, NonNegative, Positive, Ranged, Side
+from jssl.core.ranges import Count, Natural, NonNegative, Periods, Positive, Ranged, Side
 from jssl.encoders.tokens import Pick, TokenEncoder
 from jssl.errors import UserError, nearest
 from jssl.nn import module as nn
@@ -122,7 +122,7 @@ class ViT(TokenEncoder, Preset):
     input_norm: bool = dataclasses.field(default=False, metadata=_ALWAYS)
     patch_bias: bool = dataclasses.field(default=True, metadata=_ALWAYS)
     projection: Natural = dataclasses.field(default=0, metadata=_ALWAYS)
-    rope_periods: tuple[float, ...] = dataclasses.field(default=(), metadata=_ALWAYS)
+    rope_periods: Periods = dataclasses.field(default=(), metadata=_ALWAYS)
     order: str = dataclasses.field(default="rows", metadata=_ALWAYS)
     lora: Natural = dataclasses.field(default=0, metadata=_ALWAYS)
 

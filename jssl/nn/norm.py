@@ -94,6 +94,32 @@ def layer_norm(
     )
 
 
+def channel_norm(
+    *, dtype: str = "float32", epsilon: float = 1e-5, name: str | None = None
+) -> nn.GroupNorm:
+    """Makes a normalisation of each channel over its positions, statistics in float32.
+
+    It is group normalisation (Wu and He, 2018) with groups of one channel, as wav2vec 2.0 has it
+    after its first convolution.
+
+    Args:
+      dtype: dtype of the result.
+      epsilon: added to the variance.
+      name: the layer's name among its parent's parameters.
+
+    Returns:
+      The unbound layer, called as ``layer(x, mask=None)`` on [B, ..., C].
+    """
+    return nn.GroupNorm(
+        num_groups=None,
+        group_size=1,
+        epsilon=epsilon,
+        dtype=jnp.dtype(dtype),
+        use_fast_variance=False,
+        name=name,
+    )
+
+
 def normalize(
     x: jax.Array,
     norm: str,

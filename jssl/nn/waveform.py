@@ -10,7 +10,7 @@ from jssl.errors import UserError, nearest
 from jssl.nn import module as nn
 from jssl.nn.conv import Conv
 from jssl.nn.init import activation
-from jssl.nn.norm import layer_norm
+from jssl.nn.norm import channel_norm, layer_norm
 
 NORMS = ("layer", "group")
 
@@ -81,14 +81,7 @@ class WaveStack(Ranged, nn.Module):
                 frames = norm(frames)
             elif i == 0:
                 real = real_samples(x)[:, ends][:, :, None, None]
-                norm = nn.GroupNorm(
-                    num_groups=None,
-                    group_size=1,
-                    epsilon=self.eps,
-                    dtype=jnp.dtype(self.dtype),
-                    use_fast_variance=False,
-                    name="norm0",
-                )
+                norm = channel_norm(dtype=self.dtype, epsilon=self.eps, name="norm0")
                 frames = norm(frames, mask=jnp.broadcast_to(real, frames.shape))
             frames = activation("gelu")(frames)[:, :, 0]
         return frames

@@ -73,13 +73,12 @@ def normalize_patches(patches: jax.Array, *, epsilon: NonNegative = 1e-6) -> jax
     """Each patch to mean 0 and (unbiased) variance 1, as MAE's `norm_pix_loss` does.
 
     Args:
-      patches: [B, N, P], any float dtype.
+      patches: [..., P], any float dtype.
       epsilon: added to the variance.
 
     Returns:
-      float32 [B, N, P].
+      float32 [..., P].
     """
-    chex.assert_rank(patches, 3)
     ddof = min(1, patches.shape[-1] - 1)  # a patch of one value has no spread
     return standardize(patches, epsilon=epsilon, ddof=ddof)
 

@@ -15,7 +15,7 @@ def test_pairs_keep_their_scores(tmp_path):
     assert (to_text(one["text"]), to_text(one["other"])) == ("one, 3", "two 3")
     assert one["target"] == 0.75
     path.write_text("a,b,much\n")
-    with pytest.raises(UserError, match="no number"):
+    with pytest.raises(UserError, match="not a number"):
         SentencePairs(str(path)).load()
     path.with_suffix(".tsv").write_text('a "b\tc\t1\n' * 4)
     splits = SentencePairs(str(path.with_suffix(".tsv")), fraction=0.3).load()
