@@ -74,6 +74,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.rotating
 def test_three_kills(undisturbed: Path, tmp_path: Path) -> None:
     """SIGKILL at three random steps, with a checkpoint at nearly every step being written."""
     steps = losses(undisturbed)[-1][0]

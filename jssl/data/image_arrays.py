@@ -101,8 +101,8 @@ class ImageArrays(Ranged):
             if set(written) != set(parts):
                 raise UserError(f"{path} has labels for {', '.join(written)} only")
             for part, own in written.items():
-                if len(own) != sizes[part]:
-                    raise UserError(f"{path} has {len(own)} labels for {sizes[part]} images")
+                if (found := np.size(own) if np.ndim(own) < 2 else len(own)) != sizes[part]:
+                    raise UserError(f"{path} has {found} labels for {sizes[part]} images")
             known = None if names is None else class_names(names)
             numbers, classes = encode_labels(written, str(path), names=known)
             label = np.concatenate([numbers[part] for part in parts])
@@ -128,6 +128,11 @@ class ImageArrays(Ranged):
           UserError: see `read`.
         """
         read = self.read()
+        if read.image.dtype != np.uint8 and not self.limits:
+            raise UserError(
+                f"{self.path} has images of {read.image.dtype}; those of 8 bits are uint8, and "
+                "others need limits, the (low, high) of each channel that become 0 and 1"
+            )
         made = [self.decoded(pixels) for pixels in read.image]
         arrays: dict[str, Any] = {"image": np.stack(made)}
         if read.label is not None:
