@@ -44,7 +44,7 @@ def test_masks_show_the_figure():
         radius = away[masks[i] == 1].max()
         assert (masks[i] == (away <= radius)).all()  # a disc around the known centre
         assert 0.7 < radius < 1.1
-    with pytest.raises(UserError, match="known of procedural shapes alone"):
+    with pytest.raises(UserError, match="exist for procedural shapes only"):
         figure_masks({"image": batch["image"]}, 16, 16)
 
 
