@@ -13,7 +13,8 @@ import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -197,3 +198,20 @@ def too_large(path: Path, limit: int) -> UserError:
 
 def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
+
+
+def check_each(files: Iterable[str], trouble: Callable[[str], str | None]) -> None:
+    """Checks every file of a list, several at a time.
+
+    Args:
+      files: names of the files.
+      trouble: what is wrong with a file, as a sentence; None for a file that can be used.
+
+    Raises:
+      UserError: the sentence of the first file that cannot be used, and how many more there are.
+    """
+    with ThreadPoolExecutor(8) as pool:
+        found = [words for words in pool.map(trouble, files) if words]
+    if found:
+        more = f" (and {len(found) - 1} more files cannot be used)" if len(found) > 1 else ""
+        raise UserError(found[0] + more)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from jssl.core.ranges import Count, Inside, Ranged, Seed
 from jssl.data.arrays import Arrays, finish, noise_images
+from jssl.data.files import check_each
 from jssl.data.images import decode, frames, open_image
 from jssl.data.listing import Kind, existing, list_splits
 from jssl.data.notes import note, shown
@@ -80,11 +80,7 @@ class FileSource:
                 return str(error)
             return None
 
-        with ThreadPoolExecutor(8) as pool:
-            found = [words for words in pool.map(trouble, self.files) if words]
-        if found:
-            more = f" (and {len(found) - 1} more files cannot be used)" if len(found) > 1 else ""
-            raise UserError(found[0] + more)
+        check_each(self.files, trouble)
         if several:
             note(
                 f"{self.root}: {len(several)} files hold several frames, of which the first is "

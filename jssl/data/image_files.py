@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from jssl.core.ranges import Count, Interval, Ranged
 from jssl.data.arrays import Arrays, noise_images
 from jssl.data.bands import fit, read_bands, read_header, rescale
 from jssl.data.file_list import FileList, Listed
+from jssl.data.files import check_each
 from jssl.data.images import decode
 from jssl.data.listing import Kind
 from jssl.data.source import Batch, Splits, SubsetSource
@@ -96,11 +96,7 @@ class ImageFileSource:
                 )
             return None
 
-        with ThreadPoolExecutor(8) as pool:
-            found = [words for words in pool.map(trouble, self.files) if words]
-        if found:
-            more = f" (and {len(found) - 1} more files cannot be used)" if len(found) > 1 else ""
-            raise UserError(found[0] + more)
+        check_each(self.files, trouble)
 
     def _read(self, name: str) -> np.ndarray:
         file = self.root / name
