@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 from jssl import __version__
+from jssl.core.machine import available_memory, cores, processor, vector_extensions
 
 PACKAGES = (
     *("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy", "scipy"),
@@ -120,39 +121,6 @@ def slow_here() -> list[str]:
     return found
 
 
-def cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def processor() -> str:
-    """The processor's name, as the system gives it."""
-    for line in _lines("/proc/cpuinfo"):
-        if line.startswith(("model name", "Hardware")):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def vector_extensions() -> list[str]:
-    """The vector and matrix extensions that matter for speed; [] where the system does not say."""
-    known = ["avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve", "bf16"]
-    for line in _lines("/proc/cpuinfo"):
-        if line.startswith(("flags", "Features")):
-            has = set(line.partition(":")[2].split())
-            return [name for name in known if name in has]
-    return []
-
-
-def available_memory() -> int | None:
-    """Bytes of memory that can be had now; None where the system does not say."""
-    for line in _lines("/proc/meminfo"):
-        if line.startswith("MemAvailable"):
-            return int(line.split()[1]) * 1024
-    return None
-
-
 def _memory() -> str:
     free = available_memory()
     if free is None:
@@ -170,10 +138,3 @@ def _version(name: str) -> str:
 
 def _row(name: str, value: str) -> str:
     return f"  {name:22}{value}"
-
-
-def _lines(path: str) -> list[str]:
-    try:
-        return Path(path).read_text(errors="replace").splitlines()
-    except OSError:
-        return []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import shlex
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import numpy as np
 from jssl.config.experiment import Experiment, load
 from jssl.config.overrides import override
 from jssl.config.registry import experiments
+from jssl.core.machine import cores
 from jssl.core.state import TrainState
 from jssl.data.device import fits
 from jssl.data.source import Source
@@ -183,7 +183,7 @@ def _rules(
 def _machine(chip: bool) -> str:
     if chip:
         return f"machine with {jax.device_count()} x {jax.devices()[0].device_kind}"
-    return f"machine of {os.cpu_count()} cores"
+    return f"machine of {cores()} cores"
 
 
 def _batched(experiment: Experiment, found: Found) -> Experiment:

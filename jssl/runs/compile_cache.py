@@ -56,7 +56,7 @@ def enable(folder: Path | None = None) -> Path | None:
 
 def size(folder: Path | None = None) -> tuple[int, int]:
     """(number of programs, bytes) in the cache; (0, 0) if there is none."""
-    files = [path for path in _files(folder or default_folder())]
+    files = _files(folder or default_folder())
     return sum(path.name.endswith("-cache") for path in files), sum(_bytes(p) for p in files)
 
 
