@@ -36,7 +36,7 @@ from jssl.data.wordpiece import PiecedPairs, PiecedTexts, WordPiece
 from jssl.errors import UserError
 from jssl.runs.loop import Finished
 from jssl.runs.run import Run
-from jssl.training.step import Program
+from jssl.training.program import Program
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,7 +15,7 @@ from jssl.evaluation.protocols.cross_modal import images, texts
 from jssl.evaluation.regression import regression_probe
 from jssl.evaluation.representations import PARTS, Representations, Row, pooled
 from jssl.reporting.figures import embed_2d
-from jssl.training.step import Program
+from jssl.training.program import Program
 
 INK, GUESS, HIDDEN = "#30363d", "#d1495b", "#edae49"
 

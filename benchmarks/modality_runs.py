@@ -27,7 +27,7 @@ from jssl.evaluation.protocols.nodes import all_tokens
 from jssl.evaluation.representations import Representations, Row
 from jssl.runs.loop import Finished, Options, fit
 from jssl.runs.run import Run, hardware, versions
-from jssl.training.step import Program
+from jssl.training.program import Program
 
 Record = dict[str, Any]
 

@@ -25,7 +25,7 @@ from jssl.evaluation.protocols.token_site import TokenSite
 from jssl.evaluation.representations import Representations, Row
 from jssl.runs.loop import Finished
 from jssl.runs.run import Run
-from jssl.training.step import Program
+from jssl.training.program import Program
 
 Scores = dict[str, float]
 

@@ -40,7 +40,7 @@ from jssl.runs.run import hardware, versions
 from jssl.training import sharding
 from jssl.training.batches import DeviceRunner
 from jssl.training.optim import Optimizer
-from jssl.training.step import build
+from jssl.training.program import build
 
 CASES = ("resnet", "resnet_default", "vit", "mae", "mlp")
 TITLES = {

@@ -26,7 +26,7 @@ from jssl.runs.malloc import keep_freed_memory
 from jssl.runs.run import hardware, versions
 from jssl.training import sharding
 from jssl.training.gradients import loss_and_gradients
-from jssl.training.step import Program, build
+from jssl.training.program import Program, build
 
 PARTS = ("views", "forward", "backward", "update")
 

@@ -30,7 +30,7 @@ def test_a_run_keeps_accounts(tmp_path: Path) -> None:
 def test_accounts_of_the_page(tmp_path: Path) -> None:
     from jssl.config.experiment import load
     from jssl.training import sharding
-    from jssl.training.step import build
+    from jssl.training.program import build
 
     experiment = load(str(write_experiment(tmp_path)))
     train = experiment.data.load().train

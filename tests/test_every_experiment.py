@@ -13,7 +13,7 @@ from jssl.config import experiment as registry
 from jssl.config.overrides import describe, fingerprint
 from jssl.data.order import batch_indices
 from jssl.training import sharding
-from jssl.training.step import build
+from jssl.training.program import build
 
 NAMES = registry.names()
 

@@ -68,7 +68,7 @@ def test_the_import_is_cheap() -> None:
     assert not loaded & {
         "jssl.methods.masked.mae",
         "jssl.data",
-        "jssl.training.step",
+        "jssl.training.program",
         "jssl.studies.session",
     }
 

@@ -24,7 +24,7 @@ from jssl.testing import deviation
 from jssl.training import sharding
 from jssl.training.gradients import loss_and_gradients
 from jssl.training.optim import Optimizer
-from jssl.training.step import Program, build
+from jssl.training.program import Program, build
 
 BATCH = 8
 

@@ -16,8 +16,8 @@ from jssl.config import experiment
 from jssl.config.meanings import described, meaning
 from jssl.config.overrides import override
 from jssl.core.settings import settings
+from jssl.training.program import build
 from jssl.training.sharding import make_mesh
-from jssl.training.step import build
 
 
 def test_every_setting_that_ships_has_a_type_and_a_meaning() -> None:

@@ -19,7 +19,7 @@ from jssl.methods.contrastive.simclr import SimCLR
 from jssl.methods.siamese import interleave_views
 from jssl.training import sharding
 from jssl.training.optim import Optimizer
-from jssl.training.step import Program, build
+from jssl.training.program import Program, build
 
 EXAMPLE = {"image": np.zeros((16, 16, 3), np.uint8), "label": np.int32(0)}
 

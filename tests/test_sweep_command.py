@@ -18,7 +18,7 @@ from jssl.studies.batched_runs import grid, groups
 from jssl.studies.sweep_runner import interval
 from jssl.training import sharding
 from jssl.training.checkpoint import Checkpoints
-from jssl.training.step import build
+from jssl.training.program import build
 
 pytestmark = pytest.mark.rotating
 

@@ -14,8 +14,8 @@ from jssl.core import typecheck
 from jssl.core.settings import Setting, settings
 from jssl.errors import UserError
 from jssl.plan.planning import data_facts
+from jssl.training.program import Program, build
 from jssl.training.sharding import make_mesh
-from jssl.training.step import Program, build
 
 _STATE = {
     "parameters": "params",

@@ -23,7 +23,7 @@ from jssl.evaluation.tables import record_table
 from jssl.runs.loop import Options
 from jssl.runs.restoring import restore
 from jssl.runs.run import Run, command, hardware, versions
-from jssl.training.step import Program
+from jssl.training.program import Program
 
 FOLDER = "evaluations"
 _LABEL_FREE = 1024  # examples of a measurement that goes with training

@@ -18,7 +18,7 @@ from jssl.training.sharding import batch_sharding
 if TYPE_CHECKING:
     from jssl.core.state import TrainState
     from jssl.data.source import Source
-    from jssl.training.step import Program
+    from jssl.training.program import Program
 
 
 class Indexable(Protocol):

@@ -22,8 +22,8 @@ from jssl.data.source import Source, Splits, entry
 from jssl.errors import UserError, nearest
 from jssl.evaluation.collapse import effective_rank
 from jssl.objectives.common import l2_normalize, matmul
+from jssl.training.program import Program
 from jssl.training.sharding import AXES, put, replicated
-from jssl.training.step import Program
 
 MOST = (2048, 1024)  # training and validation examples
 BYTES = 256 << 20  # device memory for both together

@@ -20,7 +20,7 @@ from jssl.evaluation.features import extract_arrays, raw_features
 from jssl.nn.module import ParamShapeError
 from jssl.runs.run import Run
 from jssl.training import sharding
-from jssl.training.step import Program
+from jssl.training.program import Program
 
 PARTS = FeatureSplits._fields
 BATCH = 256

@@ -25,8 +25,8 @@ from jssl.runs.options import Options
 from jssl.runs.restoring import restore
 from jssl.runs.run import Run, reopen
 from jssl.training.checkpoint import Checkpoints
+from jssl.training.program import build
 from jssl.training.sharding import make_mesh
-from jssl.training.step import build
 from jssl.weights import load as load_weights
 
 Tree = Any

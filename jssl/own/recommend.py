@@ -23,7 +23,7 @@ from jssl.own.adapt import FOLDERS, adapt
 from jssl.own.form import Found, OwnOptions, thousands
 from jssl.own.recognise import recognise
 from jssl.training import sharding
-from jssl.training.step import Program, build
+from jssl.training.program import Program, build
 
 SHARE = 0.8  # of the budget for training steps; the rest is compiling, evaluating and the page
 MOST_EPOCHS = 400

@@ -15,7 +15,7 @@ from jssl.errors import MALFORMED
 from jssl.plan import flops
 from jssl.plan.chips import peak_flops
 from jssl.training import sharding
-from jssl.training.step import Program
+from jssl.training.program import Program
 
 FILE = "accounting.json"
 _COMPILING = (

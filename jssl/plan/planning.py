@@ -18,7 +18,7 @@ from jssl.plan import flops
 from jssl.plan.chips import Chip
 from jssl.plan.hlo import Collective, moved
 from jssl.training import sharding
-from jssl.training.step import Program, build
+from jssl.training.program import Program, build
 
 Tree = Any
 

@@ -13,7 +13,7 @@ from jssl.evaluation.knn import neighbours
 from jssl.reporting import figures
 from jssl.reporting.page import Figure, themed
 from jssl.reporting.visible import shown_as, visible
-from jssl.training.step import Program
+from jssl.training.program import Program
 
 _MAPPED = 1000
 _CLUSTERS = 8

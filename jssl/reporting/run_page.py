@@ -29,7 +29,7 @@ from jssl.reporting.token_figures import token_figures
 from jssl.reporting.visible import shown_as, visible
 from jssl.runs import identity
 from jssl.runs.run import Run, read_record
-from jssl.training.step import Program
+from jssl.training.program import Program
 
 _SHOWN = 8
 

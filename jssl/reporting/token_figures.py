@@ -14,7 +14,7 @@ from jssl.encoders.vit import ViT
 from jssl.reporting import figures
 from jssl.reporting.page import Figure
 from jssl.reporting.visible import visible
-from jssl.training.step import Program
+from jssl.training.program import Program
 
 
 def token_pca(tokens: np.ndarray) -> np.ndarray:

@@ -14,7 +14,8 @@ from jssl.data.order import batch_indices
 from jssl.data.source import Source
 from jssl.errors import UserError
 from jssl.training import sharding
-from jssl.training.step import Program
+from jssl.training.program import Program
+from jssl.training.step import step_keys
 
 Tree = Any
 
@@ -74,7 +75,7 @@ def _views(program: Program, batch: Mapping[str, np.ndarray], root: jax.Array, s
 
     @jax.jit
     def make(batch: Tree, root: jax.Array) -> Tree:
-        key, _ = program.step_keys(root, step - 1)
+        key, _ = step_keys(root, step - 1)
         return program.experiment.views(key, batch, mesh=program.mesh)
 
     return make(placed, root)

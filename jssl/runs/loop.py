@@ -28,7 +28,7 @@ from jssl.runs.run import Run, read_record, write_json
 from jssl.runs.sinks import resolve
 from jssl.training.batches import make_step_runner
 from jssl.training.checkpoint import Checkpoints, CheckpointUnwritable
-from jssl.training.step import Program
+from jssl.training.program import Program
 
 Probe = Callable[[Program, TrainState, Splits], dict[str, jax.Array]]
 

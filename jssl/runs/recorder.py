@@ -17,7 +17,7 @@ from jssl.logging.writer import MetricsWriter, read_metrics
 from jssl.runs import lock
 from jssl.runs.run import Run, write_json
 from jssl.training.checkpoint import Checkpoints
-from jssl.training.step import Program
+from jssl.training.program import Program
 
 
 class NotFinite(UserError):

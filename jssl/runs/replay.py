@@ -27,7 +27,8 @@ from jssl.runs.run import Run, read_record
 from jssl.training import sharding
 from jssl.training.batches import make_step_runner
 from jssl.training.checkpoint import Checkpoints
-from jssl.training.step import Program
+from jssl.training.program import Program
+from jssl.training.step import traced_step
 from jssl.training.update import Trace
 
 Tree = Any
@@ -109,7 +110,7 @@ class Rerun:
 
     @functools.cached_property
     def _inspect(self) -> Any:
-        return jax.jit(lambda *arguments: self.program.traced_step(*arguments)[2])
+        return jax.jit(lambda *arguments: traced_step(self.program, *arguments)[2])
 
     def inspect(self, state: TrainState) -> Trace:
         """Everything that the next step computes, in the order of computation.

@@ -15,7 +15,7 @@ from jssl.runs.options import Options
 from jssl.runs.run import Run
 from jssl.training import sharding
 from jssl.training.checkpoint import Checkpoints
-from jssl.training.step import Program, build
+from jssl.training.program import Program, build
 
 Say = Callable[[str], None]
 

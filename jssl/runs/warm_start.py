@@ -27,7 +27,7 @@ from jssl.weights.starting import adopted, find_weights, holds_weights, selected
 
 if TYPE_CHECKING:
     from jssl.config.experiment import Experiment
-    from jssl.training.step import Program
+    from jssl.training.program import Program
 
 Tree = Any
 

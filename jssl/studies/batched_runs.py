@@ -25,7 +25,7 @@ from jssl.core.state import TrainState
 from jssl.data.device import gather
 from jssl.errors import UserError
 from jssl.training.chunk import run_steps
-from jssl.training.step import Program
+from jssl.training.program import Program
 
 Tree = Any
 How = Literal["auto", "vmap", "map"]

@@ -20,7 +20,7 @@ from jssl.runs.loop import Finished, Options, fit
 from jssl.runs.malloc import give_back_freed_memory
 from jssl.runs.restoring import restore
 from jssl.runs.run import Run
-from jssl.training.step import Program
+from jssl.training.program import Program
 
 Say = Callable[[str], None]
 

@@ -42,7 +42,7 @@ from jssl.studies.batched_runs import (
 from jssl.studies.sweep_steps import SweepRecorder, SweepSteps
 from jssl.training import sharding
 from jssl.training.checkpoint import Checkpoints
-from jssl.training.step import Program, build
+from jssl.training.program import Program, build
 
 Say = Callable[[str], None]
 

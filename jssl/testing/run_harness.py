@@ -16,7 +16,7 @@ from jssl.testing.runs import Trajectory, deviation, program_of
 from jssl.testing.trees import host
 from jssl.training import sharding
 from jssl.training.batches import make_step_runner
-from jssl.training.step import Program
+from jssl.training.program import Program
 
 STEPS = 5  # length of the reference run
 CUT = 3  # step at which it is resumed: neither the first nor a multiple of an epoch

@@ -20,7 +20,7 @@ from jssl.training import sharding
 from jssl.training.batches import make_step_runner
 from jssl.training.checkpoint import Checkpoints
 from jssl.training.optim import Optimizer
-from jssl.training.step import Program, build
+from jssl.training.program import Program, build
 
 
 class Trajectory(NamedTuple):
@@ -133,7 +133,7 @@ def trajectory(
       data_path: "device" or "stream".
       cut: steps at which the run is saved, discarded and restored.
       folder: folder of the checkpoints, required for `cut`.
-      **kwargs: options of `jssl.training.step.build`.
+      **kwargs: options of `jssl.training.program.build`.
 
     Returns:
       The final state and the metrics of every step.

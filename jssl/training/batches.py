@@ -19,7 +19,7 @@ from jssl.data.order import batch_indices
 from jssl.data.source import Source
 from jssl.data.stream import Stream
 from jssl.training import sharding
-from jssl.training.step import Program
+from jssl.training.program import Program
 
 IN_FLIGHT = 2  # steps that a stream sends ahead of the device
 

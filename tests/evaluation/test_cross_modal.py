@@ -10,7 +10,7 @@ from jssl.evaluation.cross_modal import cross_retrieval, zero_shot
 from jssl.evaluation.protocols import protocol
 from jssl.evaluation.representations import Representations, Row
 from jssl.training import sharding
-from jssl.training.step import build
+from jssl.training.program import build
 
 
 def test_retrieval_is_a_sorted_list_of_cosines():

@@ -14,7 +14,7 @@ from jssl.evaluation.linear import linear_probe
 from jssl.evaluation.protocols import protocol
 from jssl.evaluation.representations import Representations, Row, pooled
 from jssl.training import sharding
-from jssl.training.step import build
+from jssl.training.program import build
 
 
 def subject_of(name, **changes):

@@ -25,7 +25,7 @@ from jssl.methods.teacher import MomentumTeacher, new_teacher
 from jssl.methods.views import Spec
 from jssl.nn.heads import MLPHead
 from jssl.training import sharding
-from jssl.training.step import build
+from jssl.training.program import build
 
 KEY = jax.random.key(0)
 HOOKS = ("forward", "objective", "remember", "after_update", "next_params", "monitor", "encode")

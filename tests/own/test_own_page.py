@@ -14,7 +14,7 @@ from jssl import api, cli
 from jssl.commands.options import settle
 from jssl.commands.own_data import FLAGS, own_options
 from jssl.training import sharding
-from jssl.training.step import build
+from jssl.training.program import build
 
 PAGE = Path(__file__).parents[2] / "docs" / "your_own_data.md"
 COMMANDS = re.findall(r"^jssl train .*$", PAGE.read_text(), re.MULTILINE)
