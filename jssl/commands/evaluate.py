@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
-from jssl.commands.options import add_accept, add_list, add_subject, add_trust
+from jssl.commands.opening import reopened
+from jssl.commands.options import add_accept, add_devices, add_list, add_subject, add_trust
 
 
-def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
-    """Adds the command's parser.
-
-    Args:
-      commands: subparsers of the main parser.
-      device_options: adds the device options to a parser.
-    """
+def add(commands: argparse._SubParsersAction) -> None:
+    """Adds the command's parser to the main parser's subparsers."""
     parser = commands.add_parser("evaluate", help="evaluate the features of a run")
     add_subject(parser, "folder", required=False, type=Path, help="a run's folder")
     add_list(
@@ -54,7 +49,7 @@ def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
     )
     add_trust(parser)
     add_accept(parser)
-    device_options(parser)
+    add_devices(parser)
     parser.set_defaults(run=run)
 
 
@@ -68,13 +63,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.folder is None:
         raise UserError("jssl evaluate takes a run's folder, or --list")
     from jssl.runs.loop import Options
-    from jssl.runs.run import reopen
     from jssl.studies import session
 
     options = Options(devices=arguments.devices, fsdp=arguments.fsdp)
-    opened = reopen(
-        arguments.folder, trust=arguments.trust, accept_changes=arguments.accept_changes
-    )
+    opened = reopened(arguments.folder, arguments)
     if not arguments.protocol:
         if arguments.overrides or arguments.on or arguments.supervised:
             raise UserError(

@@ -1,4 +1,4 @@
-"""Options shared by several commands: lists of values, `--trust`, `--accept-changes`."""
+"""Options shared by several commands: lists of values, whole numbers, devices, `--trust`."""
 
 from __future__ import annotations
 
@@ -155,3 +155,37 @@ def add_compile_cache(parser: argparse.ArgumentParser) -> None:
         help="compile everything anew; without it, compiled programs are kept in the user's cache "
         "folder (`jssl clean` deletes them)",
     )
+
+
+def add_devices(parser: argparse.ArgumentParser) -> None:
+    """Adds `--devices`, `--fsdp` and `--no-compile-cache` to a command that compiles programs."""
+    parser.add_argument("--devices", type=positive, help="how many devices to use (default: all)")
+    parser.add_argument(
+        "--fsdp", type=positive, default=1, help="devices that share each parameter (default: 1)"
+    )
+    add_compile_cache(parser)
+
+
+def positive(text: str) -> int:
+    """The type of an argument that is a whole number from 1 up."""
+    return _whole(text, 1, 2**31)
+
+
+def natural(text: str) -> int:
+    """The type of an argument that is a whole number from 0 up."""
+    return _whole(text, 0, 2**31)
+
+
+def seed(text: str) -> int:
+    """The type of a seed; JAX drops the bits above 32 of a key's seed without a word."""
+    return _whole(text, 0, 2**32)
+
+
+def _whole(text: str, least: int, end: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    if not least <= value < end:
+        raise argparse.ArgumentTypeError(f"{text} is not between {least} and {end - 1}")
+    return value

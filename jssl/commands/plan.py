@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
 from pathlib import Path
 
-from jssl.commands.options import add_list, add_subject
+from jssl.commands.options import add_devices, add_list, add_subject
 
 
-def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
-    """Adds the command's parser.
-
-    Args:
-      commands: subparsers of the main parser.
-      device_options: adds the device options to a parser.
-    """
+def add(commands: argparse._SubParsersAction) -> None:
+    """Adds the command's parser to the main parser's subparsers."""
     parser = commands.add_parser(
         "plan", help="compile the train step for other accelerators: memory, time, cost"
     )
@@ -56,7 +50,7 @@ def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="also write the plan to this file"
     )
-    device_options(parser)
+    add_devices(parser)
     parser.set_defaults(run=run)
 
 

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
-from jssl.commands.options import add_accept, add_list, add_subject
+from jssl.commands.options import add_accept, add_devices, add_list, add_subject
 
 
-def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
-    """Adds the command's parser.
-
-    Args:
-      commands: subparsers of the main parser.
-      device_options: adds the device options to a parser.
-    """
+def add(commands: argparse._SubParsersAction) -> None:
+    """Adds the command's parser to the main parser's subparsers."""
     parser = commands.add_parser("reproduce", help="run or collect the rows of a paper's table")
     add_subject(
         parser,
@@ -43,7 +37,7 @@ def add(commands: argparse._SubParsersAction, device_options: Callable) -> None:
     parser.add_argument("--format", choices=("markdown", "latex", "html"), default="markdown")
     parser.add_argument("--out", type=Path, help="also write the table to this file")
     add_accept(parser)
-    device_options(parser)
+    add_devices(parser)
     parser.set_defaults(run=run)
 
 
