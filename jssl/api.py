@@ -72,9 +72,10 @@ def make_run(
     own = None
     if data is not None:
         record = read_record(folder) if (Path(folder) / "run.json").exists() else None
-        known = opened.known_facts(record, Path(data).expanduser().resolve(), options)
+        known, moved = opened.known_own(record, Path(data).expanduser().resolve(), options)
         options = dataclasses.replace(options, known=known)
         found, own = opened.open_own(found, data, options, say=say)
+        own = dataclasses.replace(own, moved=moved)
     overrides = (*taken, *overrides)
     changed = override(found, *overrides)
     return Run(changed, seed, Path(folder), overrides, start, trust, accept_changes, own=own)

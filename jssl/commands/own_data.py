@@ -51,6 +51,10 @@ _OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
         "size",
         {"type": int, "metavar": "PIXELS", "help": "of images and clips (default: the recipe's)"},
     ),
+    "--panel": (
+        "panel",
+        {"metavar": "COLUMN", "help": "of a table of several series: what tells them apart"},
+    ),
     "--split-at": (
         "split_at",
         {

@@ -9,7 +9,6 @@ import numpy as np
 
 from jssl.core.ranges import Count, Positive, Ranged
 from jssl.data.checks import finite, measurable
-from jssl.data.class_labels import encode_labels
 from jssl.data.clouds import check_extent, pad
 from jssl.data.file_list import FileList, Listed
 from jssl.data.holdout import divide
@@ -22,6 +21,7 @@ from jssl.data.shape_files import SHAPES, read_shape, spread
 from jssl.data.solids import Solids
 from jssl.data.source import ArraySource, Splits, SubsetSource
 from jssl.data.splitting import PARTS, SplitRule
+from jssl.data.targets import Targets, read_targets
 from jssl.errors import UserError
 
 _FEW_FILES = 10  # scans, below which each is divided by directions
@@ -80,8 +80,7 @@ class CloudSource(Ranged):
         listed = self._listed(path)
         clouds, file, sector = self._clouds([listed.root / name for name in listed.files])
         arrays = pad(clouds, self.points)
-        if listed.label is not None:
-            arrays["label"] = listed.label[file]
+        arrays |= listed.targets(file)
         source = ArraySource(arrays)
         name = path.resolve().name.partition(".")[0]
         if listed.parts:
@@ -97,7 +96,7 @@ class CloudSource(Ranged):
             rule = replace(self.split, by="group")
             parts = rule.draw(len(clouds), f"blocks of {path}", group=sector)
         subsets = {part: SubsetSource(source, parts[part]) for part in PARTS}
-        return Splits(**subsets, name=name, classes=listed.classes)
+        return Splits(**subsets, name=name, classes=listed.classes, tags=listed.tag_names)
 
     def _listed(self, path: Path) -> Listed:
         """The files; without `parts` where blocks are divided by their directions."""
@@ -194,16 +193,16 @@ class CloudSource(Ranged):
         for number, (cloud, own) in enumerate(zip(xyz, count, strict=True)):
             words = random_words(self.split.seed, f"cloud {number}", int(own))
             clouds.append(cloud[: int(own)][np.argsort(words, kind="stable")[: self.points]])
-        found, classes = pad(clouds, min(self.points, xyz.shape[1])), ()
+        targets = Targets({})
         if "label" in arrays and self.label != "none":
-            numbered, classes = encode_labels({"train": arrays["label"]}, str(path))
-            found["label"] = numbered["train"]
+            targets = read_targets({"train": arrays["label"]}, str(path))
+        found = pad(clouds, min(self.points, xyz.shape[1])) | targets.of("train")
         return divide(
             {"train": ArraySource(found)},
             self.split,
             f"clouds of {path}",
             name=path.stem,
-            classes=classes,
+            targets=targets,
             group=arrays.get("group"),
         )
 

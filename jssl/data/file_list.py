@@ -14,6 +14,7 @@ from jssl.data.file_table import read_column
 from jssl.data.listing import Kind, Passed, existing, files_in, split_folders
 from jssl.data.notes import shown
 from jssl.data.splitting import PARTS, SplitRule
+from jssl.data.targets import read_targets
 from jssl.errors import UserError
 
 _SIDE_FILES = frozenset(
@@ -33,7 +34,7 @@ class Listed:
       label: int32 [N], or None.
       classes: names of the classes; () without labels.
       labels_from: where labels are from, in words; "" without labels.
-      tags: for several labels an example, uint8 [N, K]; None otherwise.
+      tags: for several labels a file, uint8 [N, K]; None otherwise.
       tag_names: K names.
       parts: "train", "validation", "test" -> positions in `files`; disjoint.
     """
@@ -46,6 +47,12 @@ class Listed:
     tags: np.ndarray | None
     tag_names: tuple[str, ...]
     parts: dict[str, np.ndarray]
+
+    def targets(self, index: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """ "label" or "tags" of some files, of all for None; {} without labels."""
+        known = {"label": self.label, "tags": self.tags}
+        chosen = slice(None) if index is None else index
+        return {key: value[chosen] for key, value in known.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -63,8 +70,9 @@ class FileList(Ranged):
     Attributes:
       path: the folder.
       label: "folder", "none", or a CSV file (`FILE.csv` or `FILE.csv:COLUMN`) with the name of
-        each file and its label; several labels of a file are separated by ";" or "|". None takes
-        sub-folders if they look like classes.
+        each file and its label; several labels of a file are separated by ";" or "|", or have a
+        column of 0 or 1 each (`FILE.csv:sea,sun`, or all columns). None takes sub-folders if they
+        look like classes.
       group: a CSV file with the name of each file and its group; None for none.
       split: how missing splits are drawn.
     """
@@ -120,11 +128,10 @@ class FileList(Ranged):
             return nothing
         if self.label is not None and self.label != "folder":
             written = read_column(self.label, names, "label")
-            if any(";" in one or "|" in one for one in written):
-                tags, tag_names = _several(written)
-                return None, (), "", tags, tag_names
-            numbers, classes = encode_labels({"all": written}, self.label)
-            return numbers["all"], classes, f"labels of {Path(self.label).name}", None, ()
+            found = read_targets({"all": written}, self.label)
+            own = found.arrays["all"]
+            where = f"labels of {Path(self.label).name}"
+            return own.get("label"), found.classes, where, own.get("tags"), found.tags
         depth = 1 if given else 0
         steps = [Path(name).parts for name in names]
         folders = [step[depth] if len(step) > depth + 1 else "" for step in steps]
@@ -201,19 +208,6 @@ def _check_groups(
                     f"{root / names[row]} is in the {part} split and others of its group are in "
                     f"{other}; the folders of splits and the groups contradict each other"
                 )
-
-
-def _several(written: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Several labels of each file: uint8 [N, K] and their K names."""
-    rows = [
-        {part.strip() for part in one.replace("|", ";").split(";") if part.strip()}
-        for one in written
-    ]
-    names = tuple(sorted(set().union(*rows)))
-    table = np.zeros((len(rows), len(names)), np.uint8)
-    for row, own in zip(table, rows, strict=True):
-        row[[names.index(name) for name in own]] = 1
-    return table, names
 
 
 def _once(files: object) -> list[Path]:

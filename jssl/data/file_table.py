@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from jssl.data.delimited import read_delimited
 from jssl.data.notes import shown
+from jssl.data.targets import are_flags, joined
 from jssl.errors import UserError
 
 FILE_COLUMNS = (
@@ -22,13 +23,13 @@ def read_column(spec: str, names: Sequence[str], what: str) -> list[str]:
     name without suffix.
 
     Args:
-      spec: `FILE.csv` or `FILE.csv:COLUMN`.
+      spec: `FILE.csv` or `FILE.csv:COLUMN`; for labels also `FILE.csv:COLUMN,COLUMN`, each 0 or 1.
       names: paths of the files, relative to their folder, N of them.
       what: of the value, "label" or "group": also the column that is taken if there is one of that
-        name; otherwise the second of two columns is.
+        name; otherwise the second of two columns is, or, for labels, all where all hold 0 or 1.
 
     Returns:
-      N texts.
+      N texts; of several columns as in `jssl.data.targets.joined`.
 
     Raises:
       UserError: naming the CSV file: it cannot be read, names files that are not there or a file
@@ -36,14 +37,17 @@ def read_column(spec: str, names: Sequence[str], what: str) -> list[str]:
     """
     path, column = split_spec(spec)
     rows = read_rows_by_file(path, names)
-    position = _column(rows.columns, rows.file_column, column, what, path)
+    position = _columns(rows, column, what, path)
     missing = [name for name in names if name not in rows.cells]
     if missing:
         raise UserError(
             f"{path} has no row for {len(missing)} of the {len(names)} files, such as "
             f"{shown(missing)}; add their rows, or move these files out of the folder"
         )
-    return [rows.cells[name][0][position].strip() for name in names]
+    if len(position) > 1:
+        columns = {rows.columns[k]: [rows.cells[name][0][k] for name in names] for k in position}
+        return joined(columns, lambda column, row: f"{path}: the {column} of {names[row]}")
+    return [rows.cells[name][0][position[0]].strip() for name in names]
 
 
 def split_spec(spec: str) -> tuple[Path, str | None]:
@@ -142,15 +146,22 @@ def _file_column(
     )
 
 
-def _column(columns: tuple[str, ...], files: int, wanted: str | None, what: str, path: Path) -> int:
-    others = [i for i in range(len(columns)) if i != files]
+def _columns(rows: RowsByFile, wanted: str | None, what: str, path: Path) -> list[int]:
+    """Places of the columns that hold the value: one, or several of labels."""
+    columns = rows.columns
+    others = [i for i in range(len(columns)) if i != rows.file_column]
     if wanted is not None:
-        if wanted not in columns:
-            raise UserError(f"{path} has no column {wanted!r}; it has {', '.join(columns)}")
-        return columns.index(wanted)
-    named = [i for i in others if columns[i].strip().lower() in (what, f"{what}s")]
-    if named or len(others) == 1:
-        return (named or others)[0]
+        named = [wanted] if wanted in columns or what != "label" else wanted.split(",")
+        lacking = [name for name in named if name not in columns]
+        if lacking:
+            raise UserError(f"{path} has no column {lacking[0]!r}; it has {', '.join(columns)}")
+        return [columns.index(name) for name in named]
+    called = [i for i in others if columns[i].strip().lower() in (what, f"{what}s")]
+    if called or len(others) == 1:
+        return (called or others)[:1]
+    cells = [row for own in rows.cells.values() for row in own]
+    if what == "label" and all(are_flags([row[i] for row in cells]) for i in others):
+        return others
     raise UserError(
         f"{path} has the columns {', '.join(columns)}; say which holds the {what}, as "
         f"--{what} {path.name}:COLUMN"

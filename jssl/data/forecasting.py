@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from jssl.core.ranges import Count, Ranged, Seed
 from jssl.data.checks import LARGEST_RAW, by_axes, finite, standardised, train_scale
+from jssl.data.notes import note
 from jssl.data.order import random_words
 from jssl.data.series_files import read_columns
 from jssl.data.source import Batch, Splits
@@ -41,6 +43,75 @@ class WindowSource:
         past = self.values[start + np.arange(self.length)]
         future = self.values[start + self.length + np.arange(self.horizon)]
         return {"series": past, "future": future}
+
+
+class PanelSource(WindowSource):
+    """The windows of several series, which stand one after the other in `values`.
+
+    Args:
+      values: float32 [T, C], of all series.
+      length: steps of the past.
+      horizon: steps of the future.
+      starts: of the windows, int64 [N].
+    """
+
+    def __init__(self, values: np.ndarray, length: int, horizon: int, starts: np.ndarray) -> None:
+        super().__init__(values, length, horizon, 0, len(starts))
+        self.starts = starts
+
+    def __getitem__(self, index: Any) -> Batch:
+        return super().__getitem__(self.starts[index])
+
+
+def panel_windows(
+    series: Sequence[np.ndarray],
+    borders: Sequence[tuple[int, int, int]],
+    length: int,
+    horizon: int,
+    where: str = "the series",
+) -> Splits:
+    """Windows of several series, each divided in time and standardised by its own training part.
+
+    Args:
+      series: each [T, C], of one C.
+      borders: of each series, as in `windows`.
+      length: steps of the past.
+      horizon: steps of the future.
+      where: what holds the values, for messages.
+
+    Returns:
+      Splits of `PanelSource`, without labels. A part of a series that is too short for a window
+      gives none, which a note counts.
+
+    Raises:
+      UserError: a split has no window, or a value is not finite.
+    """
+    place, kept, short, offset = by_axes("step", "column"), [], 0, 0
+    starts: list[list[np.ndarray]] = [[], [], []]
+    for values, (train, validation, test) in zip(series, borders, strict=True):
+        whole = finite(values, where, place, largest=LARGEST_RAW).astype(np.float64)
+        kept.append(standardised(whole, train_scale(whole[:train]), where, place))
+        bounds = ((0, train), (train - length, validation), (validation - length, test))
+        for own, (start, end) in zip(starts, bounds, strict=True):
+            first = max(start, 0)
+            count = max(end - first - length - horizon + 1, 0)
+            short += not count
+            own.append(np.arange(count) + first + offset)
+        offset += len(values)
+    if short:
+        note(
+            f"{where}: {short} of {3 * len(kept)} parts of series are shorter than a past of "
+            f"{length} and a future of {horizon} steps and give no window"
+        )
+    found = [np.concatenate(own) for own in starts]
+    for name, own in zip(("train", "validation", "test"), found, strict=True):
+        if not len(own):
+            raise UserError(
+                f"{where}: no series has a window of {length} and {horizon} steps in the {name} "
+                "split; give shorter ones with --length and --horizon, or larger shares"
+            )
+    joined = np.concatenate(kept)
+    return Splits(*(PanelSource(joined, length, horizon, own) for own in found), name="windows")
 
 
 def windows(

@@ -17,6 +17,7 @@ from jssl.data.notes import note
 from jssl.data.npz import read_npz
 from jssl.data.source import ArraySource, Splits
 from jssl.data.splitting import PARTS, SplitRule
+from jssl.data.targets import Targets, read_targets
 from jssl.errors import UserError
 
 _EDGES, _NODES = ("edges", "edge_index", "edges_directed"), ("nodes", "features", "x")
@@ -101,13 +102,12 @@ class GraphSource(Ranged):
         where: str,
         name: str,
     ) -> Splits:
-        arrays, classes = pad(nodes, edges), ()
+        targets = Targets({})
         if label is not None:
-            numbered, classes = encode_labels({"train": label}, where, negative=True)
-            arrays["label"] = numbered["train"]
+            targets = read_targets({"train": label}, where, negative=True)
         what = f"graphs of {where}"
-        train = {"train": ArraySource(arrays)}
-        return divide(train, self.split, what, name=name, classes=classes, group=group)
+        train = {"train": ArraySource({**pad(nodes, edges), **targets.of("train")})}
+        return divide(train, self.split, what, name=name, targets=targets, group=group)
 
     def _several(self, arrays: dict, edges: np.ndarray, size: int, path: Path) -> Splits:
         owner = arrays["graph"]

@@ -9,6 +9,7 @@ import numpy as np
 from jssl.data.arrays import check_named
 from jssl.data.source import Source, Splits, SubsetSource, labels
 from jssl.data.splitting import PARTS, SplitRule
+from jssl.data.targets import Targets
 
 
 def divide(
@@ -17,7 +18,7 @@ def divide(
     what: str,
     *,
     name: str,
-    classes: tuple[str, ...] = (),
+    targets: Targets | None = None,
     group: Sequence[str] | None = None,
     time: np.ndarray | None = None,
 ) -> Splits:
@@ -28,13 +29,15 @@ def divide(
       rule: how examples are divided.
       what: the examples and where they are from, for messages, such as "texts of DIR".
       name: of the data set.
-      classes: name of each label; () where there are no labels.
+      targets: the labels that the sources have, with their names; None where there are none.
       group: of each training example, for a split by group.
       time: of each training example, for a split by time; their order when None.
 
     Raises:
       UserError: a split would be empty, or there are fewer groups than splits.
     """
+    targets = targets or Targets({})
+    classes = targets.classes
     train = sources["train"]
     carved = tuple(part for part in PARTS if part == "train" or part not in sources)
     found = dict(sources)
@@ -51,4 +54,6 @@ def divide(
     if classes:
         for source in found.values():
             check_named(source, classes, name)
-    return Splits(found["train"], found["validation"], found["test"], name, tuple(classes))
+    return Splits(
+        found["train"], found["validation"], found["test"], name, tuple(classes), targets.tags
+    )

@@ -12,11 +12,12 @@ from jssl.core.ranges import Count, Interval, Ranged
 from jssl.data.arrays import Arrays, noise_images
 from jssl.data.bands import fit, rescale
 from jssl.data.checks import finite
-from jssl.data.class_labels import class_names, encode_labels
+from jssl.data.class_labels import class_names
 from jssl.data.file_table import read_column
 from jssl.data.npz import read_npy, read_npz
 from jssl.data.source import ArraySource, Splits
 from jssl.data.splitting import PARTS, SplitRule
+from jssl.data.targets import Targets, read_targets
 from jssl.errors import UserError
 
 IMAGE_NAMES = ("image", "images", "x", "data", "arr_0")
@@ -31,15 +32,17 @@ class Read(NamedTuple):
 
     Attributes:
       image: [N, H, W, C] of its own type, all splits one after the other.
-      label: int32 [N], or None.
-      classes: their names.
+      targets: "label" int32 [N] or "tags" uint8 [N, K], or neither.
+      classes: names of the classes.
+      tags: names of the labels, where an image may have several.
       parts: split -> positions; drawn or as in the file.
       moved: whether the channels stood before height and width.
     """
 
     image: np.ndarray
-    label: np.ndarray | None
+    targets: dict[str, np.ndarray]
     classes: tuple[str, ...]
+    tags: tuple[str, ...]
     parts: dict[str, np.ndarray]
     moved: bool
 
@@ -49,7 +52,8 @@ class ImageArrays(Ranged):
     """Images [N, H, W], [N, H, W, C] or [N, C, H, W] of a file, in memory.
 
     A `.npy` file is the images. A `.npz` file has `image` (or `images`, `x`, `data`), optionally
-    `label` (`labels`, `y`, `target`), `group` and `classes`, or the first two by split:
+    `label` (`labels`, `y`, `target`; [N], or 0 and 1 of several labels [N, K]), `group` and
+    `classes`, or the first two by split:
     `train_image`, `x_train`, `test_label`, ... Images of 8 bits are uint8; others become float32 in
     [0, 1] by `limits`.
 
@@ -95,7 +99,7 @@ class ImageArrays(Ranged):
         shapes = {image.shape[1:] for image in images.values()}
         if len(shapes) > 1:
             raise UserError(f"{path} has images of different shapes in its splits: {shapes}")
-        label, classes = None, ()
+        targets = Targets({})
         written = {part: a["label"] for part, a in parts.items() if "label" in a}
         if written and self.label != "none":
             if set(written) != set(parts):
@@ -104,8 +108,11 @@ class ImageArrays(Ranged):
                 if (found := np.size(own) if np.ndim(own) < 2 else len(own)) != sizes[part]:
                     raise UserError(f"{path} has {found} labels for {sizes[part]} images")
             known = None if names is None else class_names(names)
-            numbers, classes = encode_labels(written, str(path), names=known)
-            label = np.concatenate([numbers[part] for part in parts])
+            targets = read_targets(written, str(path), names=known)
+        own = {
+            key: np.concatenate([targets.of(part)[key] for part in parts])
+            for key in targets.of("train")
+        }
         group = None
         if self.group is not None:
             group = self._groups(parts, path)
@@ -115,14 +122,15 @@ class ImageArrays(Ranged):
             for i, part in enumerate(parts)
         }
         image = np.concatenate(list(images.values())) if len(images) > 1 else images["train"]
-        return Read(image, label, classes, self._parts(given, label, group, path), moved)
+        drawn = self._parts(given, own.get("label"), group, path)
+        return Read(image, own, targets.classes, targets.tags, drawn, moved)
 
     def load(self) -> Splits:
         """Reads, resizes and scales the images.
 
         Returns:
-          Splits with `image` [size, size, C], uint8 or float32, and `label` int32 where there are
-          labels.
+          Splits with `image` [size, size, C], uint8 or float32, and, where there are labels,
+          `label` int32, or `tags` uint8 [K] where an image may have several.
 
         Raises:
           UserError: see `read`.
@@ -134,14 +142,13 @@ class ImageArrays(Ranged):
                 "others need limits, the (low, high) of each channel that become 0 and 1"
             )
         made = [self.decoded(pixels) for pixels in read.image]
-        arrays: dict[str, Any] = {"image": np.stack(made)}
-        if read.label is not None:
-            arrays["label"] = read.label
+        arrays: dict[str, Any] = {"image": np.stack(made), **read.targets}
         sources = {
             part: ArraySource({key: value[read.parts[part]] for key, value in arrays.items()})
             for part in PARTS
         }
-        return Splits(**sources, name=Path(self.path).stem, classes=read.classes)
+        name = Path(self.path).stem
+        return Splits(**sources, name=name, classes=read.classes, tags=read.tags)
 
     def decoded(self, pixels: np.ndarray) -> np.ndarray:
         """One image as it is stored: [size, size, C], uint8 or float32 in [0, 1]."""

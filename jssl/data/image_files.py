@@ -57,13 +57,16 @@ class ImageFileSource:
         if self._label is not None:
             found["label"] = self._label[index]
         if self._tags is not None:
-            tags = self._tags[index].astype(np.int32)
-            found |= {f"factor/{name}": tags[..., k] for k, name in enumerate(self._tag_names)}
+            found["tags"] = self._tags[index]
         return found
 
     def labels(self) -> np.ndarray | None:
         """int32 [N]; None without labels."""
         return self._label
+
+    def tags(self) -> np.ndarray | None:
+        """uint8 [N, K]; None unless an image may have several labels."""
+        return self._tags
 
     def fingerprint(self) -> str:
         """A hash of names, labels, file sizes and how images are decoded."""
@@ -138,7 +141,7 @@ class ImageFiles(Ranged):
 
         Returns:
           Splits with `image` [size, size, channels], uint8 or float32, `label` int32 where there is
-          one class a file, and `factor/<name>` int32, 0 or 1, where there are several labels.
+          one class a file, and `tags` uint8 [K], 0 or 1, where there may be several labels.
 
         Raises:
           UserError: see `FileList.listed`; or a file that is no image or has other channels.
@@ -152,4 +155,5 @@ class ImageFiles(Ranged):
         if self.check:
             source.check()
         parts = {part: SubsetSource(source, rows) for part, rows in listed.parts.items()}
-        return Splits(**parts, name=Path(self.files.path).name, classes=listed.classes)
+        name = Path(self.files.path).name
+        return Splits(**parts, name=name, classes=listed.classes, tags=listed.tag_names)

@@ -12,48 +12,25 @@ from jssl.core.ranges import Count, Ranged
 from jssl.data.checks import LARGEST_RAW, finite, measurable
 from jssl.data.class_labels import encode_labels
 from jssl.data.column_types import number_columns
-from jssl.data.delimited import Delimited
-from jssl.data.forecasting import Seasons, windows
+from jssl.data.forecasting import Seasons, panel_windows, windows
+from jssl.data.gaps import fill_gaps
+from jssl.data.long_rows import Rows, read_times_of, series_of, time_column
 from jssl.data.notes import note
 from jssl.data.npz import read_npz
-from jssl.data.row_files import TABLES, column, label_texts, positions, read_rows
+from jssl.data.row_files import (
+    TABLES,
+    column,
+    label_texts,
+    positions,
+    read_rows,
+)
 from jssl.data.series import Waves
 from jssl.data.source import ArraySource, Splits
 from jssl.data.splitting import PARTS, SplitRule
-from jssl.data.times import is_time, parse_date, read_times
+from jssl.data.times import parse_date
 from jssl.errors import UserError
 
-TIMES = ("date", "time", "timestamp", "datetime", "ds")
 LONG = (*TABLES, ".npz")
-
-
-def time_column(table: Delimited, name: str | None) -> int | None:
-    """The place of the column of times: the named one, else the first of dates or called so."""
-    if name is not None:
-        return column(table, name, "--time")
-    for place, (own, cell) in enumerate(zip(table.names, table.rows[0], strict=True)):
-        if is_time(cell) or own.strip().lower() in TIMES:
-            return place
-    return None
-
-
-def read_times_of(table: Delimited, place: int) -> np.ndarray:
-    """A column of times, which must rise from row to row.
-
-    Raises:
-      UserError: naming the row whose time cannot be read or does not come after the one before.
-    """
-    texts = [row[place] for row in table.rows]
-    found = read_times(texts, [table.place(k, place) for k in range(len(texts))], str(table.path))
-    step = np.diff(found)
-    back = np.flatnonzero(step <= step.dtype.type(0))
-    if back.size:
-        k = int(back[0]) + 1
-        raise UserError(
-            f"{table.path}, {table.place(k, place)}: the time {texts[k]} does not come after "
-            f"{texts[k - 1]}; sort the rows by time, each time once"
-        )
-    return found
 
 
 @dataclass(frozen=True)
@@ -62,7 +39,8 @@ class LongSeries(Ranged):
 
     Splits follow each other in time, by shares or by dates. A window belongs to the split in which
     its future lies (`jssl.data.forecasting.windows`), and columns are standardised by the training
-    part.
+    part. Of several series, told apart by a column, each is divided and standardised on its own. A
+    missing value takes the last one before it (`jssl.data.gaps.fill_gaps`).
 
     Attributes:
       path: a `.csv`, `.tsv` or `.parquet` file, or an `.npz` with one array float [T, C] or [T].
@@ -73,6 +51,7 @@ class LongSeries(Ranged):
       split: shares of the rows for validation and test, the last ones.
       split_at: instead of shares, the time at which validation begins and that at which the test
         part begins: two dates, numbers, or rows (counted from 0) where there is no time.
+      panel: the column that tells several series apart; None for one series.
     """
 
     path: str
@@ -82,6 +61,7 @@ class LongSeries(Ranged):
     use: tuple[str, ...] = ()
     split: SplitRule = field(default_factory=lambda: SplitRule("time"))
     split_at: tuple[str, ...] = ()
+    panel: str | None = field(default=None, metadata={"later": True})
 
     def smoke(self) -> Seasons:
         """A short procedural series in its place, for tests."""
@@ -95,31 +75,50 @@ class LongSeries(Ranged):
           Splits with `series` float32 [length, C] and `future` float32 [horizon, C].
 
         Raises:
-          UserError: a number is missing or not finite, a column holds something else, a time cannot
-            be read or does not rise, or a split is too short for one window.
+          UserError: a number is not finite, most of a column are missing, a column holds something
+            else, a time cannot be read or does not rise, or a split is too short for one window.
         """
         path = Path(self.path).expanduser()
-        values, when, _ = self.read()
-        ends = self._ends(len(values), when)
-        found = windows(values, ends, self.length, self.horizon, str(path))
+        rows = self.read()
+        shape = self.length, self.horizon, str(path)
+        if rows.series:
+            parts = rows.parts()
+            times = [None if rows.when is None else rows.when[own] for own in parts]
+            ends = [self._ends(len(own), when) for own, when in zip(parts, times, strict=True)]
+            found = panel_windows([rows.values[own] for own in parts], ends, *shape)
+        else:
+            found = windows(rows.values, self._ends(len(rows.values), rows.when), *shape)
         return replace(found, name=path.name.partition(".")[0])
 
-    def read(self) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]:
-        """Values float64 [T, C], the times of the rows or None, and the names of the columns."""
+    def read(self) -> Rows:
+        """The rows of the file, series after series, with gaps filled."""
         path = Path(self.path).expanduser()
         if path.name.lower().endswith(".npz"):
-            values = _array(path)
-            return values, None, tuple(str(k + 1) for k in range(values.shape[1]))
-        table = read_rows(path)
-        place = time_column(table, self.time)
-        when = None if place is None else read_times_of(table, place)
-        chosen = positions(self.use, table, "--columns") if self.use else range(len(table.names))
-        kept = [k for k in chosen if k != place]
-        values = number_columns(table, kept)
-        if not values.shape[1]:
-            raise UserError(f"{path} has no column of numbers beside the time")
-        finite(values, str(path), lambda i: table.place(i[0], kept[i[1]]), largest=LARGEST_RAW)
-        return values, when, tuple(table.names[k] for k in kept)
+            if self.panel is not None:
+                raise UserError(f"--panel names a column of a table, and {path} is an array")
+            values, when, names = _array(path), None, ()
+            names = tuple(str(k + 1) for k in range(values.shape[1]))
+            owner, series = np.zeros(len(values), np.int64), ()
+        else:
+            table = read_rows(path)
+            order, owner, series = series_of(table, self.panel)
+            place = time_column(table, self.time)
+            when = None
+            if place is not None:
+                when = read_times_of(table, place, order, owner if series else None)
+            several = None if self.panel is None else column(table, self.panel, "--panel")
+            chosen = (
+                positions(self.use, table, "--columns") if self.use else range(len(table.names))
+            )
+            kept = [k for k in chosen if k not in (place, several)]
+            values = number_columns(table, kept)
+            if not values.shape[1]:
+                raise UserError(f"{path} has no column of numbers beside the time")
+            words = {"missing": True, "largest": LARGEST_RAW}
+            finite(values, str(path), lambda i: table.place(i[0], kept[i[1]]), **words)
+            values, names = values[order], tuple(table.names[k] for k in kept)
+        values, rows = fill_gaps(values, owner, names, str(path))
+        return Rows(values, None if when is None else when[rows], names, owner[rows], series)
 
     def _ends(self, count: int, when: np.ndarray | None) -> tuple[int, int, int]:
         if not self.split_at:
@@ -167,7 +166,8 @@ def _array(path: Path) -> np.ndarray:
         )
     where = f"{path}: {name}"
     x = x.reshape(len(x), -1)
-    finite(x, where, lambda i: f"step {i[0]}, channel {i[1]}", largest=LARGEST_RAW)
+    words = {"missing": True, "largest": LARGEST_RAW}
+    finite(x, where, lambda i: f"step {i[0]}, channel {i[1]}", **words)
     return x.astype(np.float64)
 
 
@@ -176,7 +176,8 @@ class WindowedTable(Ranged):
     """A table of rows in order of time, cut into windows that may have labels.
 
     Windows stay inside a recording, which is a stretch of rows of one group, and inside a split.
-    The label of a window is that of most of its rows. A split by time divides the rows of each
+    The label of a window is that of most of its rows. A missing value takes the last one before it
+    in its recording (`jssl.data.gaps.fill_gaps`). A split by time divides the rows of each
     group, a split by group keeps each group whole, and a random one needs windows that do not
     overlap.
 
@@ -211,8 +212,8 @@ class WindowedTable(Ranged):
           Splits with `series` float32 [length, C] and, where there are labels, `label` int32.
 
         Raises:
-          UserError: a number is missing or not finite, a column is not there or holds something
-            else, or a split has no window.
+          UserError: a number is not finite, most of a column are missing, a column is not there or
+            holds something else, or a split has no window.
         """
         path = Path(self.path).expanduser()
         table = read_rows(path)
@@ -237,8 +238,12 @@ class WindowedTable(Ranged):
         values = number_columns(table, kept)
         if not values.shape[1]:
             raise UserError(f"{path} has no column of numbers beside the time")
-        finite(values, str(path), lambda i: table.place(i[0], kept[i[1]]))
+        finite(values, str(path), lambda i: table.place(i[0], kept[i[1]]), missing=True)
         measurable(values, str(path))
+        names = tuple(table.names[k] for k in kept)
+        values, rows = fill_gaps(values, _runs(owner), names, str(path))
+        owner = owner[rows]
+        label = None if label is None else label[rows]
         return self._cut(values.astype(np.float32), owner, label, classes, path)
 
     def _cut(
@@ -304,3 +309,8 @@ class WindowedTable(Ranged):
             for number, name in enumerate(PARTS):
                 part[rows[parts[name]]] = number
         return part
+
+
+def _runs(owner: np.ndarray) -> np.ndarray:
+    """The number of each row's stretch of one owner, from 0 up."""
+    return np.cumsum(np.diff(owner, prepend=owner[:1]) != 0)

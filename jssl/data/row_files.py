@@ -13,6 +13,7 @@ from jssl.data.checks import parse_number
 from jssl.data.delimited import MISSING, Delimited, read_delimited
 from jssl.data.file_table import split_spec
 from jssl.data.parquet_files import PARQUET, read_parquet
+from jssl.data.targets import joined, several
 from jssl.data.text_files import read_text
 from jssl.data.times import read_times
 from jssl.errors import UserError
@@ -138,37 +139,46 @@ def column(table: Delimited, name: str, flag: str) -> int:
     )
 
 
-def find_label(table: Delimited, label: str | None) -> int | None:
-    """The place of the label's column, or None where there is none.
+def find_labels(table: Delimited, label: str | None) -> list[int]:
+    """The places of the labels' columns: one, several of 0 and 1, or none.
 
     Args:
       table: of the training split.
-      label: name or number of the column; "none"; None for a column that is called label, class,
-        target or the like, with up to 100 different values, each on average in two rows.
+      label: name or number of the column, or several with "," between; "none"; None for a column
+        that is called label, class, target or the like, with up to 100 different values, each on
+        average in two rows.
 
     Raises:
       UserError: there is no such column.
     """
     if label == "none":
-        return None
+        return []
     if label is not None:
-        return column(table, label, "--label")
+        several = [label] if label in table.names else label.split(",")
+        return positions([name.strip() for name in several], table, "--label")
     for name in _LABELS:
         for place, own in enumerate(table.names):
             if own.strip().lower() == name:
                 values = {row[place] for row in table.rows}
                 if 1 < len(values) <= min(_CLASSES, len(table.rows) // 2):
-                    return place
-    return None
+                    return [place]
+    return []
 
 
-def label_texts(table: Delimited, place: int) -> list[str]:
-    """The labels of a table as texts.
+def label_texts(table: Delimited, place: int, *more: int) -> list[str]:
+    """The labels of a table as texts; of several columns as in `jssl.data.targets.joined`.
 
     Raises:
-      UserError: naming the first row without one.
+      UserError: naming the first row without one, or the first cell of several columns that is
+        neither 0 nor 1.
     """
+    if more:
+        places = {table.names[k]: k for k in (place, *more)}
+        columns = {name: [row[k] for row in table.rows] for name, k in places.items()}
+        return joined(columns, lambda name, row: f"{table.path}, {table.place(row, places[name])}")
     texts = [row[place].strip() for row in table.rows]
+    if several(texts):
+        return texts
     absent = MISSING - ({"-"} if "+" in texts else set())
     rows = [k for k, text in enumerate(texts) if text.lower() in absent]
     if rows:
@@ -193,7 +203,7 @@ def column_values(table: Delimited, spec: str, flag: str) -> tuple[list[str], in
     Raises:
       UserError: there is no such column, a cell is empty, or the other file has other rows.
     """
-    inner = spec in table.names or not _names_file(spec)
+    inner = spec in table.names or not names_file(spec)
     if inner:
         place = column(table, spec, flag)
         texts, source, number = [row[place].strip() for row in table.rows], table, place
@@ -222,7 +232,8 @@ def _one_column(path: Path) -> Delimited:
     return read_delimited(path)
 
 
-def _names_file(spec: str) -> bool:
+def names_file(spec: str) -> bool:
+    """Whether a text is the path of a file, or `FILE:COLUMN`."""
     head = spec if Path(spec).expanduser().is_file() else spec.rpartition(":")[0]
     return bool(head) and Path(head).expanduser().is_file()
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from jssl.core.ranges import Count, Ranged
-from jssl.data.class_labels import encode_labels
 from jssl.data.file_table import read_column, split_spec
 from jssl.data.holdout import divide
 from jssl.data.notes import repeated
@@ -15,6 +14,7 @@ from jssl.data.sequences import DNA, Planted, kept_letters
 from jssl.data.source import ArraySource, Source, Splits
 from jssl.data.split_files import split_files
 from jssl.data.splitting import SplitRule
+from jssl.data.targets import Targets, read_targets
 from jssl.errors import UserError
 
 FASTA = (".fasta", ".fa", ".faa", ".fna")
@@ -63,24 +63,22 @@ class SequenceSource(Ranged):
         entries = self.entries()
         path = Path(self.path).expanduser()
         labels = {part: self.labels(own) for part, own in entries.items()}
-        numbered, classes = {}, ()
+        targets = Targets({})
         if labels["train"] is not None:
             lacking = [part for part, own in labels.items() if own is None]
             if lacking:
                 raise UserError(f"{path}: train has labels and {lacking[0]} has none")
-            numbered, classes = encode_labels(labels, str(path))
+            targets = read_targets(labels, str(path))
         sources: dict[str, Source] = {}
         for part, own in entries.items():
             written = column(own, self.sequence, path)
             arrays = {"sequence": kept_letters(own, written, self.alphabet, self.length, path)}
-            if classes:
-                arrays["label"] = numbered[part]
-            sources[part] = ArraySource(arrays)
+            sources[part] = ArraySource(arrays | targets.of(part))
         group = None
         if self.group is not None:
             group = self._values(entries["train"], self.group, "group")
         name, what = path.name.partition(".")[0], f"sequences of {path}"
-        return divide(sources, self.split, what, name=name, classes=classes, group=group)
+        return divide(sources, self.split, what, name=name, targets=targets, group=group)
 
     def entries(self) -> dict[str, list[Entry]]:
         """The sequences of each split with what is said of them."""

@@ -10,7 +10,6 @@ import numpy as np
 
 from jssl.core.ranges import Count, Ranged
 from jssl.data.checks import finite, measurable
-from jssl.data.class_labels import encode_labels
 from jssl.data.file_table import split_spec
 from jssl.data.holdout import divide
 from jssl.data.npz import read_npz
@@ -20,6 +19,7 @@ from jssl.data.series_files import equal_lengths, read_series
 from jssl.data.source import ArraySource, Source, Splits
 from jssl.data.split_files import split_files
 from jssl.data.splitting import PARTS, SplitRule
+from jssl.data.targets import Targets, read_targets
 from jssl.errors import UserError
 
 SERIES = (".ts", ".ts.gz", ".npz")
@@ -47,7 +47,8 @@ class SeriesFile(Ranged):
 
     * `.ts` (aeon's format): a file, or a folder with `NAME_TRAIN.ts` and `NAME_TEST.ts`;
     * `.npz`: `series` float [N, T, C] or [N, T] (also called x, data or values) and, optionally,
-      `label` [N] and `group` [N]; or `train_series`, `train_label`, `test_series` and so on.
+      `label` [N] (or 0 and 1 of several labels, [N, K]) and `group` [N]; or `train_series`,
+      `train_label`, `test_series` and so on.
 
     Series of unequal length are resampled to the longest one of the training data, and missing
     values are interpolated.
@@ -97,19 +98,19 @@ class SeriesFile(Ranged):
                 raise UserError(f"{self.path}: train has labels and {part} has none")
         length = self.length or max(map(len, train.series))
         arrays = {part: {"series": equal_lengths(x.series, length)} for part, x in found.items()}
-        classes: tuple[str, ...] = ()
+        targets = Targets({})
         if labelled:
             texts = {part: one.labels for part, one in found.items()}
             order = (lambda label: (len(label), label)) if isinstance(train.labels, list) else None
-            numbered, classes = encode_labels(texts, self.path, order=order)
-            for part, label in numbered.items():
-                arrays[part]["label"] = label
-        sources: dict[str, Source] = {part: ArraySource(x) for part, x in arrays.items()}
+            targets = read_targets(texts, self.path, order=order)
+        sources: dict[str, Source] = {
+            part: ArraySource(x | targets.of(part)) for part, x in arrays.items()
+        }
         group = train.group
         if self.group is not None and (self.group != "group" or group is None):
             group = self._groups(len(train.series))
         what = f"series of {self.path}"
-        return divide(sources, self.split, what, name=name, classes=classes, group=group)
+        return divide(sources, self.split, what, name=name, targets=targets, group=group)
 
     def _groups(self, count: int) -> np.ndarray:
         path, name = split_spec(self.group)
@@ -191,7 +192,8 @@ def read_arrays(path: Path) -> dict[str, Examples]:
         label = next((arrays[start + n] for n in _LABELS if start + n in arrays), None)
         group = arrays.get(f"{start}group")
         for what, own in (("label", label), ("group", group)):
-            if own is not None and own.shape != (len(x),):
+            flat = own is None or own.ndim == 1 or (what == "label" and own.ndim == 2)
+            if not flat or (own is not None and len(own) != len(x)):
                 raise UserError(
                     f"{path}: {start}{what} must have one value for each of {len(x)} series, not "
                     f"the shape {list(own.shape)}"

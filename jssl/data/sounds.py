@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -43,18 +44,27 @@ class ClipSource:
     """Clips of sound files, decoded on access.
 
     Args:
-      paths: of the files.
+      root: the folder that `files` are relative to.
+      files: their paths.
       cut: the clips.
       rate: samples a second.
       length: samples of a clip.
-      label: int32 [clips], or None.
+      targets: "label" int32 [clips] or "tags" uint8 [clips, K], or neither.
     """
 
     def __init__(
-        self, paths: list[Path], cut: Cut, rate: int, length: int, label: np.ndarray | None
+        self,
+        root: Path,
+        files: list[str],
+        cut: Cut,
+        rate: int,
+        length: int,
+        targets: Mapping[str, np.ndarray],
     ) -> None:
-        self.paths, self.rate, self.length = np.array([str(p) for p in paths]), rate, length
-        self.file, self.start, self._label = cut.file, cut.start, label
+        self.root, self.files = root, np.array(files)  # one flat buffer: cheap to pickle
+        self.rate, self.length = rate, length
+        self.file, self.start = cut.file, cut.start
+        self._label, self._tags = targets.get("label"), targets.get("tags")
 
     def __len__(self) -> int:
         return len(self.file)
@@ -64,23 +74,32 @@ class ClipSource:
             found = {"audio": self._clip(int(index))}
         else:
             found = {"audio": np.stack([self._clip(int(i)) for i in index])}
-        return found if self._label is None else {**found, "label": self._label[index]}
+        if self._label is not None:
+            found["label"] = self._label[index]
+        if self._tags is not None:
+            found["tags"] = self._tags[index]
+        return found
 
     def labels(self) -> np.ndarray | None:
         """int32 [clips], or None where there are no labels."""
         return self._label
 
+    def tags(self) -> np.ndarray | None:
+        """uint8 [clips, K], or None unless a file may have several labels."""
+        return self._tags
+
     def fingerprint(self) -> str:
         """A hash of the files' names and sizes, the rate, the clips and the labels."""
         digest = hashlib.sha256(f"{self.rate} {self.length}".encode())
-        for path in self.paths:
-            digest.update(f"{Path(path).name} {Path(path).stat().st_size}\n".encode())
-        for array in (self.file, self.start, self._label):
+        for name in map(str, self.files):
+            digest.update(f"{name} {(self.root / name).stat().st_size}\n".encode())
+        known = (self.file, self.start, self._label)
+        for array in known if self._tags is None else (*known, self._tags):
             digest.update(b"none" if array is None else np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:16]
 
     def _clip(self, index: int) -> np.ndarray:
-        x = _whole(str(self.paths[self.file[index]]), self.rate)
+        x = _whole(str(self.root / str(self.files[self.file[index]])), self.rate)
         own = x[self.start[index] : self.start[index] + self.length]
         return np.pad(own, (0, self.length - len(own)))
 
@@ -126,7 +145,8 @@ class SoundFolder(Ranged):
         """Reads the files.
 
         Returns:
-          Splits with `audio` int16 [samples] and, where there are labels, `label` int32.
+          Splits with `audio` int16 [samples] and, where there are labels, `label` int32, or `tags`
+          uint8 [K] where a file may have several.
 
         Raises:
           UserError: there are no sounds, one cannot be read, all are silent, or one has no label or
@@ -136,13 +156,12 @@ class SoundFolder(Ranged):
         listed, divisible = self._listed()
         paths = [listed.root / name for name in listed.files]
         cut = cut_clips(paths, self.rate, length)
-        label = None if listed.label is None else listed.label[cut.file]
+        targets = listed.targets(cut.file)
         source: Source
         if cut.audio is None:
-            source = ClipSource(paths, cut, self.rate, length, label)
+            source = ClipSource(listed.root, listed.files, cut, self.rate, length, targets)
         else:
-            own = {} if label is None else {"label": label}
-            source = ArraySource({"audio": cut.audio, **own})
+            source = ArraySource({"audio": cut.audio, **targets})
         if (divisible and len(cut.file) > len(paths)) or not listed.parts:
             index = self._in_time(cut.file)
         else:
@@ -152,7 +171,7 @@ class SoundFolder(Ranged):
             }
         subsets = {part: SubsetSource(source, own) for part, own in index.items()}
         name = Path(self.path).expanduser().resolve().name.partition(".")[0]
-        return Splits(**subsets, name=name, classes=listed.classes)
+        return Splits(**subsets, name=name, classes=listed.classes, tags=listed.tag_names)
 
     def _listed(self) -> tuple[Listed, bool]:
         """The files, and whether they are so few that each may be divided in time.

@@ -19,9 +19,10 @@ Batch = dict[str, np.ndarray]
 class Source(Protocol):
     """Random access to examples: Grain's protocol, with whole batches by index array.
 
-    An example is a dict of arrays: ``image`` uint8 [H, W, C], ``label`` int32 [] where there are
-    labels, and known factors of variation as ``factor/<name>`` (int32 or float32). A source must
-    pickle, because streaming sends it to worker processes.
+    An example is a dict of arrays: ``image`` uint8 [H, W, C], ``label`` int32 [] where there is one
+    label an example, ``tags`` uint8 [K], 0 or 1, where there may be several of K, and known factors
+    of variation as ``factor/<name>`` (int32 or float32). A source must pickle, because streaming
+    sends it to worker processes.
     """
 
     def __len__(self) -> int:
@@ -43,6 +44,7 @@ class Splits:
       test: for reported scores.
       name: the data set's name in result tables.
       classes: the name of each label, in label order; empty where there are no labels.
+      tags: the names of the labels of which an example may have several; empty elsewhere.
     """
 
     train: Source
@@ -50,6 +52,7 @@ class Splits:
     test: Source
     name: str
     classes: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
 
 
 class ArraySource:
@@ -82,6 +85,10 @@ class ArraySource:
     def labels(self) -> np.ndarray | None:
         """int32 [N], or None where there are no labels."""
         return self.arrays.get("label")
+
+    def tags(self) -> np.ndarray | None:
+        """uint8 [N, K], or None where there are none."""
+        return self.arrays.get("tags")
 
 
 class SubsetSource:
@@ -118,6 +125,11 @@ class SubsetSource:
         known = labels(self.source)
         return None if known is None else known[self.indices]
 
+    def tags(self) -> np.ndarray | None:
+        """uint8 [M, K], or None where there are none."""
+        known = tags(self.source)
+        return None if known is None else known[self.indices]
+
 
 def entry(batch: Mapping[str, Any], field: str) -> Any:
     """The field of an example or a batch under a name.
@@ -146,12 +158,29 @@ def labels(source: Source) -> np.ndarray | None:
     Returns:
       int32 [N], or None where examples carry no label.
     """
-    own = getattr(source, "labels", None)
-    if own is not None:
-        return own()
-    if len(source) == 0 or "label" not in source[0]:
+    return _field(source, "labels", "label")
+
+
+def tags(source: Source) -> np.ndarray | None:
+    """Several labels of each example, without decoding where the source offers that.
+
+    Args:
+      source: any source.
+
+    Returns:
+      uint8 [N, K], 0 or 1, or None where examples carry none.
+    """
+    return _field(source, "tags", "tags")
+
+
+def _field(source: Source, own: str, key: str) -> np.ndarray | None:
+    """What a source's method of a name gives, else the key's values of all examples."""
+    method = getattr(source, own, None)
+    if method is not None:
+        return method()
+    if len(source) == 0 or key not in source[0]:
         return None
-    return np.concatenate([part["label"] for part in _chunks(source)])
+    return np.concatenate([part[key] for part in _chunks(source)])
 
 
 def stratified(label: np.ndarray, count: int, seed: int) -> np.ndarray:

@@ -8,7 +8,6 @@ import numpy as np
 
 from jssl.core.ranges import Naturals, Ranged
 from jssl.data.checks import standardised, train_scale
-from jssl.data.class_labels import encode_labels
 from jssl.data.column_types import Column, read_columns
 from jssl.data.delimited import Delimited
 from jssl.data.holdout import divide
@@ -17,7 +16,7 @@ from jssl.data.row_files import (
     TABLES,
     column,
     column_values,
-    find_label,
+    find_labels,
     label_texts,
     positions,
     read_rows,
@@ -28,6 +27,7 @@ from jssl.data.source import ArraySource, Source, Splits, SubsetSource
 from jssl.data.split_files import split_files
 from jssl.data.splitting import SplitRule
 from jssl.data.tables import Columns, Factors, RandomRows
+from jssl.data.targets import Targets, check_repeated, read_targets
 from jssl.errors import UserError
 
 _MANY = 20  # rows, from which on a column with another text in each is a name
@@ -46,6 +46,8 @@ class TableFile(Ranged):
       path: of a `.csv`, `.tsv` or `.parquet` file (`jssl.data.row_files.read_rows`), or of a folder
         with `train`, `test` and perhaps `validation` files of these kinds.
       label: name or number of the label's column, or "none"; None finds a column that is called so.
+        Cells such as "a;b" or "a|b" are several labels, and so are several columns of 0 and 1,
+        named with "," between.
       group: a column, or a CSV file with as many rows, whose values stay in one split; or None.
       time: the column by which a split by time is made; None for the order of the rows.
       use: names of the columns that are read; () for all.
@@ -70,7 +72,8 @@ class TableFile(Ranged):
         """Reads the files.
 
         Returns:
-          Splits with `row` float32 [columns] and, where there are labels, `label` int32.
+          Splits with `row` float32 [columns] and, where there are labels, `label` int32, or `tags`
+          uint8 [K] where a row may have several.
 
         Raises:
           UserError: a file is missing, damaged or not rectangular; a number is not finite, or a
@@ -87,12 +90,11 @@ class TableFile(Ranged):
         files = split_files(self.path, TABLES, "a table")
         tables = same_columns({part: read_rows(path) for part, path in files.items()})
         train = tables["train"]
-        place = find_label(train, self.label)
-        numbered: dict[str, np.ndarray] = {}
-        classes: tuple[str, ...] = ()
-        if place is not None:
-            numbered, classes = self._labels(tables, place)
-        group, left = None, {place}
+        places = find_labels(train, self.label)
+        targets = Targets({})
+        if places:
+            targets = _labels(tables, places)
+        group, left = None, {*places}
         if self.group is not None:
             group, own = column_values(train, self.group, "--group")
             left.add(own)
@@ -110,20 +112,18 @@ class TableFile(Ranged):
             raise UserError(f"{self.path} has columns of {kinds} categories, not {self.categories}")
         sources: dict[str, Source] = {}
         for part, table in tables.items():
-            arrays = {"number": np.arange(len(table.rows))}
-            if numbered:
-                arrays["label"] = numbered[part]
-            sources[part] = ArraySource(arrays)
+            numbers = np.arange(len(table.rows))
+            sources[part] = ArraySource({"number": numbers, **targets.of(part)})
         splits = divide(
             sources,
             self.split,
             f"rows of {self.path}",
             name=files["train"].name.partition(".")[0],
-            classes=classes,
+            targets=targets,
             group=group,
             time=time,
         )
-        rows = self._rows(tables, kept, found, np.asarray(kinds), splits, numbered)
+        rows = self._rows(tables, kept, found, np.asarray(kinds), splits, targets)
         parts = {
             part: SubsetSource(rows[part if part in rows else "train"], _numbers(one))
             for part, one in (
@@ -133,20 +133,8 @@ class TableFile(Ranged):
             )
         }
         described = Columns(tuple(train.names[k] for k in kept), tuple(one.names for one in found))
-        return Splits(**parts, name=splits.name, classes=classes), described
-
-    def _labels(
-        self, tables: dict[str, Delimited], place: int
-    ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-        texts = {part: label_texts(table, place) for part, table in tables.items()}
-        train, name = tables["train"], tables["train"].names[place]
-        count = len(set(texts["train"]))
-        if count > max(_MANY, len(train.rows) // 2):
-            raise UserError(
-                f"{train.path}: {count} of {len(train.rows)} values of the label {name!r} differ, "
-                "so they are no classes; name another column with --label, or say --label none"
-            )
-        return encode_labels(texts, f"{train.path}: the column {name!r}", missing=frozenset())
+        named = {"name": splits.name, "classes": targets.classes, "tags": targets.tags}
+        return Splits(**parts, **named), described
 
     def _columns(
         self, tables: dict[str, Delimited], kept: list[int]
@@ -183,7 +171,7 @@ class TableFile(Ranged):
         found: list[Column],
         kinds: np.ndarray,
         splits: Splits,
-        numbered: dict[str, np.ndarray],
+        targets: Targets,
     ) -> dict[str, ArraySource]:
         """All rows of each file, standardised by the training split."""
         parts = list(tables)
@@ -198,11 +186,17 @@ class TableFile(Ranged):
             def words(index: tuple[int, ...], table: Delimited = table) -> str:
                 return table.place(index[0], kept[index[1]])
 
-            arrays = {"row": np.nan_to_num(standardised(x, used, str(table.path), words))}
-            if numbered:
-                arrays["label"] = numbered[part]
-            out[part] = ArraySource(arrays)
+            scaled = np.nan_to_num(standardised(x, used, str(table.path), words))
+            out[part] = ArraySource({"row": scaled, **targets.of(part)})
         return out
+
+
+def _labels(tables: dict[str, Delimited], places: list[int]) -> Targets:
+    texts = {part: label_texts(table, *places) for part, table in tables.items()}
+    train = tables["train"]
+    named = ", ".join(repr(train.names[k]) for k in places)
+    check_repeated(texts["train"], f"{train.path}: the label {named}")
+    return read_targets(texts, f"{train.path}: the column {named}", missing=frozenset())
 
 
 def _numbers(source: Source) -> np.ndarray:

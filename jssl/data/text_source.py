@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +11,6 @@ import numpy as np
 
 from jssl.core.ranges import Count, Ranged
 from jssl.data.arrow_files import is_saved
-from jssl.data.class_labels import encode_labels
 from jssl.data.delimited import Delimited
 from jssl.data.file_list import FileList
 from jssl.data.holdout import divide
@@ -19,7 +19,7 @@ from jssl.data.row_files import (
     JSON_LINES,
     TABLES,
     column_values,
-    find_label,
+    find_labels,
     label_texts,
     positions,
     read_rows,
@@ -28,6 +28,7 @@ from jssl.data.row_files import (
 from jssl.data.source import ArraySource, Source, Splits, SubsetSource
 from jssl.data.split_files import split_files
 from jssl.data.splitting import SplitRule
+from jssl.data.targets import Targets, check_repeated, read_targets
 from jssl.data.text import Phrases, kept_symbols, to_tokens
 from jssl.data.text_files import read_text
 from jssl.errors import UserError
@@ -101,19 +102,16 @@ class TextSource(Ranged):
         if is_folder_of_texts(path):
             return self._folder(path)
         parts, group, _ = self.read()
-        numbered, classes = {}, ()
+        found = Targets({})
         if parts["train"].labels is not None:
-            labels = {part: rows.labels for part, rows in parts.items()}
-            numbered, classes = encode_labels(labels, str(path))
-        sources: dict[str, Source] = {}
-        for part, rows in parts.items():
-            arrays = {"text": self._symbols(rows)}
-            if classes:
-                arrays["label"] = numbered[part]
-            sources[part] = ArraySource(arrays)
+            found = read_targets({part: rows.labels for part, rows in parts.items()}, str(path))
+        sources: dict[str, Source] = {
+            part: ArraySource({"text": self._symbols(rows), **found.of(part)})
+            for part, rows in parts.items()
+        }
         name = path.name.partition(".")[0]
         what = f"texts of {path}"
-        return divide(sources, self.split, what, name=name, classes=classes, group=group)
+        return divide(sources, self.split, what, name=name, targets=found, group=group)
 
     def read(self) -> tuple[dict[str, Rows], list[str] | None, str]:
         """The texts by split, the group of each training text or None, and where labels are from.
@@ -132,23 +130,23 @@ class TextSource(Ranged):
             return {part: _lines(path) for part, path in files.items()}, None, ""
         tables = same_columns({p: read_rows(f, quoted=not _tabbed(f)) for p, f in files.items()})
         train = tables["train"]
-        place = find_label(train, self.label)
+        places_of_label = find_labels(train, self.label)
         columns = (
-            positions(self.use, train, "--columns") if self.use else _text_columns(train, place)
+            positions(self.use, train, "--columns")
+            if self.use
+            else _text_columns(train, places_of_label)
         )
         parts = {}
         for part, table in tables.items():
             texts = [" ".join(row[k] for k in columns) for row in table.rows]
             places = [f"line {line}" for line in table.lines]
-            labels = None if place is None else label_texts(table, place)
+            labels = label_texts(table, *places_of_label) if places_of_label else None
             parts[part] = Rows(table.path, texts, places, labels)
-        if place is not None and len(set(parts["train"].labels)) > max(20, len(train.rows) // 2):
-            raise UserError(
-                f"{train.path}: most values of the label {train.names[place]!r} differ, so they "
-                "are no classes; name another column with --label, or say --label none"
-            )
+        said = ", ".join(repr(train.names[k]) for k in places_of_label)
+        if places_of_label:
+            check_repeated(parts["train"].labels, f"{train.path}: the label {said}")
         group = None if self.group is None else column_values(train, self.group, "--group")[0]
-        return parts, group, "" if place is None else f"labels of {train.names[place]!r}"
+        return parts, group, f"labels of {said}" if said else ""
 
     def _symbols(self, rows: Rows) -> np.ndarray:
         path, texts, places, _ = rows
@@ -160,11 +158,11 @@ class TextSource(Ranged):
         listed = FileList(self.path, self.label, self.group, self.split).listed(_KIND)
         texts = [read_text(listed.root / name).replace("\r\n", "\n") for name in listed.files]
         arrays = {"text": self._symbols(Rows(path, texts, list(listed.files), None))}
-        if listed.label is not None:
-            arrays["label"] = listed.label
+        arrays |= listed.targets()
         source = ArraySource(arrays)
         parts = {part: SubsetSource(source, index) for part, index in listed.parts.items()}
-        return Splits(**parts, name=path.resolve().name, classes=listed.classes)
+        name = path.resolve().name
+        return Splits(**parts, name=name, classes=listed.classes, tags=listed.tag_names)
 
 
 def is_folder_of_texts(path: Path) -> bool:
@@ -189,7 +187,7 @@ def _lines(path: Path) -> Rows:
     return Rows(path, [t.strip() for _, t in found], [f"line {k}" for k, _ in found], None)
 
 
-def _text_columns(table: Delimited, label: int | None) -> list[int]:
+def _text_columns(table: Delimited, labels: Sequence[int]) -> list[int]:
     """The columns of texts.
 
     Raises:
@@ -197,13 +195,13 @@ def _text_columns(table: Delimited, label: int | None) -> list[int]:
     """
     for name in _NAMES:
         for place, own in enumerate(table.names):
-            if own.strip().lower() == name and place != label:
+            if own.strip().lower() == name and place not in labels:
                 return [place]
     found = []
     for place in range(len(table.names)):
         cells = [row[place] for row in table.rows]
         mean = sum(map(len, cells)) / len(cells)
-        if place != label and mean >= _LONG and len(set(cells)) >= _DIFFERENT * len(cells):
+        if place not in labels and mean >= _LONG and len(set(cells)) >= _DIFFERENT * len(cells):
             found.append(place)
     if not found:
         raise UserError(

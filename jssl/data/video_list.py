@@ -62,6 +62,11 @@ class VideoFiles(Ranged):
         if self.channels not in (1, 3):
             raise UserError(f"videos have 1 or 3 channels here, not {self.channels}")
         listed = self.files.listed(VIDEOS)
+        if listed.tags is not None:
+            raise UserError(
+                f"{self.files.label} gives several labels to a video, which are not read: give one "
+                "each, or say --label none"
+            )
         cut = Cut(self.frames, self.stride, self.size, self.channels, self.clips)
         source = ClipSource(Listing(listed.root, listed.files, listed.label), cut)
         if self.check:

@@ -96,7 +96,11 @@ def evaluate_run(
     for where in on or (None,):
         data = splits if where is None else others[where].data.load()
         if "label" not in data.train[0] and any(one.needs_labels for one in chosen.values()):
-            raise UserError(f"the data {data.name} has no labels, so there is nothing to measure")
+            raise UserError(
+                f"the data {data.name} has several labels an example: --protocol multi_label"
+                if data.tags
+                else f"the data {data.name} has no labels, so there is nothing to measure"
+            )
         subject = Representations(rows, data, program, run if where is None else None)
         for name, evaluation in chosen.items():
             place = "" if where is None else f" on {data.name}"
@@ -225,6 +229,7 @@ def _data_facts(data: Splits) -> dict:
     return {
         "name": data.name,
         "classes": len(data.classes),
+        **({"labels": len(data.tags)} if data.tags else {}),
         **chance,
         "splits": {
             part: {"size": len(source), "fingerprint": fingerprint(source)}

@@ -1,4 +1,4 @@
-"""Multinomial logistic regression trained to convergence, the classifier of all linear probes."""
+"""Logistic regression trained to convergence, the classifier of all linear probes."""
 
 from __future__ import annotations
 
@@ -96,6 +96,7 @@ def fit_path(
 
     The objective, and hence its minimum, is that of scikit-learn's multinomial
     `LogisticRegression`.
+    With labels [N, K] it is that of K binary ones (`OneVsRestClassifier`).
     Three exact reformulations make it fast. With more dimensions than examples, the solver works in
     the span of the examples, which contains the optimum (representer theorem). L-BFGS is
     preconditioned with the coordinates V = L^T W, where L L^T is the Hessian at W = 0 averaged over
@@ -104,7 +105,8 @@ def fit_path(
 
     Args:
       features: standardised, float32 [N, D].
-      labels: class indices [N]; each of 0..K-1 occurs.
+      labels: class indices [N], each of 0..K-1 occurs; or 0 and 1 of K labels [N, K], which are
+        fitted one against the rest: K binary problems with the same C, solved together.
       strengths: values of C.
       max_iterations: largest number of L-BFGS iterations per C.
       tolerance: largest entry of the gradient of the objective / (C N) with respect to W and b, at
@@ -139,11 +141,27 @@ class _Problem:
 
     def __init__(self, features: np.ndarray, labels: np.ndarray) -> None:
         self.features = features
-        self.classes = int(labels.max()) + 1
-        self.targets = np.eye(self.classes, dtype=features.dtype)[labels]
-        # At W = 0 every class has probability p = 1 / K, and the Hessian p (1 - p) X^T X / N.
-        scale = (self.classes - 1) / self.classes**2 / len(features)
+        self.several = labels.ndim == 2
+        if self.several:
+            self.classes = labels.shape[1]
+            self.targets = labels.astype(features.dtype)
+            scale = 1 / 4 / len(features)  # at W = 0 every label has probability 1 / 2
+        else:
+            self.classes = int(labels.max()) + 1
+            self.targets = np.eye(self.classes, dtype=features.dtype)[labels]
+            # At W = 0 every class has probability p = 1 / K, and the Hessian p (1 - p) X^T X / N.
+            scale = (self.classes - 1) / self.classes**2 / len(features)
         self.curvature = scale * (features.T @ features)
+
+    def losses(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Loss of each example [N], summed over labels, and probabilities [N, K]."""
+        if self.several:
+            losses = np.logaddexp(0, logits) - logits * self.targets
+            return losses.sum(axis=1), 0.5 + 0.5 * np.tanh(0.5 * logits)
+        logits = logits - logits.max(axis=1, keepdims=True)
+        exponentials = np.exp(logits)
+        total = exponentials.sum(axis=1, keepdims=True)
+        return np.log(total[:, 0]) - (logits * self.targets).sum(axis=1), exponentials / total
 
     def solve(
         self, strength: float, start: np.ndarray, max_iterations: int, tolerance: float
@@ -164,14 +182,10 @@ class _Problem:
 
         def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
             weights, bias = unpack(flat)
-            logits = x @ weights + bias
-            logits -= logits.max(axis=1, keepdims=True)
-            exponentials = np.exp(logits)
-            total = exponentials.sum(axis=1, keepdims=True)
-            losses = np.log(total[:, 0]) - (logits * self.targets).sum(axis=1)
+            losses, probabilities = self.losses(x @ weights + bias)
             value = losses.mean(dtype=np.float64)
             value += penalty / 2 * np.square(weights, dtype=np.float64).sum()
-            residual = (exponentials / total - self.targets) / len(x)
+            residual = (probabilities - self.targets) / len(x)
             slope, slope_bias = x.T @ residual + penalty * weights, residual.sum(axis=0)
             seen["gradient"] = max(np.abs(slope).max(), np.abs(slope_bias).max())
             inner = solve_triangular(root, slope, lower=True)

@@ -14,16 +14,17 @@ from jssl.errors import MALFORMED, UserError
 from jssl.evaluation.protocols import protocol
 from jssl.evaluation.reading import read_records
 from jssl.evaluation.record import Evaluation, Record
-from jssl.evaluation.tables import cell, is_baseline, unconverged
+from jssl.evaluation.tables import cell, is_baseline, record_table, unconverged
 from jssl.runs.run import write_json
 
 NAMES = ("knn", "linear", "few_labels_a_class")
+SEVERAL = ("multi_label",)  # of data with several labels an example
 _NEIGHBOURS = "k=20"  # the column of kNN that is shown
 
 
-def run_protocols() -> dict[str, Evaluation]:
+def run_protocols(names: Sequence[str] = NAMES) -> dict[str, Evaluation]:
     """The protocols of the table, by name."""
-    return {name: protocol(name) for name in NAMES}
+    return {name: protocol(name) for name in names}
 
 
 def most_per_class() -> int:
@@ -43,7 +44,7 @@ def load(path: Path) -> list[Record]:
       path: results.json in a run's folder.
 
     Returns:
-      The records, in the order of `NAMES`.
+      The records, in the order of `NAMES`; or of `SEVERAL`.
 
     Raises:
       UserError: the file is missing or damaged, or holds other records.
@@ -60,7 +61,7 @@ def run_table(records: Sequence[Record]) -> Table:
     """A row per representation, a column per evaluator, in percent with 95 % intervals.
 
     Args:
-      records: of the protocols `NAMES`, in any order.
+      records: of the protocols `NAMES`, in any order, or of `SEVERAL`.
 
     Returns:
       The table.
@@ -69,6 +70,8 @@ def run_table(records: Sequence[Record]) -> Table:
       KeyError: a record is missing.
     """
     named = {record.protocol["name"]: record for record in records}
+    if set(named) == set(SEVERAL):
+        return record_table(named[SEVERAL[0]])
     knn, linear, few = (named[name] for name in NAMES)
     shown = next(iter(knn.rows.values()))
     neighbours = _NEIGHBOURS if _NEIGHBOURS in shown else next(iter(shown))

@@ -29,7 +29,7 @@ def record_table(record: Record) -> Table:
     sizes = ", ".join(f"{s['size']} {name}" for name, s in record.data["splits"].items())
     notes = (
         *_units(record),
-        f"{record.data['name']}: {record.data['classes']} classes, {sizes}. Training seed "
+        f"{record.data['name']}: {_classes(record)}, {sizes}. Training seed "
         f"{record.seeds['training']}. Protocol {record.protocol['id']}.",
         *record.notes,
         *unconverged([record]),
@@ -149,6 +149,12 @@ def unconverged(records: Sequence[Record]) -> tuple[str, ...]:
     """The note on scores whose solver did not converge; empty if there is none."""
     scores = [score for r in records for row in r.rows.values() for score in row.values()]
     return () if all(score.get("converged", True) for score in scores) else (UNCONVERGED,)
+
+
+def _classes(record: Record) -> str:
+    if "labels" in record.data:
+        return f"{record.data['labels']} labels, several an example"
+    return f"{record.data['classes']} classes"
 
 
 def _units(record: Record) -> tuple[str, ...]:

@@ -122,9 +122,10 @@ def _classes(experiment: Experiment, found: Found) -> tuple[Experiment, list[str
         method = dataclasses.replace(method, examples=found.examples)
     reads = "label" in _fields_read(experiment.views)
     if reads and not found.classes:
+        has = "several an example" if found.tags else "none"
         raise UserError(
-            f"{experiment.name} learns from labels, and {found.path} has none; name them with "
-            "--label, or take a method that needs none"
+            f"{experiment.name} learns from labels, one an example, and {found.path} has {has}; "
+            "name them with --label, or take a method that needs none"
         )
     if reads and "classes" in fields:
         method = dataclasses.replace(method, classes=len(found.classes))

@@ -34,7 +34,8 @@ class OwnOptions:
       form: name of the form; None recognises it.
       label: where labels are from: a column of a table, a CSV file (`FILE.csv` or
         `FILE.csv:COLUMN`) that names each file and its label, "folder" for the names of
-        sub-folders, or "none"; None for what the form finds.
+        sub-folders, or "none"; None for what the form finds. Several columns of 0 and 1, with ","
+        between, and cells such as "a;b" are several labels an example.
       group: a column of a table, or a CSV file that names each file and its group; the examples of
         a group are never in two splits.
       time: the column by which a split by time sorts.
@@ -45,6 +46,7 @@ class OwnOptions:
       channels: of images: a number, or "grey", "rgb" or "rgba"; None for those of the files.
       size: of images and clips, pixels; None for the experiment's.
       columns: the columns that are read; () for all that the form can use.
+      panel: of series to forecast, the column that tells them apart; None for one series.
       split_at: of a series to forecast, where validation and where the test part begin, instead
         of shares: two dates, numbers or rows.
       length: of clips of sounds in seconds, of windows of series in steps, of texts in bytes, of
@@ -67,6 +69,7 @@ class OwnOptions:
     channels: str | None = None
     size: int | None = None
     columns: tuple[str, ...] = ()
+    panel: str | None = None
     split_at: tuple[str, ...] = ()
     length: float | None = None
     horizon: int | None = None
@@ -148,6 +151,7 @@ class Found:
       classes: names of the classes; () without labels.
       examples: number of training examples.
       notes: further sentences to say, such as what was converted.
+      tags: names of the labels, where an example may have several.
     """
 
     modality: str
@@ -159,6 +163,7 @@ class Found:
     classes: tuple[str, ...] = ()
     examples: int = 0
     notes: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,7 +196,13 @@ def thousands(count: int) -> str:
 
 
 def counted(
-    count: int, what: str, *, details: str, classes: tuple[str, ...], held: Mapping[str, int]
+    count: int,
+    what: str,
+    *,
+    details: str,
+    classes: tuple[str, ...],
+    held: Mapping[str, int],
+    tags: tuple[str, ...] = (),
 ) -> str:
     """The line of a `Found`.
 
@@ -201,8 +212,10 @@ def counted(
       details: "3 bands", or "" for none.
       classes: their names; () is said as "no labels".
       held: split -> examples, of validation and test.
+      tags: names of the labels, where an example may have several.
     """
     labels = f"{len(classes)} classes" if classes else "no labels"
+    labels = f"{len(tags)} labels, several an example" if tags else labels
     start = ", ".join(part for part in (f"{thousands(count)} {what}", details, labels) if part)
     return (
         f"{start}; {thousands(held['validation'])} set aside for validation, "

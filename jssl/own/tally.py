@@ -33,9 +33,17 @@ def tallied(
       source: where labels are from, in words.
     """
     sizes = {part: len(getattr(splits, part)) for part in PARTS}
-    line = counted(sum(sizes.values()), what, details=details, classes=splits.classes, held=sizes)
-    if source and splits.classes:
+    line = counted(
+        *(sum(sizes.values()), what),
+        details=details,
+        classes=splits.classes,
+        tags=splits.tags,
+        held=sizes,
+    )
+    if source and (splits.classes or splits.tags):
         line += f" ({source})"
     return Found(
-        *(modality, "", "", data, line, facts, splits.classes, sizes["train"]), notes=notes
+        *(modality, "", "", data, line, facts, splits.classes, sizes["train"]),
+        notes=notes,
+        tags=splits.tags,
     )

@@ -209,7 +209,7 @@ def check(
 
 
 def note(run: Run, standing: Standing, *, training: bool = False) -> None:
-    """Records the accepted changes and the new fingerprints in a run's record.
+    """Records accepted changes, new fingerprints and the data's new place in a run's record.
 
     Args:
       run: the run.
@@ -219,9 +219,14 @@ def note(run: Run, standing: Standing, *, training: bool = False) -> None:
     Raises:
       UserError: the record of a run that is trained cannot be written.
     """
-    if jax.process_index() or not (standing.changes or (training and standing.missing)):
+    if jax.process_index() or not run.record_path.exists():
         return
     record = read_record(run.folder)
+    elsewhere = run.own is not None and (record.get("own") or {}).get("path") != run.own.path
+    if not (standing.changes or (training and standing.missing) or elsewhere):
+        return
+    if elsewhere:
+        record["own"] = run.own.record()
     if standing.changes:
         earlier = record.setdefault("accepted_changes", [])
         entry = {

@@ -102,7 +102,10 @@ class Run:
         results.
         """
         bare = dataclasses.replace(self.experiment, name="", expected=())
-        values = {"experiment": describe(bare), "seed": self.seed}
+        described = describe(bare)
+        if self.own is not None:
+            described = self.own.before(described)
+        values = {"experiment": described, "seed": self.seed}
         if self.start is not None:
             values |= {"start": [self.start.fingerprint, self.start.step]}
         return fingerprint(values)
@@ -118,6 +121,16 @@ class Run:
         """
         if self.record_path.exists():
             saved = read_record(self.folder)
+            if (
+                saved["fingerprint"] != self.fingerprint
+                and self.own
+                and self.own.path in self.own.moved
+            ):
+                raise UserError(
+                    f"{self.folder} was trained on {self.own.moved[self.own.path]}, and what is at "
+                    f"{self.own.path} now is something else: give the data of the run, unchanged, "
+                    "or another --workdir"
+                )
             if saved["fingerprint"] != self.fingerprint:
                 raise UserError(
                     f"{self.folder} holds another run ({saved['name']}, seed {saved['seed']}, "

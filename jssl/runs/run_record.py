@@ -72,7 +72,13 @@ def _positive(value: Any) -> bool:
 
 
 _SPLIT = _having(examples=_count, fingerprint=_text)
-_OWN = _having(path=_text, form=_text, options=_mapping, line=_text, facts=_mapping)
+_OWN_FIELDS = {"path": _text, "form": _text, "options": _mapping, "line": _text, "facts": _mapping}
+
+
+def _own(value: Any) -> bool:
+    return _having(**_OWN_FIELDS)(value) and _of(_text)(value.get("moved", {}))
+
+
 # name -> (whether it must be there, what it must be, in words, the check)
 _ENTRIES: Mapping[str, tuple[bool, str, Check]] = {
     "fingerprint": (True, "a text", _text),
@@ -81,7 +87,7 @@ _ENTRIES: Mapping[str, tuple[bool, str, Check]] = {
     "overrides": (True, "a list of texts", _texts),
     "experiment": (True, "a mapping", _mapping),
     "start": (False, "a folder, a fingerprint and a step", _either(_none, _start)),
-    "own": (False, "a path, a form, options, a line and facts", _OWN),
+    "own": (False, "a path, a form, options, a line and facts", _own),
     "versions": (False, "a mapping of texts", _of(_text)),
     "hardware": (False, "a text", _text),
     "command": (False, "a text", _text),

@@ -8,10 +8,11 @@ from pathlib import Path
 import jax
 
 from jssl.core.state import TrainState
-from jssl.data.source import Splits, labels
+from jssl.data.source import Splits, labels, tags
 from jssl.errors import MALFORMED, UserError
 from jssl.evaluation import evaluating, run_table
 from jssl.evaluation.arrays import check_evaluable
+from jssl.evaluation.multi_label import check_scored
 from jssl.evaluation.online import OnlineProbe
 from jssl.evaluation.record import Record
 from jssl.evaluation.representations import Representations
@@ -106,7 +107,8 @@ def _saved_records(run: Run, say: Say) -> list[Record] | None:
 def _measure(
     run: Run, program: Program, state: TrainState, splits: Splits, say: Say
 ) -> list[Record] | None:
-    if "label" not in splits.train[0]:
+    several = "tags" in splits.train[0]
+    if "label" not in splits.train[0] and not several:
         if jax.process_count() > 1:
             say("the data has no labels: nothing to evaluate")
             return None
@@ -115,7 +117,10 @@ def _measure(
         return None
     parts = (splits.train, splits.validation, splits.test)
     try:
-        check_evaluable(*map(labels, parts), most=run_table.most_per_class())
+        if several:
+            check_scored(*map(tags, parts), names=splits.tags)
+        else:
+            check_evaluable(*map(labels, parts), most=run_table.most_per_class())
     except UserError as error:  # the features are sound, and the page shows them
         say(f"nothing is evaluated, because {error}")
         return None
@@ -125,7 +130,7 @@ def _measure(
         subject.features(row)
     if jax.process_index():
         return None
-    protocols = run_table.run_protocols()
+    protocols = run_table.run_protocols(run_table.SEVERAL if several else run_table.NAMES)
     records = [evaluating.measure(run, subject, *named) for named in protocols.items()]
     run_table.save(records, run.results)
     say(run_table.run_table(records).markdown())

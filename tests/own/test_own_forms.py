@@ -280,3 +280,56 @@ def test_labels_that_are_measured_are_refused(tmp_path) -> None:
         opened("customers.csv", tmp_path, label="income")
     with pytest.raises(UserError, match=r"--label color: .* has no such column"):
         recognise(tmp_path / "customers.csv", OwnOptions(label="color"))
+
+
+def panel(path, *, gap=False, count=60):
+    """Two series of several channels by the day, rows of the two in turn."""
+    days = np.datetime64("2020-01-01") + np.arange(count)
+    rows = [
+        f"{shop},{day},{'' if gap and k in (7, 8) and shop == 'north' else k * scale}"
+        for k, day in enumerate(days)
+        for shop, scale in (("north", 1), ("south", 1000))
+    ]
+    return lines(path, ["shop,date,sales", *rows])
+
+
+def test_several_series_of_a_table_are_forecast_each_on_its_own(tmp_path) -> None:
+    path = panel(tmp_path / "p.csv")
+    with pytest.raises(UserError, match="rows of several series need --panel COLUMN"):
+        recognise(path, OwnOptions(columns=("sales",)), prefer="series")
+    shape = {"length": 8, "horizon": 2}
+    found = recognise(path, OwnOptions(panel="shop", **shape), prefer="series")
+    assert found.line.startswith(
+        "2 series of 60 steps of 1 channel, 2020-01-01 to 2020-02-29; windows of 8 steps and 2 "
+        "ahead, 78 to train, 10 for validation, 10 for the test"
+    )
+    splits = found.data.load()
+    windows = splits.train[np.arange(78)]
+    north, south = windows["series"][:39], windows["series"][39:]
+    np.testing.assert_allclose(north, south, atol=1e-5)  # scaled by its own training part
+    both = np.concatenate([windows["series"], windows["future"]], axis=1)
+    np.testing.assert_allclose(np.diff(both, axis=1), np.diff(both, axis=1)[0, 0, 0], rtol=1e-3)
+    dated = OwnOptions(panel="shop", split_at=("2020-02-01", "2020-02-20"), **shape)
+    assert sizes(recognise(path, dated, prefer="series")) == [44, 36, 18]
+    with pytest.raises(UserError, match="goes without --label and --group"):
+        recognise(path, OwnOptions(panel="shop", group="shop"), prefer="series")
+    with pytest.raises(UserError, match="no series has a window of 96 and 20 steps"):
+        recognise(path, OwnOptions(panel="shop", length=96, horizon=20), prefer="series")
+
+
+def test_a_missing_value_takes_the_last_one_before_it(tmp_path, caplog) -> None:
+    path = panel(tmp_path / "p.csv", gap=True)
+    options = OwnOptions(panel="shop", length=8, horizon=2)
+    found = recognise(path, options, prefer="series")
+    north = found.data.read().values[:60, 0]
+    assert north[6:10].tolist() == [6, 6, 6, 9]
+    rows = [f"2020-01-{k + 1:02},{'' if k < 3 else k},{k % 4}" for k in range(31)]
+    late = lines(tmp_path / "late.csv", ["date,x,y", *rows])
+    found = recognise(late, OwnOptions(length=4, horizon=1), prefer="series")
+    assert found.line.startswith("a series of 28 steps of 2 channels, 2020-01-04 to 2020-01-31")
+    few = lines(tmp_path / "few.csv", ["date,x,y", *(r if k % 4 else r[:11] + f",{k}" for k, r in enumerate(rows))])
+    assert recognise(few, OwnOptions(length=4, horizon=1), prefer="series")
+    most = [f"2020-01-{k + 1:02},{k if k % 3 else ''},{k if k < 10 else ''}" for k in range(31)]
+    path = lines(tmp_path / "most.csv", ["date,x,y", *most])
+    with pytest.raises(UserError, match="68% of the values of 'y' are missing"):
+        recognise(path, OwnOptions(length=4, horizon=1), prefer="series")

@@ -87,18 +87,18 @@ def test_labels_and_groups_of_csv_files(tmp_path) -> None:
     assert sum(map(len, owners)) == len(set().union(*owners)) == 5
 
 
-def test_several_labels_an_image_are_factors(tmp_path) -> None:
+def test_several_labels_an_image(tmp_path) -> None:
     flat(tmp_path / "x", 8)
     rows = [f"img_{k:02d}.png,{'sun;sea' if k % 2 else 'sea'}" for k in range(8)]
     found = recognise(
         tmp_path / "x", OwnOptions(label=csv(tmp_path / "l.csv", "file,label", *rows))
     )
-    assert "2 labels, several an image" in found.line
+    assert "2 labels, several an example" in found.line and found.tags == ("sea", "sun")
     train = found.data.load().train
     example = train[0]
     assert "label" not in example
-    assert example["factor/sea"] == 1 and example["factor/sun"].dtype == np.int32
-    assert train[np.arange(4)]["factor/sun"].shape == (4,)
+    assert example["tags"][0] == 1 and example["tags"].dtype == np.uint8
+    assert train[np.arange(4)]["tags"].shape == (4, 2)
 
 
 def test_thirteen_bands_of_sixteen_bits(tmp_path) -> None:

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from own_files import flat
+from own_files import csv, flat
 from tiny_runs import write_experiment
 
 from jssl import api
@@ -65,6 +65,54 @@ def test_data_that_changed_are_refused(run, capsys) -> None:
     finally:
         for name in ("img_48.png", "img_49.png"):
             (run[1] / name).unlink()
+
+
+def test_moved_data_go_on_and_others_are_refused(run, tmp_path, capsys) -> None:
+    folder, data, command = run
+    place = tmp_path / "elsewhere" / "pictures"
+    place.parent.mkdir()
+    data.rename(place)
+    moved = [str(place) if word == str(data) else word for word in command]
+    try:
+        assert main(["report", str(folder), "--trust"]) == 2
+        assert "are not there; if they were moved" in capsys.readouterr().err
+        assert main([*moved, "--no-evaluate"]) == 0
+        assert "resumed at step" in capsys.readouterr().out
+        record = json.loads((folder / "run.json").read_text())
+        assert record["own"]["path"] == str(place)
+        assert record["own"]["moved"] == {str(place): str(data)}
+        opened = reopen(folder, trust=True, say=lambda line: None)  # where it is now
+        assert opened.own.path == str(place) and opened.fingerprint == record["fingerprint"]
+        other = flat(tmp_path / "other", 47, size=(8, 8))
+        wrong = [str(other) if word == str(data) else word for word in command]
+        assert main([*wrong, "--no-evaluate"]) == 2
+        words = capsys.readouterr().err.strip()
+        assert "was trained on something else than there is now" in words and "\n" not in words
+    finally:
+        place.rename(data)
+    assert main([*command, "--no-evaluate"]) == 0  # and back again
+    own = json.loads((folder / "run.json").read_text())["own"]
+    assert own["path"] == str(data) and "moved" not in own
+
+
+def test_files_of_labels_may_move_too(tmp_path) -> None:
+    quiet = {"say": lambda line: None}
+    for where in ("a", "b"):
+        flat(tmp_path / where / "x", 12)
+        rows = [f"img_{k:02d}.png,{'pq'[k % 2]}" for k in range(12)]
+        csv(tmp_path / where / "l.csv", "file,label", *rows)
+
+    def made(where, folder="run"):
+        label = {"label": str(tmp_path / where / "l.csv")}
+        place = tmp_path / where / "x"
+        return api.make_run(
+            "image/simclr_own", tmp_path / folder, data=place, data_options=label, **quiet
+        )
+
+    first = made("a")
+    assert made("b", "new").fingerprint != first.fingerprint
+    first.open()
+    assert made("b").fingerprint == first.fingerprint
 
 
 def test_other_options_are_another_run(run) -> None:

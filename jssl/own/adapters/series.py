@@ -29,7 +29,7 @@ def adapt(
     if not horizon:
         raise UserError(
             f"{experiment.name} forecasts, and {found.path} holds series or windows with no "
-            "future; use series/simclr_own"
+            "future; use series/simclr_own, or --panel for the column that tells series apart"
         )
     patch, notes = getattr(experiment.encoder, "patch", 1), []
     whole = (length + horizon) // patch * patch

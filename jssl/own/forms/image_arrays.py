@@ -64,7 +64,11 @@ def open_arrays(path: Path, options: OwnOptions) -> Found:
     )
     sizes = {part: len(own) for part, own in read.parts.items()}
     line = counted(
-        len(read.image), "images", details=described(facts), classes=read.classes, held=sizes
+        *(len(read.image), "images"),
+        details=described(facts),
+        classes=read.classes,
+        tags=read.tags,
+        held=sizes,
     )
     notes = image_notes(facts)
     if read.moved:
@@ -72,6 +76,7 @@ def open_arrays(path: Path, options: OwnOptions) -> Found:
     return Found(
         *("image", "image-arrays", str(path), data, line, facts, read.classes, sizes["train"]),
         notes=notes,
+        tags=read.tags,
     )
 
 

@@ -45,16 +45,16 @@ def open_folder(path: Path, options: OwnOptions) -> Found:
         len(listed.files),
         "images",
         details=described(facts),
-        classes=listed.classes or listed.tag_names,
+        classes=listed.classes,
+        tags=listed.tag_names,
         held=sizes,
     )
     if listed.labels_from:
         line += f" ({listed.labels_from})"
-    if listed.tag_names:
-        line = line.replace(" classes;", " labels, several an image;", 1)
     return Found(
         *("image", "image-folder", str(path), data, line, facts, listed.classes, sizes["train"]),
         notes=image_notes(facts),
+        tags=listed.tag_names,
     )
 
 

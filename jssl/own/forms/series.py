@@ -49,6 +49,8 @@ def is_examples(path: Path) -> bool:
 def open_table(path: Path, options: OwnOptions) -> Found:
     """Windows of the rows: with labels or groups of their own, else of a past and a future."""
     file = first_file(path, TABLES) or path
+    if options.panel is not None and (options.label not in (None, "none") or options.group):
+        raise UserError("--panel is of series to forecast, and goes without --label and --group")
     if options.label not in (None, "none") or options.group is not None:
         return _windowed(file, options)
     return _forecast(file, options)
@@ -83,15 +85,24 @@ def _forecast(path: Path, options: OwnOptions) -> Found:
         use=options.columns,
         split=options.rule(timed=True),
         split_at=options.split_at,
+        panel=options.panel,
     )
-    values, when, names = data.read()
-    length, horizon = _sizes(len(values), options)
+    rows = data.read()
+    values, when, names = rows.values, rows.when, rows.names
+    counts = [len(own) for own in rows.parts()]
+    length, horizon = _sizes(int(np.median(counts)), options)
     data = LongSeries(**{**vars(data), "length": length, "horizon": horizon})
     splits = data.load()
     sizes = [len(part) for part in (splits.train, splits.validation, splits.test)]
-    span = "" if when is None else f", {_shown(when[0])} to {_shown(when[-1])}"
+    span = "" if when is None else f", {_shown(when.min())} to {_shown(when.max())}"
+    what = f"a series of {thousands(len(values))} steps"
+    if rows.series:
+        low, high = thousands(min(counts)), thousands(max(counts))
+        what = (
+            f"{thousands(len(counts))} series of {low if low == high else f'{low} to {high}'} steps"
+        )
     line = (
-        f"a series of {thousands(len(values))} steps of {_channels(len(names))}{span}; windows of "
+        f"{what} of {_channels(len(names))}{span}; windows of "
         f"{length} steps and {horizon} ahead, {thousands(sizes[0])} to train, "
         f"{thousands(sizes[1])} for validation, {thousands(sizes[2])} for the test"
     )
