@@ -13,6 +13,13 @@ def _several(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in _several(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} are no numbers such as 4,3,2") from None
+
+
 # flag -> (the option of `jssl.own.OwnOptions`, keywords of `add_argument`)
 _OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "--form": ("form", {"metavar": "NAME", "help": "what --data is, if recognised wrongly"}),
@@ -20,7 +27,7 @@ _OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
         "label",
         {
             "metavar": "COLUMN|FILE.csv",
-            "help": "labels: a column, a CSV file of names and labels, 'folder' or 'none'",
+            "help": "labels: a column, a CSV file of names and labels, 'folder[:N]' or 'none'",
         },
     ),
     "--group": (
@@ -46,6 +53,10 @@ _OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "--channels": (
         "channels",
         {"metavar": "N", "help": "of images: a number, grey, rgb or rgba (default: the files')"},
+    ),
+    "--bands": (
+        "bands",
+        {"type": _numbers, "metavar": "N,N", "help": "of images: the bands to keep, from 1"},
     ),
     "--size": (
         "size",

@@ -15,7 +15,8 @@ from jssl.data.delimited import Delimited
 from jssl.data.files import inside, open_regular
 from jssl.data.listing import SPLITS
 from jssl.data.notes import note
-from jssl.data.parquet_files import as_cells, library
+from jssl.data.parquet_files import as_cells, is_label_list, library
+from jssl.data.targets import list_cell
 from jssl.data.text_files import read_text
 from jssl.errors import UserError
 
@@ -52,7 +53,8 @@ def saved_splits(path: Path) -> dict[str, Path]:
 def read_saved(path: Path) -> Delimited:
     """The rows of one split as text cells; class labels are their names.
 
-    Columns of images, sounds, lists and the like are left out, which a note says.
+    A list of texts or class labels is a cell of several labels. Columns of images, sounds and the
+    like are left out, which a note says.
 
     Raises:
       UserError: a file is missing or damaged, pyarrow is not installed, or no column is left.
@@ -100,24 +102,35 @@ def _named(table: Delimited, features: dict[str, Any]) -> Delimited:
     """The table with class labels as names."""
     for place, name in enumerate(table.names or ()):
         feature = features.get(name)
-        names = feature.get("names") if isinstance(feature, dict) else None
+        inner = feature[0] if isinstance(feature, list) and feature else feature
+        if isinstance(inner, dict) and isinstance(inner.get("feature"), dict):
+            inner = inner["feature"]  # of a list of class labels
+        names = inner.get("names") if isinstance(inner, dict) else None
         if not isinstance(names, list):
             continue
         for row, number in zip(table.rows, table.lines, strict=True):
-            text = row[place]
-            if text in ("", "-1"):  # -1 is how the library writes that there is none
-                row[place] = ""
-            elif text.isdigit() and int(text) < len(names):
-                row[place] = str(names[int(text)])
+            where = f"{table.path}, row {number}: {name!r}"
+            if row[place].endswith(";"):
+                each = [_class(text, names, where) for text in row[place].split(";") if text]
+                row[place] = list_cell(each)
             else:
-                raise UserError(
-                    f"{table.path}, row {number}: {name!r} is {text}, and has {len(names)} names"
-                )
+                row[place] = _class(row[place], names, where)
     return table
+
+
+def _class(text: str, names: list[Any], where: str) -> str:
+    """The name of a class label."""
+    if text in ("", "-1"):  # -1 is how the library writes that there is none
+        return ""
+    if text.isdigit() and int(text) < len(names):
+        return str(names[int(text)])
+    raise UserError(f"{where} is {text}, and has {len(names)} names")
 
 
 def _plain(pyarrow: Any, kind: Any) -> bool:
     types = pyarrow.types
+    if is_label_list(types, kind):
+        return True
     return not (types.is_nested(kind) or types.is_binary(kind) or types.is_large_binary(kind))
 
 

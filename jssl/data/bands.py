@@ -23,6 +23,7 @@ from jssl.errors import UserError
 TIFF = (".tif", ".tiff")
 _BITS, _SAMPLES = 258, 277  # tags of a TIFF
 _MOST_CHANNELS = 512
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # of Pillow, by channels
 
 
 class Header(NamedTuple):
@@ -122,6 +123,49 @@ def fit(pixels: np.ndarray, size: int) -> np.ndarray:
         if eight:
             pixels = np.clip(np.round(pixels), 0, 255)
     return pixels.astype(np.uint8 if eight else np.float32)
+
+
+def pick(
+    pixels: np.ndarray, bands: tuple[int, ...], channels: int | None, where: str | Path
+) -> np.ndarray:
+    """Chooses bands, or reads images of 8 bits as grey, RGB or RGBA.
+
+    Args:
+      pixels: [..., H, W, C].
+      bands: numbers of the bands that are kept, from 1, in their order; () for all.
+      channels: 1 (luma of ITU-R 601), 3 (transparency on white) or 4; None keeps the channels.
+      where: what holds the pixels, for messages.
+
+    Returns:
+      [..., H, W, K].
+
+    Raises:
+      UserError: there is no such band, or colours are asked of other than 8-bit grey, RGB or RGBA.
+    """
+    if bands:
+        count = pixels.shape[-1]
+        if min(bands) < 1 or max(bands) > count:
+            wrong = max(bands) if max(bands) > count else min(bands)
+            raise UserError(
+                f"--bands asks for band {wrong}, and {where} has the bands 1 to {count}"
+            )
+        return pixels[..., np.asarray(bands) - 1]
+    if channels is None or channels == pixels.shape[-1]:
+        return pixels
+    if pixels.dtype != np.uint8 or pixels.shape[-1] not in _MODES or channels not in (1, 3, 4):
+        raise UserError(
+            f"--channels asks for {channels} and the images of {where} have {pixels.shape[-1]} of "
+            f"{pixels.dtype}; grey, rgb and rgba are for 8-bit images of those kinds, and --bands "
+            "chooses bands"
+        )
+    flat = pixels.reshape(-1, *pixels.shape[-2:])  # a stack of images is one tall image
+    image = Image.fromarray(flat[..., 0] if flat.shape[-1] == 1 else flat, _MODES[flat.shape[-1]])
+    if channels != 4 and image.mode in ("LA", "RGBA"):
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    image = image.convert(_MODES[channels])
+    return np.asarray(image).reshape(*pixels.shape[:-1], channels)
 
 
 def rescale(pixels: np.ndarray, limits: tuple[tuple[float, float], ...]) -> np.ndarray:

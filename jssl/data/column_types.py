@@ -11,6 +11,7 @@ import numpy as np
 
 from jssl.data.checks import LARGEST_RAW, finite, parse_number
 from jssl.data.delimited import MISSING, Delimited
+from jssl.data.times import year_last
 from jssl.errors import UserError
 
 CellPlace = Callable[[int, int, int], str]
@@ -202,7 +203,12 @@ def number_columns(table: Delimited, columns: Iterable[int]) -> np.ndarray:
             row, text = next(
                 (r, c[number]) for r, c in enumerate(table.rows) if not _numeric(c[number])
             )
-            raise UserError(f"{table.path}: {text!r} in {table.place(row, number)} is not a number")
+            more = ""
+            if year_last(text):
+                more = ", and a date only with the year first, such as 2016-07-31"
+            raise UserError(
+                f"{table.path}: {text!r} in {table.place(row, number)} is not a number{more}"
+            )
     values = [column.values[0] for column in found]
     return np.stack(values, axis=1) if values else np.zeros((len(table.rows), 0))
 

@@ -69,10 +69,11 @@ class FileList(Ranged):
 
     Attributes:
       path: the folder.
-      label: "folder", "none", or a CSV file (`FILE.csv` or `FILE.csv:COLUMN`) with the name of
-        each file and its label; several labels of a file are separated by ";" or "|", or have a
-        column of 0 or 1 each (`FILE.csv:sea,sun`, or all columns). None takes sub-folders if they
-        look like classes.
+      label: "folder", "folder:N" for the N-th folder below `path` (negative from the file: -1 is
+        the one that it lies in), "none", or a CSV file (`FILE.csv` or `FILE.csv:COLUMN`) with the
+        name of each file and its label; several labels of a file are separated by ";" or "|", or
+        have a column of 0 or 1 each (`FILE.csv:sea,sun`, or all columns). None takes sub-folders if
+        they look like classes, those of an only sub-folder included.
       group: a CSV file with the name of each file and its group; None for none.
       split: how missing splits are drawn.
     """
@@ -126,18 +127,23 @@ class FileList(Ranged):
         nothing = (None, (), "", None, ())
         if self.label == "none":
             return nothing
-        if self.label is not None and self.label != "folder":
+        level = _level(self.label)
+        if self.label is not None and level is None:
             written = read_column(self.label, names, "label")
             found = read_targets({"all": written}, self.label)
             own = found.arrays["all"]
             where = f"labels of {Path(self.label).name}"
             return own.get("label"), found.classes, where, own.get("tags"), found.tags
-        depth = 1 if given else 0
-        steps = [Path(name).parts for name in names]
-        folders = [step[depth] if len(step) > depth + 1 else "" for step in steps]
+        start = 1 if given else 0
+        steps = [Path(name).parts[start:-1] for name in names]
+        if self.label is None:  # an unpacked archive often lies in a folder of its own
+            while len({step[:1] for step in steps}) == 1 and min(map(len, steps)) > 1:
+                steps = [step[1:] for step in steps]
+        position = 0 if not level else level - (level > 0)
+        folders = [step[position] if -len(step) <= position < len(step) else "" for step in steps]
         counts = Counter(folders)
         looks = "" not in counts and len(counts) > 1 and len(names) >= 2 * len(counts)
-        if self.label == "folder" and "" in counts:
+        if self.label is not None and "" in counts:
             direct = names[folders.index("")]
             raise UserError(f"{root / direct} lies in no folder of a class; give --label otherwise")
         if not looks and self.label is None:
@@ -193,6 +199,14 @@ def _given_parts(root: Path, files: list[Path]) -> dict[str, np.ndarray]:
             "the folders, or elsewhere"
         )
     return found
+
+
+def _level(label: str | None) -> int | None:
+    """The level of folders that are labels, 0 for "folder" alone; None for another label."""
+    head, colon, tail = (label or "").partition(":")
+    if head != "folder" or (colon and not tail.removeprefix("-").isdigit()) or tail == "0":
+        return None
+    return int(tail) if colon else 0
 
 
 def _check_groups(

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from jssl.core.ranges import Count, Interval, Ranged
+from jssl.core.ranges import Count, Interval, Naturals, Ranged
 from jssl.data.arrays import Arrays, noise_images
-from jssl.data.bands import fit, read_bands, read_header, rescale
+from jssl.data.bands import fit, pick, read_bands, read_header, rescale
 from jssl.data.file_list import FileList, Listed
 from jssl.data.files import check_each
 from jssl.data.images import decode
@@ -36,11 +36,19 @@ class ImageFileSource:
       limits: (low, high) of each channel of deep images; () for images of 8 bits.
       bands: whether images keep their own channels (`jssl.data.bands`); otherwise they are read as
         8-bit grey or RGB (`jssl.data.images`).
+      select: numbers of the bands that are kept, from 1; () for all.
     """
 
     def __init__(
-        self, listed: Listed, size: int, channels: int, limits: Limits, bands: bool
+        self,
+        listed: Listed,
+        size: int,
+        channels: int,
+        limits: Limits,
+        bands: bool,
+        select: tuple[int, ...] = (),
     ) -> None:
+        self.select = select
         self.root, self.size, self.channels = listed.root, size, channels
         self.limits, self.bands = limits, bands
         self.files = np.array(listed.files)  # one flat buffer: cheap to pickle
@@ -71,6 +79,7 @@ class ImageFileSource:
     def fingerprint(self) -> str:
         """A hash of names, labels, file sizes and how images are decoded."""
         how = (self.size, self.channels, self.limits, self.bands)
+        how = (*how, self.select) if self.select else how
         digest = hashlib.sha256(repr(how).encode())
         for i, name in enumerate(self.files):
             label = None if self._label is None else self._label[i]
@@ -92,7 +101,13 @@ class ImageFileSource:
                 header = read_header(self.root / str(name))
             except UserError as error:
                 return str(error)
-            if self.bands and self.channels != 4 and header.channels != self.channels:
+            if self.select and header.channels < max(self.select):
+                return (
+                    f"--bands asks for band {max(self.select)}, and {self.root / str(name)} has "
+                    f"the bands 1 to {header.channels}"
+                )
+            fixed = self.bands and self.channels != 4 and not self.select
+            if fixed and header.channels != self.channels:
                 return (
                     f"{self.root / str(name)} has {header.channels} channels and other images have "
                     f"{self.channels}; all need the same, or --channels rgb or grey"
@@ -105,7 +120,11 @@ class ImageFileSource:
         file = self.root / name
         if not self.bands:
             return decode(file, self.size, self.channels)
-        pixels = fit(read_bands(file, self.channels), self.size)
+        if self.select:
+            pixels = pick(read_bands(file), self.select, None, file)
+        else:
+            pixels = read_bands(file, self.channels)
+        pixels = fit(pixels, self.size)
         return rescale(pixels, self.limits) if self.limits else pixels
 
 
@@ -122,6 +141,7 @@ class ImageFiles(Ranged):
       limits: (low, high) of each channel, which become 0 and 1; () for 8 bits.
       bands: whether images keep their channels and depth (`jssl.data.bands`), instead of being
         read as 8-bit grey or RGB.
+      select: numbers of the bands that are kept, from 1, in their order; () for all.
       check: whether `load` reads every file's header.
     """
 
@@ -131,6 +151,7 @@ class ImageFiles(Ranged):
     limits: Limits = ()
     bands: bool = False
     check: bool = True
+    select: Naturals = field(default=(), metadata={"later": True})
 
     def smoke(self) -> Arrays:
         """Random images of the same size in its place, for tests."""
@@ -151,7 +172,9 @@ class ImageFiles(Ranged):
             raise UserError(
                 f"images read as grey or RGB have 1 or 3 channels, not {self.channels}; set bands"
             )
-        source = ImageFileSource(listed, self.size, self.channels, self.limits, self.bands)
+        source = ImageFileSource(
+            *(listed, self.size, self.channels, self.limits, self.bands, self.select)
+        )
         if self.check:
             source.check()
         parts = {part: SubsetSource(source, rows) for part, rows in listed.parts.items()}

@@ -10,6 +10,7 @@ from typing import Any
 
 from jssl.data.delimited import Delimited
 from jssl.data.files import open_regular, too_large, unpack_limit
+from jssl.data.targets import list_cell
 from jssl.errors import UserError
 
 PARQUET = (".parquet", ".pq")
@@ -19,14 +20,15 @@ _TEXT_TYPES = "numbers, texts, truth values, dates or categories"
 def read_parquet(path: Path) -> Delimited:
     """The rows of a Parquet file as text, so that the rules of CSV files apply.
 
-    Missing values are empty cells, truth values "true" and "false", dates in ISO form.
+    Missing values are empty cells, truth values "true" and "false", dates in ISO form, and lists of
+    texts or whole numbers cells of several labels (`jssl.data.targets.list_cell`).
 
     Returns:
       The table; a row's "line" is its number, from 1.
 
     Raises:
       UserError: the library is missing, the file is damaged, empty or too large, or a column holds
-        lists, structures or bytes.
+        structures, bytes, or lists of other than texts and whole numbers.
     """
     pyarrow = library(path)
     with open_regular(path) as stream:
@@ -68,12 +70,22 @@ def _column(column: Any, name: str, path: Path) -> list[str]:
     kind = column.type
     if types.is_dictionary(kind):
         kind = kind.value_type
+    if is_label_list(types, kind):
+        return [list_cell(value) for value in column.to_pylist()]
     if types.is_nested(kind) or types.is_binary(kind) or types.is_large_binary(kind):
         raise UserError(
             f"{path}: the column {name!r} holds {kind}, and a table needs {_TEXT_TYPES}; leave it "
             "out"
         )
     return [_cell(value) for value in column.to_pylist()]
+
+
+def is_label_list(types: Any, kind: Any) -> bool:
+    """Whether an Arrow type is a list of texts or of whole numbers."""
+    if not (types.is_list(kind) or types.is_large_list(kind)):
+        return False
+    inner = kind.value_type
+    return types.is_string(inner) or types.is_large_string(inner) or types.is_integer(inner)
 
 
 def _cell(value: Any) -> str:

@@ -13,7 +13,7 @@ from jssl.data.checks import parse_number
 from jssl.data.delimited import MISSING, Delimited, read_delimited
 from jssl.data.file_table import split_spec
 from jssl.data.parquet_files import PARQUET, read_parquet
-from jssl.data.targets import joined, several
+from jssl.data.targets import joined, list_cell, several
 from jssl.data.text_files import read_text
 from jssl.data.times import read_times
 from jssl.errors import UserError
@@ -60,7 +60,7 @@ def read_rows(path: Path, *, quoted: bool = True) -> Delimited:
 
 
 def read_json_lines(path: Path) -> Delimited:
-    """JSON lines: an object a line, of texts, numbers and truth values.
+    """JSON lines: an object a line, of texts, numbers, truth values and lists of labels.
 
     Raises:
       UserError: naming the line that is no such object, or that has other keys than the first.
@@ -99,7 +99,11 @@ def _json_cell(value: object, where: str, key: str) -> str:
         return repr(value)
     if isinstance(value, str):
         return value
-    raise UserError(f"{where}: {key!r} must be a text or a number, not {type(value).__name__}")
+    if isinstance(value, list) and all(isinstance(one, str | int) for one in value):
+        return list_cell(value)
+    raise UserError(
+        f"{where}: {key!r} must be a text, a number or a list of texts, not {type(value).__name__}"
+    )
 
 
 def same_columns(tables: dict[str, Delimited]) -> dict[str, Delimited]:

@@ -257,8 +257,8 @@ def cut_clips(paths: list[Path], rate: int, length: int) -> Cut:
         (silent, "are silent"),
         (cancelled, "have channels that cancel each other, so one of them is taken"),
         (
-            min(rates.values(), key=len) if len(rates) > 1 else [],
-            f"have another rate than the others; all become {rate} Hz",
+            [name for own in sorted(rates.values(), key=len)[:-1] for name in own],
+            f"have another rate than most; all become {rate} Hz",
         ),
     ):
         if names:

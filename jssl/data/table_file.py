@@ -28,6 +28,7 @@ from jssl.data.split_files import split_files
 from jssl.data.splitting import SplitRule
 from jssl.data.tables import Columns, Factors, RandomRows
 from jssl.data.targets import Targets, check_repeated, read_targets
+from jssl.data.times import dates_to_days
 from jssl.errors import UserError
 
 _MANY = 20  # rows, from which on a column with another text in each is a name
@@ -39,8 +40,8 @@ class TableFile(Ranged):
 
     Columns are numeric or categorical by the rules of `jssl.data.tables.Table`: numbers are
     standardised by the training split, categories are numbered by the training file's, from 1 up.
-    A column of texts that all differ is a name and is left out, which a note says; so are the
-    columns of the label, the group and the time.
+    A column of dates is numeric, in days. A column of texts that all differ is a name and is left
+    out, which a note says; so are the columns of the label, the group and the time.
 
     Attributes:
       path: of a `.csv`, `.tsv` or `.parquet` file (`jssl.data.row_files.read_rows`), or of a folder
@@ -142,6 +143,10 @@ class TableFile(Ranged):
         """The columns, without those that are names of rows."""
         files = list(tables.values())
         cells = [np.asarray(file.rows, dtype=object)[:, kept] for file in files]
+        dated = [k for k in range(len(kept)) if dates_to_days([own[:, k] for own in cells])]
+        if dated:
+            listed = shown([repr(files[0].names[kept[k]]) for k in dated])
+            note(f"{files[0].path}: dates are numbers of days ({listed})")
 
         def words(table: int, row: int, number: int) -> str:
             return f"{files[table].path}, {files[table].place(row, kept[number])}"

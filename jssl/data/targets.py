@@ -111,6 +111,13 @@ def joined(
     return None if rows is None else [row or ";" for row in rows]
 
 
+def list_cell(labels: Sequence[Any] | None) -> str:
+    """A list of labels as one cell, in which ";" ends each; "" where it is missing."""
+    if labels is None:
+        return ""
+    return "".join(f"{_MARKS.sub(',', str(one).strip())};" for one in labels) or ";"
+
+
 def are_flags(cells: Sequence[str]) -> bool:
     """Whether the cells of a column are all 0 or 1 (true or false, yes or no)."""
     return all(cell.strip().lower() in (*YES, *NO) for cell in cells)

@@ -44,6 +44,7 @@ class OwnOptions:
       validation_share: share of the examples that is set aside for validation.
       test_share: share that is set aside for the test split.
       channels: of images: a number, or "grey", "rgb" or "rgba"; None for those of the files.
+      bands: of images and volumes, the numbers of the bands that are kept, from 1; () for all.
       size: of images and clips, pixels; None for the experiment's.
       columns: the columns that are read; () for all that the form can use.
       panel: of series to forecast, the column that tells them apart; None for one series.
@@ -67,6 +68,7 @@ class OwnOptions:
     validation_share: float = 0.1
     test_share: float = 0.1
     channels: str | None = None
+    bands: tuple[int, ...] = ()
     size: int | None = None
     columns: tuple[str, ...] = ()
     panel: str | None = None
@@ -95,6 +97,8 @@ class OwnOptions:
                 raise UserError(f"--{flag} must be a positive number, not {value:g}")
         if self.block is not None and not 0 <= self.block < math.inf:
             raise UserError(f"--block must be a number of at least 0, not {self.block:g}")
+        if any(band < 1 for band in self.bands):
+            raise UserError("--bands takes numbers of bands from 1 up, such as 4,3,2")
         if len(self.split_at) not in (0, 2):
             raise UserError(
                 "--split-at takes two, with a comma between: where validation begins and where "

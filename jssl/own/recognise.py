@@ -11,6 +11,16 @@ from pathlib import Path
 from jssl.errors import UserError, nearest
 from jssl.own.form import MODALITIES, Form, Found, OwnOptions
 
+_SHEET, _PACKED = "save the sheet as CSV or Parquet", "unpack it and give the folder"
+_ARRAYS = "write its arrays to an .npz file with numpy.savez"
+_ADVICE = {
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), _SHEET),
+    **dict.fromkeys((".zip", ".tar", ".tgz", ".7z", ".rar"), _PACKED),
+    **dict.fromkeys((".mat", ".h5", ".hdf5", ".nii", ".dcm", ".pt", ".pkl", ".pickle"), _ARRAYS),
+    ".pdf": "give texts in a .txt file, or images",
+}
+"""Ending of a file that is not read -> what to do."""
+
 
 @functools.cache
 def forms() -> dict[str, Form]:
@@ -59,7 +69,9 @@ def recognise(
 def _recognised(where: Path, prefer: str | None) -> Form:
     matching = [form for form in forms().values() if form.matches(where)]
     if not matching:
-        raise UserError(f"{where} is nothing that is recognised{_contents(where)}; --form names it")
+        known = _ADVICE.get(where.suffix.lower()) if where.is_file() else None
+        advice = known or "--form names it"
+        raise UserError(f"{where} is nothing that is recognised{_contents(where)}; {advice}")
     preferred = [form for form in matching if form.modality == prefer]
     return (preferred or matching)[0]
 

@@ -13,6 +13,7 @@ from jssl.data.captioned_images import CaptionedImages
 from jssl.data.file_list import FileList
 from jssl.data.image_arrays import ImageArrays
 from jssl.data.image_files import ImageFiles
+from jssl.data.volumes import VolumeArrays
 
 RANDOM = np.random.default_rng(2)
 
@@ -43,6 +44,12 @@ def arrays(root: Path) -> Any:
     image = RANDOM.integers(0, 256, (12, 8, 8, 3), dtype=np.uint8)
     np.savez(root / "a.npz", image=image)  # a file without labels is as good as one with them
     return ImageArrays(str(root / "a.npz"), 8)
+
+
+def volumes(root: Path) -> Any:
+    volume = RANDOM.integers(0, 4000, (12, 4, 8, 8, 2), dtype=np.uint16)
+    np.savez(root / "v.npz", volume=volume)
+    return VolumeArrays(str(root / "v.npz"), 8, 4, limits=((0.0, 4000.0),) * 2)
 
 
 def captions_csv(root: Path) -> Any:

@@ -445,6 +445,7 @@ READERS = (
     Tiny(tiny_pictures.ImageFiles, tiny_pictures.labelled, form="png"),
     Tiny(tiny_pictures.ImageFiles, tiny_pictures.bands, form="npy"),
     Tiny(tiny_pictures.ImageArrays, tiny_pictures.arrays),
+    Tiny(tiny_pictures.VolumeArrays, tiny_pictures.volumes),
     Tiny(tiny_pictures.CaptionedImages, tiny_pictures.captions_csv, form="csv", named=True),
     Tiny(tiny_pictures.CaptionedImages, tiny_pictures.captions_json, form="json"),
     Tiny(VideoFiles, _own_videos, needs=("av",)),

@@ -304,3 +304,97 @@ def test_options_are_written_down_and_read_again() -> None:
     assert dataclasses.replace(options, known={"a": 1}) == options
     with pytest.raises(UserError, match="unknown here"):
         OwnOptions.from_record({"colour": 1}, {})
+
+
+def test_bands_are_chosen_by_number(tmp_path) -> None:
+    (tmp_path / "x").mkdir()
+    random = np.random.default_rng(0)
+    for k in range(8):
+        pixels = random.integers(0, 50, (8, 8, 5)) + 1000 * np.arange(5)
+        np.save(tmp_path / "x" / f"{k}.npy", pixels.astype(np.uint16))
+    found = recognise(tmp_path / "x", OwnOptions(bands=(4, 2)))
+    assert "2 bands of uint16" in found.line
+    assert [round(low, -3) for low, _ in found.facts["limits"]] == [3000, 1000]
+    image = found.data.load().train[0]["image"]
+    assert image.shape == (8, 8, 2) and image.max() <= 1
+    with pytest.raises(UserError, match=r"asks for band 9, and .* has the bands 1 to 5"):
+        recognise(tmp_path / "x", OwnOptions(bands=(9,)))
+    with pytest.raises(UserError, match="keeps 2 bands, and --channels asks for 3"):
+        recognise(tmp_path / "x", OwnOptions(bands=(4, 2), channels="rgb"))
+    stack = random.integers(0, 256, (12, 8, 8, 4), dtype=np.uint8)
+    np.save(tmp_path / "a.npy", stack)
+    chosen = recognise(tmp_path / "a.npy", OwnOptions(bands=(3, 1))).data.load().train
+    assert (chosen.arrays["image"] == stack[..., [2, 0]][_rows(chosen, stack[..., 2])]).all()
+
+
+def _rows(source, plane):
+    """The places of a source's examples in an array whose first channel is `plane`."""
+    return [
+        int(np.flatnonzero((plane == x[..., 0]).all((1, 2)))[0]) for x in source.arrays["image"]
+    ]
+
+
+@pytest.mark.parametrize(("asked", "count"), [("grey", 1), ("rgb", 3), ("rgba", 4)])
+def test_arrays_are_grey_or_colours_by_choice(tmp_path, asked, count) -> None:
+    random = np.random.default_rng(0)
+    for channels in (1, 3, 4):
+        image = random.integers(0, 256, (8, 6, 6, channels), dtype=np.uint8)
+        np.save(tmp_path / "a.npy", image)
+        found = recognise(tmp_path / "a.npy", OwnOptions(channels=asked))
+        assert found.data.load().train[0]["image"].shape == (6, 6, count)
+    np.save(tmp_path / "a.npy", np.full((8, 6, 6, 4), [9, 9, 9, 0], np.uint8))  # transparent
+    shown = recognise(tmp_path / "a.npy", OwnOptions(channels=asked)).data.load().train[0]["image"]
+    assert shown[0, 0, 0] == (9 if count == 4 else 255)
+    np.save(tmp_path / "a.npy", np.zeros((8, 6, 6, 5), np.uint8))
+    with pytest.raises(UserError, match="--bands chooses bands"):
+        recognise(tmp_path / "a.npy", OwnOptions(channels=asked))
+
+
+@pytest.mark.parametrize("layout", ["last", "first", "none", "npy"])
+def test_volumes_of_any_depth_and_channels(tmp_path, layout) -> None:
+    random = np.random.default_rng(0)
+    volume = random.normal(0, 300, (10, 5, 9, 8, 2)).astype(
+        np.float32
+    )  # as CT is, with air below 0
+    shaped = {
+        "last": volume,
+        "first": np.moveaxis(volume, -1, 1),
+        "none": volume[..., 0],
+        "npy": volume,
+    }[layout]
+    path = tmp_path / ("v.npy" if layout == "npy" else "v.npz")
+    if layout == "npy":
+        np.save(path, shaped)
+    else:
+        np.savez(path, volume=shaped, label=np.arange(10) % 2)
+    found = recognise(path)
+    count = 1 if layout == "none" else 2
+    noun = "channel" if count == 1 else "channels"
+    assert found.line.startswith(
+        f"10 volumes, 5 slices of 8x9 pixels, {count} {noun} of float32, "
+        f"{'no labels' if layout == 'npy' else '2 classes'}; 1 set aside"
+    )
+    adapted, notes = adapt(load("video/simclr_own"), found)
+    assert "volumes of 5 slices are resampled to 16; --length changes it" in notes
+    assert adapted.data.depth == 16 and adapted.data.size == 64
+    first = dataclasses.replace(adapted.data, depth=10, size=9).load().train[0]["video"]
+    assert first.shape == (10, 9, 9, count) and first.dtype == np.float32
+    assert 0 <= first.min() < 0.2 and 0.8 < first.max() <= 1
+    assert values(adapted, "mean") and all(
+        list(mean) == found.facts["mean"] for mean in values(adapted, "mean").values()
+    )
+    batch = {"video": np.zeros((2, 16, 64, 64, count), np.float32), "index": np.arange(2)}
+    views = jax.eval_shape(adapted.views, jax.random.key(0), batch)
+    assert views["a"].shape == (2, 8, 64, 64, count)
+
+
+def test_slices_are_interpolated_over_the_same_extent(tmp_path) -> None:
+    ramp = np.broadcast_to(np.arange(4.0)[:, None, None], (8, 4, 6, 6)).astype(np.uint8) * 40
+    np.savez(tmp_path / "v.npz", volume=ramp)
+    data = recognise(tmp_path / "v.npz").data
+    assert data.load().train[0]["video"][:, 0, 0, 0].tolist() == [0, 40, 80, 120]
+    half = dataclasses.replace(data, depth=2).load().train[0]["video"]
+    assert half[:, 0, 0, 0].tolist() == [20, 100]
+    clips = np.zeros((8, 4, 6, 6, 3), np.uint8)
+    np.savez(tmp_path / "c.npz", video=clips)
+    assert recognise(tmp_path / "c.npz").form == "clip-arrays"  # as before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jssl.augmentations import colour
@@ -43,17 +43,32 @@ def adapt(
     if not 1 / 3 <= size / facts["size"] <= 1:
         word = "enlarged" if size > facts["size"] else "reduced"
         notes.append(f"images of {facts['size']} pixels are {word} to {size}; --size changes it")
+    experiment, more = measured(experiment, facts)
+    return experiment, [*notes, *more]
+
+
+def measured(experiment: Experiment, facts: Mapping[str, Any]) -> tuple[Experiment, list[str]]:
+    """The recipe with the measured mean and deviation, and without colour where there is none.
+
+    Args:
+      experiment: on images or clips.
+      facts: "mean", "std" and "channels" of the data.
+
+    Returns:
+      (the experiment, what was left out of the recipe in a sentence).
+    """
     mean, std = tuple(facts["mean"]), tuple(facts["std"])
     experiment = _mapped(experiment, functools.partial(_normalised, mean=mean, std=std))
-    if facts["channels"] not in (1, 3):
-        dropped: set[str] = set()
-        experiment = _mapped(experiment, functools.partial(_without_colour, dropped=dropped))
-        if dropped:
-            notes.append(
-                f"{facts['channels']} channels are no colours, so the recipe goes without "
-                f"{', '.join(sorted(dropped))}; brightness and contrast stay"
-            )
-    return experiment, notes
+    if facts["channels"] in (1, 3):
+        return experiment, []
+    dropped: set[str] = set()
+    experiment = _mapped(experiment, functools.partial(_without_colour, dropped=dropped))
+    if not dropped:
+        return experiment, []
+    return experiment, [
+        f"{facts['channels']} channels are no colours, so the recipe goes without "
+        f"{', '.join(sorted(dropped))}; brightness and contrast stay"
+    ]
 
 
 def input_size(experiment: Experiment, otherwise: int) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 from jssl.config.experiment import Experiment
+from jssl.data.volumes import VolumeArrays
 from jssl.errors import UserError
-from jssl.own.adapters.image import input_size, resized
+from jssl.own.adapters.image import input_size, measured, resized
 from jssl.own.form import Found, OwnOptions
 
 
@@ -20,9 +21,11 @@ def adapt(
     if size != own:
         experiment = resized(experiment, own, size)
     names = {field.name for field in dataclasses.fields(found.data)}
+    frames = getattr(before, "images", getattr(before, "frames", 16))
+    if isinstance(found.data, VolumeArrays):
+        return _volumes(experiment, found, options, frames, size)
     if "frames" not in names:  # decoded clips, which the recipe crops
         return dataclasses.replace(experiment, data=found.data), notes
-    frames = getattr(before, "images", getattr(before, "frames", 16))
     changes = {"frames": frames, "size": size}
     if "stride" in names:
         shortest = found.facts["frames"][0]
@@ -41,3 +44,15 @@ def adapt(
         changes |= {"stride": min(stride, fitting), "clips": getattr(before, "clips", 1)}
     data = dataclasses.replace(found.data, **changes)
     return dataclasses.replace(experiment, data=data), notes
+
+
+def _volumes(
+    experiment: Experiment, found: Found, options: OwnOptions, frames: int, size: int
+) -> tuple[Experiment, list[str]]:
+    """Volumes of as many slices as the experiment's clips have frames, and their statistics."""
+    depth, own = int(options.length or frames), found.facts["frames"][0]
+    data = dataclasses.replace(found.data, depth=depth, size=size)
+    experiment, notes = measured(dataclasses.replace(experiment, data=data), found.facts)
+    if depth != own:
+        notes.append(f"volumes of {own} slices are resampled to {depth}; --length changes it")
+    return experiment, notes

@@ -15,11 +15,18 @@ _NAMES = ("video", "train_video")
 
 
 def matches(path: Path) -> bool:
-    """Whether a file has an array `video` or `train_video` [N, T, H, W] or [N, T, H, W, C]."""
+    """Whether a file has bytes `video` or `train_video`, [N, T, H, W] or [N, T, H, W, C].
+
+    Arrays of other types, or of other than 1 or 3 channels, are volumes (`volume_arrays`).
+    """
     if path.suffix.lower() != ".npz":
         return False
     shapes = array_shapes(path)
-    return any(name in shapes and len(shapes[name][0]) in (4, 5) for name in _NAMES)
+    return any(_is_clip(*shapes[name]) for name in _NAMES if name in shapes)
+
+
+def _is_clip(shape: tuple[int, ...], dtype: np.dtype) -> bool:
+    return dtype == np.uint8 and (len(shape) == 4 or (len(shape) == 5 and shape[4] in (1, 3)))
 
 
 def open_clips(path: Path, options: OwnOptions) -> Found:

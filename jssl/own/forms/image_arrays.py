@@ -31,12 +31,15 @@ def matches(path: Path) -> bool:
 
 def open_arrays(path: Path, options: OwnOptions) -> Found:
     """Reads the file and measures the training split."""
-    data = ImageArrays(str(path), 1, (), options.label, options.group, options.rule())
+    asked = asked_channels(options.channels)
+    if options.bands and asked not in (None, len(options.bands)):
+        raise UserError(
+            f"--bands keeps {len(options.bands)} bands, and --channels asks for {asked}"
+        )
+    chosen = {"bands": options.bands, "channels": None if options.bands else asked}
+    data = ImageArrays(str(path), 1, (), options.label, options.group, options.rule(), **chosen)
     read = data.read()
     height, width, channels = read.image.shape[1:]
-    asked = asked_channels(options.channels)
-    if asked not in (None, channels):
-        raise UserError(f"--channels asks for {asked} and the images of {path} have {channels}")
     rows = read.parts["train"]
     facts = dict(options.known or {})
     if not facts:
@@ -61,6 +64,7 @@ def open_arrays(path: Path, options: OwnOptions) -> Found:
         options.label,
         options.group,
         options.rule(),
+        **chosen,
     )
     sizes = {part: len(own) for part, own in read.parts.items()}
     line = counted(

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from jssl.data.bands import Header, read_bands, read_header
+from jssl.data.bands import Header, pick, read_bands, read_header
 from jssl.data.file_list import FileList, Listed
 from jssl.data.image_files import IMAGES, ImageFiles, ImageFileSource
 from jssl.data.listing import files_in
@@ -32,13 +32,15 @@ def open_folder(path: Path, options: OwnOptions) -> Found:
     """Lists the images, reads their headers and measures the training split."""
     files = FileList(str(path), options.label, options.group, options.rule())
     listed = files.listed(IMAGES)
-    facts = dict(options.known or measure_images(listed, asked_channels(options.channels)))
+    asked = asked_channels(options.channels)
+    facts = dict(options.known or measure_images(listed, asked, options.bands))
     data = ImageFiles(
         files,
         size=options.size or facts["size"],
         channels=facts["channels"],
         limits=tuple(map(tuple, facts["limits"])),
         bands=facts["bands"],
+        select=options.bands,
     )
     sizes = {part: len(rows) for part, rows in listed.parts.items()}
     line = counted(
@@ -85,15 +87,21 @@ def _size(sides: list[int]) -> str:
     return f"{sides[1]}x{sides[0]}"
 
 
-def measure_images(listed: Listed, asked: int | None) -> dict[str, Any]:
+def measure_images(
+    listed: Listed, asked: int | None, select: tuple[int, ...] = ()
+) -> dict[str, Any]:
     """Everything that is measured of images; see `Found.facts`.
 
     Args:
       listed: the files.
       asked: number of channels; None for that of the files.
+      select: numbers of the bands that are kept, from 1; () for all.
     """
     headers = _headers(listed)
-    channels, bands, dtype = _reading(headers, asked, listed)
+    if select:
+        channels, bands, dtype = _selected(headers, asked, select)
+    else:
+        channels, bands, dtype = _reading(headers, asked, listed)
     sides = np.array([(h.height, h.width) for h in headers])
     areas = sides.prod(axis=1)
     shorter = sides.min(axis=1)
@@ -102,12 +110,15 @@ def measure_images(listed: Listed, asked: int | None) -> dict[str, Any]:
     if bands and dtype != "uint8":
 
         def raw(row: int) -> np.ndarray:
-            return read_bands(listed.root / listed.files[row], channels)
+            file = listed.root / listed.files[row]
+            return (
+                pick(read_bands(file), select, None, file) if select else read_bands(file, channels)
+            )
 
         limits = channel_limits(raw, rows)
     size = int(np.median(shorter))
     source = ImageFileSource(
-        *(listed, min(size, _MEASURED_AT), channels, tuple(map(tuple, limits)), bands)
+        *(listed, min(size, _MEASURED_AT), channels, tuple(map(tuple, limits)), bands, select)
     )
     return {
         "size": size,
@@ -124,6 +135,16 @@ def _headers(listed: Listed) -> list[Header]:
     chosen = spread(np.arange(len(listed.files)), _HEADERS)
     with ThreadPoolExecutor(8) as pool:
         return list(pool.map(lambda i: read_header(listed.root / listed.files[i]), chosen))
+
+
+def _selected(
+    headers: list[Header], asked: int | None, select: tuple[int, ...]
+) -> tuple[int, bool, str]:
+    """(channels, True, dtype) where bands are chosen."""
+    if asked not in (None, len(select)):
+        raise UserError(f"--bands keeps {len(select)} bands, and --channels asks for {asked}")
+    deep = sorted({h.dtype for h in headers} - {"uint8"})
+    return len(select), True, deep[0] if deep else "uint8"
 
 
 def _reading(headers: list[Header], asked: int | None, listed: Listed) -> tuple[int, bool, str]:
@@ -146,8 +167,8 @@ def _reading(headers: list[Header], asked: int | None, listed: Listed) -> tuple[
     channels = asked if asked == 4 else found.most_common(1)[0][0]
     if asked is not None and asked != channels:
         raise UserError(
-            f"--channels asks for {asked} and the images of {listed.root} have {channels}; bands "
-            "are not chosen or made up here: write files with the bands that are wanted"
+            f"--channels asks for {asked} and the images of {listed.root} have {channels}; --bands "
+            "chooses bands"
         )
     dtypes = {h.dtype for h in headers}
     return channels, True, "uint8" if not deep else sorted(dtypes - {"uint8"})[0]

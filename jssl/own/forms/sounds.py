@@ -40,7 +40,7 @@ def open_sounds(path: Path, options: OwnOptions) -> Found:
         split=options.rule(),
     )
     details = f"{facts['seconds']:g} s at {thousands(facts['rate'])} Hz"
-    source = "labels from sub-folders" if options.label in (None, "folder") else ""
+    source = "labels from sub-folders" if (options.label or "folder").startswith("folder") else ""
     return tallied(
         *("audio", "clips", data, data.load()), details=details, facts=facts, source=source
     )

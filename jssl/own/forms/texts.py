@@ -62,7 +62,9 @@ def open_texts(path: Path, options: OwnOptions) -> Found:
     if is_folder_of_texts(path):
         files = list(files_in(path, _TEXT))
         texts = [read_text(files[k]) for k in spread(np.arange(len(files)), _MEASURED)]
-        source = "labels from sub-folders" if options.label in (None, "folder") else ""
+        source = (
+            "labels from sub-folders" if (options.label or "folder").startswith("folder") else ""
+        )
     else:
         parts, _, source = data.read()
         texts = [parts["train"].texts[k] for k in _chosen(len(parts["train"].texts))]
