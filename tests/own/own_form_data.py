@@ -61,6 +61,24 @@ def rates(root: Path) -> None:
     lines(root / "rates.csv", ["date,euro,yen", *rows])
 
 
+def shops(root: Path) -> None:
+    """Two shops of three hundred days each, mixed, with a few days without a count."""
+    days = np.datetime64("2020-01-01") + np.arange(300)
+    rows = [
+        f"{shop},{day},{'' if k % 50 == 9 else 10 * place + k % 7},{k % 5}"
+        for k, day in enumerate(days)
+        for place, shop in enumerate(("quay", "mole"))
+    ]
+    lines(root / "shops.csv", ["shop,date,sales,visits", *rows])
+
+
+def films(root: Path) -> None:
+    """Forty films with several genres each."""
+    genres = ["drama|war", "comedy", "drama|comedy", "war"]
+    rows = [f"{1950 + k},{60 + k % 9},{'xyz'[k % 3]},{genres[k % 4]}" for k in range(40)]
+    lines(root / "films.csv", ["year,minutes,studio,genres", *rows])
+
+
 def sensors(root: Path) -> None:
     """Ten people of sixty rows, who walk and then sit."""
     rows = [
@@ -171,6 +189,8 @@ MAKERS: Mapping[str, Callable[[Path], None]] = {
     "customers.csv": customers,
     "customers.parquet": customers_parquet,
     "rates.csv": rates,
+    "shops.csv": shops,
+    "films.csv": films,
     "sensors.csv": sensors,
     "Gestures": gestures,
     "series.npz": series_npz,

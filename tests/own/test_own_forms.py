@@ -41,7 +41,7 @@ def sizes(found):
         (
             "customers.csv",
             "table",
-            "40 rows, 3 numeric and 3 categorical columns, no labels; 4 set aside for validation, "
+            "40 rows, 4 numeric and 2 categorical columns, no labels; 4 set aside for validation, "
             "4 for the test",
         ),
         (

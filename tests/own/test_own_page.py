@@ -30,10 +30,21 @@ def _scans(root: Path) -> None:
     rows = [f"{name},{'ab'[k % 2]},{k}" for k, name in enumerate(names)]
     csv(root / "labels.csv", "file,diagnosis,age", *rows)
     csv(root / "patients.csv", "file,patient", *(f"{n},{k // 3}" for k, n in enumerate(names)))
+    found = [f"{name},{k % 2},{k // 8 % 2}" for k, name in enumerate(names)]
+    csv(root / "findings.csv", "file,oedema,effusion", *found)
+
+
+def _elsewhere(root: Path) -> None:
+    flat(root / "elsewhere" / "photos", 12, size=(12, 10))
+
+
+def _survey(root: Path) -> None:
+    names = [f"site/day{k % 2}/{'ab'[k // 6]}/{k}.png" for k in range(12)]
+    images(root / "survey", names, size=(12, 10))
 
 
 def _satellite(root: Path) -> None:
-    images(root / "satellite", [f"{k}.npy" for k in range(12)], channels=4, size=(12, 10))
+    images(root / "satellite", [f"{k}.npy" for k in range(12)], channels=5, size=(12, 10))
 
 
 def _arrays(root: Path) -> None:
@@ -65,7 +76,15 @@ def _clips(root: Path) -> None:
     np.savez(root / "clips.npz", video=clips)
 
 
+def _tomograms(root: Path) -> None:
+    volumes = np.random.default_rng(0).normal(0, 300, (12, 10, 20, 20, 2))
+    np.savez(root / "tomograms.npz", volume=volumes.astype(np.float32))
+
+
 HERE = {
+    "elsewhere": _elsewhere,
+    "survey": _survey,
+    "tomograms.npz": _tomograms,
     "clips.npz": _clips,
     "photos": _photos,
     "scans": _scans,
