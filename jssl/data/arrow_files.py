@@ -59,6 +59,34 @@ def read_saved(path: Path) -> Delimited:
     Raises:
       UserError: a file is missing or damaged, pyarrow is not installed, or no column is left.
     """
+    table, features = saved_table(path)
+    plain, left = plain_columns(table, path)
+    if not plain:
+        raise UserError(f"{path} has no column of texts or numbers: {', '.join(left)[:200]}")
+    if left:
+        note(f"{path} is read without the columns {', '.join(left)[:200]}")
+    return saved_cells(table.select(plain), features, path)
+
+
+def image_column(path: Path) -> str | None:
+    """The first column of images of a saved data set; None if there is none, or it is damaged."""
+    try:
+        folder = saved_splits(path)["train"]
+        features = dict(_json(folder / _INFO)["features"])
+    except (UserError, OSError, KeyError, TypeError, ValueError):
+        return None
+    for name, feature in features.items():
+        if isinstance(feature, dict) and feature.get("_type") == "Image":
+            return name
+    return None
+
+
+def saved_table(path: Path) -> tuple[Any, dict[str, Any]]:
+    """The Arrow table of one split, and what its columns are, by name.
+
+    Raises:
+      UserError: a file is missing or damaged, or pyarrow is not installed.
+    """
     pyarrow = library(path)
     state, info = _json(path / _STATE), _json(path / _INFO)
     files = state.get("_data_files")
@@ -89,13 +117,19 @@ def read_saved(path: Path) -> Delimited:
         table = pyarrow.concat_tables(parts)
     except pyarrow.ArrowException:
         raise UserError(f"{path}: its Arrow files differ in their columns") from None
-    plain = [k for k, field in enumerate(table.schema) if _plain(pyarrow, field.type)]
-    left = [name for k, name in enumerate(table.column_names) if k not in plain]
-    if not plain:
-        raise UserError(f"{path} has no column of texts or numbers: {', '.join(left)[:200]}")
-    if left:
-        note(f"{path} is read without the columns {', '.join(left)[:200]}")
-    return _named(as_cells(table.select(plain), path), features)
+    return table, features
+
+
+def plain_columns(table: Any, path: Path) -> tuple[list[str], list[str]]:
+    """Names of the columns of texts, numbers and lists of labels, and of the others."""
+    pyarrow = library(path)
+    plain = [field.name for field in table.schema if _plain(pyarrow, field.type)]
+    return plain, [name for name in table.column_names if name not in plain]
+
+
+def saved_cells(table: Any, features: dict[str, Any], path: Path) -> Delimited:
+    """Plain columns as text cells, with class labels as their names."""
+    return _named(as_cells(table, path), features)
 
 
 def _named(table: Delimited, features: dict[str, Any]) -> Delimited:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from arrow_images import write_saved_images
 from scipy.io import wavfile
 
 from jssl.data.cloud_source import CloudSource
 from jssl.data.graph_source import GraphSource
 from jssl.data.long_series import LongSeries, WindowedTable
+from jssl.data.saved_images import SavedImages
 from jssl.data.sequence_source import SequenceSource
 from jssl.data.series_file import SeriesFile
 from jssl.data.sounds import SoundFolder
@@ -69,6 +71,11 @@ def parquet(root: Path) -> Any:
     columns = {"age": np.arange(20) + 20.5, "job": ["xyz"[k % 3] for k in range(20)]}
     pyarrow.parquet.write_table(pyarrow.table(columns), root / "t.parquet")
     return TableFile(str(root / "t.parquet"), "none")
+
+
+def saved_images(root: Path) -> Any:
+    write_saved_images(root, 12, 8)
+    return SavedImages(str(root), 8)
 
 
 def saved(root: Path) -> Any:

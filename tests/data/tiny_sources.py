@@ -458,6 +458,7 @@ READERS = (
     Tiny(tiny_own.TextSource, tiny_own.json_lines, form="jsonl"),
     Tiny(tiny_own.TextSource, tiny_own.text_files, form="files"),
     Tiny(tiny_own.TextSource, tiny_own.saved, form="saved", needs=("pyarrow",)),
+    Tiny(tiny_own.SavedImages, tiny_own.saved_images, needs=("pyarrow",)),
     Tiny(tiny_own.SequenceSource, tiny_own.fasta),
     Tiny(tiny_own.SeriesFile, tiny_own.ts, form="ts"),
     Tiny(tiny_own.SeriesFile, tiny_own.series_npz, form="npz"),

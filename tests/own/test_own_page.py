@@ -7,6 +7,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from arrow_images import write_saved_images
 from own_files import csv, flat, images
 from own_page_data import MAKERS
 
@@ -32,6 +33,11 @@ def _scans(root: Path) -> None:
     csv(root / "patients.csv", "file,patient", *(f"{n},{k // 3}" for k, n in enumerate(names)))
     found = [f"{name},{k % 2},{k // 8 % 2}" for k, name in enumerate(names)]
     csv(root / "findings.csv", "file,oedema,effusion", *found)
+
+
+def _gallery(root: Path) -> None:
+    pytest.importorskip("pyarrow")
+    write_saved_images(root / "gallery", 12, 10)
 
 
 def _elsewhere(root: Path) -> None:
@@ -83,6 +89,7 @@ def _tomograms(root: Path) -> None:
 
 HERE = {
     "elsewhere": _elsewhere,
+    "gallery": _gallery,
     "survey": _survey,
     "tomograms.npz": _tomograms,
     "clips.npz": _clips,

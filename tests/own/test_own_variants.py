@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from arrow_images import write_saved_images
 from own_files import flat, images
 from own_form_data import lines
 from scipy.io import wavfile
@@ -137,3 +138,22 @@ def test_a_file_of_another_kind_says_what_to_do(name, words, tmp_path) -> None:
     path.write_bytes(b"PK\x03\x04")
     with pytest.raises(UserError, match=re.escape(words)):
         recognise(path)
+
+
+def test_a_saved_data_set_of_images(tmp_path) -> None:
+    pytest.importorskip("pyarrow")
+    write_saved_images(tmp_path / "a", 20, 9)
+    found = recognise(tmp_path / "a", OwnOptions(group="site"))
+    assert found.line == (
+        "20 images, RGB, 9x9 pixels, 2 classes; 4 set aside for validation, 4 for the test"
+    )
+    splits = found.data.load()
+    assert splits.classes == ("cat", "dog") and splits.train[0]["image"].shape == (9, 9, 3)
+    owners = [{int(row) // 4 for row in part.indices} for part in (splits.train, splits.test)]
+    assert not owners[0] & owners[1]
+    grey = recognise(tmp_path / "a", OwnOptions(channels="grey", label="none"))
+    assert set(grey.data.load().train[0]) == {"image"} and grey.facts["channels"] == 1
+    assert recognise(tmp_path / "a", prefer="table").modality == "table"
+    write_saved_images(tmp_path / "b", 20, 9, inside=False)
+    with pytest.raises(UserError, match="the image is not in the data set"):
+        recognise(tmp_path / "b", prefer="image")
