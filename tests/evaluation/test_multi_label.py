@@ -59,6 +59,8 @@ def test_c_is_chosen_on_validation_and_labels_without_examples_are_left_out() ->
     assert found.left_out == ("wood",) and set(found.by_label) == {"sea", "sun"}
     again = multi_label_probe(*parts, names=NAMES)
     assert again == found
+    other = multi_label_probe((x, y), (held, held_y), (test[0], 1 - test[1]), names=NAMES)
+    assert (other.strength, other.validation) == (found.strength, found.validation)
     with pytest.raises(UserError, match="none of the 3 labels has examples with and without it"):
         multi_label_probe((x, y), (held, 0 * held_y), test, names=NAMES)
     with pytest.raises(UserError, match="measure the result"):
