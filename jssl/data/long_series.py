@@ -16,7 +16,6 @@ from jssl.data.forecasting import Seasons, panel_windows, windows
 from jssl.data.gaps import fill_gaps
 from jssl.data.long_rows import Rows, read_times_of, series_of, time_column
 from jssl.data.notes import note
-from jssl.data.npz import read_npz
 from jssl.data.row_files import (
     TABLES,
     column,
@@ -25,12 +24,13 @@ from jssl.data.row_files import (
     read_rows,
 )
 from jssl.data.series import Waves
+from jssl.data.series_file import ARRAYS, series_arrays
 from jssl.data.source import ArraySource, Splits
 from jssl.data.splitting import PARTS, SplitRule
 from jssl.data.times import parse_date
 from jssl.errors import UserError
 
-LONG = (*TABLES, ".npz")
+LONG = (*TABLES, *ARRAYS)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class LongSeries(Ranged):
     missing value takes the last one before it (`jssl.data.gaps.fill_gaps`).
 
     Attributes:
-      path: a `.csv`, `.tsv` or `.parquet` file, or an `.npz` with one array float [T, C] or [T].
+      path: a `.csv`, `.tsv` or `.parquet` file, or an `.npz` or `.npy` with one array float [T, C]
+        or [T].
       length: steps of the past.
       horizon: steps of the future.
       time: the column of times, which is no channel; None finds one of dates, or one called so.
@@ -93,14 +94,14 @@ class LongSeries(Ranged):
     def read(self) -> Rows:
         """The rows of the file, series after series, with gaps filled."""
         path = Path(self.path).expanduser()
-        if path.name.lower().endswith(".npz"):
+        if path.name.lower().endswith(ARRAYS):
             if self.panel is not None:
                 raise UserError(f"--panel names a column of a table, and {path} is an array")
             values, when, names = _array(path), None, ()
             names = tuple(str(k + 1) for k in range(values.shape[1]))
             owner, series = np.zeros(len(values), np.int64), ()
         else:
-            table = read_rows(path)
+            table = read_rows(path, narrow=True)
             order, owner, series = series_of(table, self.panel)
             place = time_column(table, self.time)
             when = None
@@ -152,8 +153,8 @@ def _row_at(text: str, when: np.ndarray | None, path: str) -> int:
 
 
 def _array(path: Path) -> np.ndarray:
-    """The one array of an `.npz` file as float64 [T, C]."""
-    arrays = read_npz(path, "series=...")
+    """The one array of an `.npz` or `.npy` file as float64 [T, C]."""
+    arrays = series_arrays(path)
     if len(arrays) != 1:
         raise UserError(
             f"{path} holds the arrays {', '.join(sorted(arrays)) or 'none'}; a series to forecast "

@@ -200,7 +200,10 @@ def _members(stream: BinaryIO, path: Path) -> dict[str, np.ndarray]:
                 shape, dtype = npy_header(member)
                 body = info.file_size - member.tell()
                 if dtype.hasobject:
-                    raise ValueError(f"{info.filename} holds Python objects, which can run code")
+                    raise ValueError(
+                        f"{info.filename} holds Python objects, which can run code; texts need "
+                        "dtype=str"
+                    )
                 if math.prod(shape) * dtype.itemsize != body:
                     raise ValueError(
                         f"{info.filename} says shape {list(shape)} of {dtype} and has {body} bytes"

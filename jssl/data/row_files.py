@@ -13,7 +13,7 @@ from jssl.data.checks import parse_number
 from jssl.data.delimited import MISSING, Delimited, read_delimited
 from jssl.data.file_table import split_spec
 from jssl.data.parquet_files import PARQUET, read_parquet
-from jssl.data.targets import joined, list_cell, several
+from jssl.data.targets import distinct_labels, joined, list_cell, several
 from jssl.data.text_files import read_text
 from jssl.data.times import read_times
 from jssl.errors import UserError
@@ -25,7 +25,7 @@ _LABELS = ("label", "labels", "class", "target", "y", "category", "species", "di
 _CLASSES = 100  # distinct values, up to which a column with such a name holds classes
 
 
-def read_rows(path: Path, *, quoted: bool = True) -> Delimited:
+def read_rows(path: Path, *, quoted: bool = True, narrow: bool = False) -> Delimited:
     """A table with names of columns, whatever its format.
 
     The first line of delimited text names the columns unless one of its cells is a number; then
@@ -35,6 +35,7 @@ def read_rows(path: Path, *, quoted: bool = True) -> Delimited:
       path: `.csv` and its kin, `.parquet` or `.jsonl` (an object a line), by its ending; or a
         folder of `jssl.data.arrow_files`.
       quoted: whether `"` quotes a cell of delimited text; texts in `.tsv` rarely do.
+      narrow: whether delimited text may have one column alone.
 
     Raises:
       UserError: the file is missing, damaged, empty or of another format.
@@ -46,6 +47,8 @@ def read_rows(path: Path, *, quoted: bool = True) -> Delimited:
         return read_parquet(path)
     if name.endswith(JSON_LINES):
         return read_json_lines(path)
+    if narrow and (single := _single_column(path)) is not None:
+        return single
     table = read_delimited(path, header=False, quotes=quoted, comment="|" if quoted else "")
     first = table.rows[0]
     if any(_is_number(cell) for cell in first):
@@ -163,7 +166,7 @@ def find_labels(table: Delimited, label: str | None) -> list[int]:
     for name in _LABELS:
         for place, own in enumerate(table.names):
             if own.strip().lower() == name:
-                values = {row[place] for row in table.rows}
+                values = distinct_labels([row[place] for row in table.rows])
                 if 1 < len(values) <= min(_CLASSES, len(table.rows) // 2):
                     return [place]
     return []
@@ -229,11 +232,24 @@ def column_values(table: Delimited, spec: str, flag: str) -> tuple[list[str], in
 
 def _one_column(path: Path) -> Delimited:
     """A CSV file with a header, which may have one column alone."""
-    lines = read_text(path).splitlines()
-    if lines and all(sum(line.count(mark) for mark in ",;\t|") == 0 for line in lines):
-        rows = [(k, [line.strip()]) for k, line in enumerate(lines[1:], 2) if line.strip()]
-        return Delimited(path, (lines[0].strip(),), [r for _, r in rows], [k for k, _ in rows], ",")
-    return read_delimited(path)
+    return _single_column(path, header=True) or read_delimited(path)
+
+
+def _single_column(path: Path, *, header: bool | None = None) -> Delimited | None:
+    """A file without any separator as one column; None for another file.
+
+    Args:
+      path: of the file.
+      header: whether its first line names the column; None if it is no number.
+    """
+    lines = [(k, line.strip()) for k, line in enumerate(read_text(path).splitlines(), 1)]
+    lines = [(k, line) for k, line in lines if line]
+    if len(lines) < 2 or any(mark in line for _, line in lines for mark in ",;\t|"):
+        return None
+    named = header if header is not None else not _is_number(lines[0][1])
+    rows = lines[1:] if named else lines
+    name = lines[0][1] if named else "1"
+    return Delimited(path, (name,), [[line] for _, line in rows], [k for k, _ in rows], ",")
 
 
 def names_file(spec: str) -> bool:

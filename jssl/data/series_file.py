@@ -12,7 +12,7 @@ from jssl.core.ranges import Count, Ranged
 from jssl.data.checks import finite, measurable
 from jssl.data.file_table import split_spec
 from jssl.data.holdout import divide
-from jssl.data.npz import read_npz
+from jssl.data.npz import read_npy, read_npz
 from jssl.data.row_files import column_values, read_rows
 from jssl.data.series import Waves
 from jssl.data.series_files import equal_lengths, read_series
@@ -22,7 +22,8 @@ from jssl.data.splitting import PARTS, SplitRule
 from jssl.data.targets import Targets, read_targets
 from jssl.errors import UserError
 
-SERIES = (".ts", ".ts.gz", ".npz")
+ARRAYS = (".npz", ".npy")
+SERIES = (".ts", ".ts.gz", *ARRAYS)
 _NAMES = ("series", "x", "data", "values")
 _LABELS = ("label", "labels", "y", "target")
 
@@ -48,7 +49,8 @@ class SeriesFile(Ranged):
     * `.ts` (aeon's format): a file, or a folder with `NAME_TRAIN.ts` and `NAME_TEST.ts`;
     * `.npz`: `series` float [N, T, C] or [N, T] (also called x, data or values) and, optionally,
       `label` [N] (or 0 and 1 of several labels, [N, K]) and `group` [N]; or `train_series`,
-      `train_label`, `test_series` and so on.
+      `train_label`, `test_series` and so on;
+    * `.npy`: the series alone.
 
     Series of unequal length are resampled to the longest one of the training data, and missing
     values are interpolated.
@@ -129,9 +131,9 @@ class SeriesFile(Ranged):
         else:
             files = split_files(path, SERIES, "series")
         name = path.name.partition(".")[0]
-        if files["train"].name.lower().endswith(".npz"):
+        if files["train"].name.lower().endswith(ARRAYS):
             if len(files) > 1:
-                raise UserError(f"{path} has several .npz files; put the splits into one of them")
+                raise UserError(f"{path} has several files of arrays; put the splits into one .npz")
             return read_arrays(files["train"]), name
         return {part: Examples(*read_series(file)) for part, file in files.items()}, name
 
@@ -159,13 +161,20 @@ def ts_splits(folder: Path) -> dict[str, Path]:
     return {part: files[0] for part, files in found.items()}
 
 
+def series_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a `.npz` file by name, or that of a `.npy` file as `series`."""
+    if path.suffix.lower() == ".npy":
+        return {"series": read_npy(path)}
+    return read_npz(path, "series=..., label=...")
+
+
 def read_arrays(path: Path) -> dict[str, Examples]:
     """The series of an `.npz` file by split; see `SeriesFile`.
 
     Raises:
       UserError: naming the file and the array that is missing or of another shape.
     """
-    arrays = read_npz(path, "series=..., label=...")
+    arrays = series_arrays(path)
     splits = [p for p in PARTS if any(f"{p}_{name}" in arrays for name in _NAMES)]
     found = {}
     for part, start in [(p, f"{p}_") for p in splits] or [("train", "")]:

@@ -73,6 +73,13 @@ def several(texts: Sequence[str]) -> bool:
     return any(_MARKS.search(one) for one in texts)
 
 
+def distinct_labels(texts: Sequence[str]) -> set[str]:
+    """The different labels of some examples, each of which may have several."""
+    if not several(texts):
+        return set(texts)
+    return {one.strip() for text in texts for one in _MARKS.split(text)} - {""}
+
+
 def check_repeated(texts: Sequence[str], where: str) -> None:
     """Refuses labels of which most differ, unless they are several of an example."""
     count = len(set(texts))

@@ -128,7 +128,11 @@ class TextSource(Ranged):
             if self.group is not None:
                 raise UserError(f"{files['train']} has a text a line, and no groups")
             return {part: _lines(path) for part, path in files.items()}, None, ""
-        tables = same_columns({p: read_rows(f, quoted=not _tabbed(f)) for p, f in files.items()})
+        read = {
+            part: read_rows(file, quoted=not _tabbed(file), narrow=True)
+            for part, file in files.items()
+        }
+        tables = same_columns(read)
         train = tables["train"]
         places_of_label = find_labels(train, self.label)
         columns = (

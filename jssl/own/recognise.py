@@ -8,6 +8,8 @@ import importlib
 import pkgutil
 from pathlib import Path
 
+from jssl.data.image_files import IMAGES
+from jssl.data.video_folder import VIDEOS
 from jssl.errors import UserError, nearest
 from jssl.own.form import MODALITIES, Form, Found, OwnOptions
 
@@ -17,6 +19,7 @@ _ADVICE = {
     **dict.fromkeys((".xlsx", ".xls", ".ods"), _SHEET),
     **dict.fromkeys((".zip", ".tar", ".tgz", ".7z", ".rar"), _PACKED),
     **dict.fromkeys((".mat", ".h5", ".hdf5", ".nii", ".dcm", ".pt", ".pkl", ".pickle"), _ARRAYS),
+    **dict.fromkeys((*IMAGES.suffixes, *VIDEOS.suffixes), "give the folder of such files"),
     ".pdf": "give texts in a .txt file, or images",
 }
 """Ending of a file that is not read -> what to do."""

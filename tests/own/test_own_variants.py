@@ -130,6 +130,7 @@ def test_all_sounds_of_other_rates_are_counted(tmp_path, caplog) -> None:
         ("a.xlsx", "save the sheet as CSV"),
         ("a.zip", "unpack it"),
         ("a.h5", "numpy.savez"),
+        ("a.png", "give the folder"),
         ("a.xyzzy", "--form names it"),
     ],
 )
@@ -157,3 +158,28 @@ def test_a_saved_data_set_of_images(tmp_path) -> None:
     write_saved_images(tmp_path / "b", 20, 9, inside=False)
     with pytest.raises(UserError, match="the image is not in the data set"):
         recognise(tmp_path / "b", prefer="image")
+
+
+def test_one_column_alone_is_a_series_or_texts(tmp_path) -> None:
+    wave = [f"{np.sin(k / 5):.3f}" for k in range(80)]
+    options = OwnOptions(length=8, horizon=2)
+    for name, rows in (("named.csv", ["load", *wave]), ("bare.csv", wave)):
+        found = recognise(lines(tmp_path / name, rows), options, prefer="series")
+        assert found.line.startswith("a series of 80 steps of 1 channel; windows of 8 steps")
+    texts = lines(tmp_path / "t.csv", ["review", *(f"the old boat number {k}" for k in range(30))])
+    assert recognise(texts, prefer="text").line.startswith("30 texts")
+
+
+def test_series_in_npy_files(tmp_path) -> None:
+    random = np.random.default_rng(0)
+    np.save(tmp_path / "many.npy", random.normal(size=(30, 12, 2)).astype(np.float32))
+    assert recognise(tmp_path / "many.npy").line.startswith("30 series, 12 steps of 2 channels")
+    np.save(tmp_path / "one.npy", random.normal(size=(80, 2)))
+    found = recognise(tmp_path / "one.npy", OwnOptions(length=8, horizon=2))
+    assert found.line.startswith("a series of 80 steps of 2 channels; windows of 8 steps")
+
+
+def test_many_combinations_of_a_few_labels_are_found(tmp_path) -> None:
+    rows = [f"{k}.5,t{k % 11};u{k % 7}" for k in range(77)]
+    found = recognise(lines(tmp_path / "t.csv", ["x,label", *rows]), prefer="table")
+    assert len(found.tags) == 18

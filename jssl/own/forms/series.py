@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from jssl.data.long_series import LongSeries, WindowedTable
-from jssl.data.npz import read_npz
+from jssl.data.npz import array_shapes
 from jssl.data.row_files import TABLES
-from jssl.data.series_file import SERIES, SeriesFile, ts_splits
+from jssl.data.series_file import ARRAYS, SERIES, SeriesFile, series_arrays, ts_splits
 from jssl.data.times import is_time
 from jssl.errors import UserError
 from jssl.own.form import Form, Found, OwnOptions, thousands
@@ -42,6 +42,9 @@ def is_examples(path: Path) -> bool:
         except UserError:
             return True
         return first_file(path, SERIES[:2]) is not None
+    if path.suffix.lower() == ".npy":
+        ((shape, dtype),) = array_shapes(path).values() or [((), None)]
+        return len(shape) in (1, 2) or (len(shape) == 3 and dtype != np.uint8)
     names = array_names(path)
     return path.name.lower().endswith(SERIES[:2]) or bool(names & _NAMES) or len(names) == 1
 
@@ -128,15 +131,15 @@ def _channels(count: int) -> str:
 
 def _shown(when: np.generic) -> str:
     if not isinstance(when, np.datetime64):
-        return f"{when:g}"
+        return f"{when:.10g}"
     text = str(when.astype("datetime64[m]"))
     return text.removesuffix("T00:00").replace("T", " ")
 
 
 def open_examples(path: Path, options: OwnOptions) -> Found:
     """Series of a file, or of the files of the splits."""
-    if path.is_file() and path.suffix.lower() == ".npz":
-        arrays = read_npz(path)
+    if path.is_file() and path.suffix.lower() in ARRAYS:
+        arrays = series_arrays(path)
         one = next(iter(arrays.values()))
         if len(arrays) == 1 and one.ndim < 3:
             return _forecast(path, options)
