@@ -42,6 +42,7 @@ class MultiLabelResult:
         a random order.
       strength: the selected C, one for all labels.
       converged: whether that fit converged.
+      at_edge: whether that C is at an end of the grid; a better one may lie outside.
       path: strength, validation and converged for every C tried.
       by_label: name of each label -> its average precision and F1 on test.
       left_out: names of the labels that are not scored.
@@ -55,6 +56,7 @@ class MultiLabelResult:
     chance: float
     strength: float
     converged: bool
+    at_edge: bool
     path: tuple[dict[str, float | bool], ...]
     by_label: dict[str, dict[str, float]]
     left_out: tuple[str, ...]
@@ -195,6 +197,7 @@ def multi_label_probe(
         chance=float(unseen_y.mean()),
         strength=best.strength,
         converged=best.converged,
+        at_edge=len(path) > 1 and best.strength in (min(strengths), max(strengths)),
         path=tuple(path),
         by_label=by_label,
         left_out=tuple(name for name, own in zip(names, scored, strict=True) if not own),
