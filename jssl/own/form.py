@@ -34,8 +34,9 @@ class OwnOptions:
       form: name of the form; None recognises it.
       label: where labels are from: a column of a table, a CSV file (`FILE.csv` or
         `FILE.csv:COLUMN`) that names each file and its label, "folder" for the names of
-        sub-folders ("folder:N" for those of the N-th level), or "none"; None for what the form finds. Several columns of 0 and 1, with ","
-        between, and cells such as "a;b" are several labels an example.
+        sub-folders ("folder:N" for those of the N-th level), or "none"; None for what the form
+        finds. Several columns of 0 and 1, with "," between, and cells such as "a;b" are several
+        labels an example.
       group: a column of a table, or a CSV file that names each file and its group; the examples of
         a group are never in two splits.
       time: the column by which a split by time sorts.
