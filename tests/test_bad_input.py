@@ -191,6 +191,7 @@ def test_a_missing_tfds_set_names_the_command_that_fetches_it(refused, tmp_path:
 # --- numbers that stop being numbers --------------------------------------------------------------
 
 
+@pytest.mark.rotating
 def test_nan_stops_the_run_and_keeps_the_last_good_checkpoint(
     refused, tmp_path: Path, capsys
 ) -> None:

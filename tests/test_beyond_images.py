@@ -55,6 +55,7 @@ def small(name):
     return dataclasses.replace(found, optimizer=optimizer, epochs=0.4, batch_size=8)
 
 
+@pytest.mark.rotating
 def test_graphs_are_probed_measured_and_reported(tmp_path):
     made = small("graph/simclr_motifs")
     data = dataclasses.replace(made.data, train=40)  # ten of each class for the probes
@@ -67,6 +68,7 @@ def test_graphs_are_probed_measured_and_reported(tmp_path):
     assert (run.folder / "report.html").exists()
 
 
+@pytest.mark.rotating
 def test_forecasts_are_measured_without_labels(tmp_path):
     run = Run(small("series/patchtst_etth1"), 0, tmp_path / "run")
     options = Options(devices=1, probe_every=0, on_collapse="warn")

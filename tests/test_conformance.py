@@ -230,6 +230,7 @@ def test_simple_views_have_the_shapes_of_the_others(name) -> None:
     assert repr(plain(experiment.views)) != repr(experiment.views)
 
 
+@pytest.mark.rotating
 def test_a_mesh_is_held_to_the_tolerance_of_its_dtype() -> None:
     method = SimCLR(**SMALL)
     low = dataclasses.replace(around(method), encoder=MLP(hidden=(32, 32), dtype="bfloat16"))

@@ -55,7 +55,7 @@ def smoke_program(name: str):
     return small, train, build(small, train[0], len(train), sharding.make_mesh(1))
 
 
-@pytest.mark.rotating
+@pytest.mark.rotating(shares=9)
 @pytest.mark.parametrize("experiment", NAMES)
 def test_its_train_step_can_be_traced(experiment: str) -> None:
     """Shapes and names fit, from views to metrics; nothing is compiled."""
@@ -77,9 +77,12 @@ def test_its_train_step_can_be_traced(experiment: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        name
-        if name in ("image/simclr_digits", "image/mae_shapes")
-        else pytest.param(name, marks=pytest.mark.slow)
+        pytest.param(
+            name,
+            marks=pytest.mark.rotating
+            if name in ("image/simclr_digits", "image/mae_shapes")
+            else pytest.mark.slow,
+        )
         for name in NAMES
     ],
 )

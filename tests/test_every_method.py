@@ -20,7 +20,7 @@ def test_contract(method: str) -> None:
     assert report.ok, str(report)
 
 
-@pytest.mark.rotating
+@pytest.mark.rotating(shares=9)
 @pytest.mark.parametrize("method", sorted(CASES))
 def test_conformance(method: str) -> None:
     """Eight devices equal one, resume is exact, streamed equals resident, and all the others."""

@@ -110,6 +110,7 @@ def results(program: Program, state, views, accumulate: int) -> dict[str, np.nda
     return {name: np.asarray(value) for name, value in paths(compute(state, views)).items()}
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_micro_batches_equal_the_whole_batch(case: str) -> None:
     bound = program(CASES[case]())

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.optimised
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 
 
-@pytest.mark.rotating
+@pytest.mark.rotating(shares=9)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the notebook client's own parts
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

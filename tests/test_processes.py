@@ -21,7 +21,7 @@ from jssl.runs.run import reopen
 from jssl.studies.session import restore
 from jssl.testing import deviation
 
-pytestmark = pytest.mark.rotating
+pytestmark = pytest.mark.rotating(shares=9)
 
 EXPERIMENT = Path(__file__).parent / "run_experiment.py"
 

@@ -12,7 +12,7 @@ from jssl.runs.loop import Options, fit
 from jssl.runs.replay import replay
 from jssl.runs.run import Run, reopen
 
-pytestmark = pytest.mark.rotating
+pytestmark = pytest.mark.rotating(shares=9)
 
 TEMPLATE = """
 import dataclasses

@@ -13,7 +13,7 @@ from jssl.evaluation.protocols import protocol
 from jssl.studies import reproduction
 from jssl.studies.reproduction import BUDGETS, Cell, experiment_of, load_table, tabulate
 
-pytestmark = pytest.mark.rotating
+pytestmark = pytest.mark.rotating(shares=9)
 
 
 @pytest.mark.parametrize("name", reproduction.names())

@@ -18,6 +18,8 @@ from jssl.runs.loop import Options
 from jssl.runs.run import reopen
 from jssl.studies.session import restore
 
+pytestmark = pytest.mark.rotating(shares=9)
+
 EXPERIMENT = Path(__file__).parent / "run_experiment.py"
 
 
@@ -74,7 +76,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.rotating
 def test_three_kills(undisturbed: Path, tmp_path: Path) -> None:
     """SIGKILL at three random steps, with a checkpoint at nearly every step being written."""
     steps = losses(undisturbed)[-1][0]

@@ -20,7 +20,7 @@ from jssl.training import sharding
 from jssl.training.checkpoint import Checkpoints
 from jssl.training.program import build
 
-pytestmark = pytest.mark.rotating
+pytestmark = pytest.mark.rotating(shares=9)
 
 
 def state_of(folder: Path):

@@ -1,7 +1,9 @@
-"""The thirds of the rotating tests, even and complete; flags that an XLA does not know."""
+"""The shares of the rotating tests, even and complete; flags that an XLA does not know."""
 
 import collections
+from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import budget
 import pytest
@@ -9,16 +11,17 @@ import tiers
 import xla_flags
 
 
-def test_thirds_are_even_and_depend_on_names_alone() -> None:
-    names = [("test_every_method.py", f"method_{i}") for i in range(56)]
-    names += [("test_other.py", "alone")]
-    found = tiers.thirds(names)
+def test_shares_are_even_and_depend_on_names_alone() -> None:
+    names = [("test_every_method.py", f"method_{i}", 9) for i in range(56)]
+    names += [("test_every_method.py", f"method_{i}", 3) for i in range(7)]
+    found = tiers.shares(names)
     assert found.keys() == set(names)
-    assert found == tiers.thirds(reversed(names))
-    counts = collections.Counter(t for (file, _), t in found.items() if file != "test_other.py")
-    assert sorted(counts.values()) == [18, 19, 19]
-    # Single tests of many files are not all in one third.
-    singles = tiers.thirds([(f"test_{i}.py", "alone") for i in range(60)])
+    assert found == tiers.shares(reversed(names))
+    for count, sizes in ((9, [6] * 7 + [7] * 2), (3, [2, 2, 3])):
+        counts = collections.Counter(share for place, share in found.items() if place[2] == count)
+        assert sorted(counts.values()) == sizes
+    # Single tests of many files are not all in one share.
+    singles = tiers.shares([(f"test_{i}.py", "alone", 3) for i in range(60)])
     assert len(set(singles.values())) == 3
 
 
@@ -33,23 +36,73 @@ def commits(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, ...], str]:
     return answers
 
 
-def test_three_commits_in_a_row_run_all_thirds(commits: dict) -> None:
+def test_any_n_commits_in_a_row_run_all_n_shares(commits: dict) -> None:
     seen = []
-    for count in (301, 302, 303):
+    for count in range(301, 310):
         commits["rev-list", "--count", "HEAD"] = str(count)
-        third, reason = tiers.third_of_commit()
-        assert f"commit {count}, 01234567" in reason
-        seen.append(third)
-    assert sorted(seen) == [0, 1, 2]
+        turn, reason = tiers.turn_of_commit()
+        assert (turn, reason) == (count, "commit 01234567")
+        seen.append(turn)
+    assert {turn % 9 for turn in seen} == set(range(9))
+    assert {turn % 3 for turn in seen[:3]} == {turn % 3 for turn in seen[4:7]} == {0, 1, 2}
 
 
 def test_without_history_the_hash_or_the_version_decides(commits: dict) -> None:
     commits["rev-parse", "--is-shallow-repository"] = "true"
-    third, reason = tiers.third_of_commit()
-    assert third in range(3) and "shallow" in reason
+    turn, reason = tiers.turn_of_commit()
+    assert turn == tiers.number_of("0123456789abcdef") and "shallow" in reason
     commits["rev-parse", "HEAD"] = ""
-    third, reason = tiers.third_of_commit()
-    assert third in range(3) and "version" in reason
+    turn, reason = tiers.turn_of_commit()
+    assert turn >= 0 and "version" in reason
+
+
+ROTATING = """
+import pytest
+
+@pytest.mark.rotating
+@pytest.mark.parametrize("method", list("abcdef"))
+def test_in_thirds(method): pass
+
+@pytest.mark.rotating(shares=6)
+@pytest.mark.parametrize("method", list("abcdef"))
+def test_in_sixths(method): pass
+"""
+
+
+@pytest.fixture
+def selected(tmp_path: Path) -> Callable[..., tuple[int, list[str]]]:
+    """(status, the tests that a run with these options takes)."""
+    (tmp_path / "setup.cfg").write_text("[tool:pytest]\nmarkers =\n    rotating: dear\n")
+    (tmp_path / "test_turns.py").write_text(ROTATING)
+
+    class Collected:
+        names: ClassVar[list[str]] = []
+
+        def pytest_collection_finish(self, session: pytest.Session) -> None:
+            self.names[:] = [item.name for item in session.items]
+
+    def run(*options: str) -> tuple[int, list[str]]:
+        fixed = ["--collect-only", "-q", "-c", str(tmp_path / "setup.cfg"), "-p", "tiers"]
+        fixed += ["-p", "no:cacheprovider", "--import-mode=importlib", str(tmp_path)]
+        Collected.names.clear()
+        status = pytest.main([*fixed, *options], plugins=[Collected()])
+        return int(status), list(Collected.names)
+
+    return run
+
+
+def test_the_shares_of_a_turn_are_selected(selected: Callable, capsys) -> None:
+    runs = [selected("--tier", str(turn))[1] for turn in range(6)]
+    in_sixths = [[name for name in names if "sixths" in name] for names in runs]
+    assert [len(names) for names in in_sixths] == [1] * 6
+    assert len({name for names in in_sixths for name in names}) == 6
+    for first in range(4):
+        in_thirds = [n for names in runs[first : first + 3] for n in names if "thirds" in n]
+        assert len(in_thirds) == len(set(in_thirds)) == 6
+    assert len(selected("--tier", "all")[1]) == 12
+    assert len(selected("-k", "test_in_sixths")[1]) == 6
+    assert selected("--tier", "-1") == (4, [])
+    assert "'-1' is not a number from 0, 'commit' or 'all'" in capsys.readouterr().err
 
 
 def test_files_of_the_last_commit_and_of_the_working_tree_are_changed(commits: dict) -> None:

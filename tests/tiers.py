@@ -1,14 +1,16 @@
 """The tiers of the suite: which dear tests a run of it takes.
 
-Tests marked `rotating` are dear, and each commit runs a third of them: tests of methods by the name
-of the method, marked files whole, others by their own name. The third is chosen by the number of
-the commit, so that any three commits in a row run all of them; what the commit changed is always
-run, and `--tier all` (`make slow`) runs everything. Tests named on the command line
+Tests marked `rotating` are dear, and each commit runs a share of them: a third, or one part in n of
+those marked `rotating(shares=n)`. Tests of methods are shared out by the name of the method, marked
+files whole, others by their own name. One number, that of the commit, chooses the share: commit K
+runs share K mod n, so that any n commits in a row run all of them. What the commit changed is
+always run, and `--tier all` (`make slow`) runs everything. Tests named on the command line
 (`file.py::test`, `-k`) are run too.
 """
 
 from __future__ import annotations
 
+import argparse
 import collections
 import os
 import re
@@ -19,9 +21,11 @@ from pathlib import Path
 
 import pytest
 
-THIRDS = 3
+SHARES = 3  # of tests marked without a number
 MOST_CHANGED = 6  # a commit that changed more subjects than this is one of all of them
 ROOT = Path(__file__).resolve().parent.parent
+
+Place = tuple[str, str, int]  # file, subject, number of shares
 
 
 def number_of(name: str) -> int:
@@ -29,23 +33,23 @@ def number_of(name: str) -> int:
     return zlib.crc32(name.encode())
 
 
-def thirds(subjects: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    """Spreads the subjects of each file evenly over the thirds, in an order of their own.
+def shares(places: Iterable[Place]) -> dict[Place, int]:
+    """Spreads the subjects of each file evenly over its shares, in an order of their own.
 
     Args:
-      subjects: (file, subject) pairs, in any order and number.
+      places: (file, subject, number of shares), in any order and number.
 
     Returns:
-      (file, subject) -> third, from 0.
+      (file, subject, number of shares) -> share, from 0.
     """
-    found: dict[tuple[str, str], int] = {}
-    by_file: dict[str, set[str]] = collections.defaultdict(set)
-    for file, name in subjects:
-        by_file[file].add(name)
-    for file, names in by_file.items():
+    found: dict[Place, int] = {}
+    by_file: dict[tuple[str, int], set[str]] = collections.defaultdict(set)
+    for file, name, count in places:
+        by_file[file, count].add(name)
+    for (file, count), names in by_file.items():
         first = number_of(file)
         for index, name in enumerate(sorted(names, key=number_of)):
-            found[file, name] = (first + index) % THIRDS
+            found[file, name, count] = (first + index) % count
     return found
 
 
@@ -58,18 +62,17 @@ def _git(*arguments: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def third_of_commit() -> tuple[int, str]:
-    """(the third that is due, the reason in words)."""
+def turn_of_commit() -> tuple[int, str]:
+    """(the number that chooses the shares, where it is from)."""
     commit = _git("rev-parse", "HEAD")
     if commit and _git("rev-parse", "--is-shallow-repository") == "false":
-        count = int(_git("rev-list", "--count", "HEAD"))
-        return count % THIRDS, f"commit {count}, {commit[:8]}"
-    if commit:  # the number is unknown; over several commits the hashes cover all thirds too
-        return number_of(commit) % THIRDS, f"commit {commit[:8]} of a shallow clone"
+        return int(_git("rev-list", "--count", "HEAD")), f"commit {commit[:8]}"
+    if commit:  # the number is unknown; over several commits the hashes cover all shares too
+        return number_of(commit), f"hash of commit {commit[:8]}, in a shallow clone"
     import jssl
 
     version = getattr(jssl, "__version__", "0")
-    return number_of(version) % THIRDS, f"version {version}, no repository"
+    return number_of(version), f"version {version}, no repository"
 
 
 def changed_files() -> set[str]:
@@ -79,17 +82,19 @@ def changed_files() -> set[str]:
 
 
 def week() -> str:
-    """How often the commits of the last seven days chose each third, in words."""
+    """How often the commits of the last seven days ran each third and each ninth, in words."""
     since = _git("rev-list", "--count", "--since=7.days", "HEAD")
     if not since.isdigit():
         return "commits of the last week are unknown"
-    each, more = divmod(int(since), THIRDS)
-    times = f"{each} to {each + 1} times" if more else f"{each} times"
-    return f"the {since} commits of the last 7 days run each third {times}"
+    thirds, ninths = int(since) // 3, int(since) // 9
+    return (
+        f"the {since} commits of the last 7 days ran each third at least {thirds} times, and each "
+        f"ninth {ninths} times"
+    )
 
 
 def subject(item: pytest.Item) -> str:
-    """What decides the third of a test.
+    """What decides the share of a test.
 
     It is the method or experiment that the test is about; else its file, if the whole file is
     marked, since its tests share what is dear; else its own name.
@@ -104,8 +109,10 @@ def subject(item: pytest.Item) -> str:
     return re.sub(r"^.*tests/", "", name)
 
 
-def _place(item: pytest.Item) -> tuple[str, str]:
-    return item.nodeid.partition("::")[0], subject(item)
+def _place(item: pytest.Item) -> Place:
+    mark = item.get_closest_marker("rotating")
+    count = mark.kwargs.get("shares", SHARES) if mark else SHARES
+    return item.nodeid.partition("::")[0], subject(item), count
 
 
 def _is_changed(item: pytest.Item, files: set[str]) -> bool:
@@ -114,39 +121,58 @@ def _is_changed(item: pytest.Item, files: set[str]) -> bool:
     return bool(own & files) or item.nodeid.partition("::")[0] in files
 
 
+def _tier(text: str) -> str | int:
+    if text in ("commit", "all"):
+        return text
+    if text.isdecimal():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0, 'commit' or 'all'")
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds `--tier`."""
     parser.addoption(
         "--tier",
-        default=os.environ.get("JSSL_TIER", "commit"),
-        choices=["commit", "all", *map(str, range(THIRDS))],
-        help="which third of the rotating tests to run (default: JSSL_TIER, or by the commit)",
+        default=_tier(os.environ.get("JSSL_TIER", "commit")),
+        type=_tier,
+        metavar="K",
+        help="which share of the rotating tests to run: K mod 3 of those in thirds, K mod n of "
+        "those in n shares; 'all' for all (default: JSSL_TIER, or the number of the commit)",
     )
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    """The third that is run, and what a week of commits covers."""
+def _turn(config: pytest.Config) -> tuple[int, str]:
+    """The number that chooses the shares, and where it is from."""
     tier = config.getoption("--tier")
-    if tier == "all":
+    return turn_of_commit() if tier == "commit" else (tier, "asked for")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """The number that chooses the shares, and what a week of commits covers."""
+    if config.getoption("--tier") == "all":
         return "tier: all rotating tests"
-    due, reason = third_of_commit() if tier == "commit" else (int(tier), "asked for")
-    return f"tier: third {due} of 0 to {THIRDS - 1} of the rotating tests ({reason}); {week()}"
+    turn, reason = _turn(config)
+    return f"tier {turn} ({reason}): share {turn} mod n of the tests that rotate in n; {week()}"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out the rotating tests of the other thirds."""
+    """Leaves out the rotating tests of the other shares."""
     tier = config.getoption("--tier")
     named = config.getoption("-k") or any("::" in argument for argument in config.args)
     if tier == "all" or named:
         return
-    due = third_of_commit()[0] if tier == "commit" else int(tier)
+    turn, _ = _turn(config)
     rotating = [item for item in items if item.get_closest_marker("rotating")]
     files = changed_files() if tier == "commit" else set()
     changed = sorted({subject(item) for item in rotating if _is_changed(item, files)})
     if len(changed) > MOST_CHANGED:
         changed = []
-    third = thirds(map(_place, rotating))
-    out = [item for item in rotating if third[_place(item)] != due and subject(item) not in changed]
+    share = shares(map(_place, rotating))
+    out = [
+        item
+        for item in rotating
+        if share[_place(item)] != turn % _place(item)[2] and subject(item) not in changed
+    ]
     left = set(map(id, out))
     # A method that is examined in full is traced there too.
     full = {subject(item) for item in rotating if "test_conformance" in item.name} - {

@@ -19,7 +19,7 @@ from jssl.evaluation.record import Record
 from jssl.runs.loop import Options, fit
 from jssl.runs.run import Run
 
-pytestmark = pytest.mark.rotating
+pytestmark = pytest.mark.rotating(shares=9)
 
 
 def test_factors_fall_from_the_head_to_the_embedding():

@@ -19,7 +19,7 @@ from jssl.methods.step import Step
 from jssl.runs.loop import Options, fit
 from jssl.runs.run import Run
 
-pytestmark = pytest.mark.rotating
+pytestmark = pytest.mark.rotating(shares=9)
 
 
 def test_the_future_is_measured_from_its_past_and_errors_are_on_the_scale_of_the_data():

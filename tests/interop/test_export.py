@@ -59,6 +59,7 @@ def test_stablehlo_takes_a_batch_of_any_size_on_three_platforms(tmp_path, vit):
     assert config["preprocessing"]["mean"] and config["fingerprint"] == vit.fingerprint
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize(
     "module",
     [

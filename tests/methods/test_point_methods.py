@@ -39,6 +39,7 @@ def views(size: int, two: bool) -> dict:
     return {"points": jax.jit(ENCODER.prepare)(cloud), "mask": jax.tree.map(jnp.asarray, mask)}
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize(
     "method", [PointCMAE(), Point2Vec(top=1)], ids=lambda method: type(method).__name__
 )

@@ -31,6 +31,7 @@ def _loss_and_gradient(stack, params):
     return jax.jit(jax.value_and_grad(loss, has_aux=True))(params)
 
 
+@pytest.mark.rotating
 def test_scan_and_remat_change_no_number(params):
     (_, (y, extras)), gradient = _loss_and_gradient(STACK, params)
     assert set(extras) == {"block0", "block1", "block2"}

@@ -103,6 +103,7 @@ HERE = {
 """Name in the page -> writes such data; those of other modalities are in own_page_data.py."""
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize("command", sorted(set(COMMANDS)))
 def test_the_command_can_be_run(command, tmp_path, monkeypatch) -> None:
     arguments = cli.parser().parse_args(shlex.split(command)[1:])

@@ -22,6 +22,7 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize(
     ("recipe", "views"),
     [

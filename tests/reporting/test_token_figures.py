@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+import pytest
 from sklearn.decomposition import PCA
 
 from jssl.config import experiment as registry
@@ -37,6 +38,7 @@ def test_attention_is_read_from_the_class_token():
     np.testing.assert_allclose(without[0], spread, atol=1e-6)
 
 
+@pytest.mark.rotating
 def test_page_of_a_transformer_shows_tokens_and_protocols(tmp_path: Path):
     small = dataclasses.replace(registry.load("image/mae_shapes").smoke(), epochs=0.2)
     run = Run(small, 0, tmp_path / "run")

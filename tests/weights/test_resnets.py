@@ -26,6 +26,7 @@ def written(folder: Path, arrays: Arrays) -> Path:
     return path
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize(
     ("blocks", "width", "bottleneck"), [((1, 1, 1, 1), 8, False), ((3, 4, 6, 3), 4, True)]
 )

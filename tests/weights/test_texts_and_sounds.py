@@ -198,6 +198,7 @@ def conv1d(x: np.ndarray, w: np.ndarray, stride: int = 1, groups: int = 1) -> np
     return np.concatenate([np.einsum("bctk,ock->bot", v, p) for v, p in parts], axis=1)
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize(("large", "family"), [(False, "wav2vec2"), (True, "hubert")])
 def test_wav2vec2_and_hubert(tmp_path: Path, large: bool, family: str) -> None:
     arrays = wave(large)

@@ -74,6 +74,7 @@ CASES = {
 }
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize("case", CASES)
 def test_tokens_are_those_of_the_definition(tmp_path: Path, case: str) -> None:
     names, options, family = CASES[case]
