@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from jssl.commands import (
     bisect,
     clean,
+    compare,
     completion,
     doctor,
     embed,
@@ -111,7 +112,7 @@ def parser() -> argparse.ArgumentParser:
 
     for command in (
         *(listing, show, train, evaluate, table, reproduce, plan, sweep, recommend, embed, export),
-        *(import_weights, report, replay, bisect, doctor, clean),
+        *(import_weights, report, compare, replay, bisect, doctor, clean),
     ):
         command.add(commands)
     completion.add(commands, parser)

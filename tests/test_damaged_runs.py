@@ -18,7 +18,7 @@ from jssl.cli import main
 from jssl.config.experiment import load
 from jssl.errors import UserError
 from jssl.evaluation.record import KIND
-from jssl.reporting import run_page
+from jssl.reporting.run_contents import read_alarms
 from jssl.runs import warm_start
 from jssl.runs.run import Run
 from jssl.runs.warm_start import FILE, Start
@@ -242,7 +242,7 @@ def test_damaged_results_are_measured_again(content: str, trained: Path, tmp_pat
 def test_damaged_alarms_are_named_on_the_page(content: str, trained: Path, tmp_path: Path) -> None:
     run = Run(load(str(trained / "own_run.py")), 0, tmp_path)
     run.alarms.write_text(content)
-    assert run_page._alarms(run) == ["alarms.json is damaged and was not read"]
+    assert read_alarms(run.folder) == ([], ["alarms.json is damaged and was not read"])
 
 
 @pytest.mark.parametrize("content", ['{"kind": KIND}', '{"kind": KIND, "rows": 3}', "WRONG"])

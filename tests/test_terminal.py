@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import html
 import re
 import sys
 from pathlib import Path
@@ -66,8 +67,8 @@ def test_the_page_forbids_all_that_it_does_not_hold(tmp_path: Path) -> None:
         alarms=[bad],
         config=bad,
     ).read_text()
-    policy = re.search(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', page)
-    rules = dict(rule.split(" ", 1) for rule in policy[1].replace("&#x27;", "'").split("; "))
+    policy = re.search(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', page)[1]
+    rules = dict(rule.split(" ", 1) for rule in html.unescape(policy).split("; "))
     style = re.search(r"<style>(.*)</style>", page, re.S)[1]
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     assert rules == {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from PIL import Image, ImageOps
 from jssl.augmentations import recipes
 from jssl.data.images import decode
 from jssl.errors import UserError
-from jssl.reporting.page import FILE, Figure, write_report
+from jssl.reporting.page import Figure, write_report
 
 IMAGES, DRAWS = 8, 8
 CELL = 112  # size of an image on the sheet, in pixels
@@ -187,15 +186,11 @@ def _write(
         "images": f"{len(pictures)} of {pictures.shape[1]}x{pictures.shape[2]} pixels",
         "draws": DRAWS,
     }
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        page = write_report(
-            Path(folder),
-            title=f"Augmentations: {recipe}",
-            summary=summary,
-            result_table=None,
-            figures=figures,
-            config=description,
-        )
-        assert page.name == FILE
-        page.replace(target)
-    return target
+    return write_report(
+        target,
+        title=f"Augmentations: {recipe}",
+        summary=summary,
+        result_table=None,
+        figures=figures,
+        config=description,
+    )

@@ -11,7 +11,8 @@ from jssl.evaluation.clustering import kmeans
 from jssl.evaluation.features import features
 from jssl.evaluation.knn import neighbours
 from jssl.reporting import figures
-from jssl.reporting.page import Figure, themed
+from jssl.reporting.embedding_map import EmbeddingMap, texts_of, thumbnails
+from jssl.reporting.page import Drawing, Figure
 from jssl.reporting.visible import shown_as, visible
 from jssl.training.program import Program
 
@@ -28,7 +29,7 @@ def is_image(source: Source, field: str) -> bool:
     return np.ndim(value) == 3 and getattr(value, "dtype", None) in (np.uint8, np.float32)
 
 
-def embedding_figures(program: Program, state: TrainState, splits: Splits) -> dict[str, Figure]:
+def embedding_figures(program: Program, state: TrainState, splits: Splits) -> dict[str, Drawing]:
     """A map of the test features, and images with their neighbours.
 
     With labels the map is coloured by class and neighbours are framed by whether theirs agrees;
@@ -63,25 +64,27 @@ def embedding_figures(program: Program, state: TrainState, splits: Splits) -> di
         classes = tuple(f"cluster {k + 1}" for k in range(count))
         how = "coloured by k-means clusters of the features, since there are no labels"
         title = f"in {count} clusters"
-    pictures = {
-        "Embedding map": themed(
-            figures.embedding_map,
+    field = program.experiment.preprocess.field
+    stored = test[np.arange(len(test))][field] if is_image(test, field) else None
+    pictures: dict[str, Drawing] = {
+        "Embedding map": EmbeddingMap(
             points,
             labels,
             classes,
-            caption=f"{part.capitalize()} features by t-SNE, {how}.",
-            alt=f"Scatter of {len(points)} {part} features {title}.",
+            texts_of(test, field),
+            f"{part.capitalize()} features by t-SNE, {how}. Point at one to see the example.",
+            f"Scatter of {len(points)} {part} features {title}.",
+            *(() if stored is None else thumbnails(stored)),
         )
     }
-    if is_image(test, program.experiment.preprocess.field):
+    if stored is not None:
         seen = labels if known else None
-        pictures |= _neighbours(program, test, embedded, seen, splits.classes, part)
+        pictures |= _neighbours(stored, embedded, seen, splits.classes, part)
     return pictures
 
 
 def _neighbours(
-    program: Program,
-    test: Source,
+    stored: np.ndarray,
     embedded: np.ndarray,
     labels: np.ndarray | None,
     classes: tuple[str, ...],
@@ -94,13 +97,13 @@ def _neighbours(
         return {}
     _, found = neighbours(embedded[rest], embedded[queries], nearest)
     found = rest[np.asarray(found)]
-    stored = test[np.arange(len(embedded))][program.experiment.preprocess.field]
-    images = visible(stored)
     known = (None, None) if labels is None else (labels[queries], labels[found])
     framed = ", framed by whether the class agrees" if labels is not None else ""
     return {
         "Nearest neighbours": Figure(
-            figures.neighbour_grid(images[queries], images[found], *known, classes),
+            figures.neighbour_grid(
+                visible(stored[queries]), visible(stored[found]), *known, classes
+            ),
             caption=f"{part.capitalize()} images and their nearest neighbours in the {part} split."
             + shown_as(stored.shape[-1]),
             alt=f"Rows of a query and its {nearest} neighbours{framed}.",

@@ -1,18 +1,20 @@
-"""Figures of a run's page, as PNG bytes.
+"""Figures of a run, as PNG bytes with transparent backgrounds.
 
-Charts have a light and a dark variant with transparent backgrounds. Matplotlib is used through its
-object-oriented interface, without global state or a display.
+Matplotlib is used through its object-oriented interface, without global state or a display.
 """
 
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jssl.core.terminal import printable
 from jssl.errors import UserError
+from jssl.reporting.charts import finite_lines, smoothed, thinned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,8 +22,9 @@ if TYPE_CHECKING:
 
 GREY = "#808080"  # legible on white and near-black, for figures with a single variant
 LINES = ("#0b62b8", "#c4570a", "#1d8348", "#8e44ad", "#b03a5b", "#5d6470")
-LINES_DARK = ("#6db3f2", "#ffb066", "#6fcf97", "#c39bd3", "#f08ba7", "#aab2bd")
+INK, RULE = "#30343b", "#d5d8dd"
 RIGHT, WRONG = "#1f9d55", "#d64545"
+LISTED = 20  # classes that a map names
 
 
 def curves(
@@ -31,18 +34,16 @@ def curves(
     xlabel: str = "step",
     percent: bool = False,
     references: Mapping[str, float] | None = None,
-    dark: bool = False,
 ) -> bytes:
     """Plots lines over steps, such as the loss or the accuracy of an online probe.
 
     Args:
       series: the points (step, value) of each line; values that are not finite are omitted, and
-        long lines are overlaid with their running median.
+        long lines are thinned and overlaid with medians.
       ylabel: label of the vertical axis.
       xlabel: label of the horizontal axis.
       percent: whether values in [0, 1] are shown in percent.
       references: horizontal dashed lines by name, such as the untrained encoder's accuracy.
-      dark: whether to draw the variant for a dark page.
 
     Returns:
       PNG bytes.
@@ -51,36 +52,28 @@ def curves(
       UserError: no line has a finite value.
     """
     scale = 100 if percent else 1
-    lines = {}
-    for name, points in series.items():
-        array = np.asarray(points, dtype=np.float64).reshape(-1, 2)
-        array = array[np.isfinite(array).all(axis=1)]
-        if len(array):
-            lines[name] = array
-    if not lines:
-        raise UserError(
-            f"there is nothing to draw: no finite value of {', '.join(series) or ylabel}"
-        )
+    lines = finite_lines(series, ylabel)
     figure = _canvas(6.0, 3.4)
     axes = figure.add_subplot()
-    ink = _style(axes, dark)
-    palette = LINES_DARK if dark else LINES
+    _style(axes)
     for index, (name, array) in enumerate(lines.items()):
-        x, y = array[:, 0], scale * array[:, 1]
-        colour = palette[index % len(palette)]
-        if len(x) > 100:
-            axes.plot(x, y, color=colour, alpha=0.3, linewidth=0.8)
-            axes.plot(x, _running_median(y, len(x) // 50 | 1), color=colour, label=name)
+        colour = LINES[index % len(LINES)]
+        if len(array) > 100:
+            x, y = thinned(array).T
+            axes.plot(x, scale * y, color=colour, alpha=0.3, linewidth=0.8)
+            x, y = smoothed(array).T
+            axes.plot(x, scale * y, color=colour, label=name)
         else:
+            x, y = array.T
             marker = "o" if len(x) <= 20 else None
-            axes.plot(x, y, color=colour, label=name, marker=marker, markersize=4)
+            axes.plot(x, scale * y, color=colour, label=name, marker=marker, markersize=4)
     for index, (name, value) in enumerate((references or {}).items()):
         style = ("--", ":", "-.")[index % 3]
-        axes.axhline(scale * value, color=ink, linestyle=style, linewidth=1.2, label=name)
+        axes.axhline(scale * value, color=INK, linestyle=style, linewidth=1.2, label=name)
     axes.set_xlabel(xlabel)
     axes.set_ylabel(f"{ylabel} (%)" if percent else ylabel)
     if len(lines) + len(references or {}) > 1:
-        axes.legend(frameon=False, labelcolor=ink, fontsize=10, loc="best")
+        axes.legend(frameon=False, labelcolor=INK, fontsize=10, loc="best")
     return _png(figure)
 
 
@@ -143,7 +136,7 @@ def neighbour_grid(
             for column in range(k):
                 _show(grid[row, column + 1], neighbours[row, column])
             continue
-        grid[row, 0].set_title(_shorten(classes[query_labels[row]]), fontsize=10, color=GREY, pad=4)
+        _name(grid[row, 0], classes[query_labels[row]])
         for column in range(k):
             axes, label = grid[row, column + 1], neighbour_labels[row, column]
             right = label == query_labels[row]
@@ -157,8 +150,7 @@ def neighbour_grid(
                     linestyle="-" if right else (0, (2, 2)),
                     capstyle="butt",
                 )
-            mark = "" if right else "✗ "
-            axes.set_title(mark + _shorten(classes[label]), fontsize=10, color=GREY, pad=4)
+            _name(axes, classes[label], mark="" if right else "✗ ")
     return _png(figure)
 
 
@@ -202,47 +194,53 @@ def embed_2d(features: np.ndarray, *, limit: int = 1000, seed: int = 0) -> np.nd
         return TSNE(perplexity=perplexity, init=init, random_state=seed).fit_transform(x)
 
 
-def embedding_map(
-    points: np.ndarray, labels: np.ndarray, classes: Sequence[str], *, dark: bool = False
-) -> bytes:
+def class_colours(count: int) -> list[str]:
+    """As many colours "#rrggbb" as there are classes."""
+    import matplotlib
+    from matplotlib.colors import to_hex
+
+    if count <= LISTED:
+        palette = matplotlib.colormaps["tab10" if count <= 10 else "tab20"]
+        return [to_hex(palette(index)) for index in range(count)]
+    return [to_hex(matplotlib.colormaps["hsv"](index / count)) for index in range(count)]
+
+
+def embedding_map(points: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> bytes:
     """Scatter plot of two-dimensional points, coloured by class.
 
     Args:
       points: [N, 2], the output of `embed_2d`.
       labels: int [N].
       classes: names of the classes; up to twenty are listed in the legend.
-      dark: whether to draw the variant for a dark page.
 
     Returns:
       PNG bytes.
     """
-    import matplotlib
-
     figure = _canvas(5.6, 5.4)
     axes = figure.add_subplot()
-    ink = _style(axes, dark)
-    listed = len(classes) <= 20
-    name = "tab10" if len(classes) <= 10 else "tab20" if listed else "hsv"
-    colours = matplotlib.colormaps[name]
-    for index, title in enumerate(classes):
+    _style(axes)
+    colours = class_colours(len(classes))
+    for index in range(len(classes)):
         chosen = np.asarray(labels) == index
-        colour = colours(index) if listed else colours(index / len(classes))
-        axes.scatter(*points[chosen].T, s=12, color=colour, linewidths=0, label=title)
+        axes.scatter(*points[chosen].T, s=12, color=colours[index], linewidths=0, label=f"{index}")
     axes.set(xticks=[], yticks=[], aspect="equal")
     axes.margins(0.02)
     axes.grid(visible=False)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    if listed:
-        figure.legend(
+    if len(classes) <= LISTED:
+        legend = figure.legend(
             loc="outside lower center",
             ncols=min(5, len(classes)),
             frameon=False,
-            labelcolor=ink,
+            labelcolor=INK,
             fontsize=10,
             markerscale=2,
             handletextpad=0.1,
         )
+        for text, title in zip(legend.get_texts(), classes, strict=True):
+            # Set afterwards: a label with "_" in front is left out, and one with "$" is a formula.
+            text.set(text=_shorten(title), parse_math=False)
     return _png(figure)
 
 
@@ -255,24 +253,24 @@ def _canvas(width: float, height: float) -> Figure:
     return figure
 
 
-def _style(axes: Axes, dark: bool) -> str:
-    ink, rule = ("#d7dae0", "#4a4f58") if dark else ("#30343b", "#d5d8dd")
+def _style(axes: Axes) -> None:
     axes.patch.set_alpha(0)
-    axes.grid(color=rule, linewidth=0.6)
+    axes.grid(color=RULE, linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.tick_params(colors=ink, labelsize=10, length=0)
+    axes.tick_params(colors=INK, labelsize=10, length=0)
     axes.xaxis.label.set_size(11)
     axes.yaxis.label.set_size(11)
-    axes.xaxis.label.set_color(ink)
-    axes.yaxis.label.set_color(ink)
+    axes.xaxis.label.set_color(INK)
+    axes.yaxis.label.set_color(INK)
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(rule)
-    return ink
+    axes.spines["bottom"].set_color(RULE)
 
 
 def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=150, transparent=True)
+    with warnings.catch_warnings():  # the page itself names classes in any script
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(buffer, format="png", dpi=150, transparent=True)
     return buffer.getvalue()
 
 
@@ -300,11 +298,11 @@ def _show(axes: Axes, image: np.ndarray | None) -> None:
     axes.imshow(image, interpolation="nearest")
 
 
+def _name(axes: Axes, title: str, mark: str = "") -> None:
+    text = mark + _shorten(title)
+    axes.set_title(text, fontsize=10, color=GREY, pad=4, parse_math=False)
+
+
 def _shorten(name: str, length: int = 12) -> str:
+    name = printable(name)
     return name if len(name) <= length else name[: length - 1] + "…"
-
-
-def _running_median(values: np.ndarray, window: int) -> np.ndarray:
-    half = window // 2
-    padded = np.pad(values, half, mode="edge")
-    return np.median(np.lib.stride_tricks.sliding_window_view(padded, window), axis=-1)

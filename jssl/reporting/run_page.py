@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,18 +15,19 @@ import numpy as np
 
 from jssl.augmentations.compose import Pipeline, Views
 from jssl.core.state import TrainState
-from jssl.core.table import Table
 from jssl.data.source import Source, Splits
-from jssl.errors import MALFORMED, UserError
 from jssl.evaluation.record import Record
 from jssl.evaluation.run_table import run_table
 from jssl.evaluation.tables import record_table
 from jssl.logging.writer import read_metrics
 from jssl.plan import accounting
 from jssl.reporting import figures
+from jssl.reporting.charts import Chart
 from jssl.reporting.embedding_figures import embedding_figures, is_image
-from jssl.reporting.page import Figure, themed, write_report
+from jssl.reporting.page import Drawing, Figure, write_report
+from jssl.reporting.run_contents import display_name, read_alarms, read_protocols
 from jssl.reporting.token_figures import token_figures
+from jssl.reporting.verdict import Course, judge
 from jssl.reporting.visible import shown_as, visible
 from jssl.runs import identity
 from jssl.runs.run import Run, read_record
@@ -51,70 +53,60 @@ def write_run_page(
     """
     record = read_record(run.folder)
     metrics = read_metrics(run.folder)
+    protocols = read_protocols(run.folder)
+    alarms, warnings = read_alarms(run.folder)
     pictures = _curves(metrics)
+    if records is not None or "label" not in splits.test[0]:
+        pictures |= embedding_figures(program, state, splits)
     if is_image(splits.train, program.experiment.preprocess.field):
         pictures |= _views(program, splits.train)
         pictures |= _reconstructions(program, state, splits.test)
         pictures |= token_figures(program, state, splits.test)
-    if records is not None or "label" not in splits.test[0]:
-        pictures |= embedding_figures(program, state, splits)
-    losses = [row["loss"] for row in metrics if "loss" in row]
-    published = run.experiment.expected
     folder = run.folder / "figures"
     folder.mkdir(exist_ok=True)
     for name, picture in pictures.items():
-        if isinstance(picture.image, bytes):
-            (folder / f"{name.lower().replace(' ', '_')}.png").write_bytes(picture.image)
+        (folder / f"{name.lower().replace(' ', '_')}.png").write_bytes(picture.png())
+    losses = [row["loss"] for row in metrics if "loss" in row]
+    course = Course(int(state.step), program.steps, losses, alarms)
+    free = protocols.get("label_free")
     return write_report(
         run.folder,
-        title=run.experiment.name,
-        summary={
-            "method": type(run.experiment.method).__name__,
-            "family": run.experiment.family,
-            "paper": run.experiment.paper,
-            "steps": f"{int(state.step)} of {program.steps}",
-            "global batch": run.experiment.batch_size,
-            "seed": run.seed,
-            **({} if run.own is None else {"data": run.own.line, "data from": run.own.path}),
-            "final loss": f"{losses[-1]:.4f}" if losses else "none recorded",
-            "hardware": record.get("hardware", "not recorded"),
-            "command": record.get("command", "not recorded"),
-            **accounting.summary(run.folder, program),
-            **{f"published {name}": f"{value:g} ({source})" for name, value, source in published},
-        },
+        title=display_name(run.experiment.name),
+        subtitle=_subtitle(run),
+        verdict=judge(records, free, course),
+        summary=_facts(run, program, state, record, losses),
         result_table=None if records is None else run_table(records),
-        tables=_protocols(run),
+        tables={name: record_table(found) for name, found in protocols.items()},
         figures=pictures,
-        alarms=[*identity.accepted(record), *_alarms(run)],
+        alarms=[*identity.accepted(record), *warnings],
         config=_config(record),
     )
 
 
-def _alarms(run: Run) -> Sequence[str]:
-    """What the collapse alarm said; see `jssl/health/monitor.py`."""
-    if not run.alarms.exists():
-        return ()
-    try:
-        found = json.loads(run.alarms.read_text())
-        return [f"{alarm['sentence']}. Last seen at step {alarm['last_step']}." for alarm in found]
-    except (OSError, *MALFORMED):
-        return [f"{run.alarms.name} is damaged and was not read"]
+def _subtitle(run: Run) -> str:
+    data = [] if run.own is None else [f"on {Path(run.own.path).name}"]
+    return ", ".join((type(run.experiment.method).__name__, *data, f"seed {run.seed}"))
 
 
-def _protocols(run: Run) -> dict[str, Table]:
-    """Tables of the protocols already evaluated with `jssl evaluate --protocol` on this run."""
-    folder = run.folder / "evaluations"
-    found = {}
-    for path in sorted(folder.glob("*.json")):
-        try:
-            record = Record.load(path)
-            if record.run["fingerprint"] == run.fingerprint:
-                found[path.stem] = record_table(record)
-        except MALFORMED as error:
-            raise UserError(
-                f"{path} is damaged: remove it, or measure the protocol again"
-            ) from error
-    return found
+def _facts(
+    run: Run, program: Program, state: TrainState, record: Mapping[str, Any], losses: Sequence
+) -> dict[str, Any]:
+    experiment = run.experiment
+    own = {} if run.own is None else {"data": run.own.line, "data from": run.own.path}
+    named = experiment.name != display_name(experiment.name)
+    return {
+        "family": experiment.family,
+        "steps": f"{int(state.step):,} of {program.steps:,}",
+        "global batch": experiment.batch_size,
+        "final loss": f"{losses[-1]:.4f}" if losses else "none recorded",
+        "hardware": record.get("hardware", "not recorded"),
+        **accounting.summary(run.folder, program),
+        **({"experiment file": experiment.name} if named else {}),
+        **own,
+        **{f"published {n}": f"{value:g} ({source})" for n, value, source in experiment.expected},
+        "paper": experiment.paper or "none",
+        "command": record.get("command", "not recorded"),
+    }
 
 
 def _config(record: Mapping[str, Any]) -> str:
@@ -124,12 +116,11 @@ def _config(record: Mapping[str, Any]) -> str:
     return text + "\n\n" + textwrap.fill(f"versions: {versions}", 100)
 
 
-def _curves(metrics: Sequence[Mapping[str, float]]) -> dict[str, Figure]:
-    pictures = {}
+def _curves(metrics: Sequence[Mapping[str, float]]) -> dict[str, Drawing]:
+    pictures: dict[str, Drawing] = {}
     loss = [(row["step"], row["loss"]) for row in metrics if "loss" in row]
-    if loss:
-        pictures["Loss"] = themed(
-            figures.curves,
+    if any(math.isfinite(value) for _, value in loss):
+        pictures["Loss"] = Chart(
             {"loss": loss},
             ylabel="loss",
             caption="Training loss over optimizer steps.",
@@ -137,8 +128,7 @@ def _curves(metrics: Sequence[Mapping[str, float]]) -> dict[str, Figure]:
         )
     probe = [(row["step"], row["validation_knn"]) for row in metrics if "validation_knn" in row]
     if probe:
-        pictures["Validation probe"] = themed(
-            figures.curves,
+        pictures["Validation probe"] = Chart(
             {"20-NN": probe},
             ylabel="accuracy on validation",
             percent=True,

@@ -314,7 +314,7 @@ def default_folder(
 
 
 def _first_difference(old: dict[str, Any], new: dict[str, Any]) -> str:
-    before, after = _flatten(old["experiment"]), _flatten(new["experiment"])
+    before, after = flatten(old["experiment"]), flatten(new["experiment"])
     for key in sorted(before.keys() | after.keys()):
         if key != "name" and before.get(key) != after.get(key):
             return f"First difference: {key} was {before.get(key)!r}, is {after.get(key)!r}."
@@ -329,7 +329,8 @@ def _first_difference(old: dict[str, Any], new: dict[str, Any]) -> str:
     return ""
 
 
-def _flatten(value: Any, prefix: str = "") -> dict[str, Any]:
+def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
+    """The values of a nested record by their paths, such as "optimizer.learning_rate"."""
     if isinstance(value, dict):
         items = value.items()
     elif isinstance(value, list):
@@ -338,5 +339,5 @@ def _flatten(value: Any, prefix: str = "") -> dict[str, Any]:
         return {prefix: value}
     flat: dict[str, Any] = {}
     for key, part in items:
-        flat |= _flatten(part, f"{prefix}.{key}" if prefix else str(key))
+        flat |= flatten(part, f"{prefix}.{key}" if prefix else str(key))
     return flat
