@@ -183,6 +183,17 @@ def _field(source: Source, own: str, key: str) -> np.ndarray | None:
     return np.concatenate([part[key] for part in _chunks(source)])
 
 
+def paths_of(source: Source) -> list[str] | None:
+    """The file of each example, relative to the data's folder; None for data that are no files."""
+    if isinstance(source, SubsetSource):
+        known = paths_of(source.source)
+        return None if known is None else [known[i] for i in source.indices]
+    files = getattr(source, "files", None)
+    if files is None or len(files) != len(source):
+        return None
+    return [str(name) for name in files]
+
+
 def stratified(label: np.ndarray, count: int, seed: int) -> np.ndarray:
     """Draws ``count`` examples with the class proportions preserved (largest remainders).
 

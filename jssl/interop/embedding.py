@@ -18,7 +18,7 @@ import jax
 import numpy as np
 
 from jssl import __version__
-from jssl.data.source import Source, Splits, SubsetSource, entry
+from jssl.data.source import Source, Splits, entry, paths_of
 from jssl.errors import MALFORMED, Interrupted, UserError, nearest
 from jssl.interop import layers as layer_names
 from jssl.interop.encoder import Encoder
@@ -404,14 +404,3 @@ def _difference(found: Any, wanted: Mapping[str, Any]) -> str:
         return ""
     names = [name for name in wanted if found.get(name) != wanted[name]]
     return f" (another {' and '.join(names).replace('_', ' ')})" if names else ""
-
-
-def paths_of(source: Source) -> list[str] | None:
-    """The file of each example, relative to the data's folder; None for data that are no files."""
-    if isinstance(source, SubsetSource):
-        known = paths_of(source.source)
-        return None if known is None else [known[i] for i in source.indices]
-    files = getattr(source, "files", None)
-    if files is None or len(files) != len(source):
-        return None
-    return [str(name) for name in files]

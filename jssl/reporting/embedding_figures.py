@@ -62,7 +62,8 @@ def embedding_figures(program: Program, state: TrainState, splits: Splits) -> di
         except UserError:  # equal features have no clusters
             labels, count = np.zeros(len(embedded), np.int32), 1
         classes = tuple(f"cluster {k + 1}" for k in range(count))
-        how = "coloured by k-means clusters of the features, since there are no labels"
+        why = "an example has several labels" if splits.tags else "there are no labels"
+        how = f"coloured by k-means clusters of the features, since {why}"
         title = f"in {count} clusters"
     field = program.experiment.preprocess.field
     stored = test[np.arange(len(test))][field] if is_image(test, field) else None
@@ -71,7 +72,7 @@ def embedding_figures(program: Program, state: TrainState, splits: Splits) -> di
             points,
             labels,
             classes,
-            texts_of(test, field),
+            texts_of(test, field, splits.tags),
             f"{part.capitalize()} features by t-SNE, {how}. Point at one to see the example.",
             f"Scatter of {len(points)} {part} features {title}.",
             *(() if stored is None else thumbnails(stored)),

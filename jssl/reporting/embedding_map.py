@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from jssl.core.terminal import one_line
-from jssl.data.source import Source, SubsetSource
+from jssl.data.source import Source, SubsetSource, paths_of, tags
 from jssl.data.text import VOCABULARY, to_text
 from jssl.reporting import figures
 from jssl.reporting.page import data_address
@@ -144,26 +144,38 @@ def thumbnails(images: np.ndarray) -> tuple[bytes, tuple[int, int], int]:
     return buffer.getvalue(), size, columns
 
 
-def texts_of(source: Source, field: str) -> list[str]:
+def texts_of(source: Source, field: str, names: Sequence[str] = ()) -> list[str]:
     """What is shown of each example besides its class: a file's name, or the beginning of a text.
+
+    Where an example has several labels, their names follow.
 
     Args:
       source: of the examples.
       field: the field that the encoder reads.
+      names: of the labels of which an example may have several.
 
     Returns:
       A text for each example, such as "photos/cat 3.png" or "example 7".
     """
-    whole, indices = source, np.arange(len(source))
-    if isinstance(source, SubsetSource):
-        whole, indices = source.source, source.indices
-    files = getattr(whole, "files", None)
-    if files is not None and len(files) == len(whole):
-        return [one_line(str(files[index])) for index in indices]
+    texts = _titles(source, field)
+    several = tags(source) if names else None
+    if several is None:
+        return texts
+    return [
+        f"{text} ({', '.join(name for name, has in zip(names, row, strict=True) if has)})"
+        for text, row in zip(texts, several, strict=True)
+    ]
+
+
+def _titles(source: Source, field: str) -> list[str]:
+    files = paths_of(source)
+    if files is not None:
+        return [one_line(name) for name in files]
     if field == "text":
         tokens = source[np.arange(len(source))][field]
         if int(tokens.max(initial=0)) < VOCABULARY:  # bytes; numbers of pieces go beyond
             return [_excerpt(to_text(row)) for row in tokens]
+    indices = source.indices if isinstance(source, SubsetSource) else range(len(source))
     return [f"example {index}" for index in indices]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from jssl.core.terminal import printable
 from jssl.errors import UserError
-from jssl.reporting.charts import finite_lines, smoothed, thinned
+from jssl.reporting.lines import SMOOTHED, Points, finite_lines, smoothed, thinned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +28,7 @@ LISTED = 20  # classes that a map names
 
 
 def curves(
-    series: Mapping[str, Sequence[tuple[float, float]]],
+    series: Mapping[str, Points],
     *,
     ylabel: str,
     xlabel: str = "step",
@@ -58,7 +58,7 @@ def curves(
     _style(axes)
     for index, (name, array) in enumerate(lines.items()):
         colour = LINES[index % len(LINES)]
-        if len(array) > 100:
+        if len(array) > SMOOTHED:
             x, y = thinned(array).T
             axes.plot(x, scale * y, color=colour, alpha=0.3, linewidth=0.8)
             x, y = smoothed(array).T

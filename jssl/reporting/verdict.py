@@ -18,7 +18,8 @@ from jssl.evaluation.record import UNTRAINED, Record
 from jssl.evaluation.tables import is_baseline
 
 GOOD, BAD, OPEN = "good", "bad", "open"  # the CSS classes of templates/style.css
-_LINEAR = "linear"  # the protocol, and its column
+# The protocol that decides -> its column and what that is called.
+_DECIDING = {"linear": ("linear", "correct"), "multi_label": ("mean AP", "mean AP")}
 _FEW = "few_labels_a_class"
 _FEW_STEPS = 200
 _WIDE = 0.05  # half-width of an interval from which on the test split is called small
@@ -104,8 +105,9 @@ def judge(records: Sequence[Record] | None, free: Record | None, course: Course)
       The verdict.
     """
     named = {record.protocol["name"]: record for record in records or ()}
-    if _LINEAR in named:
-        return _by_labels(named[_LINEAR], named.get(_FEW), course)
+    for name in _DECIDING:
+        if name in named:
+            return _by_labels(named[name], named.get(_FEW), course)
     if free is not None:
         return _without_labels(free, course)
     sentence = "The features of this run have not been evaluated."
@@ -113,11 +115,12 @@ def judge(records: Sequence[Record] | None, free: Record | None, course: Course)
 
 
 def _by_labels(linear: Record, few: Record | None, course: Course) -> Verdict:
-    scores = {row: columns[_LINEAR] for row, columns in linear.rows.items()}
+    column, what = _DECIDING[linear.protocol["name"]]
+    scores = {row: columns[column] for row, columns in linear.rows.items()}
     own = next(row for row in scores if not is_baseline(row))
     gains = _gains(scores, own)
     reached = plus_minus(scores[own]["value"], scores[own]["interval"], percent=True)
-    sentence = f"The {own} encoder {_clauses(gains)} (linear probe on test: {reached} % correct)"
+    sentence = f"The {own} encoder {_clauses(gains)} (linear probe on test: {reached} % {what})"
     beaten = _all_beaten(gains)
     if few is not None and not beaten:
         column = list(few.rows[own])[-1]  # the one with the most labels

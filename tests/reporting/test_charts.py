@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from jssl.errors import UserError
-from jssl.reporting.charts import Chart, smoothed, thinned
+from jssl.reporting.charts import Chart
+from jssl.reporting.lines import smoothed, thinned
 from jssl.reporting.page import write_report
 
 

@@ -102,3 +102,5 @@ def test_points_are_named_by_file_or_text():
     assert texts_of(ArraySource({"text": np.full((1, 4), 900)}), "text") == ["example 0"]
     series = ArraySource({"series": np.zeros((3, 5, 1))})
     assert texts_of(SubsetSource(series, [2]), "series") == ["example 2"]
+    several = ArraySource({"series": np.zeros((2, 5)), "tags": np.array([[1, 1], [0, 0]])})
+    assert texts_of(several, "series", ["a", "b"]) == ["example 0 (a, b)", "example 1 ()"]

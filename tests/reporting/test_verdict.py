@@ -44,6 +44,12 @@ def test_few_labels_speak_where_all_labels_do_not():
     assert verdict.kind == "bad"
 
 
+def test_several_labels_an_example_are_judged_by_mean_average_precision():
+    rows = {"trained": {"mean AP": (0.9, 0.01)}, "untrained": {"mean AP": (0.7, 0.01)}}
+    verdict = judge([record("multi_label", rows)], None, DONE)
+    assert "20.0 ± 1.4 points (linear probe on test: 90.0 ± 1.0 % mean AP)" in verdict.sentence
+
+
 def test_reasons_come_from_the_training_and_the_evaluation():
     scores = {"trained": (0.12, 0.05), "untrained": (0.14, 0.05), "raw image": (0.96, 0.01)}
     alarm = {"name": "complete collapse", "cause": "a dead head", "sentence": "", "last_step": 9}
