@@ -42,7 +42,7 @@ def run(root: Path, only: list[str], seeds: list[int]) -> None:
         if not wanted:
             continue
         path = FOLDER / f"{data.name.replace('/', '.')}.baselines.json"
-        if not path.exists():
+        if not path.exists() or json.loads(path.read_text())["grids"] != runs.GRIDS:
             write_json(path, runs.baselines(data, root))
             print(path.name, json.loads(path.read_text())["scores"], flush=True)
         for seed in seeds:
@@ -62,8 +62,10 @@ def chosen(name: str, only: list[str]) -> bool:
 
 
 def stale(path: Path, case: cases.Case, root: Path, seed: int) -> bool:
-    """Whether a record was made by other settings."""
-    return json.loads(path.read_text())["fingerprint"] != runs.fingerprint(case, root, seed)
+    """Whether a record was made by other settings, or its probes chose from other grids."""
+    saved = json.loads(path.read_text())
+    wanted = runs.fingerprint(case, root, seed)
+    return saved["fingerprint"] != wanted or saved["grids"] != runs.GRIDS
 
 
 def records() -> list[dict]:

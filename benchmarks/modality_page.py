@@ -63,6 +63,11 @@ def _method(runs: list[Record], first: str, higher: bool) -> dict[str, Any]:
     return found
 
 
+def _grids(runs: list[Record]) -> str:
+    """What the probes of all runs chose their strengths from."""
+    return "; or ".join(sorted({run["grids"] for run in runs}))
+
+
 def text(table: dict[str, Any]) -> str:
     """The page in Markdown."""
     lines = [
@@ -73,6 +78,7 @@ def text(table: dict[str, Any]) -> str:
         "seeds on the test split; choices were made on the validation split. Accuracies are in %.",
         "*Untrained* is the same encoder before training, with the same seeds. The methods are",
         "those of the image experiments, unchanged, unless a modality has methods of its own.",
+        f"Strengths of probes: {_grids(table['runs'])}.",
         "",
     ]
     for modality in dict.fromkeys(row["data"].split("/")[0] for row in table["data"]):

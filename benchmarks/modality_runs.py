@@ -25,11 +25,14 @@ from jssl.errors import UserError
 from jssl.evaluation.features import features
 from jssl.evaluation.protocols.nodes import all_tokens
 from jssl.evaluation.representations import Representations, Row
+from jssl.evaluation.strengths import described
 from jssl.runs.loop import Finished, Options, fit
 from jssl.runs.run import Run, hardware, versions
 from jssl.training.program import Program
 
 Record = dict[str, Any]
+GRIDS = described()
+"""What the probes of a record chose from; records of other grids are made again."""
 
 
 def experiment(case: Case, root: Path) -> Experiment:
@@ -78,6 +81,7 @@ def measure(case: Case, root: Path, seed: int) -> Record:
         "seed": seed,
         "fingerprint": fingerprint(case, root, seed),
         "scores": scores,
+        "grids": GRIDS,
         "parameters": int(sum(np.size(x) for x in jax.tree.leaves(done.state.params["encoder"]))),
         "steps": program.steps,
         "train_seconds": trained_in,
@@ -132,6 +136,7 @@ def baselines(data: Data, root: Path) -> Record:
         "first": data.first,
         "higher": data.higher,
         "scores": data.baselines(splits),
+        "grids": GRIDS,
         "seconds": time.perf_counter() - began,
         "hardware": hardware(),
     }

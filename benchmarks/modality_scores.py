@@ -45,7 +45,7 @@ def probes(
 def classify(parts: list[tuple[np.ndarray, np.ndarray]], k: int, auc: bool = False) -> Scores:
     """Test accuracies of the linear probe, chosen on validation, and of kNN."""
     subject = Representations.of_features({"row": parts})
-    protocols = (KNN(ks=(min(k, len(parts[0][0])),)), Linear(strengths=(0.001, 0.01, 0.1, 1.0)))
+    protocols = (KNN(ks=(min(k, len(parts[0][0])),)), Linear())
     knn, linear = (one.measure(subject, "row") for one in protocols)
     (accuracy,) = knn.scores.values()
     scores = {"linear": linear.scores["linear"].value, "knn": accuracy.value}
@@ -110,9 +110,7 @@ def paired(program: Program, state: TrainState, splits: Splits) -> Scores:
 def site(program: Program, state: TrainState, splits: Splits) -> Scores:
     """Linear probe on the two tokens in the middle, and what `probes` gives."""
     subject = Representations({"row": Row(program, state)}, splits, program)
-    found = (
-        TokenSite(strengths=(0.001, 0.01, 0.1, 1.0)).measure(subject, "row").scores["site"].value
-    )
+    found = TokenSite().measure(subject, "row").scores["site"].value
     return {"site": found, **probes(k=20)(program, state, splits)}
 
 

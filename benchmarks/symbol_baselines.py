@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import modality_baselines as simple
 import numpy as np
 
@@ -10,6 +12,7 @@ from jssl.data.text import to_text
 from jssl.evaluation.cross_modal import cross_retrieval, zero_shot
 from jssl.evaluation.regression import correlation, regression_probe
 from jssl.evaluation.ridge import RidgePath
+from jssl.evaluation.strengths import BOUNDS, STRENGTHS, search
 
 Scores = dict[str, float]
 
@@ -84,7 +87,6 @@ def sequence_numbers(splits: Splits) -> dict[str, Scores]:
 def texts(splits: Splits) -> dict[str, Scores]:
     """Logistic regression on TF-IDF of words, and of characters; C is chosen on validation."""
     from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
 
     parts = []
     for part in (splits.train, splits.validation, splits.test):
@@ -98,11 +100,7 @@ def texts(splits: Splits) -> dict[str, Scores]:
     for name, words in kinds.items():
         train = words.fit_transform(parts[0][0])
         validation, test = (words.transform(part[0]) for part in parts[1:])
-        models = [
-            LogisticRegression(C=c, max_iter=1000).fit(train, parts[0][1]) for c in (1, 10, 100)
-        ]
-        best = max(models, key=lambda model: model.score(validation, parts[1][1]))
-        score = float(best.score(test, parts[2][1]))
+        score = regression([(train, parts[0][1]), (validation, parts[1][1]), (test, parts[2][1])])
         found[f"logistic regression on TF-IDF of {name}"] = {"linear": score}
         if name == "words":
             few = [squeeze(words.transform(part[0])) for part in parts]
@@ -110,6 +108,19 @@ def texts(splits: Splits) -> dict[str, Scores]:
             score = simple.linear(list(zip(few, labels, strict=True)))
             found[f"linear on TF-IDF of {name}, {SQUEEZED}"] = {"linear": score}
     return found
+
+
+def regression(parts: list[tuple[Any, np.ndarray]]) -> float:
+    """Test accuracy of logistic regression on sparse features, C chosen on validation."""
+    from sklearn.linear_model import LogisticRegression
+
+    models: dict[float, LogisticRegression] = {}
+
+    def score(strength: float) -> float:
+        models[strength] = LogisticRegression(C=strength, max_iter=1000).fit(*parts[0])
+        return float(models[strength].score(*parts[1]))
+
+    return float(models[search(score, STRENGTHS, BOUNDS).value].score(*parts[2]))
 
 
 def pairs(splits: Splits) -> dict[str, Scores]:

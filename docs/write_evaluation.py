@@ -58,6 +58,15 @@ splits = FeatureSplits((x, y), (x_validation, y_validation), (x_test, y_test))
 sweep_probes({"last/cls": splits}, Sweep(learning_rates=(0.01, 0.1, 1.0))).top1
 ```
 
+Every probe with a regularisation strength chooses it from one grid (`jssl.evaluation.strengths`):
+C from 1e-4 to 1e3 by decades for classifiers, a penalty from 1e-2 to 1e6 for ridge regression.
+All candidates are tried. While the best one on validation is at an end, the value beyond it is
+tried as well, down to C = 1e-6 and up to 1e5 (penalties: 1e-4 and 1e8); if the best one is at
+such a bound, a note of the record says so. `--set strengths=(0.1,)` fixes C. The grid matters:
+mean-pooled tokens of a transformer need a much weaker regularisation before training than after
+it, and a grid that ends too early makes the gain over the untrained encoder look larger than it
+is. A record's `protocol.settings` hold its grid; records with another grid are not comparable.
+
 To add a protocol, define a frozen dataclass with `measure(subject, row)` in a module of
 `jssl/evaluation/protocols/` and add an instance to the module's dictionary `PROTOCOLS`.
 

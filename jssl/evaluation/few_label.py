@@ -11,11 +11,10 @@ import numpy as np
 
 from jssl.core.intervals import mean_interval
 from jssl.errors import UserError
-from jssl.evaluation.arrays import class_splits
+from jssl.evaluation.arrays import Labelled, class_splits
 from jssl.evaluation.linear import check_selection
-from jssl.evaluation.logistic import Scaler, fit_path
-
-STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
+from jssl.evaluation.logistic import LogisticPath, Scaler
+from jssl.evaluation.strengths import BOUNDS, STRENGTHS, Choice, search
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,7 @@ class FewLabelResult:
       strength: C, one value for all draws.
       validation_top1: mean validation accuracy over draws at that C.
       converged: whether every draw's fit at that C converged.
+      at_edge: whether the search for C ended at its bound; a better C may lie beyond.
     """
 
     per_class: float
@@ -40,6 +40,7 @@ class FewLabelResult:
     strength: float
     validation_top1: float
     converged: bool
+    at_edge: bool = False
 
 
 def stratified_subset(labels: np.ndarray, per_class: int, *, seed: int, draw: int) -> np.ndarray:
@@ -82,6 +83,7 @@ def few_label_probe(
     draws: int = 10,
     seed: int = 0,
     strengths: Sequence[float] = STRENGTHS,
+    bounds: tuple[float, float] = BOUNDS,
     select_on: str = "validation",
     max_iterations: int = 1000,
     tolerance: float = 1e-4,
@@ -100,7 +102,8 @@ def few_label_probe(
       per_class: numbers of labels per class.
       draws: number of subsets per count.
       seed: seed of the subsets.
-      strengths: candidate values of scikit-learn's C.
+      strengths: candidate values of scikit-learn's C; see `strengths.search`.
+      bounds: smallest and largest C that are tried while the best one is at an end.
       select_on: "validation"; any other value is an error.
       max_iterations: largest number of L-BFGS iterations per fit.
       tolerance: largest gradient entry of the mean loss at convergence.
@@ -118,6 +121,7 @@ def few_label_probe(
         draws=draws,
         seed=seed,
         strengths=strengths,
+        bounds=bounds,
         select_on=select_on,
         max_iterations=max_iterations,
         tolerance=tolerance,
@@ -133,6 +137,7 @@ def fraction_probe(
     draws: int = 5,
     seed: int = 0,
     strengths: Sequence[float] = STRENGTHS,
+    bounds: tuple[float, float] = BOUNDS,
     select_on: str = "validation",
     max_iterations: int = 1000,
     tolerance: float = 1e-4,
@@ -146,7 +151,8 @@ def fraction_probe(
       fractions: fractions of the training labels, in (0, 1].
       draws: number of subsets per fraction.
       seed: seed of the subsets.
-      strengths: candidate values of C.
+      strengths: candidate values of C; see `strengths.search`.
+      bounds: smallest and largest C that are tried while the best one is at an end.
       select_on: "validation"; any other value is an error.
       max_iterations: largest number of L-BFGS iterations per fit.
       tolerance: largest gradient entry of the mean loss at convergence.
@@ -163,6 +169,7 @@ def fraction_probe(
         draws=draws,
         seed=seed,
         strengths=strengths,
+        bounds=bounds,
         select_on=select_on,
         max_iterations=max_iterations,
         tolerance=tolerance,
@@ -202,16 +209,14 @@ def _probe_subsets(
     draws: int,
     seed: int,
     strengths: Sequence[float],
+    bounds: tuple[float, float],
     select_on: str,
     max_iterations: int,
     tolerance: float,
 ) -> dict[Any, FewLabelResult]:
     check_selection(select_on)
-    if draws < 1 or len(strengths) == 0 or min(strengths) <= 0:
-        raise UserError(
-            f"the few-label probe needs at least one draw and positive values of C, not "
-            f"draws = {draws} and C in {list(strengths)}"
-        )
+    if draws < 1:
+        raise UserError(f"the few-label probe needs at least one draw, not draws = {draws}")
     train, validation, test = class_splits(*splits)
     scaler = Scaler.fit(train.features)
     x, held_out, unseen = (scaler(split.features) for split in (train, validation, test))
@@ -220,26 +225,37 @@ def _probe_subsets(
 
     results: dict[Any, FewLabelResult] = {}
     for name, draw_subset in subsets.items():
-        on_validation = np.zeros((draws, len(strengths)))
-        fits = []
-        for draw in range(draws):
-            subset = draw_subset(y, seed=seed, draw=draw)
-            path = fit_path(
-                x[subset], y[subset], strengths, max_iterations=max_iterations, tolerance=tolerance
-            )
-            fits.append(list(path))
-            on_validation[draw] = [fit.accuracy(held_out, validation.labels) for fit in fits[-1]]
-        best = int(on_validation.mean(axis=0).argmax())
-        chosen = [path[best] for path in fits]
+        drawn = [draw_subset(y, seed=seed, draw=draw) for draw in range(draws)]
+        paths = [
+            LogisticPath(x[subset], y[subset], max_iterations=max_iterations, tolerance=tolerance)
+            for subset in drawn
+        ]
+        choice = _select(paths, Labelled(held_out, validation.labels), strengths, bounds)
+        chosen, count = [path.fit(choice.value) for path in paths], len(drawn[0])
         accuracies = tuple(fit.accuracy(unseen, test.labels) for fit in chosen)
         mean, interval = mean_interval(accuracies)
         results[name] = FewLabelResult(
-            per_class=len(subset) / classes if len(subset) % classes else len(subset) // classes,
+            per_class=count / classes if count % classes else count // classes,
             mean=mean,
             interval=interval,
             draws=accuracies,
-            strength=chosen[0].strength,
-            validation_top1=float(on_validation[:, best].mean()),
+            strength=choice.value,
+            validation_top1=choice.score,
             converged=all(fit.converged for fit in chosen),
+            at_edge=choice.at_edge,
         )
     return results
+
+
+def _select(
+    paths: Sequence[LogisticPath],
+    validation: Labelled,
+    strengths: Sequence[float],
+    bounds: tuple[float, float],
+) -> Choice:
+    """The C with the highest mean validation accuracy over the draws."""
+
+    def score(strength: float) -> float:
+        return float(np.mean([path.fit(strength).accuracy(*validation) for path in paths]))
+
+    return search(score, strengths, bounds)

@@ -11,8 +11,7 @@ import numpy as np
 from jssl.evaluation.arrays import moments
 from jssl.evaluation.linear import check_selection
 from jssl.evaluation.ridge import RidgePath
-
-PENALTIES = tuple(10.0**power for power in range(-1, 6))
+from jssl.evaluation.strengths import PENALTIES, PENALTY_BOUNDS, search
 
 
 class Windows(NamedTuple):
@@ -38,7 +37,8 @@ class ForecastResult:
       mae: mean absolute error on test.
       validation_mse: mean squared error on validation with the selected penalty.
       penalty: the selected penalty.
-      path: "penalty" and "validation_mse" of each candidate.
+      path: "penalty" and "validation_mse" of each candidate, in the order of the attempts.
+      at_edge: whether the search for the penalty ended at its bound; a better one may lie beyond.
     """
 
     mse: float
@@ -46,6 +46,7 @@ class ForecastResult:
     validation_mse: float
     penalty: float
     path: tuple[dict[str, float], ...]
+    at_edge: bool
 
 
 def forecast_probe(
@@ -54,6 +55,7 @@ def forecast_probe(
     test: Windows,
     *,
     penalties: Sequence[float] = PENALTIES,
+    bounds: tuple[float, float] = PENALTY_BOUNDS,
     select_on: str = "validation",
 ) -> ForecastResult:
     """Ridge regression of the future on features, with one map shared by all channels.
@@ -66,7 +68,8 @@ def forecast_probe(
       train: windows on which the map is fitted.
       validation: windows used to select the penalty.
       test: windows on which errors are reported.
-      penalties: candidate ridge penalties.
+      penalties: candidate ridge penalties; see `strengths.search`.
+      bounds: smallest and largest penalty that are tried while the best one is at an end.
       select_on: "validation"; any other value is an error.
 
     Returns:
@@ -77,18 +80,25 @@ def forecast_probe(
     mean, spread = moments(x)
     spread = np.maximum(spread, 1e-6)
     path = RidgePath.fit((x - mean) / spread, y)
-    tried = []
-    for penalty in penalties:
-        weights = _unscaled(*path.solve(penalty), mean, spread)
-        tried.append((_errors(validation, weights)[0], penalty, weights))
-    best = min(tried, key=lambda found: found[0])
-    mse, mae = _errors(test, best[2])
+
+    def weights(penalty: float) -> tuple[np.ndarray, np.ndarray]:
+        return _unscaled(*path.solve(penalty), mean, spread)
+
+    def score(penalty: float) -> float:
+        return -_errors(validation, weights(penalty))[0]
+
+    choice = search(score, penalties, bounds, strong_is_large=True)
+    mse, mae = _errors(test, weights(choice.value))
     return ForecastResult(
         mse=mse,
         mae=mae,
-        validation_mse=best[0],
-        penalty=best[1],
-        path=tuple({"penalty": p, "validation_mse": error} for error, p, _ in tried),
+        validation_mse=-choice.score,
+        penalty=choice.value,
+        path=tuple(
+            {"penalty": penalty, "validation_mse": -found}
+            for penalty, found in choice.scores.items()
+        ),
+        at_edge=choice.at_edge,
     )
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from jssl.errors import UserError
 from jssl.evaluation.arrays import class_indices, finite
-from jssl.evaluation.linear import STRENGTHS, check_selection
-from jssl.evaluation.logistic import Scaler, fit_path
+from jssl.evaluation.linear import check_selection
+from jssl.evaluation.logistic import LogisticPath, Scaler
+from jssl.evaluation.strengths import BOUNDS, STRENGTHS, search
 
 Part = tuple[np.ndarray, np.ndarray]
 
@@ -47,7 +48,8 @@ class LayerWeightedResult(NamedTuple):
       strength: the selected C.
       layers: weights of the layers, which sum to one.
       converged: whether the selected fit converged.
-      path: (C, validation accuracy) of every candidate.
+      path: (C, validation accuracy) of every candidate, in the order of the attempts.
+      at_edge: whether the search for C ended at its bound; a better C may lie beyond.
     """
 
     top1: float
@@ -56,6 +58,7 @@ class LayerWeightedResult(NamedTuple):
     layers: tuple[float, ...]
     converged: bool
     path: tuple[tuple[float, float], ...]
+    at_edge: bool
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:
@@ -75,6 +78,7 @@ def layer_weighted_probe(
     test: Part,
     *,
     strengths: Sequence[float] = STRENGTHS,
+    bounds: tuple[float, float] = BOUNDS,
     select_on: str = "validation",
     max_iterations: int = 1000,
     tolerance: float = 1e-4,
@@ -90,7 +94,8 @@ def layer_weighted_probe(
       train: layers averaged over token positions, float [N, L, D], and labels int [N].
       validation: the same; used to select C.
       test: the same; used once, with the selected fit.
-      strengths: candidate values of C (see `logistic.fit_path`).
+      strengths: candidate values of C (see `strengths.search`).
+      bounds: smallest and largest C that are tried while the best one is at an end.
       select_on: "validation"; any other value is an error.
       max_iterations: largest number of L-BFGS iterations per C.
       tolerance: largest gradient entry of the mean loss at convergence.
@@ -102,8 +107,6 @@ def layer_weighted_probe(
       UserError: invalid arrays or settings.
     """
     check_selection(select_on)
-    if len(strengths) == 0 or min(strengths) <= 0:
-        raise UserError(f"a layer-weighted probe needs positive values of C, not {list(strengths)}")
     parts = []
     for name, (layers, labels) in zip(
         ("train", "validation", "test"), (train, validation, test), strict=True
@@ -119,53 +122,52 @@ def layer_weighted_probe(
     scaler = Scaler.fit(parts[0])
     parts = [scaler(part).reshape(-1, *shape).astype(np.float64) for part in parts]
     _, *targets = class_indices(train[1], validation[1], test[1])
-    best, most, path = None, -1.0, []
-    for fit in fit_layers(
-        parts[0], targets[0], strengths, max_iterations=max_iterations, tolerance=tolerance
-    ):
-        right = fit.accuracy(parts[1], targets[1])
-        path.append((fit.strength, right))
-        if right > most:
-            best, most = fit, right
+    solver = layer_solver(parts[0], targets[0], max_iterations=max_iterations, tolerance=tolerance)
+    fits: dict[float, Weighted] = {}
+
+    def score(strength: float) -> float:
+        fits[strength] = solver(strength)
+        return fits[strength].accuracy(parts[1], targets[1])
+
+    choice = search(score, strengths, bounds)
+    best = fits[choice.value]
     return LayerWeightedResult(
         top1=best.accuracy(parts[2], targets[2]),
-        validation_top1=most,
-        strength=best.strength,
+        validation_top1=choice.score,
+        strength=choice.value,
         layers=tuple(float(share) for share in softmax(best.scores)),
         converged=best.converged,
-        path=tuple(path),
+        path=tuple(choice.scores.items()),
+        at_edge=choice.at_edge,
     )
 
 
-def fit_layers(
+def layer_solver(
     layers: np.ndarray,
     labels: np.ndarray,
-    strengths: Sequence[float],
     *,
     max_iterations: int = 1000,
     tolerance: float = 1e-4,
-) -> list[Weighted]:
+) -> Callable[[float], Weighted]:
     """Minimises the mean loss + |W|^2 / (2 C N) over the layer scores, W and b.
 
-    For each C, from strong to weak regularisation, the solver starts from equal layer weights and
-    the optimal regression for them, which is a convex problem.
+    For each C the solver starts from equal layer weights and the optimal regression for them, which
+    is a convex problem.
 
     Args:
       layers: standardised, float64 [N, L, D].
       labels: class indices [N]; each of 0..K-1 occurs.
-      strengths: values of C.
       max_iterations: largest number of L-BFGS iterations per C.
       tolerance: largest gradient entry at convergence.
 
     Returns:
-      One fit per C, in ascending order of C.
+      A function that solves the problem for a value of C.
     """
     from scipy.optimize import minimize
 
     count, depth, width = layers.shape
     classes = int(labels.max()) + 1
     targets = np.eye(classes)[labels]
-    limits = {"max_iterations": max_iterations, "tolerance": tolerance}
 
     def unpack(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         scores, rest = flat[:depth], flat[depth:]
@@ -186,19 +188,24 @@ def fit_layers(
         value = losses.mean() + penalty / 2 * np.square(weights).sum()
         return value, np.concatenate([slopes, slope.ravel(), residual.sum(axis=0)])
 
-    found = []
-    equal = average(layers, np.zeros(depth))
-    for fit in fit_path(equal, labels, strengths, **limits):
-        penalty = 1 / (fit.strength * count)
-        start = np.concatenate([np.zeros(depth), fit.weights.ravel(), fit.bias])
+    equal = LogisticPath(
+        average(layers, np.zeros(depth)),
+        labels,
+        max_iterations=max_iterations,
+        tolerance=tolerance,
+    )
+
+    def solve(strength: float) -> Weighted:
+        fit, penalty = equal.fit(strength), 1 / (strength * count)
         solution = minimize(
             objective,
-            start,
+            np.concatenate([np.zeros(depth), fit.weights.ravel(), fit.bias]),
             args=(penalty,),
             jac=True,
             method="L-BFGS-B",
             options={"maxiter": max_iterations, "ftol": 0.0, "gtol": tolerance, "maxls": 50},
         )
         converged = bool(np.abs(solution.jac).max() <= tolerance)
-        found.append(Weighted(fit.strength, *unpack(solution.x), converged))
-    return found
+        return Weighted(strength, *unpack(solution.x), converged)
+
+    return solve

@@ -10,9 +10,9 @@ import numpy as np
 from jssl.errors import UserError, nearest
 from jssl.evaluation.arrays import Labelled, class_indices, labelled
 from jssl.evaluation.detection import auroc
-from jssl.evaluation.logistic import Fit, Scaler, fit_path
+from jssl.evaluation.logistic import Fit, LogisticPath, Scaler, fit_path
+from jssl.evaluation.strengths import BOUNDS, STRENGTHS, search
 
-STRENGTHS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 REFITS = ("train", "train+validation")
 
 
@@ -25,8 +25,9 @@ class LinearResult:
       validation_top1: accuracy on validation with the selected C, fitted on train.
       strength: the selected C.
       converged: whether the tested fit converged.
-      at_edge: whether the selected C is at an end of the grid; a better one may lie outside.
-      path: strength, validation_top1, converged and iterations for every C tried.
+      at_edge: whether the search ended at its bound; a better C may lie beyond.
+      path: strength, validation_top1, converged and iterations for every C tried, in the order of
+        the attempts.
       auc: area under the ROC curve on test, in [0, 1]; None unless there are two classes.
     """
 
@@ -60,27 +61,29 @@ def linear_probe(
     test: tuple[np.ndarray, np.ndarray],
     *,
     strengths: Sequence[float] = STRENGTHS,
+    bounds: tuple[float, float] = BOUNDS,
     refit: str = "train",
     select_on: str = "validation",
-    patience: int = 2,
     max_iterations: int = 1000,
     tolerance: float = 1e-4,
 ) -> LinearResult:
     """L2-regularised multinomial logistic regression on standardised features.
 
-    Features are standardised with the training statistics. Candidates are tried from strong to weak
-    regularisation; the search stops after `patience` consecutive values of C with a lower
-    validation accuracy than the best so far. Ties go to the stronger regularisation.
+    Features are standardised with the training statistics. All candidates are tried, from strong to
+    weak regularisation, and values beyond the grid while the best one is at its end (see
+    `strengths.search`). The search does not stop at the first worse values: validation accuracy is
+    not unimodal in C, above all that of pooled tokens of a transformer. Ties go to the stronger
+    regularisation.
 
     Args:
       train: features float [N, D] and labels int [N].
       validation: the same; used to select C.
       test: the same; used once, with the selected fit.
-      strengths: candidate values of scikit-learn's C.
+      strengths: candidate values of scikit-learn's C; a single one is used as it is.
+      bounds: smallest and largest C that are tried while the best one is at an end of the grid.
       refit: "train" tests the selected fit, so that all evaluators are trained on the same labels;
         "train+validation" refits with the selected C on both splits.
       select_on: "validation"; any other value is an error.
-      patience: number of consecutive worse values of C after which the search stops.
       max_iterations: largest number of L-BFGS iterations per C.
       tolerance: largest gradient entry of the mean loss at convergence.
 
@@ -94,8 +97,6 @@ def linear_probe(
     check_selection(select_on)
     if refit not in REFITS:
         raise UserError(f"unknown refit rule {refit!r}: {nearest(refit, REFITS)}")
-    if len(strengths) == 0 or min(strengths) <= 0:
-        raise UserError(f"a linear probe needs positive values of C, not {list(strengths)}")
     splits = [
         labelled(*split, f"the {name} split")
         for name, split in (("train", train), ("validation", validation), ("test", test))
@@ -107,35 +108,33 @@ def linear_probe(
         for split, target in zip(splits, targets, strict=True)
     )
     limits = {"max_iterations": max_iterations, "tolerance": tolerance}
-    best: Fit | None = None
-    best_accuracy, worse = -1.0, 0
-    path = []
-    for fit in fit_path(x, y, strengths, **limits):
-        accuracy = fit.accuracy(*held_out)
-        path.append(
-            {
-                "strength": fit.strength,
-                "validation_top1": accuracy,
-                "converged": fit.converged,
-                "iterations": fit.iterations,
-            }
-        )
-        worse = worse + 1 if accuracy < best_accuracy else 0
-        if accuracy > best_accuracy:
-            best, best_accuracy = fit, accuracy
-        if worse >= patience:
-            break
-    chosen = best.strength
+    solver = LogisticPath(x, y, **limits)
+    fits: dict[float, Fit] = {}
+
+    def score(strength: float) -> float:
+        fits[strength] = solver.fit(strength)
+        return fits[strength].accuracy(*held_out)
+
+    choice = search(score, strengths, bounds)
+    best = fits[choice.value]
     if refit == "train+validation":
         both = np.concatenate([x, held_out.features]), np.concatenate([y, held_out.labels])
-        (best,) = fit_path(*both, [chosen], **limits)
+        (best,) = fit_path(*both, [choice.value], **limits)
     return LinearResult(
         top1=best.accuracy(*unseen),
-        validation_top1=best_accuracy,
-        strength=chosen,
+        validation_top1=choice.score,
+        strength=choice.value,
         converged=best.converged,
-        at_edge=chosen in (min(strengths), max(strengths)),
-        path=tuple(path),
+        at_edge=choice.at_edge,
+        path=tuple(
+            {
+                "strength": strength,
+                "validation_top1": accuracy,
+                "converged": fits[strength].converged,
+                "iterations": fits[strength].iterations,
+            }
+            for strength, accuracy in choice.scores.items()
+        ),
         auc=_auc(best, unseen),
     )
 

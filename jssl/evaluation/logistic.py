@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -84,6 +86,65 @@ def fit_standardised(
     return scaler, fit
 
 
+class LogisticPath:
+    """The solutions of one logistic regression for any C, each warm-started from the nearest one.
+
+    Minimises C sum_i loss_i + |W|^2 / 2 over W and b: the objective, and hence the minimum, of
+    scikit-learn's multinomial `LogisticRegression`. With labels [N, K] it is that of K binary ones
+    (`OneVsRestClassifier`).
+    Three exact reformulations make it fast. With more dimensions than examples, the solver works in
+    the span of the examples, which contains the optimum (representer theorem). L-BFGS is
+    preconditioned with the coordinates V = L^T W, where L L^T is the Hessian at W = 0 averaged over
+    classes, so that correlated features, such as pixels, need about as few iterations as
+    independent ones. Each fit starts from the one whose C is nearest, and is computed when asked
+    for.
+    """
+
+    def __init__(
+        self, features: np.ndarray, labels: np.ndarray, *, max_iterations: int, tolerance: float
+    ) -> None:
+        """Prepares the problem.
+
+        Args:
+          features: standardised, float32 [N, D].
+          labels: class indices [N], each of 0..K-1 occurs; or 0 and 1 of K labels [N, K], which
+            are fitted one against the rest: K binary problems with the same C, solved together.
+          max_iterations: largest number of L-BFGS iterations per C.
+          tolerance: largest entry of the gradient of the objective / (C N) with respect to W and b,
+            at which a fit counts as converged.
+        """
+        from threadpoolctl import ThreadpoolController
+
+        # Small problems are solved in float64, which costs little, and on one thread: more threads
+        # are slower, many times so on a loaded machine.
+        small = features.size < SMALL
+        self._limits = max_iterations, tolerance
+        self._threads = functools.partial(ThreadpoolController().limit, limits=1 if small else None)
+        self._basis = None
+        if features.shape[1] > features.shape[0]:
+            self._basis = np.linalg.qr(features.T)[0]
+            features = features @ self._basis
+        features = features.astype(np.float64 if small else np.float32, copy=False)
+        with self._threads():
+            self._problem = _Problem(features, labels)
+        self._solved: dict[float, Fit] = {}
+
+    def fit(self, strength: float) -> Fit:
+        """The solution for a value of C."""
+        if strength not in self._solved:
+            start = self._start(strength)
+            with self._threads():
+                self._solved[strength] = self._problem.solve(strength, start, *self._limits)
+        found = self._solved[strength]
+        return found if self._basis is None else found._replace(weights=self._basis @ found.weights)
+
+    def _start(self, strength: float) -> np.ndarray:
+        if not self._solved:
+            return np.zeros((self._problem.features.shape[1] + 1, self._problem.classes))
+        nearest = min(self._solved, key=lambda other: abs(math.log(other / strength)))
+        return np.concatenate([self._solved[nearest].weights, self._solved[nearest].bias[None]])
+
+
 def fit_path(
     features: np.ndarray,
     labels: np.ndarray,
@@ -92,48 +153,21 @@ def fit_path(
     max_iterations: int,
     tolerance: float,
 ) -> Iterator[Fit]:
-    """Solves min_W,b C sum_i loss_i + |W|^2 / 2 for each C, from strong to weak regularisation.
-
-    The objective, and hence its minimum, is that of scikit-learn's multinomial
-    `LogisticRegression`.
-    With labels [N, K] it is that of K binary ones (`OneVsRestClassifier`).
-    Three exact reformulations make it fast. With more dimensions than examples, the solver works in
-    the span of the examples, which contains the optimum (representer theorem). L-BFGS is
-    preconditioned with the coordinates V = L^T W, where L L^T is the Hessian at W = 0 averaged over
-    classes, so that correlated features, such as pixels, need about as few iterations as
-    independent ones. Each fit is warm-started from the previous one and computed lazily.
+    """The solutions of a `LogisticPath` for several C, from strong to weak regularisation.
 
     Args:
       features: standardised, float32 [N, D].
-      labels: class indices [N], each of 0..K-1 occurs; or 0 and 1 of K labels [N, K], which are
-        fitted one against the rest: K binary problems with the same C, solved together.
+      labels: class indices [N] or labels [N, K]; see `LogisticPath`.
       strengths: values of C.
-      max_iterations: largest number of L-BFGS iterations per C.
-      tolerance: largest entry of the gradient of the objective / (C N) with respect to W and b, at
-        which a fit counts as converged.
+      max_iterations: see `LogisticPath`.
+      tolerance: see `LogisticPath`.
 
     Yields:
       One `Fit` per C, in ascending order of C.
     """
-    from threadpoolctl import ThreadpoolController
-
-    # Small problems are solved in float64, which costs little, and on one thread: more threads are
-    # slower, many times so on a loaded machine.
-    small = features.size < SMALL
-    threads = ThreadpoolController().limit
-    basis = None
-    if features.shape[1] > features.shape[0]:
-        basis = np.linalg.qr(features.T)[0]
-        features = features @ basis
-    features = features.astype(np.float64 if small else np.float32, copy=False)
-    with threads(limits=1 if small else None):
-        problem = _Problem(features, labels)
-    start = np.zeros((features.shape[1] + 1, problem.classes))
+    path = LogisticPath(features, labels, max_iterations=max_iterations, tolerance=tolerance)
     for strength in sorted(strengths):
-        with threads(limits=1 if small else None):
-            fit = problem.solve(float(strength), start, max_iterations, tolerance)
-        start = np.concatenate([fit.weights, fit.bias[None]])
-        yield fit if basis is None else fit._replace(weights=basis @ fit.weights)
+        yield path.fit(float(strength))
 
 
 class _Problem:

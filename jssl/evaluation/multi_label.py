@@ -10,8 +10,9 @@ import numpy as np
 
 from jssl.errors import UserError
 from jssl.evaluation.arrays import labelled
-from jssl.evaluation.linear import STRENGTHS, check_selection
-from jssl.evaluation.logistic import Fit, Scaler, fit_path
+from jssl.evaluation.linear import check_selection
+from jssl.evaluation.logistic import Fit, LogisticPath, Scaler
+from jssl.evaluation.strengths import BOUNDS, STRENGTHS, search
 
 _RESAMPLED = 200  # draws of the test examples, for the intervals
 
@@ -42,7 +43,7 @@ class MultiLabelResult:
         a random order.
       strength: the selected C, one for all labels.
       converged: whether that fit converged.
-      at_edge: whether that C is at an end of the grid; a better one may lie outside.
+      at_edge: whether the search for C ended at its bound; a better one may lie beyond.
       path: strength, validation and converged for every C tried.
       by_label: name of each label -> its average precision and F1 on test.
       left_out: names of the labels that are not scored.
@@ -136,21 +137,23 @@ def multi_label_probe(
     *,
     names: Sequence[str],
     strengths: Sequence[float] = STRENGTHS,
+    bounds: tuple[float, float] = BOUNDS,
     select_on: str = "validation",
     seed: int = 0,
 ) -> MultiLabelResult:
     """One binary logistic regression a label, with one C that is chosen on validation.
 
     A label is scored if it has examples with and without it in all three splits. The fits are those
-    of `jssl.evaluation.logistic.fit_path` on features standardised by the training split; C is that
-    of the highest mean average precision on validation, the smaller one of equals.
+    of `jssl.evaluation.logistic.LogisticPath` on features standardised by the training split; C is
+    that of the highest mean average precision on validation, the smaller one of equals.
 
     Args:
       train: features float [N, D] and 0 or 1 for each label [N, K].
       validation: the same.
       test: the same; used once, with the selected fit.
       names: of the K labels.
-      strengths: candidate values of scikit-learn's C.
+      strengths: candidate values of scikit-learn's C; see `strengths.search`.
+      bounds: smallest and largest C that are tried while the best one is at an end of the grid.
       select_on: "validation"; any other value is an error.
       seed: of the resampling of test examples for the intervals.
 
@@ -161,8 +164,6 @@ def multi_label_probe(
       UserError: no label is scored, or the arrays are invalid.
     """
     check_selection(select_on)
-    if len(strengths) == 0 or min(strengths) <= 0:
-        raise UserError(f"a multi-label probe needs positive values of C, not {list(strengths)}")
     splits = [
         (labelled(x, np.zeros(len(x), np.int64), f"the {name} split").features, y.astype(bool))
         for name, (x, y) in (("train", train), ("validation", validation), ("test", test))
@@ -170,13 +171,15 @@ def multi_label_probe(
     scored = check_scored(*(y for _, y in splits), names=names)
     (x, y), (held, held_y), (unseen, unseen_y) = ((x, y[:, scored]) for x, y in splits)
     scaler = Scaler.fit(x)
-    best: Fit | None = None
-    best_precision, path = -1.0, []
-    for fit in fit_path(scaler(x), y, strengths, max_iterations=1000, tolerance=1e-4):
-        precision = float(rank(fit.scores(scaler(held)), held_y).precision.mean())
-        path.append({"strength": fit.strength, "validation": precision, "converged": fit.converged})
-        if precision > best_precision:
-            best, best_precision = fit, precision
+    solver = LogisticPath(scaler(x), y, max_iterations=1000, tolerance=1e-4)
+    fits: dict[float, Fit] = {}
+
+    def score(strength: float) -> float:
+        fits[strength] = solver.fit(strength)
+        return float(rank(fits[strength].scores(scaler(held)), held_y).precision.mean())
+
+    choice = search(score, strengths, bounds)
+    best = fits[choice.value]
     scores = best.scores(scaler(unseen))
     found = rank(scores, unseen_y)
     drawn = np.random.default_rng(seed).multinomial(
@@ -193,12 +196,15 @@ def multi_label_probe(
         macro_f1=float(found.f1.mean()),
         precision_interval=_half_width(np.nanmean(again.precision, axis=1)),
         f1_interval=_half_width(again.f1.mean(axis=1)),
-        validation=best_precision,
+        validation=choice.score,
         chance=float(unseen_y.mean()),
-        strength=best.strength,
+        strength=choice.value,
         converged=best.converged,
-        at_edge=len(path) > 1 and best.strength in (min(strengths), max(strengths)),
-        path=tuple(path),
+        at_edge=choice.at_edge,
+        path=tuple(
+            {"strength": c, "validation": precision, "converged": fits[c].converged}
+            for c, precision in choice.scores.items()
+        ),
         by_label=by_label,
         left_out=tuple(name for name, own in zip(names, scored, strict=True) if not own),
     )

@@ -14,6 +14,9 @@ from jssl.evaluation.record import KIND, Record, Score, identity
 from jssl.evaluation.tables import record_table
 from jssl.runs.run import read_record
 
+FORMER_FEW_LABEL_GRID = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
+"""Values of C of the few-label probe, where results.json had its former form."""
+
 
 def read_records(paths: Sequence[Path]) -> list[Record]:
     """Reads all evaluation records under some paths.
@@ -109,6 +112,10 @@ def from_result(entry: Mapping[str, Any]) -> list[Record]:
     records = []
     for name, fields in chosen.items():
         taken = {field: settings[field] for field in fields} | {"select_on": settings["select_on"]}
+        if name == "few_labels_a_class":
+            taken["strengths"] = FORMER_FEW_LABEL_GRID
+        if "strengths" in taken:  # the search kept to its grid
+            taken["bounds"] = min(taken["strengths"]), max(taken["strengths"])
         taken = {k: tuple(v) if isinstance(v, list) else v for k, v in taken.items()}
         evaluation = dataclasses.replace(protocol(name), seed=seeds["evaluation"], **taken)
         facts = {"name": name, "id": identity(name, evaluation), "about": evaluation.about}

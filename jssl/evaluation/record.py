@@ -14,6 +14,7 @@ from jssl.core.ranges import Ranged, Seed
 from jssl.errors import UserError
 from jssl.evaluation.linear import check_selection
 from jssl.evaluation.representations import Representations
+from jssl.evaluation.strengths import edge_notes
 from jssl.runs.run import write_json
 
 KIND = "jssl evaluation"
@@ -191,6 +192,8 @@ def evaluate(
     left_out = [row for row, measured in found.items() if measured is None]
     found = {row: measured for row, measured in found.items() if measured is not None}
     notes = list(evaluation.notes())
+    for row, measured in found.items():
+        notes += edge_notes(measured.details, row)
     if left_out:
         notes.append(f"Without meaning for: {', '.join(left_out)}.")
     settings = json.loads(json.dumps(dataclasses.asdict(evaluation)))

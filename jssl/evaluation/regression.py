@@ -10,7 +10,8 @@ import numpy as np
 from jssl.errors import UserError
 from jssl.evaluation.correlation import Correlation, spearman
 from jssl.evaluation.linear import check_selection
-from jssl.evaluation.ridge import PENALTIES, RidgePath
+from jssl.evaluation.ridge import RidgePath
+from jssl.evaluation.strengths import PENALTIES, PENALTY_BOUNDS, search
 
 Part = tuple[np.ndarray, np.ndarray]
 
@@ -23,6 +24,7 @@ class RegressionResult(NamedTuple):
       mse: mean squared error on test.
       validation: Spearman's correlation on validation with the selected penalty.
       penalty: the selected penalty.
+      at_edge: whether the search for it ended at its bound; a better one may lie beyond.
       predicted: predictions for test, float64 [N].
     """
 
@@ -30,6 +32,7 @@ class RegressionResult(NamedTuple):
     mse: float
     validation: float
     penalty: float
+    at_edge: bool
     predicted: np.ndarray
 
 
@@ -39,6 +42,7 @@ def regression_probe(
     test: Part,
     *,
     penalties: Sequence[float] = PENALTIES,
+    bounds: tuple[float, float] = PENALTY_BOUNDS,
     select_on: str = "validation",
 ) -> RegressionResult:
     """Ridge regression on standardised features; the penalty is selected by rank correlation.
@@ -50,7 +54,8 @@ def regression_probe(
       train: features [N, D] and targets [N].
       validation: the same; used to select the penalty.
       test: the same; reported.
-      penalties: candidate penalties, positive.
+      penalties: candidate penalties, positive; see `strengths.search`.
+      bounds: smallest and largest penalty that are tried while the best one is at an end.
       select_on: "validation"; any other value is an error.
 
     Returns:
@@ -75,18 +80,22 @@ def regression_probe(
     spread = np.where(spread > 1e-6 * max(float(spread.max()), 1e-12), spread, np.inf)
     scaled = [((x - mean) / spread, y) for x, y in parts]
     path = RidgePath.fit(scaled[0][0], scaled[0][1][:, None])
-    best = None
-    for penalty in sorted(penalties, reverse=True):
+
+    def predict(penalty: float, x: np.ndarray) -> np.ndarray:
         weights, offset = path.solve(penalty)
-        found = correlation(scaled[1][0] @ weights[:, 0] + offset[0], scaled[1][1]).rho
-        if best is None or found > best[0]:
-            best = found, float(penalty), weights[:, 0], offset[0]
-    predicted = scaled[2][0] @ best[2] + best[3]
+        return x @ weights[:, 0] + offset[0]
+
+    def score(penalty: float) -> float:
+        return correlation(predict(penalty, scaled[1][0]), scaled[1][1]).rho
+
+    choice = search(score, penalties, bounds, strong_is_large=True)
+    predicted = predict(choice.value, scaled[2][0])
     return RegressionResult(
         test=correlation(predicted, scaled[2][1]),
         mse=float(np.mean((predicted - scaled[2][1]) ** 2)),
-        validation=best[0],
-        penalty=best[1],
+        validation=choice.score,
+        penalty=choice.value,
+        at_edge=choice.at_edge,
         predicted=predicted,
     )
 

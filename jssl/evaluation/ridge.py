@@ -8,12 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jssl.errors import UserError
 from jssl.evaluation.arrays import class_splits
 from jssl.evaluation.linear import check_selection
 from jssl.evaluation.logistic import Scaler
-
-PENALTIES = tuple(10.0**power for power in range(-2, 7))
+from jssl.evaluation.strengths import PENALTIES, PENALTY_BOUNDS, search
 
 
 @dataclass(frozen=True)
@@ -24,8 +22,8 @@ class RidgeResult:
       top1: accuracy on test, in [0, 1].
       validation_top1: accuracy on validation with the selected penalty.
       penalty: the selected penalty, scikit-learn's alpha.
-      at_edge: whether it is at an end of the grid.
-      path: "penalty" and "validation_top1" of each candidate.
+      at_edge: whether the search for it ended at its bound; a better one may lie beyond.
+      path: "penalty" and "validation_top1" of each candidate, in the order of the attempts.
     """
 
     top1: float
@@ -82,6 +80,7 @@ def ridge_probe(
     test: tuple[np.ndarray, np.ndarray],
     *,
     penalties: Sequence[float] = PENALTIES,
+    bounds: tuple[float, float] = PENALTY_BOUNDS,
     select_on: str = "validation",
 ) -> RidgeResult:
     """Ridge regression of +-1 targets on standardised features; selects the penalty on validation.
@@ -93,7 +92,8 @@ def ridge_probe(
       train: features float [N, D] and labels int [N].
       validation: the same; used to select the penalty.
       test: the same; used once, with the selected penalty.
-      penalties: candidate penalties, positive.
+      penalties: candidate penalties, positive; see `strengths.search`.
+      bounds: smallest and largest penalty that are tried while the best one is at an end.
       select_on: "validation"; any other value is an error.
 
     Returns:
@@ -103,26 +103,27 @@ def ridge_probe(
       UserError: select_on has another value, a penalty is not positive, or the arrays are invalid.
     """
     check_selection(select_on)
-    if len(penalties) == 0 or min(penalties) <= 0:
-        raise UserError(f"a ridge probe needs positive penalties, not {list(penalties)}")
     splits = class_splits(train, validation, test)
     scaler = Scaler.fit(splits.train.features)
     x, held_out, unseen = (scaler(split.features) for split in splits)
     targets = 2.0 * np.eye(splits.train.labels.max() + 1)[splits.train.labels] - 1.0
     solver = RidgePath.fit(x, targets)
-    path, best = [], None
-    for penalty in sorted(penalties, reverse=True):
+
+    def predict(penalty: float, features: np.ndarray) -> np.ndarray:
         weights, offset = solver.solve(penalty)
-        predicted = (held_out @ weights + offset).argmax(axis=1)
-        accuracy = float((predicted == splits.validation.labels).mean())
-        path.append({"penalty": float(penalty), "validation_top1": accuracy})
-        if best is None or accuracy > best[0]:
-            best = accuracy, float(penalty), weights, offset
-    accuracy, penalty, weights, offset = best
+        return (features @ weights + offset).argmax(axis=1)
+
+    def score(penalty: float) -> float:
+        return float((predict(penalty, held_out) == splits.validation.labels).mean())
+
+    choice = search(score, penalties, bounds, strong_is_large=True)
     return RidgeResult(
-        top1=float(((unseen @ weights + offset).argmax(axis=1) == splits.test.labels).mean()),
-        validation_top1=accuracy,
-        penalty=penalty,
-        at_edge=len(path) > 1 and penalty in (min(penalties), max(penalties)),
-        path=tuple(path),
+        top1=float((predict(choice.value, unseen) == splits.test.labels).mean()),
+        validation_top1=choice.score,
+        penalty=choice.value,
+        at_edge=choice.at_edge,
+        path=tuple(
+            {"penalty": penalty, "validation_top1": accuracy}
+            for penalty, accuracy in choice.scores.items()
+        ),
     )

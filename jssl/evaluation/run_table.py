@@ -14,6 +14,7 @@ from jssl.errors import MALFORMED, UserError
 from jssl.evaluation.protocols import protocol
 from jssl.evaluation.reading import read_records
 from jssl.evaluation.record import Evaluation, Record
+from jssl.evaluation.strengths import edge_notes
 from jssl.evaluation.tables import cell, is_baseline, record_table, unconverged
 from jssl.runs.run import write_json
 
@@ -92,13 +93,31 @@ def run_table(records: Sequence[Record]) -> Table:
         "columns. It does not cover training seeds.",
         f"kNN is weighted by cosine with temperature {knn.protocol['settings']['temperature']}; "
         "linear is a logistic regression on standardised features, fitted on "
-        f"{fitted}. Every strength C was chosen on validation; in the few-label columns one C for "
-        "all draws.",
+        f"{fitted}. Every strength C was chosen on validation{_grid(linear)}; in the few-label "
+        f"columns one C for all draws{_grid(few)}.",
         f"Protocols {', '.join(named[name].protocol['id'] for name in NAMES)}.",
         *unconverged(records),
+        *(note for r in records for row in r.rows for note in _edges(r, row)),
     )
     own = frozenset(name for name in knn.rows if not is_baseline(name))
     return Table(header, tuple(rows), notes, own)
+
+
+def _edges(record: Record, row: str) -> list[str]:
+    return edge_notes(record.details.get(row, {}), f"{row} ({record.protocol['name']})")
+
+
+def _grid(record: Record) -> str:
+    """The grid that a record's strengths were chosen from, where it says so."""
+    settings = record.protocol["settings"]
+    if "strengths" not in settings:
+        return ""
+    found = settings["strengths"]
+    grid = f" from {min(found):g} to {max(found):g}"
+    low, high = settings.get("bounds", (min(found), max(found)))
+    if low < min(found) or high > max(found):
+        grid += f" (on to {low:g} and {high:g} while the best is at an end)"
+    return grid
 
 
 def _labels(count: str) -> str:

@@ -29,6 +29,7 @@ from jssl.evaluation.evaluating import TRAINED
 from jssl.evaluation.protocols import protocol
 from jssl.evaluation.record import UNTRAINED, Evaluation
 from jssl.evaluation.representations import PARTS, Representations, Row
+from jssl.evaluation.strengths import BOUNDS, STRENGTHS
 from jssl.logging.writer import read_metrics
 from jssl.runs.loop import Options, fit
 from jssl.runs.run import Run, hardware, versions, write_json
@@ -67,12 +68,14 @@ class Protocol:
       examples: at most so many training, validation and test examples in the probes.
       k: neighbours of the kNN probe.
       strengths: values of C that the linear probe chooses from, on validation.
+      bounds: smallest and largest C that it tries while the best one is at an end of the grid.
     """
 
     overrides: tuple[str, ...] = ()
     examples: tuple[int, int, int] = (2000, 1000, 2000)
     k: int = 20
-    strengths: tuple[float, ...] = (0.001, 0.01, 0.1)
+    strengths: tuple[float, ...] = STRENGTHS
+    bounds: tuple[float, float] = BOUNDS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,10 +180,11 @@ class BenchmarkSuite:
 
     def probes(self, examples: int) -> dict[str, Evaluation]:
         """The protocols that measure a run, by name, for a training split of so many examples."""
-        k, strengths = min(self.protocol.k, examples), self.protocol.strengths
+        k = min(self.protocol.k, examples)
+        searched = {"strengths": self.protocol.strengths, "bounds": self.protocol.bounds}
         return {
             "knn": dataclasses.replace(protocol("knn"), ks=(k,)),
-            "linear": dataclasses.replace(protocol("linear"), strengths=strengths),
+            "linear": dataclasses.replace(protocol("linear"), **searched),
         }
 
     def _part(self, splits: Splits) -> Splits:

@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 
 from jssl.encoders.features import Features
 from jssl.errors import UserError
-from jssl.evaluation.layer_weighted import average, fit_layers, layer_weighted_probe, softmax
+from jssl.evaluation.layer_weighted import average, layer_solver, layer_weighted_probe, softmax
 from jssl.evaluation.linear import linear_probe
 from jssl.evaluation.readouts import layer_means
 
@@ -18,7 +18,7 @@ LAYERS[:, 1] += 1.2 * np.eye(5)[LABELS]  # the layer in the middle knows
 
 
 def test_it_is_a_stationary_point_whose_head_is_a_logistic_regression():
-    (fit,) = fit_layers(LAYERS, LABELS, [0.5], tolerance=1e-7)
+    fit = layer_solver(LAYERS, LABELS, tolerance=1e-7)(0.5)
     assert fit.converged
     shares = softmax(fit.scores)
     assert shares.argmax() == 1 and shares[1] > 0.6

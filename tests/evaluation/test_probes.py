@@ -30,7 +30,7 @@ SOLVER = {"max_iterations": 1000, "tolerance": 1e-4}
 
 def test_linear_probe_matches_scikit_learn_by_hand():
     strengths = (10.0, 0.01, 0.1, 1e-4, 1.0)
-    result = linear_probe(TRAIN, VALIDATION, TEST, strengths=strengths, patience=9)
+    result = linear_probe(TRAIN, VALIDATION, TEST, strengths=strengths)
     scaler = StandardScaler().fit(TRAIN[0].astype(np.float64))
     x, v, t = (scaler.transform(split[0]) for split in (TRAIN, VALIDATION, TEST))
     models = {
@@ -76,14 +76,18 @@ def test_two_classes_have_an_area_under_the_curve():
     assert found.auc == pytest.approx(wanted, abs=0.005)
 
 
-def test_walk_stops_and_limits_are_reported():
-    stopped = linear_probe(TRAIN, VALIDATION, TEST, strengths=np.logspace(-2, 5, 8), patience=1)
-    accuracies = [p["validation_top1"] for p in stopped.path]
-    assert len(accuracies) < 8
-    assert accuracies[-1] < max(accuracies)
-    hurried = linear_probe(TRAIN, VALIDATION, TEST, strengths=(1.0,), max_iterations=2)
-    assert not hurried.converged
-    assert hurried.at_edge
+def test_the_grid_is_extended_and_limits_are_reported():
+    splits = TRAIN, VALIDATION, TEST
+    low = linear_probe(*splits, strengths=(1e-5, 1e-4))
+    tried = [point["strength"] for point in low.path]
+    assert tried[:3] == [1e-5, 1e-4, 1e-3] and not low.at_edge
+    assert low.strength == pytest.approx(1e-4 * 10 ** (len(tried) - 3))  # all but the last
+    assert low.validation_top1 >= linear_probe(*splits).validation_top1 - 0.01
+    bound = linear_probe(*splits, strengths=(1e-5, 1e-4), bounds=(1e-6, 1e-3))
+    assert bound.at_edge and bound.strength == 1e-3
+    fixed = linear_probe(*splits, strengths=(1e-6,), max_iterations=1)
+    assert len(fixed.path) == 1 and not fixed.at_edge
+    assert not fixed.converged
 
 
 @pytest.mark.parametrize("small", [1 << 20, 0])
@@ -169,7 +173,7 @@ def test_unfit_splits_are_sentences():
     broken = np.full_like(VALIDATION[0], np.inf), VALIDATION[1]
     with pytest.raises(UserError, match="the validation split has 200 of 200"):
         linear_probe(TRAIN, broken, TEST)
-    with pytest.raises(UserError, match="positive values of C"):
+    with pytest.raises(UserError, match="positive strengths"):
         linear_probe(TRAIN, VALIDATION, TEST, strengths=())
 
 

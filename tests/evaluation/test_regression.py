@@ -16,7 +16,7 @@ def draw(count, seed):
 def test_the_probe_is_scikit_learns_ridge_chosen_by_rank():
     parts = [draw(50, 0), draw(30, 1), draw(40, 2)]
     penalties = (0.1, 10.0, 1000.0)
-    found = regression_probe(*parts, penalties=penalties)
+    found = regression_probe(*parts, penalties=penalties, bounds=(0.1, 1000.0))
     mean, spread = parts[0][0].mean(0), parts[0][0].std(0)
     scores = {}
     for penalty in penalties:
@@ -25,7 +25,8 @@ def test_the_probe_is_scikit_learns_ridge_chosen_by_rank():
         rho = [spearmanr(g, y).statistic for g, (_, y) in zip(guess, parts, strict=True)]
         scores[penalty] = rho[1], rho[2], np.mean((guess[2] - parts[2][1]) ** 2)
     best = max(scores, key=lambda p: scores[p][0])
-    assert found.penalty == best
+    assert found.penalty == best and found.at_edge
+    assert regression_probe(*parts, penalties=penalties).penalty > best
     expected = (found.validation, found.test.rho, found.mse)
     np.testing.assert_allclose(expected, scores[best], rtol=1e-5)
     assert found.test.low < found.test.rho < found.test.high

@@ -38,7 +38,7 @@ def test_impossible_questions_are_sentences():
     split = X[:50], Y[:50]
     with pytest.raises(UserError, match='use select_on="validation"'):
         ridge_probe(split, split, split, select_on="test")
-    with pytest.raises(UserError, match="positive penalties"):
+    with pytest.raises(UserError, match="positive strengths"):
         ridge_probe(split, split, split, penalties=(0.0,))
     with pytest.raises(UserError, match="a classifier needs two classes"):
         ridge_probe((X[:50], np.zeros(50, int)), split, split)

@@ -24,12 +24,14 @@ def test_the_best_on_validation_is_tested():
     best = max(scores, key=lambda c: scores[c][0])
     assert found.strength == best != 0.0001
     assert (found.validation_top1, found.top1) == pytest.approx(scores[best], abs=0.011)
-    assert [point["strength"] for point in found.path] == [0.0001, 0.01, 1.0]
+    # The largest was the best one, so a still larger one was tried, and was no better.
+    assert [point["strength"] for point in found.path] == [0.0001, 0.01, 1.0, 10.0]
+    assert found.converged and not found.at_edge
 
 
 def test_impossible_questions_are_sentences():
     split = X[:50], Y[:50]
     with pytest.raises(UserError, match='use select_on="validation"'):
         svm_probe(split, split, split, select_on="test")
-    with pytest.raises(UserError, match="positive values of C"):
+    with pytest.raises(UserError, match="positive strengths"):
         svm_probe(split, split, split, strengths=())

@@ -7,12 +7,13 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jssl.core.ranges import AboveZero, Count, Layers, Several, Widths
+from jssl.core.ranges import AboveZero, Count, Layers, Positives, Several, Spread, Widths
 from jssl.evaluation.arrays import moments
 from jssl.evaluation.few_label import FewLabelResult, few_label_probe, fraction_probe
 from jssl.evaluation.few_shot import METHODS, FewShot, choose_weight, few_shot
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.representations import Representations
+from jssl.evaluation.strengths import BOUNDS, STRENGTHS
 
 
 @dataclass(frozen=True)
@@ -23,17 +24,22 @@ class FewLabels(Evaluation):
       fractions: fractions of the training labels.
       per_class: numbers of labels per class.
       draws: number of random subsets for each.
+      strengths: candidate values of C, the inverse L2 penalty.
+      bounds: smallest and largest C that are tried while the best one is at an end of the grid.
     """
 
     fractions: tuple[AboveZero, ...] = (0.01, 0.1)
     per_class: Layers = ()
     draws: Count = 5
+    strengths: Positives = STRENGTHS
+    bounds: Spread = BOUNDS
 
     about: ClassVar[str] = "logistic probe on few labels: fractions, or a number per class"
 
     def measure(self, subject: Representations, row: str) -> Measured:
         splits = subject.features(row)
         common = {"draws": self.draws, "seed": self.seed, "select_on": self.select_on}
+        common |= {"strengths": self.strengths, "bounds": self.bounds}
         shares = fraction_probe(*splits, fractions=self.fractions, **common)
         counts = few_label_probe(*splits, per_class=self.per_class, **common)
         found = {f"{100 * share:g} % of labels": result for share, result in shares.items()}

@@ -9,14 +9,15 @@ from typing import ClassVar
 import jax
 import numpy as np
 
-from jssl.core.ranges import Count, NonNegatives
+from jssl.core.ranges import Count, Positives, Spread
 from jssl.data.source import SubsetSource
 from jssl.encoders.features import Features
 from jssl.errors import UserError
 from jssl.evaluation.arrays import moments
-from jssl.evaluation.forecasting import PENALTIES, Windows, forecast_probe
+from jssl.evaluation.forecasting import Windows, forecast_probe
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.representations import Representations
+from jssl.evaluation.strengths import PENALTIES, PENALTY_BOUNDS
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,13 @@ class Forecast(Evaluation):
       last: number of trailing tokens of each channel given to the head; None for all. Where the
         encoder receives a masked future, these are the tokens of the future.
       penalties: candidate ridge penalties.
+      bounds: smallest and largest penalty that are tried while the best one is at an end.
     """
 
     every: Count = 4
     last: Count | None = None
-    penalties: NonNegatives = PENALTIES
+    penalties: Positives = PENALTIES
+    bounds: Spread = PENALTY_BOUNDS
 
     about: ClassVar[str] = "forecasting MSE and MAE of a linear head on frozen tokens, per channel"
     source: ClassVar[str] = "Nie et al. 2023, linear probing, with ridge regression for SGD"
@@ -40,7 +43,9 @@ class Forecast(Evaluation):
 
     def measure(self, subject: Representations, row: str) -> Measured:
         parts = [self.windows(subject, row, part) for part in ("train", "validation", "test")]
-        found = forecast_probe(*parts, penalties=self.penalties, select_on=self.select_on)
+        found = forecast_probe(
+            *parts, penalties=self.penalties, bounds=self.bounds, select_on=self.select_on
+        )
         scores = {name: Score(getattr(found, name), percent=False) for name in ("mse", "mae")}
         scores["validation mse"] = Score(found.validation_mse, percent=False)
         details = dataclasses.asdict(found)

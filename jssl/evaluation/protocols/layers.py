@@ -8,13 +8,13 @@ from typing import ClassVar
 import jax
 
 from jssl.core.intervals import binomial_interval
-from jssl.core.ranges import Positives
+from jssl.core.ranges import Positives, Spread
 from jssl.encoders.features import Features
 from jssl.evaluation.layer_weighted import layer_weighted_probe
-from jssl.evaluation.linear import STRENGTHS
 from jssl.evaluation.readouts import layer_means
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.representations import PARTS, Representations
+from jssl.evaluation.strengths import BOUNDS, STRENGTHS
 
 
 def all_layers(features: Features) -> dict[str, jax.Array]:
@@ -28,9 +28,11 @@ class LayerWeighted(Evaluation):
 
     Attributes:
       strengths: candidate values of C, the inverse L2 penalty.
+      bounds: smallest and largest C that are tried while the best one is at an end of the grid.
     """
 
     strengths: Positives = STRENGTHS
+    bounds: Spread = BOUNDS
 
     about: ClassVar[str] = "linear head on a learned weighted sum of all layers"
     source: ClassVar[str] = "Yang et al. 2021, SUPERB"
@@ -40,7 +42,9 @@ class LayerWeighted(Evaluation):
             return None
         parts = [subject.arrays(row, part, all_layers) for part in PARTS]
         parts = [(arrays["layers"], labels) for arrays, labels in parts]
-        found = layer_weighted_probe(*parts, strengths=self.strengths, select_on=self.select_on)
+        found = layer_weighted_probe(
+            *parts, strengths=self.strengths, bounds=self.bounds, select_on=self.select_on
+        )
         return Measured(
             {
                 "layers": Score(found.top1, binomial_interval(found.top1, len(parts[2][1]))),
@@ -50,6 +54,7 @@ class LayerWeighted(Evaluation):
                 "strength": found.strength,
                 "weights": list(found.layers),
                 "converged": found.converged,
+                "at_edge": found.at_edge,
                 "path": [list(pair) for pair in found.path],
             },
         )

@@ -6,13 +6,13 @@ import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jssl.core.ranges import Positives
+from jssl.core.ranges import Positives, Spread
 from jssl.data.source import tags
 from jssl.errors import UserError
-from jssl.evaluation import linear
 from jssl.evaluation.multi_label import multi_label_probe
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.representations import PARTS, Representations
+from jssl.evaluation.strengths import BOUNDS, STRENGTHS
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,11 @@ class MultiLabel(Evaluation):
 
     Attributes:
       strengths: candidate values of C, the inverse L2 penalty; one is chosen for all labels.
+      bounds: smallest and largest C that are tried while the best one is at an end of the grid.
     """
 
-    strengths: Positives = linear.STRENGTHS
+    strengths: Positives = STRENGTHS
+    bounds: Spread = BOUNDS
 
     about: ClassVar[str] = "one-vs-rest logistic regression: mean average precision, macro F1"
     needs_labels: ClassVar[bool] = False
@@ -42,6 +44,7 @@ class MultiLabel(Evaluation):
             *parts,
             names=names,
             strengths=self.strengths,
+            bounds=self.bounds,
             select_on=self.select_on,
             seed=self.seed,
         )

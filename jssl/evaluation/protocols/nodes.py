@@ -10,14 +10,14 @@ import jax
 import numpy as np
 
 from jssl.core.intervals import binomial_interval
-from jssl.core.ranges import Positives
+from jssl.core.ranges import Positives, Spread
 from jssl.encoders.features import Features
 from jssl.errors import UserError
 from jssl.evaluation.linear import check_selection
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.representations import Representations
+from jssl.evaluation.strengths import BOUNDS, STRENGTHS, search
 
-STRENGTHS = (0.1, 1.0, 10.0, 100.0, 1000.0)
 Part = tuple[np.ndarray, np.ndarray]
 
 
@@ -27,9 +27,11 @@ class Nodes(Evaluation):
 
     Attributes:
       strengths: candidate values of C, the inverse L2 penalty.
+      bounds: smallest and largest C that are tried while the best one is at an end of the grid.
     """
 
     strengths: Positives = STRENGTHS
+    bounds: Spread = BOUNDS
 
     about: ClassVar[str] = "logistic regression on the nodes of one graph, with its public split"
     source: ClassVar[str] = "Yang et al. 2016 (the splits)"
@@ -46,7 +48,9 @@ class Nodes(Evaluation):
             x = subject.arrays(row, "train", all_tokens, most=1)[0]["tokens"][0]
         label, split = example["node_label"], example["node_split"]
         parts = [(x[split == k], label[split == k]) for k in range(3)]
-        found = node_probe(*parts, strengths=self.strengths, select_on=self.select_on)
+        found = node_probe(
+            *parts, strengths=self.strengths, bounds=self.bounds, select_on=self.select_on
+        )
         score = Score(found["top1"], binomial_interval(found["top1"], len(parts[2][1])))
         return Measured({"nodes": score, "validation": Score(found["validation_top1"])}, found)
 
@@ -67,8 +71,9 @@ def node_probe(
     test: Part,
     *,
     strengths: Sequence[float] = STRENGTHS,
+    bounds: tuple[float, float] = BOUNDS,
     select_on: str = "validation",
-) -> dict[str, float]:
+) -> dict[str, float | bool]:
     """Logistic regression on l2-normalised features; they are not standardised, as labels are few.
 
     Args:
@@ -76,10 +81,12 @@ def node_probe(
       validation: the same; used to select C.
       test: the same; reported.
       strengths: candidate values of C, the inverse L2 penalty.
+      bounds: smallest and largest C that are tried while the best one is at an end of the grid.
       select_on: "validation"; anything else is an error.
 
     Returns:
-      "top1", "validation_top1" and the selected "strength".
+      "top1", "validation_top1", the selected "strength", and "at_edge": whether the search for
+      it ended at its bound.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -88,15 +95,18 @@ def node_probe(
         (x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12), y)
         for x, y in (train, validation, test)
     ]
-    tried = []
-    for strength in strengths:
-        model = LogisticRegression(C=strength, max_iter=3000).fit(*parts[0])
-        tried.append((model.score(*parts[1]), strength, model))
-    best = max(tried, key=lambda found: found[0])
+    models: dict[float, LogisticRegression] = {}
+
+    def score(strength: float) -> float:
+        models[strength] = LogisticRegression(C=strength, max_iter=3000).fit(*parts[0])
+        return float(models[strength].score(*parts[1]))
+
+    choice = search(score, strengths, bounds)
     return {
-        "top1": float(best[2].score(*parts[2])),
-        "validation_top1": float(best[0]),
-        "strength": best[1],
+        "top1": float(models[choice.value].score(*parts[2])),
+        "validation_top1": choice.score,
+        "strength": choice.value,
+        "at_edge": choice.at_edge,
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from jssl.core.intervals import binomial_interval
-from jssl.core.ranges import Count, NonNegatives, Positives, Widths
+from jssl.core.ranges import Count, NonNegatives, Positives, Spread, Widths
 from jssl.encoders.features import Features
 from jssl.evaluation import linear, ridge
 from jssl.evaluation.arrays import FeatureSplits, Labelled
@@ -15,6 +15,7 @@ from jssl.evaluation.probe_sweep import Sweep, sweep_probes
 from jssl.evaluation.readouts import choose, readouts
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.representations import PARTS, Representations
+from jssl.evaluation.strengths import BOUNDS, PENALTIES, PENALTY_BOUNDS, STRENGTHS
 from jssl.training.optim import Optimizer
 
 
@@ -24,10 +25,12 @@ class Linear(Evaluation):
 
     Attributes:
       strengths: candidate values of C, the inverse L2 penalty.
+      bounds: smallest and largest C that are tried while the best one is at an end of the grid.
       refit: split of the final fit: "train" or "train+validation".
     """
 
-    strengths: Positives = linear.STRENGTHS
+    strengths: Positives = STRENGTHS
+    bounds: Spread = BOUNDS
     refit: str = "train"
 
     about: ClassVar[str] = "logistic regression solved to convergence, C chosen on validation"
@@ -37,6 +40,7 @@ class Linear(Evaluation):
         found = linear.linear_probe(
             *splits,
             strengths=self.strengths,
+            bounds=self.bounds,
             refit=self.refit,
             select_on=self.select_on,
         )
@@ -49,15 +53,19 @@ class Ridge(Evaluation):
 
     Attributes:
       penalties: candidate ridge penalties.
+      bounds: smallest and largest penalty that are tried while the best one is at an end.
     """
 
-    penalties: NonNegatives = ridge.PENALTIES
+    penalties: Positives = PENALTIES
+    bounds: Spread = PENALTY_BOUNDS
 
     about: ClassVar[str] = "ridge regression in closed form, penalty chosen on validation"
 
     def measure(self, subject: Representations, row: str) -> Measured:
         splits = subject.features(row)
-        found = ridge.ridge_probe(*splits, penalties=self.penalties, select_on=self.select_on)
+        found = ridge.ridge_probe(
+            *splits, penalties=self.penalties, bounds=self.bounds, select_on=self.select_on
+        )
         return _measured(found, "ridge", len(splits.test.labels))
 
 

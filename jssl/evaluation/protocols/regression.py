@@ -7,13 +7,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from jssl.core.ranges import NonNegatives
+from jssl.core.ranges import Positives, Spread
 from jssl.data.source import read_all
 from jssl.errors import UserError, nearest
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.regression import regression_probe
 from jssl.evaluation.representations import PARTS, Representations, pooled
-from jssl.evaluation.ridge import PENALTIES
+from jssl.evaluation.strengths import PENALTIES, PENALTY_BOUNDS
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,12 @@ class Regression(Evaluation):
     Attributes:
       target: key of the regression target in an example.
       penalties: candidate ridge penalties.
+      bounds: smallest and largest penalty that are tried while the best one is at an end.
     """
 
     target: str = "target"
-    penalties: NonNegatives = PENALTIES
+    penalties: Positives = PENALTIES
+    bounds: Spread = PENALTY_BOUNDS
 
     about: ClassVar[str] = "ridge regression of a scalar target: Spearman's correlation"
     source: ClassVar[str] = "Rao et al. 2019 (TAPE); Dallago et al. 2021 (FLIP)"
@@ -43,7 +45,9 @@ class Regression(Evaluation):
                 )
             x = subject.arrays(row, part, pooled)[0]["pooled"]
             parts.append((x, batch[self.target].astype(np.float64)))
-        found = regression_probe(*parts, penalties=self.penalties, select_on=self.select_on)
+        found = regression_probe(
+            *parts, penalties=self.penalties, bounds=self.bounds, select_on=self.select_on
+        )
         half = (found.test.high - found.test.low) / 2
         scores = {
             "spearman": Score(found.test.rho, half, percent=False),

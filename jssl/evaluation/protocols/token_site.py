@@ -10,12 +10,13 @@ import jax
 import jax.numpy as jnp
 
 from jssl.core.intervals import binomial_interval
-from jssl.core.ranges import Positives, Whole
+from jssl.core.ranges import Positives, Spread, Whole
 from jssl.encoders.features import Features
 from jssl.errors import UserError
 from jssl.evaluation import linear
 from jssl.evaluation.record import Evaluation, Measured, Score
 from jssl.evaluation.representations import PARTS, Representations
+from jssl.evaluation.strengths import BOUNDS, STRENGTHS
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,12 @@ class TokenSite(Evaluation):
     Attributes:
       places: token indices; () for the two tokens in the middle.
       strengths: candidate values of C, the inverse L2 penalty.
+      bounds: smallest and largest C that are tried while the best one is at an end of the grid.
     """
 
     places: tuple[Whole, ...] = ()
-    strengths: Positives = linear.STRENGTHS
+    strengths: Positives = STRENGTHS
+    bounds: Spread = BOUNDS
 
     about: ClassVar[str] = (
         "logistic regression on the tokens at one position, by default the middle"
@@ -51,7 +54,9 @@ class TokenSite(Evaluation):
         for part in PARTS:
             arrays, labels = subject.arrays(row, part, select)
             parts.append((arrays["site"], labels))
-        found = linear.linear_probe(*parts, strengths=self.strengths, select_on=self.select_on)
+        found = linear.linear_probe(
+            *parts, strengths=self.strengths, bounds=self.bounds, select_on=self.select_on
+        )
         details = {**dataclasses.asdict(found), "path": list(found.path)}
         score = Score(found.top1, binomial_interval(found.top1, len(parts[2][1])))
         return Measured({"site": score, "validation": Score(found.validation_top1)}, details)
