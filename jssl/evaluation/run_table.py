@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jssl.core.table import Table
+from jssl.data.source import Splits, labels, tags
 from jssl.errors import MALFORMED, UserError
+from jssl.evaluation.arrays import check_evaluable
+from jssl.evaluation.multi_label import check_scored
 from jssl.evaluation.protocols import protocol
 from jssl.evaluation.reading import read_records
 from jssl.evaluation.record import Evaluation, Record
@@ -31,6 +34,19 @@ def run_protocols(names: Sequence[str] = NAMES) -> dict[str, Evaluation]:
 def most_per_class() -> int:
     """Labels per class that the table needs in the training split."""
     return max(protocol("few_labels_a_class").per_class)
+
+
+def check_measurable(splits: Splits) -> None:
+    """Checks that the labels of all splits suffice for the table.
+
+    Raises:
+      UserError: they do not, and why.
+    """
+    parts = (splits.train, splits.validation, splits.test)
+    if "tags" in splits.train[0]:
+        check_scored(*map(tags, parts), names=splits.tags)
+    else:
+        check_evaluable(*map(labels, parts), most=most_per_class())
 
 
 def save(records: Sequence[Record], path: Path) -> None:

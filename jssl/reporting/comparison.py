@@ -120,8 +120,13 @@ def _not_shared(records: Sequence[Mapping[str, Any]], index: int) -> list[str]:
     return [text for text in records[index]["overrides"] if text not in shared]
 
 
-def differing_settings(runs: Sequence[Compared]) -> Table | None:
-    """The settings that differ, a row each and a column for each run; None if all are equal."""
+def differing_settings(runs: Sequence[Compared]) -> tuple[Table | None, Table | None]:
+    """The settings that differ, a row each and a column for each run.
+
+    Returns:
+      (those that all runs have, those that some run has not, for its parts are others); None in
+      place of a table without rows.
+    """
     settings = [
         flatten(run.record["experiment"])
         | {"seed": run.record["seed"]}
@@ -134,7 +139,11 @@ def differing_settings(runs: Sequence[Compared]) -> Table | None:
         values = [_shown(found[key]) if key in found else MISSING for found in settings]
         if len(set(values)) > 1 and key not in _LEFT_OUT:
             rows.append((key, *values))
-    return _table("setting", runs, rows)
+    shared = [row for row in rows if MISSING not in row]
+    return (
+        _table("setting", runs, shared),
+        _table("setting", runs, [row for row in rows if MISSING in row]),
+    )
 
 
 def differing_circumstances(runs: Sequence[Compared]) -> Table | None:
@@ -170,7 +179,9 @@ def _table(first: str, runs: Sequence[Compared], rows: Sequence[tuple[str, ...]]
 
 
 def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, str):
+        return value.rpartition(".")[2] if value.startswith("jssl.") else value
+    return "none" if value is None else json.dumps(value)
 
 
 def cautions(runs: Sequence[Compared]) -> list[str]:
@@ -183,6 +194,11 @@ def cautions(runs: Sequence[Compared]) -> list[str]:
         )
     elif len({_split("train")(run.record) for run in runs}) > 1:
         found.append("The runs were trained on different data; their test split is the same.")
+    elif len(_alike([run for run in runs if run.results], lambda run: run.results)) > 1:
+        found.append(
+            "The runs were evaluated under protocols of different settings, and stand in tables of "
+            "their own: evaluate them again with one version of jssl."
+        )
     if len({run.record.get("method") for run in runs}) > 1:
         found.append("The methods differ, so that their losses are on different scales.")
     if len({run.record.get("hardware") for run in runs}) > 1:

@@ -52,6 +52,7 @@ def write_comparison(folders: Sequence[str | Path], out: str | Path) -> Path:
     if not path.parent.is_dir():
         raise UserError(f"there is no folder {path.parent} to write {path.name} to")
     runs = read_runs(folders)
+    shared, others = differing_settings(runs)
     text = render(
         "compare.html",
         title=f"Comparison of {len(runs)} runs",
@@ -60,7 +61,8 @@ def write_comparison(folders: Sequence[str | Path], out: str | Path) -> Path:
         cautions=cautions(runs),
         tables=result_tables(runs),
         figures=charts(runs),
-        settings=differing_settings(runs),
+        settings=shared,
+        others=others,
         circumstances=differing_circumstances(runs),
     )
     return write_page(path, text)

@@ -42,15 +42,20 @@ def embedding_figures(program: Program, state: TrainState, splits: Splits) -> di
       splits: the data.
 
     Returns:
-      Heading -> figure; none for fewer than 8 examples without labels.
+      Heading -> figure; none for fewer than 8 examples, for features that are not finite, or where
+      an example has a label for each of its parts, such as nodes.
     """
     known = "label" in splits.test[0]
+    if known and np.ndim(splits.test[0]["label"]):
+        return {}  # labels of parts, such as a graph's nodes
     part = "test" if known or len(splits.test) >= _ENOUGH else "training"
     source = splits.test if part == "test" else splits.train
     test = SubsetSource(source, np.arange(min(len(source), _MAPPED)))
-    if not known and len(test) < _FEWEST:
+    if len(test) < _FEWEST:
         return {}
     embedded, labels = features(program, state, test, label="label" if known else None)
+    if not np.isfinite(embedded).all():
+        return {}  # the losses and the alarms say so
     points = figures.embed_2d(embedded)
     if known:
         classes, how = splits.classes, "coloured by class (the method never saw a class)"

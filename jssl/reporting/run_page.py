@@ -16,8 +16,9 @@ import numpy as np
 from jssl.augmentations.compose import Pipeline, Views
 from jssl.core.state import TrainState
 from jssl.data.source import Source, Splits
+from jssl.errors import UserError
 from jssl.evaluation.record import Record
-from jssl.evaluation.run_table import run_table
+from jssl.evaluation.run_table import check_measurable, run_table
 from jssl.evaluation.tables import record_table
 from jssl.logging.writer import read_metrics
 from jssl.plan import accounting
@@ -56,8 +57,7 @@ def write_run_page(
     protocols = read_protocols(run.folder)
     alarms, warnings = read_alarms(run.folder)
     pictures = _curves(metrics)
-    if records is not None or "label" not in splits.test[0]:
-        pictures |= embedding_figures(program, state, splits)
+    pictures |= embedding_figures(program, state, splits)
     if is_image(splits.train, program.experiment.preprocess.field):
         pictures |= _views(program, splits.train)
         pictures |= _reconstructions(program, state, splits.test)
@@ -73,7 +73,7 @@ def write_run_page(
         run.folder,
         title=display_name(run.experiment.name),
         subtitle=_subtitle(run),
-        verdict=judge(records, free, course),
+        verdict=judge(records, free, course, why=_obstacle(splits)),
         summary=_facts(run, program, state, record, losses),
         result_table=None if records is None else run_table(records),
         tables={name: record_table(found) for name, found in protocols.items()},
@@ -81,6 +81,17 @@ def write_run_page(
         alarms=[*identity.accepted(record), *warnings],
         config=_config(record),
     )
+
+
+def _obstacle(splits: Splits) -> str:
+    """Why the run's table cannot be measured on these data; "" if it can."""
+    if not {"label", "tags"} & splits.train[0].keys():
+        return "the data have no labels"
+    try:
+        check_measurable(splits)
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 def _subtitle(run: Run) -> str:

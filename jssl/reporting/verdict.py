@@ -93,13 +93,16 @@ def gain_of(own: Mapping[str, Any], other: Mapping[str, Any]) -> Gain:
     return Gain(own["value"] - other["value"], math.hypot(*halves))
 
 
-def judge(records: Sequence[Record] | None, free: Record | None, course: Course) -> Verdict:
+def judge(
+    records: Sequence[Record] | None, free: Record | None, course: Course, *, why: str = ""
+) -> Verdict:
     """The verdict on a run.
 
     Args:
       records: those of the run's table (`jssl.evaluation.run_table`), or None.
       free: the record of label-free measures, or None.
       course: how the training went.
+      why: a clause on why there is no record, or "".
 
     Returns:
       The verdict.
@@ -110,7 +113,8 @@ def judge(records: Sequence[Record] | None, free: Record | None, course: Course)
             return _by_labels(named[name], named.get(_FEW), course)
     if free is not None:
         return _without_labels(free, course)
-    sentence = "The features of this run have not been evaluated."
+    sentence = "The features of this run have not been evaluated"
+    sentence += f", because {why}." if why else "."
     return Verdict(sentence, BAD if course.alarms else OPEN, tuple(_causes(course)))
 
 

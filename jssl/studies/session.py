@@ -8,11 +8,9 @@ from pathlib import Path
 import jax
 
 from jssl.core.state import TrainState
-from jssl.data.source import Splits, labels, tags
+from jssl.data.source import Splits
 from jssl.errors import MALFORMED, UserError
 from jssl.evaluation import evaluating, run_table
-from jssl.evaluation.arrays import check_evaluable
-from jssl.evaluation.multi_label import check_scored
 from jssl.evaluation.online import OnlineProbe
 from jssl.evaluation.record import Record
 from jssl.evaluation.representations import Representations
@@ -115,12 +113,8 @@ def _measure(
         say("the data has no labels: label-free measures of the trained and untrained encoder")
         evaluating.label_free(run, program, state, splits, say=say)
         return None
-    parts = (splits.train, splits.validation, splits.test)
     try:
-        if several:
-            check_scored(*map(tags, parts), names=splits.tags)
-        else:
-            check_evaluable(*map(labels, parts), most=run_table.most_per_class())
+        run_table.check_measurable(splits)
     except UserError as error:  # the features are sound, and the page shows them
         say(f"nothing is evaluated, because {error}")
         return None

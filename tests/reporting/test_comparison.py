@@ -28,7 +28,12 @@ def runs(tmp_path):
     temperature = {"method": {"temperature": 0.5}}
     measured = record("ridge", {"trained": {"top1": (0.6, 0.1)}}, fingerprint="image/x0")
     return [
-        write_run(tmp_path / "a", results=table_records(first), protocols={"ridge": measured}),
+        write_run(
+            tmp_path / "a",
+            experiment={"encoder": {"class": "jssl.encoders.resnet.ResNet", "stem": None}},
+            results=table_records(first),
+            protocols={"ridge": measured},
+        ),
         write_run(
             tmp_path / "b",
             experiment=temperature,
@@ -54,10 +59,11 @@ def test_only_what_differs_is_shown(runs):
         "image/x, method.temperature=0.5",
         "alert_<script>",
     ]
-    settings = differing_settings([one, two])
+    settings, others = differing_settings([one, two])
     assert settings.rows == (("method.temperature", "0.1", "0.5"),)
+    assert others.rows == (("encoder.class", "ResNet", "–"), ("encoder.stem", "none", "–"))
     assert differing_circumstances([one, two]) is None
-    assert {row[0] for row in differing_settings([one, third]).rows} == {"batch_size"}
+    assert {row[0] for row in differing_settings([one, third])[0].rows} == {"batch_size"}
     rows = {row[0]: row[1:] for row in differing_circumstances([one, third]).rows}
     assert rows == {
         "test split": ("5 examples, t", "5 examples, other"),

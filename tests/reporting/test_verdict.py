@@ -78,4 +78,6 @@ def test_without_labels_the_measures_are_given_and_nothing_is_claimed():
         "of 30 (untrained: 10)."
     )
     assert verdict.kind == "open"
+    why = "class 0 has 3 training examples"
+    assert judge(None, None, DONE, why=why).sentence.endswith(f"not been evaluated, because {why}.")
     assert judge(None, None, DONE).sentence == "The features of this run have not been evaluated."
