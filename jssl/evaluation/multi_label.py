@@ -186,6 +186,7 @@ def multi_label_probe(
         len(scores), np.full(len(scores), 1 / len(scores)), _RESAMPLED
     )
     again = rank(scores, unseen_y, drawn.astype(np.float64))
+    whole = ~np.isnan(again.precision).all(axis=1)  # draws with an example of some label
     kept = [name for name, own in zip(names, scored, strict=True) if own]
     by_label = {
         name: {"average_precision": float(p), "f1": float(f)}
@@ -194,7 +195,7 @@ def multi_label_probe(
     return MultiLabelResult(
         mean_average_precision=float(found.precision.mean()),
         macro_f1=float(found.f1.mean()),
-        precision_interval=_half_width(np.nanmean(again.precision, axis=1)),
+        precision_interval=_half_width(np.nanmean(again.precision[whole], axis=1)),
         f1_interval=_half_width(again.f1.mean(axis=1)),
         validation=choice.score,
         chance=float(unseen_y.mean()),

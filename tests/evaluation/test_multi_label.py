@@ -65,3 +65,11 @@ def test_c_is_chosen_on_validation_and_labels_without_examples_are_left_out() ->
         multi_label_probe((x, y), (held, 0 * held_y), test, names=NAMES)
     with pytest.raises(UserError, match="measure the result"):
         multi_label_probe(*parts, names=NAMES, select_on="test")
+
+
+def test_a_rare_label_of_a_few_test_examples_has_an_interval() -> None:
+    (x, y), validation, (unseen, true) = (draws(n, seed) for n, seed in ((60, 0), (40, 1), (4, 2)))
+    true[:] = [[1], [0], [0], [0]]  # many draws of four have none
+    parts = (x, y[:, :1]), (validation[0], validation[1][:, :1]), (unseen, true[:, :1])
+    found = multi_label_probe(*parts, names=NAMES[:1])
+    assert np.isfinite(found.precision_interval) and 0 < found.mean_average_precision <= 1
