@@ -20,9 +20,10 @@ def test_shares_are_even_and_depend_on_names_alone() -> None:
     for count, sizes in ((9, [6] * 7 + [7] * 2), (3, [2, 2, 3])):
         counts = collections.Counter(share for place, share in found.items() if place[2] == count)
         assert sorted(counts.values()) == sizes
-    # Single tests of many files are not all in one share.
-    singles = tiers.shares([(f"test_{i}.py", "alone", 3) for i in range(60)])
-    assert len(set(singles.values())) == 3
+    # Files of one or two subjects are spread together.
+    few = [(f"test_{i}.py", "alone", 9) for i in range(7)]
+    few += [("test_pair.py", name, 9) for name in "ab"]
+    assert sorted(tiers.shares(few).values()) == list(range(9))
 
 
 @pytest.fixture

@@ -36,21 +36,27 @@ def number_of(name: str) -> int:
 def shares(places: Iterable[Place]) -> dict[Place, int]:
     """Spreads the subjects of each file evenly over its shares, in an order of their own.
 
+    Files that have fewer subjects than shares are spread together.
+
     Args:
       places: (file, subject, number of shares), in any order and number.
 
     Returns:
       (file, subject, number of shares) -> share, from 0.
     """
-    found: dict[Place, int] = {}
-    by_file: dict[tuple[str, int], set[str]] = collections.defaultdict(set)
-    for file, name, count in places:
-        by_file[file, count].add(name)
-    for (file, count), names in by_file.items():
-        first = number_of(file)
-        for index, name in enumerate(sorted(names, key=number_of)):
-            found[file, name, count] = (first + index) % count
-    return found
+    by_file: dict[tuple[str, int], set[Place]] = collections.defaultdict(set)
+    for place in places:
+        by_file[place[0], place[2]].add(place)
+    groups: dict[tuple[str, int], set[Place]] = collections.defaultdict(set)
+    for (file, count), found in by_file.items():
+        groups["" if len(found) < count else file, count] |= found
+    return {
+        place: (number_of(file) + index) % count
+        for (file, count), found in groups.items()
+        for index, place in enumerate(
+            sorted(found, key=lambda place: number_of("".join(place[:2])))
+        )
+    }
 
 
 def _git(*arguments: str) -> str:
