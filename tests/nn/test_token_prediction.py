@@ -1,5 +1,7 @@
 """Heads on tokens, decoders of masked patches and predictors of blocks."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,11 +18,20 @@ IMAGES = jax.random.normal(KEY, (2, 16, 8, 3))  # 4 x 2 tokens
 KEEP = jnp.array([[1, 4, 6], [0, 2, 7]])
 MASKED = jnp.array([[0, 2, 3, 5, 7], [1, 3, 4, 5, 6]])
 TARGETS = jnp.array([[[0, 2], [3, 5]], [[1, 3], [4, 6]]])
+PREDICTIVE = PredictiveNet(ENCODER, BlockPredictor(width=8, depth=1, heads=2))
 
 
-def run(net, *args, rngs=None, **kwargs):
-    variables = jax.jit(lambda: net.init({"params": KEY, "dropout": KEY}, *args, **kwargs))()
-    return variables, jax.jit(lambda v, r: net.apply(v, *args, rngs=r, **kwargs))(variables, rngs)
+@functools.cache
+def variables_of_blocks() -> dict:
+    """Parameters of `PREDICTIVE`."""
+    return jax.jit(lambda: PREDICTIVE.init(KEY, IMAGES, KEEP, TARGETS, train=False))()
+
+
+@functools.partial(jax.jit, static_argnames=("net", "train"))
+def predict(variables, x, keep, targets, *, net=PREDICTIVE, train=False) -> jax.Array:
+    """Predictions of blocks; tests of one shape share a program."""
+    rngs = {"dropout": jax.random.key(1)} if train else None
+    return net.apply(variables, x, keep, targets, train=train, rngs=rngs)[1]
 
 
 @pytest.mark.parametrize(("out", "size"), [("patches", 48), ("features", 16), ("positions", 8)])
@@ -55,57 +66,52 @@ def test_decoder_runs_as_its_encoder_does() -> None:
 
 def test_decoder_puts_tokens_back_in_order() -> None:
     net = MaskedAutoencoder(ENCODER, 8, 1, 2, "float32")
-    variables, (_, tokens) = run(net, IMAGES, KEEP, MASKED, train=False)
-    decode = jax.jit(lambda keep, masked: net.apply(variables, IMAGES, keep, masked, train=False))
-    shuffled = decode(KEEP[:, ::-1], MASKED[:, jnp.array([3, 0, 4, 1, 2])])[1]
+    variables = jax.jit(lambda: net.init(KEY, IMAGES, KEEP, MASKED, train=False))()
+    decode = jax.jit(lambda keep, hid: net.apply(variables, IMAGES, keep, hid, train=False)[1])
+    tokens = decode(KEEP, MASKED)
+    shuffled = decode(KEEP[:, ::-1], MASKED[:, jnp.array([3, 0, 4, 1, 2])])
     np.testing.assert_allclose(shuffled, tokens, atol=1e-5)
 
 
 def test_a_mask_of_other_patches_is_refused() -> None:
     net, more = MaskedAutoencoder(ENCODER, 8, 1, 2, "float32"), jnp.array([[8], [8]])
     with pytest.raises(UserError, match=r"the mask in the views has 9 tokens and .* makes 8"):
-        net.init(KEY, IMAGES, KEEP, jnp.concatenate([MASKED, more], axis=1), train=False)
+        masked = jnp.concatenate([MASKED, more], axis=1)
+        jax.eval_shape(lambda: net.init(KEY, IMAGES, KEEP, masked, train=False))
 
 
 def test_blocks_are_predicted_one_by_one() -> None:
-    net = PredictiveNet(ENCODER, BlockPredictor(width=8, depth=1, heads=2))
-    variables, (_, both) = run(net, IMAGES, KEEP, TARGETS, train=False)
+    variables = variables_of_blocks()
+    both = predict(variables, IMAGES, KEEP, TARGETS)
     assert both.shape == (2, 2, 2, 16)
-    predict = jax.jit(lambda x, k, t: net.apply(variables, x, k, t, train=False)[1])
-    np.testing.assert_allclose(predict(IMAGES, KEEP, TARGETS[:, 1:]), both[:, 1:], atol=1e-5)
-    np.testing.assert_allclose(  # the order of a block's places is that of its predictions
-        predict(IMAGES, KEEP, TARGETS[..., ::-1]), both[:, :, ::-1], atol=1e-5
-    )
-    np.testing.assert_allclose(
-        predict(IMAGES[::-1], KEEP[::-1], TARGETS[::-1]), both[::-1], atol=1e-5
-    )
+    one = predict(variables, IMAGES, KEEP, TARGETS[:, 1:])
+    np.testing.assert_allclose(one, both[:, 1:], atol=1e-5)
+    turned = predict(variables, IMAGES, KEEP, TARGETS[..., ::-1])
+    # The order of a block's places is that of its predictions.
+    np.testing.assert_allclose(turned, both[:, :, ::-1], atol=1e-5)
+    others = predict(variables, IMAGES[::-1], KEEP[::-1], TARGETS[::-1])
+    np.testing.assert_allclose(others, both[::-1], atol=1e-5)
 
 
 def test_only_the_context_is_seen() -> None:
-    net = PredictiveNet(ENCODER, BlockPredictor(width=8, depth=1, heads=2))
-    variables, (_, before) = run(net, IMAGES, KEEP, TARGETS, train=False)
+    before = predict(variables_of_blocks(), IMAGES, KEEP, TARGETS)
     hidden = jnp.zeros((2, 8), bool).at[jnp.arange(2)[:, None], MASKED].set(True)
     patches = jnp.where(hidden[..., None], 9.0, ENCODER.patches(IMAGES))
     changed = ENCODER.assemble(patches, IMAGES.shape)
-    after = jax.jit(lambda x: net.apply(variables, x, KEEP, TARGETS, train=False)[1])(changed)
+    after = predict(variables_of_blocks(), changed, KEEP, TARGETS)
     np.testing.assert_array_equal(after, before)
 
 
 def test_noise_moves_training_alone_and_is_tied_to_the_context() -> None:
-    predictor = BlockPredictor(width=8, depth=1, heads=2, noise=0.25)
-    net = PredictiveNet(ENCODER, predictor)
-    rngs = {"dropout": jax.random.key(1)}
-    variables, (_, noisy) = run(net, IMAGES, KEEP, TARGETS, train=True, rngs=rngs)
-    plain = PredictiveNet(ENCODER, predictor.clone(noise=0.0))
-    run_plain = jax.jit(
-        lambda v, train: plain.apply(v, IMAGES, KEEP, TARGETS, train=train)[1], static_argnums=1
-    )
-    quiet = jax.jit(lambda v: net.apply(v, IMAGES, KEEP, TARGETS, train=False)[1])(variables)
-    assert np.abs(noisy - run_plain(variables, True)).max() > 1e-3
-    np.testing.assert_array_equal(quiet, run_plain(variables, False))
+    net = PREDICTIVE.clone(predictor=PREDICTIVE.predictor.clone(noise=0.25))
+    variables, inputs = variables_of_blocks(), (IMAGES, KEEP, TARGETS)
+    noisy = predict(variables, *inputs, net=net, train=True)
+    assert np.abs(noisy - predict(variables, *inputs, train=True)).max() > 1e-3
+    quiet = predict(variables, *inputs, net=net)
+    np.testing.assert_array_equal(quiet, predict(variables, *inputs))
     # Without the projection A neither context nor noise is left.
     kernel = variables["params"]["predictor"]["embedding"]["kernel"]
     silent = jax.tree.map(jnp.asarray, variables)
     silent["params"]["predictor"]["embedding"]["kernel"] = jnp.zeros_like(kernel)
-    noisy = jax.jit(lambda v: net.apply(v, IMAGES, KEEP, TARGETS, train=True, rngs=rngs)[1])(silent)
-    np.testing.assert_allclose(noisy, run_plain(silent, True), atol=1e-6)
+    noisy = predict(silent, *inputs, net=net, train=True)
+    np.testing.assert_allclose(noisy, predict(silent, *inputs, train=True), atol=1e-6)
