@@ -27,9 +27,20 @@ PROGRESS = Progress(3, 10, 5)
 def start(method, views):
     """Net, params, stats and memory of a small method."""
     net = method.net(MLP(hidden=(8,)))
-    variables = dict(method.init(net, KEY, views))
-    params = variables.pop("params")
-    return net, params, variables, method.init_memory(Step(None, params, variables, key=KEY))
+
+    @jax.jit
+    def init(views):
+        variables = dict(method.init(net, KEY, views))
+        params = variables.pop("params")
+        return params, variables, method.init_memory(Step(None, params, variables, key=KEY))
+
+    return net, *init(views)
+
+
+def forward(method, net, params, stats, memory, views):
+    """Outputs of a method, from one compiled program."""
+    run = jax.jit(lambda *state, views: method.forward(Step(net, *state, KEY, PROGRESS), views))
+    return run(params, stats, memory, views=views)
 
 
 def two_views(count: int = 6) -> dict[str, jax.Array]:
@@ -41,7 +52,7 @@ def two_views(count: int = 6) -> dict[str, jax.Array]:
 def test_moco_v2_reads_the_queue_before_its_keys_enter(symmetric: bool) -> None:
     method = dataclasses.replace(MoCoV2().smoke(), symmetric=symmetric, queue=20)
     net, params, stats, memory = start(method, two_views())
-    outputs = method.forward(Step(net, params, stats, memory, KEY, PROGRESS), two_views())
+    outputs = forward(method, net, params, stats, memory, two_views())
     at = Step(memory=memory, key=KEY, progress=PROGRESS)
     loss, _ = method.objective(at, outputs)
     new = method.remember(at, outputs)
@@ -62,7 +73,7 @@ def test_transtab_pulls_parts_of_a_class_together_if_asked(supervised: bool) -> 
     parts = {"views": jax.random.normal(KEY, (6, 3, 4, 4, 1))}
     views = {**parts, "label": jnp.asarray([0, 1, 0, 1, 2, 2])}
     net, params, stats, memory = start(method, views)
-    outputs = method.forward(Step(net, params, stats, memory, KEY, PROGRESS), views)
+    outputs = forward(method, net, params, stats, memory, views)
     loss, _ = method.objective(Step(memory=memory, key=KEY, progress=PROGRESS), outputs)
     labels = views["label"] if supervised else None
     expected = np.mean(multiview_nce(outputs["parts"], temperature=1.0, labels=labels))
@@ -75,7 +86,7 @@ def test_transtab_pulls_parts_of_a_class_together_if_asked(supervised: bool) -> 
 def test_nnclr_looks_neighbours_up_before_the_batch_enters() -> None:
     method = NNCLR().smoke()
     net, params, stats, memory = start(method, two_views())
-    outputs = method.forward(Step(net, params, stats, memory, KEY, PROGRESS), two_views())
+    outputs = forward(method, net, params, stats, memory, two_views())
     # A queue of one row alone: every neighbour is that row, although the batch itself is nearer.
     rows = jnp.zeros_like(memory["queue"]["rows"]).at[:, 0].set(1.0)
     memory = {"queue": {**memory["queue"], "rows": rows}}
@@ -89,8 +100,8 @@ def test_nnclr_looks_neighbours_up_before_the_batch_enters() -> None:
         expected.append(np.log(np.sum(np.exp(logits))) - np.mean(logits))
     np.testing.assert_allclose(loss, np.mean(expected), rtol=1e-5)
     assert not np.allclose(new["queue"]["rows"][:6], rows[:6])
-    gradient = jax.grad(
-        lambda o: method.objective(Step(memory=memory, key=KEY, progress=PROGRESS), o)[0]
+    gradient = jax.jit(
+        jax.grad(lambda o: method.objective(Step(memory=memory, key=KEY, progress=PROGRESS), o)[0])
     )(outputs)
     assert not np.any(gradient["projection_a"])
     assert np.any(gradient["prediction_a"])
@@ -120,11 +131,13 @@ def test_simsiam_stops_the_gradient_of_its_targets() -> None:
     method = SimSiam().smoke()
     net, params, stats, memory = start(method, two_views())
 
-    def target(params):
+    @jax.jit
+    @jax.grad
+    def slope(params):
         outputs = method.forward(Step(net, params, stats, memory, KEY, PROGRESS), two_views())
         return jnp.sum(outputs["target_a"])
 
-    assert not any(np.any(leaf) for leaf in jax.tree.leaves(jax.grad(target)(params)))
+    assert not any(np.any(leaf) for leaf in jax.tree.leaves(slope(params)))
 
 
 def test_distillation_leaves_its_teacher_alone() -> None:
@@ -137,7 +150,7 @@ def test_distillation_leaves_its_teacher_alone() -> None:
         outputs = method.forward(Step(net, params, stats, memory, KEY, PROGRESS), views)
         return method.objective(Step(memory=memory, key=KEY, progress=PROGRESS), outputs)[0]
 
-    gradients = jax.grad(loss, argnums=(0, 1))(moved, memory)
+    gradients = jax.jit(jax.grad(loss, argnums=(0, 1)))(moved, memory)
     assert any(np.any(leaf) for leaf in jax.tree.leaves(gradients[0]))
     assert not any(np.any(leaf) for leaf in jax.tree.leaves(gradients[1]))
     after = method.after_update(Step(None, moved, stats, memory, progress=PROGRESS))
