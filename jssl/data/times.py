@@ -78,7 +78,7 @@ def read_times(texts: Sequence[str], places: Sequence[str], where: str) -> np.nd
       where: what holds them, for messages.
 
     Returns:
-      datetime64[ms] [N] or float64 [N].
+      [N], datetime64[ms] or float64.
 
     Raises:
       UserError: naming the first that is of another kind.
