@@ -1,12 +1,13 @@
-# Two commands do everything on a fresh machine with Python 3.11 or later:
+# Commands that do everything on a fresh machine with Python 3.11 or later:
 #   make demo    install, train SimCLR on embedded data, evaluate it, say where its page is
 #   make test    install, run the whole suite
+#   make docs    install, build the documentation site into build/site
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test slow lint format clean
+.PHONY: demo test slow docs lint format clean
 
 demo: $(VENV)/installed
 	$(BIN)/jssl train image/simclr_digits --workdir runs/demo
@@ -16,6 +17,9 @@ test: $(VENV)/installed lint
 
 slow: $(VENV)/installed
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "slow or rotating" --tier all --budget
+
+docs: $(VENV)/installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

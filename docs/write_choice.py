@@ -1,6 +1,6 @@
 """Writes docs/choose_a_method.md from the records in results/ and the pages of docs/methods/.
 
-    python docs/write_choice.py
+python docs/write_choice.py
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def page() -> str:
     others = json.loads((RESULTS / "modalities.json").read_text())["data"]
     lines = [HEAD + "\n".join(_advice(images, shapes, others)), ""]
     lines += [
-        "`jssl recommend DIR --minutes N` turns the first lines into a command for your data and",
-        "machine ([your own data](your_own_data.md)). Whatever you choose, read the untrained row",
-        "of the run's table first: a method that does not exceed it has taught the encoder nothing.",
+        "`jssl recommend DIR --minutes N` gives a command for your data and machine",
+        "([your own data](your_own_data.md)). Whatever you choose, read the untrained row of the",
+        "run's table first: a method that does not exceed it has taught the encoder nothing.",
         "",
         "## Images: the same small budget for every method",
         "",
@@ -57,8 +57,8 @@ def page() -> str:
     lines += [
         "## Images: published results at full size",
         "",
-        "The figures that this project's experiments are compared with, in %. They differ in encoder,",
-        "epochs and views: they compare recipes rather than methods.",
+        "The figures that this project's experiments are compared with, in %. They differ in",
+        "encoder, epochs and views: they compare recipes rather than methods.",
         "",
         *_published(),
         "",
@@ -96,7 +96,7 @@ def _advice(
     return [
         f"| images, a ResNet, minutes to hours | {_link(first)}, then {_link(second)} | the largest"
         f" gains at the small budget below: {_gain(first)} and {_gain(second)} points, and "
-        f"{_gain(both[first['method']])} and {_gain(both[second['method']])} on procedural shapes |",
+        f"{_gain(both[first['method']])} and {_gain(both[second['method']])} on drawn shapes |",
         f"| images, a ViT, minutes to hours | {_link(vit[0])}, then {_link(vit[1])} | the highest "
         f"accuracies of a small ViT: {vit[0]['trained'][0]:.1f} and {vit[1]['trained'][0]:.1f} %; "
         "most masked methods need far more steps than this budget |",
@@ -155,7 +155,9 @@ def _published() -> list[str]:
     """Rows of ImageNet's published figures, best linear probes first, from the methods' pages."""
     rows = []
     for stem, text in _pages().items():
-        found = re.findall(r"^\| imagenet \| ([^|]+) \| ([\d.]+) \| ([^|]+) \|$", text, re.MULTILINE)
+        found = re.findall(
+            r"^\| imagenet \| ([^|]+) \| ([\d.]+) \| ([^|]+) \|$", text, re.MULTILINE
+        )
         by_probe: dict[str, tuple[float, str]] = {}
         for probe, value, source in found:
             by_probe.setdefault(probe.strip(), (float(value), source.strip()))

@@ -169,10 +169,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 INDEX = (
-    "`import jssl` imports neither JAX nor a module of the library: the names below are loaded when",
-    "they are first used. `jssl.train`, `jssl.evaluate` and `jssl.load` are the verbs of the command",
-    "line; `jssl.objectives`, `jssl.augmentations`, `jssl.encoders` and `jssl.methods` offer what is",
-    "in their modules under one name each.",
+    "`import jssl` does not import JAX: names are loaded when they are first used. `jssl.train`,",
+    "`jssl.evaluate` and `jssl.load` are the verbs of the command line; `jssl.objectives`,",
+    "`jssl.augmentations`, `jssl.encoders` and `jssl.methods` offer what is in their modules under",
+    "one name each.",
 )
 
 

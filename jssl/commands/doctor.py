@@ -14,14 +14,24 @@ from jssl.core.machine import available_memory, cores, processor, vector_extensi
 
 PACKAGES = (
     *("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy", "scipy"),
-    *("scikit-learn", "chex", "tensorflow-datasets"),
+    *("scikit-learn", "chex"),
 )
 EXTRAS = {
-    "text": "tokenizers",
-    "video": "av",
     "tpu": "libtpu",
+    "tfds": "tensorflow-datasets",
+    "text": "tokenizers",
+    "audio": "soundfile",
+    "parquet": "pyarrow",
+    "meshes": "trimesh",
+    "video": "av",
+    "tiff": "tifffile",
+    "onnx": "onnxruntime",
+    "wandb": "wandb",
+    "mlflow": "mlflow-skinny",
+    "trackio": "trackio",
     "completion": "shtab",
 }
+"""Extra of jssl -> the package that it is for."""
 _GIB = 2**30
 
 
