@@ -37,10 +37,10 @@ VIT = (
     *("encoder.width=64", "encoder.depth=4", "encoder.heads=4"),
     *("optimizer.learning_rate=0.002", "optimizer.warmup_epochs=2", "batch_size=64"),
 )
-SHORT = "896 steps at 0.002, on images of 16 pixels."
-ONE = "896 steps at 0.002, on images of 32 and of 16 pixels: the pooled features hardly get better."
-# 896 steps, since hidden patches teach slowly, of images with half as much to see.
-LONG = ("epochs=14", "data.size=16")
+SHORT = "896 steps at 0.002."
+ONE = "896 steps at 0.002: the pooled features hardly get better."
+# 896 steps, since hidden patches teach slowly. Views and evaluation have 32 pixels, 64 tokens.
+LONG = ("epochs=14",)
 COARSE = ("encoder.patch_size=8",)  # 16 tokens, for methods that see many crops whole
 FEW = "views.local.times=2"
 GRID, TOKENS = "views.mask.grid=(4,4)", "views.mask.tokens=16"

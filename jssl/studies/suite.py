@@ -126,31 +126,21 @@ class BenchmarkSuite:
         experiment = self.experiment(case)
         began = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
-            run = Run(experiment, seed, Path(folder))
-            options = Options(
-                devices=1, on_collapse="warn", probe_every=0, checkpoint_every=2**30, log_every=1
-            )
-            finished = fit(run, options, say=lambda line: None)
-            finished.require(f"{case.method} seed {seed}")
-            steps = [row for row in read_metrics(run.folder) if "loss" in row]
-            alarms = json.loads(run.alarms.read_text()) if run.alarms.exists() else []
-        program = finished.program
-        splits = self._part(finished.splits)
-        untrained = program.init(program.root_key(seed))
-        rows = {TRAINED: Row(program, finished.state), UNTRAINED: Row(program, untrained)}
-        subject = Representations(rows, splits, program)
+            made = train(Run(experiment, seed, Path(folder)), self.protocol.examples)
+        run, subject, steps = made.run, made.subject, made.steps
+        program, splits = subject.program, subject.splits
         probes = self.probes(len(splits.train))
         measured = [evaluating.measure(run, subject, *named) for named in probes.items()]
         # The protocol of kNN measures the test split only.
         held_out = Representations.of_features(
-            {row: _on_validation(subject.features(row)) for row in rows}
+            {row: _on_validation(subject.features(row)) for row in subject.rows}
         )
         validation = {
             row: {
                 "knn": _first(probes["knn"].measure(held_out, row).scores).value,
                 "linear": measured[1].rows[row]["validation"]["value"],
             }
-            for row in rows
+            for row in subject.rows
         }
         record = {
             "method": case.method,
@@ -162,7 +152,7 @@ class BenchmarkSuite:
             "validation": validation,
             "loss": [steps[0]["loss"], steps[-1]["loss"]],
             "steps": program.steps,
-            "alarms": [alarm["sentence"] for alarm in alarms],
+            "alarms": made.alarms,
             "train_seconds": steps[-1]["time"] - steps[0]["time"],
             "views_per_second": _rate(steps) * program.views_per_step,
             "seconds": time.perf_counter() - began,
@@ -187,14 +177,62 @@ class BenchmarkSuite:
             "linear": dataclasses.replace(protocol("linear"), **searched),
         }
 
-    def _part(self, splits: Splits) -> Splits:
-        """The data with at most so many examples as the protocol takes."""
-        parts = {
-            name: SubsetSource(source, np.arange(min(len(source), most)))
-            for name, most in zip(PARTS, self.protocol.examples, strict=True)
-            for source in (getattr(splits, name),)
-        }
-        return dataclasses.replace(splits, **parts)
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A finished run of a study, ready to be measured.
+
+    Attributes:
+      run: the run.
+      subject: its rows "trained" and "untrained", on at most so many examples as the study takes.
+      steps: the records of its steps that hold a loss.
+      alarms: sentences of the alarm.
+    """
+
+    run: Run
+    subject: Representations
+    steps: list[dict[str, float]]
+    alarms: list[str]
+
+
+def train(run: Run, examples: tuple[int, int, int]) -> Trained:
+    """Trains a run of a study on one device, with the alarm in every step.
+
+    Args:
+      run: the run, with a folder of its own.
+      examples: at most so many training, validation and test examples are measured.
+
+    Returns:
+      The trained run.
+
+    Raises:
+      UserError: the run was interrupted, or its input is bad.
+    """
+    options = Options(
+        devices=1, on_collapse="warn", probe_every=0, checkpoint_every=2**30, log_every=1
+    )
+    finished = fit(run, options, say=lambda line: None)
+    finished.require(f"{run.experiment.name} seed {run.seed}")
+    program = finished.program
+    untrained = program.init(program.root_key(run.seed))
+    rows = {TRAINED: Row(program, finished.state), UNTRAINED: Row(program, untrained)}
+    found = json.loads(run.alarms.read_text()) if run.alarms.exists() else []
+    return Trained(
+        run,
+        Representations(rows, _part(finished.splits, examples), program, run),
+        [row for row in read_metrics(run.folder) if "loss" in row],
+        [alarm["sentence"] for alarm in found],
+    )
+
+
+def _part(splits: Splits, examples: tuple[int, int, int]) -> Splits:
+    """The data with at most so many examples a split."""
+    parts = {
+        name: SubsetSource(source, np.arange(min(len(source), most)))
+        for name, most in zip(PARTS, examples, strict=True)
+        for source in (getattr(splits, name),)
+    }
+    return dataclasses.replace(splits, **parts)
 
 
 def accuracy(record: Record, row: str, probe: str) -> float:

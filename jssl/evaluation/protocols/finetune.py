@@ -12,6 +12,8 @@ import numpy as np
 
 from jssl.config.experiment import Experiment
 from jssl.core.intervals import binomial_interval
+from jssl.core.ranges import Count
+from jssl.data.part import Part
 from jssl.data.source import Source
 from jssl.errors import UserError
 from jssl.evaluation.features import extract_arrays
@@ -34,9 +36,12 @@ class FineTuning(Evaluation):
 
     Attributes:
       recipe: see `jssl.evaluation.finetuning.Tuning`; `--set recipe.epochs=20` changes it.
+      labels: number of labelled training examples, a stratified subset that `seed` draws, the same
+        for every row; None for the whole training split.
     """
 
     recipe: Tuning = dataclasses.field(default_factory=Tuning)
+    labels: Count | None = None
 
     about: ClassVar[str] = "fine-tuning with layer-wise rates, mixup, CutMix; partial: last blocks"
     source: ClassVar[str] = "He et al. 2022, MAE, table 9"
@@ -46,9 +51,12 @@ class FineTuning(Evaluation):
             return None
         if subject.run is None:
             raise UserError("fine-tuning starts from a run's folder: use jssl evaluate RUN")
-        train = subject.splits.train
+        count = self.labels or len(subject.splits.train)
         classes = class_count(subject.splits)
-        experiment = tuned(subject.run.experiment, classes, len(train), self.recipe)
+        experiment = tuned(subject.run.experiment, classes, count, self.recipe)
+        if self.labels is not None:
+            few = Part(experiment.data, train=count, seed=self.seed)
+            experiment = dataclasses.replace(experiment, data=few)
         finished, start = train_on(subject, row, experiment, identity("finetune", self), self.seed)
         scores = {}
         for title, part in (("fine-tuned", "test"), ("validation", "validation")):
