@@ -128,7 +128,7 @@ def differing_settings(runs: Sequence[Compared]) -> tuple[Table | None, Table | 
       place of a table without rows.
     """
     settings = [
-        flatten(run.record["experiment"])
+        flatten(_by_name(run.record["experiment"]))
         | {"seed": run.record["seed"]}
         | {f"start.{k}": v for k, v in (run.record.get("start") or {}).items()}
         for run in runs
@@ -144,6 +144,19 @@ def differing_settings(runs: Sequence[Compared]) -> tuple[Table | None, Table | 
         _table("setting", runs, shared),
         _table("setting", runs, [row for row in rows if MISSING in row]),
     )
+
+
+def _by_name(value: Any) -> Any:
+    """A record with its lists of (name, value), such as the views, as mappings."""
+    if isinstance(value, dict):
+        return {key: _by_name(part) for key, part in value.items()}
+    if not isinstance(value, list):
+        return value
+    if value and all(
+        isinstance(part, list) and len(part) == 2 and isinstance(part[0], str) for part in value
+    ):
+        return {name: _by_name(part) for name, part in value}
+    return [_by_name(part) for part in value]
 
 
 def differing_circumstances(runs: Sequence[Compared]) -> Table | None:

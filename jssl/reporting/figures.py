@@ -300,9 +300,9 @@ def _show(axes: Axes, image: np.ndarray | None) -> None:
 
 def _name(axes: Axes, title: str, mark: str = "") -> None:
     text = mark + _shorten(title)
-    axes.set_title(text, fontsize=10, color=GREY, pad=4, parse_math=False)
+    axes.set_title(text, fontsize=12, color=GREY, pad=4, parse_math=False)
 
 
-def _shorten(name: str, length: int = 12) -> str:
+def _shorten(name: str, length: int = 11) -> str:
     name = printable(name)
     return name if len(name) <= length else name[: length - 1] + "…"

@@ -35,7 +35,7 @@ def render(template: str, *, interactive: bool = False, **values: Any) -> str:
     """
     style, script = _asset(STYLE), _asset(SCRIPT) if interactive else None
     return (
-        _environment()
+        environment()
         .get_template(template)
         .render(**values, style=style, script=script, policy=_policy(style, script))
     )
@@ -58,7 +58,8 @@ def write_page(path: Path, text: str) -> Path:
 
 
 @functools.cache
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """The templates, with every value escaped."""
     return jinja2.Environment(
         loader=jinja2.PackageLoader("jssl.reporting"),
         autoescape=True,
@@ -76,8 +77,8 @@ def _visible(value: Any) -> Any:
 @functools.cache
 def _asset(name: str) -> Markup:
     """The text of a style sheet or a script of ours, which is not escaped."""
-    environment = _environment()
-    return Markup(environment.loader.get_source(environment, name)[0])
+    templates = environment()
+    return Markup(templates.loader.get_source(templates, name)[0])
 
 
 def _policy(style: str, script: str | None) -> str:

@@ -170,8 +170,8 @@ def _views(program: Program, source: Source) -> dict[str, Figure]:
     return {
         "Views": Figure(
             figures.view_grid(visible(originals), shown),
-            caption="Eight training images and the augmented views the method sees."
-            + shown_as(originals.shape[-1]),
+            caption="Training images and the augmented views the method sees; rows from the top: "
+            f"original, {', '.join(shown)}." + shown_as(originals.shape[-1]),
             alt=f"Grid of originals and of the views {', '.join(shown)}.",
         )
     }

@@ -22,6 +22,7 @@ GOOD, BAD, OPEN = "good", "bad", "open"  # the CSS classes of templates/style.cs
 _DECIDING = {"linear": ("linear", "correct"), "multi_label": ("mean AP", "mean AP")}
 _FEW = "few_labels_a_class"
 _FEW_STEPS = 200
+_LOST = 0.5  # share of the untrained encoder's effective rank
 _WIDE = 0.05  # half-width of an interval from which on the test split is called small
 
 
@@ -166,11 +167,11 @@ def _clauses(gains: Mapping[str, Gain]) -> str:
     level = [f"{n} ({g})" for n, g in named.items() if not g.sure]
     worse = [f"{n} by {g.size}" for n, g in named.items() if g.sure and g.value < 0]
     parts = [
-        f"{verb} {' and '.join(rows)}"
-        for verb, rows in (
-            ("beats", better),
-            ("cannot be told from", level),
-            ("is worse than", worse),
+        f"{verb} {word.join(rows)}"
+        for verb, word, rows in (
+            ("beats", " and ", better),
+            ("cannot be told from", " or ", level),
+            ("is worse than", " and ", worse),
         )
         if rows
     ]
@@ -248,5 +249,16 @@ def _without_labels(record: Record, course: Course) -> Verdict:
     return Verdict(
         f"Without labels, nothing says whether the features are useful; they {has}.",
         BAD if course.alarms else OPEN,
-        tuple(_causes(course)),
+        (*_causes(course), *_of_rank(record.rows[own], record.rows.get(UNTRAINED, {}))),
     )
+
+
+def _of_rank(
+    own: Mapping[str, Mapping[str, Any]], untrained: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    if "RankMe" not in own or "RankMe" not in untrained:
+        return []
+    before, after = untrained["RankMe"]["value"], own["RankMe"]["value"]
+    if after > _LOST * before:
+        return []
+    return [f"Training lowered the effective rank from {before:.3g} to {after:.3g}: a collapse?"]

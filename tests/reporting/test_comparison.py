@@ -25,7 +25,7 @@ def runs(tmp_path):
     """Two runs of one experiment that differ in a setting, and one of another on other data."""
     first = {"trained": (0.9, 0.02), **BASE}
     second = {"trained": (0.8, 0.02), **BASE}
-    temperature = {"method": {"temperature": 0.5}}
+    temperature = {"method": {"temperature": 0.5}, "views": {"entries": [["a", {"p": 0.5}]]}}
     measured = record("ridge", {"trained": {"top1": (0.6, 0.1)}}, fingerprint="image/x0")
     return [
         write_run(
@@ -61,7 +61,11 @@ def test_only_what_differs_is_shown(runs):
     ]
     settings, others = differing_settings([one, two])
     assert settings.rows == (("method.temperature", "0.1", "0.5"),)
-    assert others.rows == (("encoder.class", "ResNet", "–"), ("encoder.stem", "none", "–"))
+    assert others.rows == (
+        ("encoder.class", "ResNet", "–"),
+        ("encoder.stem", "none", "–"),
+        ("views.entries.a.p", "–", "0.5"),
+    )
     assert differing_circumstances([one, two]) is None
     assert {row[0] for row in differing_settings([one, third])[0].rows} == {"batch_size"}
     rows = {row[0]: row[1:] for row in differing_circumstances([one, third]).rows}

@@ -1,7 +1,9 @@
 """The page: whole, self-contained, escaped; and the figures on it."""
 
+import configparser
 import io
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from PIL import Image
 
 from jssl.core.table import Table
 from jssl.errors import UserError
-from jssl.reporting import figures
+from jssl.reporting import figures, rendering
 from jssl.reporting.charts import Chart
 from jssl.reporting.page import Figure, write_report
 from jssl.reporting.verdict import Verdict
@@ -192,3 +194,18 @@ def test_map_keeps_neighbours_and_survives_collapse():
     odd = ["_a", r"$\frac$", "漢字"]  # for matplotlib: left out, a formula, and not in its font
     for names in (odd, [str(i) for i in range(15)], [str(i) for i in range(30)]):
         assert pixels(figures.embedding_map(points, labels[:48], names)).any()
+
+
+def test_every_template_is_installed():
+    """Each file of the folder is package data, and each template can be compiled."""
+    root = Path(rendering.__file__).parent
+    setup = configparser.ConfigParser()
+    setup.read(root.parent.parent / "setup.cfg")
+    patterns = setup["options.package_data"]["jssl.reporting"].split()
+    files = [path for path in root.rglob("*") if path.suffix in (".html", ".css", ".js")]
+    assert len(files) >= 8
+    for path in files:
+        name = path.relative_to(root)
+        assert any(name.match(pattern) for pattern in patterns), name
+        if path.suffix == ".html":
+            rendering.environment().get_template(path.name)

@@ -31,7 +31,7 @@ def test_few_labels_speak_where_all_labels_do_not():
     few = {"trained": (0.92, 0.01), "untrained": (0.81, 0.01), "raw image": (0.89, 0.01)}
     verdict = judge(table_records(linear, few), None, DONE)
     assert verdict.sentence == (
-        "The trained encoder cannot be told from the untrained one (+2.0 ± 2.8 points) and the raw "
+        "The trained encoder cannot be told from the untrained one (+2.0 ± 2.8 points) or the raw "
         "image (+1.0 ± 2.8 points) (linear probe on test: 97.0 ± 2.0 % correct); with 10 labels a "
         "class it beats the untrained one by 11.0 ± 1.4 points and the raw image by 3.0 ± 1.4 "
         "points."
@@ -77,7 +77,10 @@ def test_without_labels_the_measures_are_given_and_nothing_is_claimed():
         "Without labels, nothing says whether the features are useful; they have an effective rank "
         "of 30 (untrained: 10)."
     )
-    assert verdict.kind == "open"
+    assert (verdict.kind, verdict.reasons) == ("open", ())
+    rows["trained"]["RankMe"] = (4.0, None)
+    (reason,) = judge(None, record("label_free", rows), DONE).reasons
+    assert reason.startswith("Training lowered the effective rank from 10 to 4")
     why = "class 0 has 3 training examples"
     assert judge(None, None, DONE, why=why).sentence.endswith(f"not been evaluated, because {why}.")
     assert judge(None, None, DONE).sentence == "The features of this run have not been evaluated."
