@@ -212,7 +212,7 @@ def cautions(runs: Sequence[Compared]) -> list[str]:
             "The runs were evaluated under protocols of different settings, and stand in tables of "
             "their own: evaluate them again with one version of jssl."
         )
-    if len({run.record.get("method") for run in runs}) > 1:
+    if len({str(run.record.get("method")) for run in runs}) > 1:
         found.append("The methods differ, so that their losses are on different scales.")
     if len({run.record.get("hardware") for run in runs}) > 1:
         found.append("The hardware differs, so that times are not comparable.")

@@ -144,7 +144,8 @@ def ranking(runs: Sequence[Compared]) -> Verdict | None:
 
 
 def _linear(records: Sequence[Record]) -> Record | None:
-    return next((r for r in records if r.protocol["name"] == _LINEAR and "trained" in r.rows), None)
+    named = (record for record in records if record.protocol["name"] == _LINEAR)
+    return next((record for record in named if _LINEAR in record.rows.get("trained", {})), None)
 
 
 def _key(record: Record) -> tuple[str, str]:

@@ -7,7 +7,7 @@ the untrained encoder and of the raw input, with the 95 % interval of the differ
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -109,9 +109,10 @@ def judge(
       The verdict.
     """
     named = {record.protocol["name"]: record for record in records or ()}
-    for name in _DECIDING:
-        if name in named:
-            return _by_labels(named[name], named.get(_FEW), course)
+    for name, (column, what) in _DECIDING.items():
+        scores = _scores(named.get(name), column)
+        if _own(scores) and len(scores) > 1:
+            return _by_labels(named[name], scores, what, named.get(_FEW), course)
     if free is not None:
         return _without_labels(free, course)
     sentence = "The features of this run have not been evaluated"
@@ -119,21 +120,36 @@ def judge(
     return Verdict(sentence, BAD if course.alarms else OPEN, tuple(_causes(course)))
 
 
-def _by_labels(linear: Record, few: Record | None, course: Course) -> Verdict:
-    column, what = _DECIDING[linear.protocol["name"]]
-    scores = {row: columns[column] for row, columns in linear.rows.items()}
-    own = next(row for row in scores if not is_baseline(row))
+def _scores(record: Record | None, column: str) -> dict[str, Mapping[str, Any]]:
+    """The scores in one column of a record by row; of no record, none."""
+    rows = {} if record is None else record.rows
+    return {row: columns[column] for row, columns in rows.items() if column in columns}
+
+
+def _own(rows: Iterable[str]) -> str:
+    """The row that is no baseline, or ""."""
+    return next((row for row in rows if not is_baseline(row)), "")
+
+
+def _by_labels(
+    record: Record,
+    scores: Mapping[str, Mapping[str, Any]],
+    what: str,
+    few: Record | None,
+    course: Course,
+) -> Verdict:
+    own = _own(scores)
     gains = _gains(scores, own)
     reached = plus_minus(scores[own]["value"], scores[own]["interval"], percent=True)
     sentence = f"The {own} encoder {_clauses(gains)} (linear probe on test: {reached} % {what})"
     beaten = _all_beaten(gains)
-    if few is not None and not beaten:
+    if few is not None and few.rows.get(own) and not beaten:
         column = list(few.rows[own])[-1]  # the one with the most labels
-        fewer = _gains({row: columns[column] for row, columns in few.rows.items()}, own)
+        fewer = _gains(_scores(few, column), own)
         sentence += f"; with {_labels(column)} it {_clauses(fewer)}"
         worse = any(gain.sure and gain.value < 0 for gain in gains.values())
         beaten = _all_beaten(fewer) and not worse
-    reasons = () if beaten else (*_causes(course), *_of_labels(linear, scores, own, gains))
+    reasons = () if beaten else (*_causes(course), *_of_labels(record, scores, own, gains))
     if not (beaten or reasons):
         reasons = (
             "No alarm was raised: usual causes are augmentations that remove what the labels ask "
@@ -144,7 +160,7 @@ def _by_labels(linear: Record, few: Record | None, course: Course) -> Verdict:
         GOOD if beaten else BAD,
         reasons,
         "± is a 95 % interval of each difference, with both scores taken as independent; it "
-        f"covers training seed {linear.seeds['training']} only.",
+        f"covers training seed {record.seeds['training']} only.",
     )
 
 
@@ -235,21 +251,21 @@ def _of_labels(
 
 
 def _without_labels(record: Record, course: Course) -> Verdict:
-    own = next(row for row in record.rows if not is_baseline(row))
+    own = record.rows.get(_own(record.rows), {})
+    untrained = record.rows.get(UNTRAINED, {})
     parts = [
-        f"{words} {record.rows[own][column]['value']:.3g} "
-        f"(untrained: {record.rows[UNTRAINED][column]['value']:.3g})"
+        f"{words} {own[column]['value']:.3g} (untrained: {untrained[column]['value']:.3g})"
         for column, words in (
             ("RankMe", "an effective rank of"),
             ("cluster learnability", "a cluster learnability of"),
         )
-        if column in record.rows[own] and column in record.rows.get(UNTRAINED, {})
+        if column in own and column in untrained
     ]
     has = f"have {' and '.join(parts)}" if parts else "were measured"
     return Verdict(
         f"Without labels, nothing says whether the features are useful; they {has}.",
         BAD if course.alarms else OPEN,
-        (*_causes(course), *_of_rank(record.rows[own], record.rows.get(UNTRAINED, {}))),
+        (*_causes(course), *_of_rank(own, untrained)),
     )
 
 

@@ -50,6 +50,17 @@ def test_several_labels_an_example_are_judged_by_mean_average_precision():
     assert "20.0 ± 1.4 points (linear probe on test: 90.0 ± 1.0 % mean AP)" in verdict.sentence
 
 
+def test_records_without_a_comparison_claim_nothing():
+    """Such as of a damaged file that is a whole record all the same."""
+    for rows in (
+        {},
+        {"trained": (0.9, 0.01)},
+        {"untrained": (0.9, 0.01), "raw image": (0.8, 0.01)},
+    ):
+        verdict = judge(table_records(rows), None, DONE)
+        assert verdict.sentence == "The features of this run have not been evaluated."
+
+
 def test_reasons_come_from_the_training_and_the_evaluation():
     scores = {"trained": (0.12, 0.05), "untrained": (0.14, 0.05), "raw image": (0.96, 0.01)}
     alarm = {"name": "complete collapse", "cause": "a dead head", "sentence": "", "last_step": 9}
