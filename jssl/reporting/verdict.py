@@ -143,12 +143,12 @@ def _by_labels(
     reached = plus_minus(scores[own]["value"], scores[own]["interval"], percent=True)
     sentence = f"The {own} encoder {_clauses(gains)} (linear probe on test: {reached} % {what})"
     beaten = _all_beaten(gains)
-    if few is not None and few.rows.get(own) and not beaten:
+    worse = any(gain.sure and gain.value < 0 for gain in gains.values())
+    if few is not None and few.rows.get(own) and not (beaten or worse):
         column = list(few.rows[own])[-1]  # the one with the most labels
         fewer = _gains(_scores(few, column), own)
         sentence += f"; with {_labels(column)} it {_clauses(fewer)}"
-        worse = any(gain.sure and gain.value < 0 for gain in gains.values())
-        beaten = _all_beaten(fewer) and not worse
+        beaten = _all_beaten(fewer)
     reasons = () if beaten else (*_causes(course), *_of_labels(record, scores, own, gains))
     if not (beaten or reasons):
         reasons = (
@@ -239,7 +239,7 @@ def _of_labels(
             f"{100 * widest:.1f} points."
         )
     highest = max(score["value"] for score in scores.values() if score is not scores[own])
-    if highest > 0.95:
+    if highest > 0.95 and widest:  # a level score says little there
         found.append(
             f"A baseline reaches {100 * highest:.1f} %: these labels need little learning."
         )

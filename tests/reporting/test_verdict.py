@@ -41,6 +41,7 @@ def test_few_labels_speak_where_all_labels_do_not():
     linear["raw image"] = (0.999, 0.001)
     verdict = judge(table_records(linear, few), None, DONE)
     assert "but is worse than the raw image by 2.9 ± 2.0 points" in verdict.sentence
+    assert "10 labels" not in verdict.sentence
     assert verdict.kind == "bad"
 
 
