@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from chex import ArrayTree
 
 from jssl.augmentations.compose import Pipeline
 from jssl.augmentations.recipes import evaluation
@@ -28,8 +29,6 @@ from jssl.training.checkpoint import Checkpoints
 from jssl.training.program import build
 from jssl.training.sharding import make_mesh
 from jssl.weights import load as load_weights
-
-Tree = Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,8 +48,8 @@ class Encoder:
     """
 
     module: nn.Module
-    variables: Tree
-    apply: Callable[[Tree, Any], Features] = dataclasses.field(repr=False)
+    variables: ArrayTree
+    apply: Callable[[ArrayTree, Any], Features] = dataclasses.field(repr=False)
     pipeline: Pipeline
     example: Mapping[str, jax.ShapeDtypeStruct]
     source: str
@@ -70,10 +69,10 @@ class Encoder:
         return self._compiled(self.variables, x)
 
     @functools.cached_property
-    def _compiled(self) -> Callable[[Tree, Any], Features]:
+    def _compiled(self) -> Callable[[ArrayTree, Any], Features]:
         return jax.jit(self.encode)
 
-    def encode(self, variables: Tree, x: Any) -> Features:
+    def encode(self, variables: ArrayTree, x: Any) -> Features:
         """`__call__` as a pure function of the variables."""
         return self.apply(variables, self.preprocess(x))
 
@@ -169,7 +168,7 @@ def _of_run(run: Run, say: Callable[[str], None]) -> tuple[Encoder, Run, Splits 
     else:
         variables = {"params": state.params, "stats": state.batch_stats, "memory": state.memory}
 
-        def apply(variables: Tree, x: Any) -> Features:
+        def apply(variables: ArrayTree, x: Any) -> Features:
             parts = (variables["params"], variables["stats"], variables["memory"])
             now = state.replace(params=parts[0], batch_stats=parts[1], memory=parts[2])
             return method.encode(program.at(now), x)
@@ -212,7 +211,7 @@ def _of_weights(path: Path) -> Encoder:
     return Encoder(module, variables, apply, pipeline, example, str(path))
 
 
-def _applied(module: nn.Module, variables: Tree, x: Any) -> Features:
+def _applied(module: nn.Module, variables: ArrayTree, x: Any) -> Features:
     return module.apply(variables, x, train=False)
 
 

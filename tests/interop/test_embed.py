@@ -13,8 +13,8 @@ from jssl.data.source import SubsetSource
 from jssl.encoders.mlp import MLP
 from jssl.encoders.resnet import ResNet
 from jssl.errors import Interrupted, UserError
-from jssl.interop import embedding
-from jssl.interop.embedding import embed, paths_of
+from jssl.interop import embedding, shards
+from jssl.interop.embedding import embed
 from jssl.interop.feature_files import read_features
 from jssl.interop.layers import select
 from jssl.runs import interrupt
@@ -31,7 +31,7 @@ def vit():
 
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch):
-    monkeypatch.setattr(embedding, "_SHARD", 16)
+    monkeypatch.setattr(shards, "_SHARD", 16)
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "npy"])
