@@ -1,7 +1,9 @@
 """Three broken methods, each caught by the check of that name; and what a report says."""
 
 import dataclasses
+import functools
 import itertools
+from types import SimpleNamespace
 from typing import ClassVar
 
 import jax
@@ -19,13 +21,13 @@ from jssl.methods.contrastive.simclr import SimCLR
 from jssl.methods.distillation.byol import BYOL
 from jssl.objectives.common import l2_normalize
 from jssl.objectives.contrastive import info_nce
-from jssl.testing import conformance
+from jssl.testing import conformance, run_checks
 from jssl.testing.broken import Detached
 from jssl.testing.conformance import around
 from jssl.testing.method_harness import MethodHarness
 from jssl.testing.quick import plain
 from jssl.testing.run_harness import TOLERANCES
-from jssl.testing.runs import smoothed
+from jssl.testing.runs import deviation, smoothed
 from jssl.testing.shadow import directional_derivatives
 
 SMALL = {"hidden": (16,), "out": 8, "temperature": 0.2}
@@ -237,6 +239,40 @@ def test_a_mesh_is_held_to_the_tolerance_of_its_dtype() -> None:
     check = conformance(low, checks=("mesh",))["mesh"]
     assert check.passed, check.sentence
     assert MethodHarness(low).tolerance == TOLERANCES["bfloat16"] > TOLERANCES["float32"]
+
+
+def test_an_array_is_compared_on_its_own_scale_unless_it_is_rounding_error() -> None:
+    def worst(size: float, difference: float) -> float:
+        one = {"trace/kernel": np.full(3, 5.0), "trace/bias": np.full(2, size)}
+        return deviation(one, {**one, "trace/bias": one["trace/bias"] + difference})[0]
+
+    assert worst(1.0, 1e-4) == pytest.approx(1e-4)
+    assert worst(1e-4, 1e-6) == pytest.approx(1e-6 / 5e-3)  # small, but more than rounding error
+    assert worst(5e-8, 1.3e-7) == pytest.approx(1.3e-7 / 5e-2)  # of a bias before BatchNorm
+    assert worst(5e-8, 1e-3) > 1e-2  # a gradient where there was none
+
+
+def test_a_second_compilation_is_counted() -> None:
+    def run_chunk(x: jax.Array) -> jax.Array:
+        return 2.0 * x
+
+    class Harness:
+        reference = None
+        program = SimpleNamespace(state_shardings=None)
+        compiled = staticmethod(jax.jit(run_chunk))
+
+        def start(self) -> jax.Array:
+            return jnp.ones(3)
+
+        def run(self, state: jax.Array, start: int, stop: int) -> tuple[jax.Array, None]:
+            return self.compiled(state), None
+
+    Harness().run(jnp.ones(3), 0, 5)
+    assert run_checks.compilations(Harness()).passed
+    anew = Harness()
+    anew.compiled = lambda x: jax.jit(functools.wraps(run_chunk)(lambda x: run_chunk(x)))(x)
+    found = run_checks.compilations(anew)
+    assert not found.passed and found.sentence.startswith("the step was compiled 3 times")
 
 
 def test_nets_are_compared_without_kinks() -> None:

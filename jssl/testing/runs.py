@@ -167,8 +167,9 @@ def deviation(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> tuple[float
     """Largest relative deviation between two sets of arrays, each scaled by its own magnitude.
 
     An array far smaller than the others of its collection (the first part of its name) is scaled by
-    a thousandth of the largest of them: a gradient that is zero in exact arithmetic, such as that
-    of a bias before BatchNorm, consists of rounding error only.
+    a thousandth of the largest of them, and one below the rounding error of the largest by a
+    hundredth: a gradient that is zero in exact arithmetic, such as that of a bias before BatchNorm,
+    consists of rounding error only.
 
     Args:
       a: name -> array.
@@ -195,7 +196,8 @@ def deviation(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> tuple[float
             raise ValueError(f"{name} has shape {x.shape} and {y.shape}")
         if not x.size or np.array_equal(x, y, equal_nan=True):
             continue
-        scale = max(sizes[name], 1e-3 * largest[name.split("/")[0]], 1e-12)
+        whole = largest[name.split("/")[0]]
+        scale = max(sizes[name], (1e-2 if sizes[name] < 1e-6 * whole else 1e-3) * whole, 1e-12)
         value = float(np.max(np.abs(x - y))) / scale
         value = value if np.isfinite(value) else np.inf
         if value >= worst:

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from chex import ArrayTree
 from jax.sharding import Mesh
 
 from jssl.core.progress import Progress
@@ -29,8 +30,6 @@ from jssl.training.update import initialise
 
 if TYPE_CHECKING:
     from jssl.config.experiment import Experiment
-
-Tree = Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +80,7 @@ class Program:
         progress = self.progress(state.step)
         return Step(self.net, state.params, state.stats, state.memory, key, progress)
 
-    def initial_state(self, root: jax.Array, given: Tree | None = None) -> TrainState:
+    def initial_state(self, root: jax.Array, given: ArrayTree | None = None) -> TrainState:
         """The state before the first step, unsharded; a pure function of its arguments.
 
         Args:
@@ -127,7 +126,7 @@ class Program:
         )
 
     @functools.cached_property
-    def state_shardings(self) -> Tree:
+    def state_shardings(self) -> Any:
         """Pytree of `NamedSharding`, one a leaf of the state."""
         return jax.tree.map(lambda leaf: leaf.sharding, self.abstract_state)
 
@@ -141,13 +140,13 @@ class Program:
         everywhere = sharding.replicated(self.mesh)
         return jax.jit(lambda: jax.random.key(seed), out_shardings=everywhere)()
 
-    def init(self, root: jax.Array, given: Tree | None = None) -> TrainState:
+    def init(self, root: jax.Array, given: ArrayTree | None = None) -> TrainState:
         """The state before the first step, on the mesh; see `initial_state`."""
         return jax.jit(self.initial_state, out_shardings=self.state_shardings)(root, given)
 
     def train_step(
-        self, state: TrainState, batch: Tree, root: jax.Array
-    ) -> tuple[TrainState, Tree]:
+        self, state: TrainState, batch: ArrayTree, root: jax.Array
+    ) -> tuple[TrainState, ArrayTree]:
         """One update; a pure function of its arguments.
 
         Args:
@@ -215,17 +214,24 @@ class Program:
         """
         everywhere = sharding.replicated(self.mesh)
         return jax.jit(
-            self._run_chunk,
+            self.run_chunk,
             donate_argnums=0,
             in_shardings=(self.state_shardings, everywhere, everywhere, everywhere, everywhere),
             out_shardings=(self.state_shardings, everywhere),
         )
 
-    def _run_chunk(
-        self, state: TrainState, data: Tree, indices: jax.Array, count: jax.Array, root: jax.Array
-    ) -> tuple[TrainState, Tree]:
+    def run_chunk(
+        self,
+        state: TrainState,
+        data: ArrayTree,
+        indices: jax.Array,
+        count: jax.Array,
+        root: jax.Array,
+    ) -> tuple[TrainState, ArrayTree]:
+        """What `chunk` compiles; a pure function of its arguments."""
+
         @jax.jit  # one trace, for the shapes of the records and for the loop
-        def run(step: jax.Array, state: TrainState) -> tuple[TrainState, Tree]:
+        def run(step: jax.Array, state: TrainState) -> tuple[TrainState, ArrayTree]:
             batch = sharding.constrain_batch(gather(data, indices[step]), self.mesh)
             return self.train_step(state, batch, root)
 
