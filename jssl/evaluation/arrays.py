@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import chex
 import numpy as np
 
 from jssl.errors import UserError
@@ -115,6 +116,8 @@ def class_indices(train: np.ndarray, *others: np.ndarray) -> tuple[np.ndarray, .
     Raises:
       UserError: train has a single class, or another array has a class that train lacks.
     """
+    train, *others = (np.asarray(labels) for labels in (train, *others))
+    chex.assert_rank([train, *others], 1)
     classes = np.unique(train)
     if len(classes) < 2:
         raise UserError(

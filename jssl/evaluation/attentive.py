@@ -7,6 +7,7 @@ import functools
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -134,6 +135,7 @@ def init_probe(key: jax.Array, width: int, classes: int) -> Params:
 
 def apply_probe(params: Params, tokens: jax.Array, *, heads: int) -> jax.Array:
     """Logits [B, K] of tokens [B, T, D]."""
+    chex.assert_rank(tokens, 3)
     batch, count, width = tokens.shape
     flat = tokens.reshape(-1, width)
     keys = matmul(flat, params["key"]).reshape(batch, count, heads, -1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -154,6 +155,8 @@ def hungarian_accuracy(clusters: np.ndarray, labels: np.ndarray) -> float:
 
 def contingency(clusters: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Number of examples in cluster i and class j: int64 [clusters, classes]."""
+    chex.assert_rank([clusters, labels], 1)
+    chex.assert_equal_shape([clusters, labels])
     _, rows = np.unique(clusters, return_inverse=True)
     _, columns = np.unique(labels, return_inverse=True)
     table = np.zeros((rows.max() + 1, columns.max() + 1), np.int64)
@@ -177,6 +180,8 @@ def agreement(clusters: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """
     from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
+    clusters, labels = np.asarray(clusters), np.asarray(labels)
+    chex.assert_rank([clusters, labels], 1)
     if len(clusters) != len(labels) or not len(labels):
         raise UserError(
             f"{len(clusters)} cluster numbers cannot be compared with {len(labels)} labels"

@@ -5,6 +5,7 @@ Pure functions of a batch of features [N, D], computed in float32 without gradie
 
 from __future__ import annotations
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -40,6 +41,7 @@ def effective_rank(features: jax.Array, *, eps: float = 1e-7) -> jax.Array:
     Returns:
       The effective rank, float32 scalar.
     """
+    chex.assert_rank(features, 2)
     x = lax.stop_gradient(features).astype(jnp.float32)
     singular = jnp.linalg.svd(x, compute_uv=False)
     # The floor gives all-zero features a rank of about 1 instead of NaN.
@@ -80,5 +82,6 @@ def collapse_statistics(features: jax.Array) -> dict[str, jax.Array]:
 
 
 def _unit(features: jax.Array) -> jax.Array:
+    chex.assert_rank(features, 2)
     x = lax.stop_gradient(features).astype(jnp.float32)
     return x / jnp.maximum(jnp.linalg.norm(x, axis=1, keepdims=True), 1e-12)

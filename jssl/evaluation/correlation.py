@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import chex
 import numpy as np
 
 from jssl.errors import UserError
@@ -59,6 +60,7 @@ def spearman(x: Sequence[float], y: Sequence[float]) -> Correlation:
 
 def ranks(values: np.ndarray) -> np.ndarray:
     """Ranks of values [n], float64, starting at 1; ties get their mean rank."""
+    chex.assert_rank(values, 1)
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     return (last - (counts - 1) / 2)[inverse]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import chex
 import numpy as np
 
 from jssl.errors import UserError
@@ -35,6 +36,7 @@ def cross_retrieval(
     finite(a, "the first embeddings")
     finite(b, "the second embeddings")
     owner = np.asarray(owner)
+    chex.assert_rank(owner, 1)
     if owner.shape != (len(b),) or set(owner.tolist()) != set(range(len(a))):
         raise UserError(
             f"retrieval between {len(a)} and {len(b)} embeddings needs the owner of each of the "
@@ -73,5 +75,8 @@ def zero_shot(a: np.ndarray, prompts: np.ndarray, labels: np.ndarray) -> float:
     2021, section 3.1.4.
     """
     finite(a, "the embeddings")
+    chex.assert_rank([prompts, labels], [3, 1])
+    chex.assert_axis_dimension(prompts, 2, np.shape(a)[1])
+    chex.assert_axis_dimension(labels, 0, len(a))
     classes = unit(unit(prompts.reshape(-1, prompts.shape[-1])).reshape(prompts.shape).mean(axis=1))
     return float(np.mean((unit(a) @ classes.T).argmax(axis=1) == labels))

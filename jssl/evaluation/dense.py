@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import chex
 import numpy as np
 
 from jssl.errors import UserError
@@ -21,6 +22,7 @@ def mean_iou(predicted: np.ndarray, truth: np.ndarray, classes: int) -> float:
     Returns:
       In [0, 1].
     """
+    chex.assert_equal_shape([predicted, truth])
     scores = []
     for c in range(classes):
         union = np.sum((predicted == c) | (truth == c))
@@ -191,6 +193,7 @@ def propagate_labels(
     Raises:
       UserError: inconsistent shapes.
     """
+    chex.assert_rank([tokens, first], [3, 1])
     frames, count, _ = tokens.shape
     if grid[0] * grid[1] != count or np.shape(first) != (count,):
         raise UserError(
@@ -235,6 +238,9 @@ def correspondence(
     Raises:
       UserError: no token has a match.
     """
+    chex.assert_rank([a, b, match], [3, 3, 1])
+    chex.assert_equal_shape([a, b])
+    chex.assert_axis_dimension(a, 1, len(match))
     shown = np.flatnonzero(match >= 0)
     if not len(shown):
         raise UserError("the two images have no position in common")
@@ -272,6 +278,9 @@ def r_squared(
       UserError: a constant target, or invalid arrays.
     """
     x, held = (finite(part[0], "the feature matrix") for part in (train, test))
+    chex.assert_rank([train[1], test[1]], 2)
+    chex.assert_equal_shape_prefix([x, train[1]], 1)
+    chex.assert_equal_shape_prefix([held, test[1]], 1)
     mean, scale = moments(x)
     scale = scale + 1e-6
     weights, offset = RidgePath.fit((x - mean) / scale, np.asarray(train[1], np.float64)).solve(

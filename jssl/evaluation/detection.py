@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import chex
 import numpy as np
 
 from jssl.errors import UserError
@@ -23,7 +24,8 @@ def auroc(known: np.ndarray, ood: np.ndarray) -> float:
     Raises:
       UserError: an argument is empty or holds a value that is not finite.
     """
-    known, ood = (np.asarray(part, np.float64).reshape(-1) for part in (known, ood))
+    known, ood = (np.asarray(part, np.float64) for part in (known, ood))
+    chex.assert_rank([known, ood], 1)
     if not len(known) or not len(ood):
         raise UserError(
             f"AUROC needs in-distribution and OOD examples, not {len(known)} and {len(ood)}"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import chex
 import numpy as np
 
 from jssl.core.intervals import mean_interval
@@ -61,6 +62,7 @@ def stratified_subset(labels: np.ndarray, per_class: int, *, seed: int, draw: in
     Raises:
       UserError: a class has fewer examples than `per_class`.
     """
+    chex.assert_rank(labels, 1)
     rng = np.random.default_rng([seed, per_class, draw])
     chosen = []
     for value in np.unique(labels):
@@ -193,6 +195,7 @@ def fraction_subset(labels: np.ndarray, fraction: float, *, seed: int, draw: int
     """
     if not 0 < fraction <= 1:
         raise UserError(f"a share of the labels lies in (0, 1], but {fraction} was asked for")
+    chex.assert_rank(labels, 1)
     rng = np.random.default_rng([seed, round(fraction * 1_000_000), draw])
     chosen = []
     for value in np.unique(labels):

@@ -7,6 +7,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -105,6 +106,8 @@ def few_shot(
     settings = settings or FewShot()
     settings.check()
     features, labels = labelled(features, labels, "the few-shot split")
+    if centre is not None:
+        chex.assert_shape(centre, features.shape[1:])
     support, queries = draw_episodes(labels, settings)
     x = unit(features - (moments(features)[0] if centre is None else centre)).astype(np.float32)
     accuracy = []
@@ -138,6 +141,7 @@ def draw_episodes(labels: np.ndarray, settings: FewShot) -> tuple[np.ndarray, np
     Raises:
       UserError: too few classes, or a class with too few examples.
     """
+    chex.assert_rank(labels, 1)
     values, counts = np.unique(labels, return_counts=True)
     if len(values) < settings.ways:
         raise UserError(
@@ -213,6 +217,8 @@ def transduce(
     Returns:
       float32 [Q, W], rows summing to 1.
     """
+    chex.assert_rank([support, queries], [3, 2])
+    chex.assert_axis_dimension(support, 2, queries.shape[1])
     shots, total = support.shape[1], support.sum(axis=1)
     between = squares(queries, queries) + jnp.diag(jnp.full(len(queries), jnp.inf))
     _, near = jax.lax.top_k(-between, neighbours)
@@ -233,6 +239,8 @@ def transduce(
 
 def squares(a: jax.Array, b: jax.Array) -> jax.Array:
     """Squared distances between the rows of [N, D] and [M, D]: float32 [N, M]."""
+    chex.assert_rank([a, b], 2)
+    chex.assert_axis_dimension(b, 1, a.shape[1])
     found = jnp.sum(a * a, axis=1)[:, None] + jnp.sum(b * b, axis=1) - 2 * matmul(a, b.T)
     return jnp.maximum(found, 0.0)
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
+from chex import ArrayTree
 
 from jssl.augmentations.batchwise import cutmix, mixup
 from jssl.augmentations.compose import Views, field
@@ -27,7 +28,7 @@ from jssl.core.ranges import (
 from jssl.errors import UserError
 from jssl.evaluation.representations import first_view
 from jssl.health.alarm import Monitored
-from jssl.methods.base import Metrics, Outputs, Step, Tree
+from jssl.methods.base import Metrics, Outputs, Step
 from jssl.methods.classifier import Classifier
 from jssl.methods.siamese import Siamese
 from jssl.nn import module as nn
@@ -167,7 +168,7 @@ class Tuned(Classifier):
         right = jnp.mean(accuracy(logits, jnp.argmax(target, axis=1)))
         return loss, {"accuracy": right}
 
-    def scale_updates(self, step: Step, updates: Tree) -> Tree:
+    def scale_updates(self, step: Step, updates: ArrayTree) -> ArrayTree:
         """Multiplies the update of each layer by its learning-rate factor."""
         factors = layer_factors(updates, self.decay, self.last_blocks)
         return jax.tree.map(lambda update, factor: update * factor, updates, factors)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+from chex import ArrayTree
 
 from jssl.augmentations.compose import Views
 from jssl.config.experiment import Experiment
@@ -16,7 +17,7 @@ from jssl.core.ranges import BelowOne, Count, NonNegative, Positive, Ranged
 from jssl.data.source import entry
 from jssl.errors import UserError
 from jssl.health.alarm import Monitored
-from jssl.methods.base import Method, Metrics, Outputs, Step, Tree
+from jssl.methods.base import Method, Metrics, Outputs, Step
 from jssl.methods.masked.patchtst import PatchTST
 from jssl.nn import module as nn
 from jssl.nn.dense import Dense
@@ -136,7 +137,7 @@ class TunedForecast(Method):
         error = (outputs["prediction"] - outputs["right"]) * outputs["spread"]
         return jnp.mean(error**2), {"mae": jnp.mean(jnp.abs(error))}
 
-    def scale_updates(self, step: Step, updates: Tree) -> Tree:
+    def scale_updates(self, step: Step, updates: ArrayTree) -> ArrayTree:
         """Zeroes the encoder's update while only the head is trained."""
         free = (step.progress.epoch >= self.head_epochs).astype(jnp.float32)
         still = jax.tree.map(lambda update: update * free, updates["encoder"])

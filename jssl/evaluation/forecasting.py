@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import chex
 import numpy as np
 
 from jssl.evaluation.arrays import moments
@@ -76,6 +77,10 @@ def forecast_probe(
       The result.
     """
     check_selection(select_on)
+    for windows in (train, validation, test):
+        chex.assert_rank(list(windows), 3)
+        chex.assert_equal_shape([windows.past, windows.future], dims=(0, 2))
+        chex.assert_axis_dimension(windows.features, 1, windows.past.shape[2])
     x, y = _rows(train)
     mean, spread = moments(x)
     spread = np.maximum(spread, 1e-6)

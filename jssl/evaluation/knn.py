@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -45,6 +46,8 @@ def neighbours(
     Raises:
       UserError: k is less than one or greater than the size of the bank.
     """
+    chex.assert_rank([bank, queries], 2)
+    chex.assert_axis_dimension(queries, 1, bank.shape[1])
     if not 1 <= k <= len(bank):
         raise UserError(
             f"k = {k} neighbours cannot be drawn from a bank of {len(bank)} examples: choose k "

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import chex
 import numpy as np
 
 from jssl.errors import UserError
@@ -257,7 +258,7 @@ def augmentation_radius(views: np.ndarray, labels: np.ndarray, *, share: float =
       UserError: a fraction outside (0, 1], or arrays of different lengths.
     """
     x = np.asarray(views, np.float64)
-    if not 0 < share <= 1 or x.ndim != 3 or len(x) != len(labels):
+    if not 0 < share <= 1 or x.ndim != 3 or np.shape(labels) != x.shape[:1]:
         raise UserError(
             f"concentration needs a share in (0, 1], views [N, Q, D] and labels [N], not {share}, "
             f"{list(x.shape)} and {list(np.shape(labels))}"
@@ -278,6 +279,7 @@ def augmentation_radius(views: np.ndarray, labels: np.ndarray, *, share: float =
 
 def two_nearest(x: np.ndarray, block: int = 1024) -> np.ndarray:
     """Distances from every row of float64 [N, D] to its two nearest neighbours: float64 [N, 2]."""
+    chex.assert_rank(x, 2)
     square = np.sum(x**2, axis=1)
     found = []
     for start in range(0, len(x), block):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import chex
 import numpy as np
 
 from jssl.errors import UserError
@@ -63,12 +64,14 @@ class LayerWeightedResult(NamedTuple):
 
 def softmax(scores: np.ndarray) -> np.ndarray:
     """Softmax of float [L]."""
+    chex.assert_rank(scores, 1)
     shares = np.exp(scores - scores.max())
     return shares / shares.sum()
 
 
 def average(layers: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Averages layers [N, L, D] with the softmax of scores [L] as weights: [N, D]."""
+    chex.assert_rank([layers, scores], [3, 1])
     return np.einsum("nld,l->nd", layers, softmax(scores))
 
 
@@ -165,6 +168,8 @@ def layer_solver(
     """
     from scipy.optimize import minimize
 
+    chex.assert_rank([layers, labels], [3, 1])
+    chex.assert_equal_shape_prefix([layers, labels], 1)
     count, depth, width = layers.shape
     classes = int(labels.max()) + 1
     targets = np.eye(classes)[labels]

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import chex
 import numpy as np
 
 SMALL = 1 << 20  # elements of a feature matrix
@@ -80,6 +81,7 @@ def fit_standardised(
     Returns:
       The scaler, which must be applied to all features, and the fit.
     """
+    chex.assert_rank([features, labels], [2, 1])
     scaler = Scaler.fit(features)
     limits = {"max_iterations": 1000, "tolerance": 1e-4}
     (fit,) = fit_path(scaler(features), labels, [strength], **limits)
@@ -115,6 +117,8 @@ class LogisticPath:
         """
         from threadpoolctl import ThreadpoolController
 
+        chex.assert_rank([features, labels], [2, {1, 2}])
+        chex.assert_equal_shape_prefix([features, labels], 1)
         # Small problems are solved in float64, which costs little, and on one thread: more threads
         # are slower, many times so on a loaded machine.
         small = features.size < SMALL

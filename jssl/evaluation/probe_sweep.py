@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -165,6 +166,7 @@ def normalise(norm: str, train: np.ndarray) -> Callable[[np.ndarray], np.ndarray
     Returns:
       The function.
     """
+    chex.assert_rank(train, 2)
     if norm == "none":
         return lambda x: np.asarray(x, np.float32)
     if norm == "l2":
@@ -187,6 +189,8 @@ def train_stack(
     Returns:
       Weights float32 [V, S, D, K] and biases float32 [V, S, K].
     """
+    chex.assert_rank([x, labels], [3, 1])
+    chex.assert_axis_dimension(x, 1, len(labels))
     plan = _Plan(classes, min(sweep.batch_size, x.shape[1]), sweep.epochs, batch_norm)
     weights, biases = _train_all(
         jnp.asarray(x, jnp.float32),
@@ -210,6 +214,8 @@ def train_one(
     batch_norm: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """`train_stack` for one setting and one representation [N, D]: weights [D, K], bias [K]."""
+    chex.assert_rank([x, labels], [2, 1])
+    chex.assert_equal_shape_prefix([x, labels], 1)
     plan = _Plan(classes, min(sweep.batch_size, len(x)), sweep.epochs, batch_norm)
     weights, bias = _train_alone(
         jnp.asarray(x, jnp.float32),
@@ -238,6 +244,8 @@ def accuracies(
     Returns:
       float64 [V, S].
     """
+    chex.assert_rank([weights, biases, x, labels], [4, 3, 3, 1])
+    chex.assert_equal_shape_prefix([weights, biases], 2)
     right = np.zeros(weights.shape[:2])
     for start in range(0, len(labels), block):
         part = slice(start, start + block)

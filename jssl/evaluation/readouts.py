@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -33,6 +34,7 @@ def readouts(features: Features, *, last: Sequence[int] = (1, 4)) -> dict[str, j
     Returns:
       Name -> float [B, D].
     """
+    chex.assert_rank(features.pooled, 2)
     found = {"last/pooled": features.pooled}
     names = sorted((n for n in features.extras if _LAYER.fullmatch(n)), key=_number)
     blocks = [features.extras[name] for name in names if name.startswith("block")]

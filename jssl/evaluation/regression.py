@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import chex
 import numpy as np
 
 from jssl.errors import UserError
@@ -102,6 +103,7 @@ def regression_probe(
 
 def correlation(predicted: np.ndarray, true: np.ndarray) -> Correlation:
     """Spearman's correlation, or 0 if all predictions are equal."""
+    chex.assert_rank([predicted, true], 1)
     if np.ptp(predicted) == 0:
         return Correlation(0.0, -1.0, 1.0, len(true))
     return spearman(predicted, true)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import chex
 import numpy as np
 
 from jssl.errors import UserError
@@ -127,6 +128,7 @@ def alignment_distance(views: np.ndarray) -> np.ndarray:
     Returns:
       float64 [N].
     """
+    chex.assert_rank(views, 3)
     count, draws, width = np.shape(views)
     if draws < 2:
         raise UserError("alignment needs at least two views of an example")

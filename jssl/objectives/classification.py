@@ -47,7 +47,7 @@ def soft_cross_entropy(
     Returns:
       float32 [...].
     """
-    chex.assert_axis_dimension(targets, -1, logits.shape[-1])
+    chex.assert_equal_shape([logits, targets])
     scores = log_softmax(logits, temperature=temperature)
     return -jnp.sum(targets.astype(jnp.float32) * scores, axis=-1)
 
@@ -69,6 +69,7 @@ def binary_cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:
 
 def accuracy(logits: jax.Array, labels: jax.Array) -> jax.Array:
     """1 where the largest logit is the label's, else 0; float32 [...]."""
+    chex.assert_shape(labels, logits.shape[:-1])
     return (jnp.argmax(logits, axis=-1) == labels).astype(jnp.float32)
 
 

@@ -50,7 +50,10 @@ def info_nce(
     chex.assert_rank([queries, keys], 2)
     chex.assert_axis_dimension(keys, 1, queries.shape[1])
     chex.assert_rank(positives, {1, 2})
-    chex.assert_axis_dimension(positives, 0, queries.shape[0])
+    related = queries.shape[0], keys.shape[0]
+    chex.assert_shape(positives, related[: positives.ndim])
+    if candidates is not None:
+        chex.assert_shape(candidates, related)
     logits = matmul(l2_normalize(queries), l2_normalize(keys).T) / temperature
     allowed = logits if candidates is None else jnp.where(candidates, logits, _NEVER)
     log_normalizer = jax.nn.logsumexp(allowed, axis=1)

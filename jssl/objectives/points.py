@@ -26,6 +26,8 @@ def chamfer(prediction: jax.Array, target: jax.Array) -> jax.Array:
     """
     chex.assert_axis_dimension(prediction, -1, 3)
     chex.assert_axis_dimension(target, -1, 3)
+    chex.assert_equal_rank([prediction, target])
+    chex.assert_equal_shape_prefix([prediction, target], prediction.ndim - 2)
     squares = squared_distances(prediction.astype(jnp.float32), target.astype(jnp.float32))
     return jnp.mean(jnp.min(squares, axis=-1), axis=-1) + jnp.mean(jnp.min(squares, -2), axis=-1)
 

@@ -245,6 +245,8 @@ def w_mse(
     chex.assert_axis_dimension_gteq(views, 1, 2)
     batch, count, width = views.shape
     groups = jnp.arange(batch)[None] if groups is None else groups
+    chex.assert_rank(groups, 2)
+    chex.assert_size(groups, batch)
     parts = views[groups].swapaxes(1, 2).reshape(-1, groups.shape[1], width)
     parts = jax.vmap(lambda part: whiten(part, epsilon=epsilon))(parts)
     parts = parts.reshape(len(groups), count, -1, width).swapaxes(1, 2).reshape(batch, count, width)

@@ -9,7 +9,7 @@ import pytest
 from tiny_encoders import encoder, splits
 
 from jssl.cli import main
-from jssl.data.source import SubsetSource
+from jssl.data.source import SubsetSource, paths_of
 from jssl.encoders.mlp import MLP
 from jssl.encoders.resnet import ResNet
 from jssl.errors import Interrupted, UserError

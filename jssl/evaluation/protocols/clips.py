@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import chex
 import jax
 import numpy as np
 
@@ -176,6 +177,8 @@ def followed(
       The mIoU over all frames after the first, the mIoU of the last frame, and the mIoU of a
       baseline that repeats the first mask.
     """
+    chex.assert_rank([clips, masks], [4, 3])
+    chex.assert_equal_shape_prefix([clips, masks], 3)
     settings = {k: getattr(how, k) for k in ("context", "neighbours", "radius")}
     found = np.stack(
         [

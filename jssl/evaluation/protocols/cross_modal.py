@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import chex
 import jax
 import numpy as np
 
@@ -47,6 +48,7 @@ def images(subject: Representations, row: str, source: Source) -> np.ndarray:
 
 def texts(subject: Representations, row: str, tokens: np.ndarray) -> np.ndarray:
     """Embeddings of the second modality, given as token ids int [M, L]: float32 [M, D]."""
+    chex.assert_rank(tokens, 2)
     return embed(subject, row, "b", ArraySource({"x": tokens}), lambda batch: batch["x"])
 
 

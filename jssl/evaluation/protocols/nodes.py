@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import chex
 import jax
 import numpy as np
 
@@ -91,6 +92,9 @@ def node_probe(
     from sklearn.linear_model import LogisticRegression
 
     check_selection(select_on)
+    for features, labels in (train, validation, test):
+        chex.assert_rank([features, labels], [2, 1])
+        chex.assert_equal_shape_prefix([features, labels], 1)
     parts = [
         (x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12), y)
         for x, y in (train, validation, test)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -97,6 +98,7 @@ def damaged(
     Returns:
       uint8 [N, H, W, C].
     """
+    chex.assert_rank(images, 4)
     keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), severity), len(images))
     short = -len(images) % block if len(images) > block else 0  # pad to one shape: compile once
     keys = jnp.concatenate([keys, keys[:short]])
