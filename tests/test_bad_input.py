@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import chex
 import jax
 import numpy as np
 import pytest
@@ -315,8 +316,7 @@ def test_a_truncated_checkpoint_costs_its_steps_only(finished: Path, run: Path, 
     assert "resumed at step 8 of 9" in said
     _, state, _ = restore(reopen(run, trust=True), Options(devices=1), say=print)
     assert "warning" not in capsys.readouterr().out
-    for a, b in zip(jax.tree.leaves(expected), jax.tree.leaves(state), strict=True):
-        np.testing.assert_array_equal(a, b)
+    chex.assert_trees_all_equal(expected, state)
 
 
 def test_no_whole_checkpoint_is_left(refused, finished: Path, run: Path) -> None:

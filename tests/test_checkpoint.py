@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -66,11 +67,7 @@ def read(folder: Path, step: int | None = None):
 
 
 def same(a: TrainState, b: TrainState) -> None:
-    a, b = paths(a), paths(b)
-    assert a.keys() == b.keys()
-    for name in a:
-        np.testing.assert_array_equal(np.asarray(a[name]), np.asarray(b[name]), err_msg=name)
-        assert np.asarray(a[name]).dtype == np.asarray(b[name]).dtype
+    chex.assert_trees_all_equal(a, b, strict=True)
 
 
 def damage(folder: Path, step: int) -> Path:

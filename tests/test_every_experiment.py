@@ -5,6 +5,7 @@ import inspect
 import json
 from pathlib import Path
 
+import chex
 import jax
 import numpy as np
 import pytest
@@ -66,10 +67,7 @@ def test_its_train_step_can_be_traced(experiment: str) -> None:
         for key, spec in program.example.items()
     }
     after, metrics = jax.eval_shape(program.train_step, state, batch, jax.random.key(0))
-    assert jax.tree.structure(after) == jax.tree.structure(state)
-    assert [leaf.shape for leaf in jax.tree.leaves(after)] == [
-        leaf.shape for leaf in jax.tree.leaves(state)
-    ]
+    chex.assert_trees_all_equal_shapes(after, state)
     assert {"loss", "gradient_norm", "learning_rate"} <= metrics.keys()
 
 

@@ -8,6 +8,7 @@ import sys
 import types
 from pathlib import Path
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -183,8 +184,7 @@ def test_its_loss_and_gradients_are_those_of_the_objective() -> None:
     expected, gradients = jax.jit(jax.value_and_grad(loss))(bound.params)
     found = bound.loss_and_gradients(VIEWS)
     np.testing.assert_allclose(found.loss, expected, rtol=1e-5)
-    for one, other in zip(*map(jax.tree.leaves, (found.gradients, gradients)), strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+    chex.assert_trees_all_close(found.gradients, gradients, rtol=1e-4, atol=1e-6)
 
 
 def test_views_that_a_method_does_not_read_are_refused() -> None:

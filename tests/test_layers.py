@@ -5,6 +5,7 @@ import importlib
 import pkgutil
 import re
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -132,7 +133,7 @@ def test_fine_tuning_knows_the_layers_of_a_loop() -> None:
             ones = jax.tree.map(lambda leaf, f: np.ones_like(leaf) * f, tree, plain)
             looped = layers.layer_factors(stack(tree), 0.5, last)
             got = jax.tree.map(lambda leaf, f: np.ones_like(leaf) * f, stack(tree), looped)
-            jax.tree.map(np.testing.assert_array_equal, stack(ones), got)
+            chex.assert_trees_all_equal(stack(ones), got)
 
 
 def test_a_decoder_run_as_a_loop_is_a_stack_too() -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import chex
 import jax
 import numpy as np
 import pytest
@@ -57,10 +58,8 @@ def test_each_run_is_the_run_alone(tmp_path: Path, capsys) -> None:
             swept = tmp_path / "swept" / f"{setting},seed{seed}"
             assert reopen(swept, trust=True).fingerprint == reopen(alone, trust=True).fingerprint
             # One product over all runs rounds otherwise than one for each.
-            for a, b in zip(
-                *(jax.tree.leaves(state_of(place)) for place in (swept, alone)), strict=True
-            ):
-                np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-6)
+            states = [state_of(place) for place in (swept, alone)]
+            chex.assert_trees_all_close(*states, rtol=2e-4, atol=2e-6)
             rows = [
                 [row for row in read_metrics(place) if "loss" in row] for place in (swept, alone)
             ]

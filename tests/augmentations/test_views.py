@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -68,12 +69,7 @@ def test_views_depend_on_key_and_index_alone():
     batch = {"image": jnp.asarray(images), "index": jnp.arange(16) + 1000}
     whole = jax.tree.map(np.asarray, run(KEY, batch))
 
-    def equal(found, expected):
-        assert jax.tree.structure(found) == jax.tree.structure(expected)
-        for f, e in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
-            exact = e.dtype != np.float32
-            np.testing.assert_allclose(np.asarray(f), e, rtol=0, atol=0 if exact else 5e-6)
-
+    equal = partial(chex.assert_trees_all_close, rtol=0, atol=5e-6)  # whole numbers are exact
     # Another size, another order, other neighbours.
     rows = np.asarray([3, 15, 3, 7, 0])
     equal(run(KEY, jax.tree.map(lambda x: x[rows], batch)), jax.tree.map(lambda x: x[rows], whole))
@@ -91,11 +87,7 @@ def test_views_depend_on_key_and_index_alone():
         placed = jax.device_put(batch, NamedSharding(some, PartitionSpec("data")))
         equal(jax.jit(partial(views, mesh=some))(KEY, placed), whole)
     # The same program gives the same bits; another key or another draw does not.
-    again = run(KEY, batch)
-    assert all(
-        np.array_equal(a, w)
-        for a, w in zip(jax.tree.leaves(again), jax.tree.leaves(whole), strict=True)
-    )
+    chex.assert_trees_all_equal(run(KEY, batch), whole)
     assert np.abs(whole["b"] - run(jax.random.key(12), batch)["b"]).max() > 0.1
     assert np.abs(whole["local"][:, 0] - whole["local"][:, 1]).max() > 0.1
     # What other views there are does not matter.

@@ -1,3 +1,4 @@
+import chex
 import numpy as np
 import pytest
 
@@ -65,8 +66,7 @@ def test_what_a_frame_shows_says_nothing_of_a_drift():
 def test_a_larger_set_begins_with_the_smaller_one():
     few = MovingShapes(train=18, validation=9, test=9, frames=2, size=16).load()
     more = MovingShapes(train=70, validation=9, test=9, frames=2, size=16).load()
-    for key, value in few.train[:].items():
-        np.testing.assert_array_equal(value, more.train[:18][key])
+    chex.assert_trees_all_equal(few.train[:], more.train[:18])
     assert not np.array_equal(few.validation[:]["video"], few.test[:]["video"])
     assert few.classes == ACTIONS and few.train[0]["video"].shape == (2, 16, 16, 1)
     with pytest.raises(UserError, match="at least 2 frames of at least 16 pixels, not 1 of 32"):

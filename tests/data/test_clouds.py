@@ -1,5 +1,6 @@
 """Point clouds: procedural solids, and loaders of published formats."""
 
+import chex
 import numpy as np
 import pytest
 
@@ -12,10 +13,8 @@ from jssl.errors import UserError
 
 def test_a_solid_is_a_function_of_seed_split_and_index():
     few, more = Solids(train=20, validation=1, test=3).load(), Solids(train=30).load()
-    for key, value in few.train.arrays.items():
-        np.testing.assert_array_equal(value, more.train.arrays[key][:20])
-    part = draw(0, 12, 5)
-    for key, value in part.items():
+    chex.assert_trees_all_equal(few.train[:], more.train[:20])
+    for key, value in draw(0, 12, 5).items():
         np.testing.assert_array_equal(value, more.train.arrays[key][12:17])
     assert not np.array_equal(few.test.arrays["points/xyz"], few.train.arrays["points/xyz"][:3])
     other = Solids(train=20, seed=1).load().train.arrays
@@ -174,8 +173,7 @@ def test_radhar_as_published_and_compact(tmp_path):
     )
     compact = RadHAR(str(path), **spec).load()
     for part in ("train", "validation", "test"):
-        for key, value in getattr(splits, part).arrays.items():
-            np.testing.assert_array_equal(value, getattr(compact, part).arrays[key])
+        chex.assert_trees_all_equal(getattr(splits, part)[:], getattr(compact, part)[:])
     cut = tmp_path / "Data" / "Test" / "walk" / "d.txt"
     cut.write_text(message(3, 9.0) + message(0, 8.0) + message(0, 7.0) + message(0, 6.0))
     more = RadHAR(str(tmp_path / "Data"), **spec).load().test

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import chex
 import numpy as np
 import pytest
 
@@ -22,8 +23,7 @@ def load(path: Path, text: str | bytes, **options):
 def same(one, other) -> None:
     assert one.classes == other.classes
     for part in ("train", "validation", "test"):
-        for key, value in getattr(other, part)[:].items():
-            np.testing.assert_array_equal(getattr(one, part)[:][key], value)
+        chex.assert_trees_all_equal(getattr(one, part)[:], getattr(other, part)[:])
 
 
 def decimal_commas(text: str, mark: str) -> str:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import ClassVar
 
+import chex
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
@@ -99,8 +100,7 @@ def test_planetoid_files_are_read_as_the_npz_is(tmp_path):
         np.savez(tmp_path / "tiny.npz", **arrays)
         wanted = CitationGraph(str(tmp_path / "tiny.npz")).load()
         assert found.name == wanted.name == "tiny" and found.classes == wanted.classes
-        for key, value in wanted.train[0].items():
-            np.testing.assert_array_equal(found.train[0][key], value)
+        chex.assert_trees_all_equal(found.train[0], wanted.train[0])
 
 
 def test_a_pickle_that_asks_for_more_is_refused(tmp_path):
@@ -125,8 +125,7 @@ def test_a_pickle_that_asks_for_more_is_refused(tmp_path):
 
 def test_motifs_are_planted_and_begin_with_the_smaller_set():
     few, more = Motifs(train=8).load().train[:], Motifs(train=16).load().train[:]
-    for key, value in few.items():
-        np.testing.assert_array_equal(value, more[key][:8])
+    chex.assert_trees_all_equal(few, {key: value[:8] for key, value in more.items()})
     nodes, links = more["graph/node_mask"].sum(1), more["graph/edge_mask"].sum(1) // 2
     more_links = links - (nodes - 1)  # over those of a tree
     wanted = {"cycle": 1, "clique": 6, "star": 0, "path": 0}

@@ -1,6 +1,7 @@
 import gzip
 import zipfile
 
+import chex
 import numpy as np
 import pytest
 
@@ -80,8 +81,7 @@ def test_motifs_are_planted_as_often_as_the_target_says():
         Planted(train=8, noise=0.0).load().train[:],
         Planted(train=16, noise=0.0).load().train[:],
     )
-    for key in few:
-        np.testing.assert_array_equal(few[key], more[key][:8])
+    chex.assert_trees_all_equal(few, {key: value[:8] for key, value in more.items()})
     for symbols, label, copies in zip(
         *(more[k] for k in ("sequence", "label", "target")), strict=True
     ):

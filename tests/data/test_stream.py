@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -42,10 +43,7 @@ def resident(seed, start, count):
 
 
 def same(a, b):
-    assert set(a) == set(b)
-    for key in a:
-        assert a[key].dtype == b[key].dtype
-        np.testing.assert_array_equal(a[key], b[key])
+    chex.assert_trees_all_equal(a, b, strict=True)
 
 
 def settled():

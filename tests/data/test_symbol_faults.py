@@ -3,6 +3,7 @@
 import logging
 import re
 
+import chex
 import numpy as np
 import pytest
 
@@ -41,11 +42,8 @@ def refused(spec, words):
 
 def same(first, second):
     for part in ("train", "validation", "test"):
-        one, other = (np.arange(len(getattr(s, part))) for s in (first, second))
-        one, other = getattr(first, part)[one], getattr(second, part)[other]
-        assert one.keys() == other.keys()
-        for key, value in one.items():
-            np.testing.assert_array_equal(value, other[key])
+        one, other = (getattr(splits, part) for splits in (first, second))
+        chex.assert_trees_all_equal(one[np.arange(len(one))], other[np.arange(len(other))])
 
 
 # texts --------------------------------------------------------------------------------------------

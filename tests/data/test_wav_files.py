@@ -3,6 +3,7 @@
 import logging
 import struct
 
+import chex
 import numpy as np
 import pytest
 
@@ -184,8 +185,7 @@ def test_the_table_of_esc_is_checked_by_line(tmp_path):
     first, other = load(good), load(good, (3, 1, 0, 2))
     assert [len(first.train), len(first.validation), len(first.test)] == [3, 1, 1]
     for part in ("train", "validation", "test"):
-        for key, value in getattr(first, part)[:].items():
-            np.testing.assert_array_equal(value, getattr(other, part)[:][key])
+        chex.assert_trees_all_equal(getattr(first, part)[:], getattr(other, part)[:])
     for row, words in (
         (["1.wav", "x", "dog", "True"], "line 7 has the fold 'x'"),
         (["../1.wav", "1", "dog", "True"], "not the name of a file"),

@@ -2,6 +2,7 @@
 
 import math
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -72,7 +73,7 @@ def test_ibot_patches_that_are_not_hidden_count_for_nothing(centring: str) -> No
         for name in ("student_patches", "teacher_patches")
     }
     other = both({**outputs, **noise})
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), found, other)
+    chex.assert_trees_all_close(found, other, rtol=1e-5)
 
 
 def test_ibot_counts_crops_without_a_mask_as_zero() -> None:

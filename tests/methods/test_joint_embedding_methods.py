@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -154,7 +155,7 @@ def test_distillation_leaves_its_teacher_alone() -> None:
     assert any(np.any(leaf) for leaf in jax.tree.leaves(gradients[0]))
     assert not any(np.any(leaf) for leaf in jax.tree.leaves(gradients[1]))
     after = method.after_update(Step(None, moved, stats, memory, progress=PROGRESS))
-    assert jax.tree.all(jax.tree.map(lambda x, y: np.array_equal(x, y), after, memory))
+    chex.assert_trees_all_equal(after, memory)
 
 
 def test_mixed_views_are_what_partner_and_share_say() -> None:

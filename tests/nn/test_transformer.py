@@ -1,3 +1,4 @@
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -40,11 +41,9 @@ def test_scan_and_remat_change_no_number(params):
         (_, (other, others)), slope = _loss_and_gradient(stack, _stacked(params))
         np.testing.assert_allclose(other, y, atol=1e-5)
         np.testing.assert_allclose(others["block1"], extras["block1"], atol=1e-5)
-        jax.tree.map(
-            lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), slope, _stacked(gradient)
-        )
+        chex.assert_trees_all_close(slope, _stacked(gradient), atol=1e-4)
     _, slope = _loss_and_gradient(STACK.clone(remat="full"), params)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), slope, gradient)
+    chex.assert_trees_all_close(slope, gradient, atol=1e-4)
 
 
 def test_a_block_is_pre_norm_residual(params):

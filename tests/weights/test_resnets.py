@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -102,10 +103,7 @@ def test_the_family_is_recognised_where_all_that_fit_agree(tmp_path: Path) -> No
     folder = save_weights(tmp_path / "out", import_weights(path, "resnet"), source="a file")
     same, again, _ = load(folder)
     assert same == encoder
-    flat, flat_again = paths(variables), paths(again)
-    assert flat.keys() == flat_again.keys()
-    for name, value in flat.items():
-        assert np.asarray(value).tobytes() == flat_again[name].tobytes(), name
+    chex.assert_trees_all_equal(variables, again, strict=True)
 
 
 def test_what_does_not_fit_is_named(tmp_path: Path) -> None:
