@@ -22,6 +22,7 @@ from typing import Any
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 from jssl.config import experiment
+from jssl.config.meanings import described
 from jssl.core.intervals import mean_spread, plus_minus
 from jssl.methods.base import Method
 from jssl.studies.suite import points
@@ -72,12 +73,12 @@ class Facts:
 
 def facts(method: type[Method]) -> Facts:
     """Reads the docstring of a method."""
-    body, _, listed = inspect.getdoc(method).partition("\nAttributes:\n")
+    body, _, _ = inspect.getdoc(method).partition("\nAttributes:\n")
     summary, *paragraphs = re.split(r"\n\s*\n", body.strip())
     text, sections = [], {}
     for paragraph in (" ".join(p.split()) for p in paragraphs):
         key = next((key for key in SECTIONS if re.match(rf"{key}\b", paragraph)), None)
-        if paragraph.startswith("The fields of the projector are those of"):
+        if re.match("The fields (of the projector )?are those of", paragraph):
             continue  # the page lists them
         if key is None:
             text.append(paragraph)
@@ -87,9 +88,9 @@ def facts(method: type[Method]) -> Facts:
             said = said if key == "Equation" else _capital(said)
             said = "None." if said == "Nothing." else said
             sections[key] = f"{sections[key]}\n\n{said}" if key in sections else said
-    attributes = {}
-    for name, said in re.findall(r"^ {2}(\w+): (.+(?:\n {4}.+)*)", listed, re.MULTILINE):
-        attributes[name] = " ".join(said.split())
+    attributes: dict[str, str] = {}
+    for kind in reversed(method.__mro__):  # the nearest class describes an inherited field
+        attributes |= described(kind)
     return Facts(" ".join(summary.split()), tuple(text), sections, attributes)
 
 

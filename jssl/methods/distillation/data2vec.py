@@ -68,13 +68,7 @@ class Data2Vec(ContextualTargets):
     blocks. The encoder is initialised as theirs with `kernel_init="trunc_normal_beit"`, as in
     `image/data2vec_imagenet`.
 
-    Attributes:
-      momentum: momentum of the teacher at the first step.
-      momentum_end: momentum of the teacher at the end of `momentum_epochs`.
-      momentum_epochs: number of epochs over which the momentum rises linearly; 0 for the whole run.
-      top: number of top blocks whose outputs are averaged.
-      beta: threshold of the smooth L1 error, below which it is quadratic.
-      dtype: dtype in which the head computes.
+    The fields are those of `ContextualTargets`.
     """
 
     views: ClassVar[Spec] = Spec.single() + Spec.mask()

@@ -48,24 +48,7 @@ class DINO(SelfDistillation):
     it); the temperature warm-up is updated every step, not every epoch; the optimizer still
     accumulates moments for frozen prototypes.
 
-    Attributes:
-      momentum: momentum of the teacher at the first step.
-      momentum_end: momentum of the teacher at the last step.
-      student_temperature: temperature of the student's softmax.
-      temperature: temperature of the teacher's softmax, after the warm-up.
-      temperature_start: temperature of the teacher's softmax at the first step.
-      temperature_warmup: number of epochs in which the teacher's temperature goes from
-        `temperature_start` to `temperature`.
-      centring: how the teacher's scores are balanced: "centre" subtracts a running mean, "sinkhorn"
-        applies Sinkhorn-Knopp.
-      centre_momentum: fraction of the old centre that is kept in a step.
-      freeze_epochs: number of epochs for which the prototypes are frozen.
-      hidden: widths of the head's hidden layers.
-      bottleneck: output width of the projector, whose output is compared with the prototypes.
-      prototypes: number of prototypes.
-      norm: normalisation in the head, "none", "batch" or "layer".
-      kernel_init: initialiser of the projector; the default suits widths of about 2048.
-      dtype: dtype in which the head computes.
+    The fields are those of `SelfDistillation`.
     """
 
     views: ClassVar[Spec] = Spec.multicrop()

@@ -43,27 +43,7 @@ class IBOT(PatchSelfDistillation):
     the mean of the compared patches, not of all patches. Their mask token is initialised with zero
     (`mask_std=0` of the encoder, as in `image/ibot_imagenet`).
 
-    Attributes:
-      momentum: momentum of the teacher at the first step.
-      momentum_end: momentum of the teacher at the last step.
-      student_temperature: temperature of the student's softmax.
-      temperature: temperature of the teacher's softmax, after the warm-up.
-      temperature_start: temperature of the teacher's softmax at the first step.
-      temperature_warmup: number of epochs in which the teacher's temperature goes from
-        `temperature_start` to `temperature`.
-      centring: how the teacher's scores are balanced: "centre" subtracts a running mean, "sinkhorn"
-        applies Sinkhorn-Knopp.
-      centre_momentum: fraction of the old centre that is kept in a step.
-      freeze_epochs: number of epochs for which the prototypes are frozen.
-      hidden: widths of the head's hidden layers.
-      bottleneck: output width of the projector, whose output is compared with the prototypes.
-      prototypes: number of prototypes.
-      norm: normalisation in the head, "none", "batch" or "layer".
-      kernel_init: initialiser of the projector; the default suits widths of about 2048.
-      dtype: dtype in which the head computes.
-      patch_weight: weight of the patch loss.
-      shared_head: whether images and patches share one head.
-      patch_prototypes: number of prototypes of the patch head when it is separate.
+    The fields are those of `PatchSelfDistillation`.
     """
 
     views: ClassVar[Spec] = Spec.multicrop() + Spec.mask("mask", "masked")

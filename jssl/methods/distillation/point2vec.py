@@ -43,12 +43,9 @@ class Point2Vec(ContextualTargets):
     patch embedding is a moving average too, not the student's; the decoder's positions are sines
     and cosines of the centres; there is no attention dropout.
 
+    The fields are those of `ContextualTargets`, and:
+
     Attributes:
-      momentum: momentum of the teacher at the first step.
-      momentum_end: momentum of the teacher at the end of `momentum_epochs`.
-      momentum_epochs: number of epochs over which the momentum rises linearly; 0 for the whole run.
-      top: number of top blocks whose outputs are averaged.
-      beta: threshold of the smooth L1 error, below which it is quadratic.
       dtype: dtype in which the decoder computes.
       decoder_width: width of the decoder's tokens.
       decoder_depth: number of decoder blocks.

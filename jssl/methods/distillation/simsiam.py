@@ -10,9 +10,10 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
+from chex import ArrayTree
 
 from jssl.core.ranges import Count, Layers
-from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Tree, Views
+from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views
 from jssl.methods.siamese import Siamese
 from jssl.nn import module as nn
 from jssl.nn.heads import MLPHead
@@ -96,7 +97,7 @@ class SimSiam(Method):
         # Each direction is 2 - 2 cos, so sum / 4 - 1 is the mean of -cos.
         return jnp.mean(forth + back) / 4 - 1, {}
 
-    def scale_updates(self, step: Step, updates: Tree) -> Tree:
+    def scale_updates(self, step: Step, updates: ArrayTree) -> ArrayTree:
         """Cancels the learning-rate schedule for the predictor if `fixed_rate` is set."""
         if not self.fixed_rate:
             return updates

@@ -54,14 +54,10 @@ class ECGJEPA(TokenPrediction):
     (`CrossSeriesTransformer`), masks the same times in every lead (`tube_mask`), normalises targets
     as I-JEPA does, and has a predictor of one lead at a time, which is not implemented.
 
+    The fields are those of `TokenPrediction`, and:
+
     Attributes:
-      momentum: momentum of the teacher at the first step; it rises linearly to `momentum_end`.
-      momentum_end: momentum of the teacher at the last step.
-      predictor_width: width of the predictor's tokens.
-      predictor_depth: number of predictor blocks.
-      predictor_heads: number of attention heads in each predictor block.
       kernel_init: initialiser of the predictor's kernels; the authors' is unverified.
-      dtype: dtype in which the predictor computes.
       beta: threshold of the smooth L1 error, below which it is quadratic.
     """
 

@@ -43,13 +43,9 @@ class FlexPredict(TokenPrediction):
     Differs from the authors' code: the learned mask token of eq. 6 is included, which the code
     omits. As in the code, the bias of the projection is added to the noise as well.
 
+    The fields are those of `TokenPrediction`, and:
+
     Attributes:
-      momentum: momentum of the teacher at the first step; it rises linearly to `momentum_end`.
-      momentum_end: momentum of the teacher at the last step.
-      predictor_width: width of the predictor's tokens.
-      predictor_depth: number of predictor blocks.
-      predictor_heads: number of attention heads in each predictor block.
-      dtype: dtype in which the predictor computes.
       noise: standard deviation of the noise before A.
     """
 

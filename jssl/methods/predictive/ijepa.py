@@ -47,15 +47,7 @@ class IJEPA(TokenPrediction):
 
     BatchNorm of the teacher: as in BYOL; a ViT has no BatchNorm.
 
-    Attributes:
-      momentum: momentum of the teacher at the first step; it rises linearly to `momentum_end`.
-      momentum_end: momentum of the teacher at the last step.
-      predictor_width: width of the predictor's tokens.
-      predictor_depth: number of predictor blocks.
-      predictor_heads: number of attention heads in each predictor block.
-      kernel_init: initialiser of the predictor's kernels; the default is the authors', who
-        initialise the encoder in the same way, and suits widths of about 200 and more.
-      dtype: dtype in which the predictor computes.
+    The fields are those of `TokenPrediction`.
     """
 
     views: ClassVar[Spec] = Spec.single() + Spec.mask("keep", "targets")

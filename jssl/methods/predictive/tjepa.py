@@ -39,14 +39,10 @@ class TJEPA(TokenPrediction):
     Unverified: whether the authors normalise the teacher's tokens, as in I-JEPA and here; the sizes
     of their predictor, which they choose for each data set.
 
+    The fields are those of `TokenPrediction`, and:
+
     Attributes:
-      momentum: momentum of the teacher at the first step; it rises linearly to `momentum_end`.
-      momentum_end: momentum of the teacher at the last step.
-      predictor_width: width of the predictor's tokens.
-      predictor_depth: number of predictor blocks.
-      predictor_heads: number of attention heads in each predictor block.
       kernel_init: initialiser of the predictor's kernels; the authors' is unverified.
-      dtype: dtype in which the predictor computes.
     """
 
     predictor_width: Count = 64

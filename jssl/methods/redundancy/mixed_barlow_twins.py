@@ -42,11 +42,9 @@ class MixedBarlowTwins(Twins):
     deviation. In their code for ImageNet the target uses `b` without `a`; here and in their code
     for CIFAR-10 both targets are mixtures of `a` and `b`.
 
+    The fields are those of `Twins`, and:
+
     Attributes:
-      hidden: widths of the projector's hidden layers.
-      out: width of the embedding.
-      norm: normalisation in the projector, "batch", "layer" or "none".
-      dtype: dtype in which the projector computes.
       off_diagonal: weight of the redundancy term.
       scale: factor on the whole loss.
       penalty: weight of the penalty, relative to `off_diagonal`.
