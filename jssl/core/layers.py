@@ -13,11 +13,10 @@ from typing import Any
 
 import jax
 import numpy as np
+from chex import ArrayTree
 
 from jssl.core.state import path_name, paths
 from jssl.errors import UserError
-
-Tree = Any
 
 _STACK = re.compile(r"(?:stage(\d+)_|.*_)?blocks")
 _BLOCK = re.compile(r"(?:^|/)(?:block(\d+)|stage(\d+)_block(\d+))(?:/|$)")
@@ -27,7 +26,7 @@ _FIRST = re.compile(
 _VECTORS = ("bias", "scale")  # of rank 1 in every layer
 
 
-def stacked(params: Tree) -> Tree:
+def stacked(params: ArrayTree) -> Any:
     """Whether the first axis of each parameter counts layers.
 
     Args:
@@ -49,7 +48,7 @@ def stacked(params: Tree) -> Tree:
     )
 
 
-def matrices(params: Tree) -> Tree:
+def matrices(params: ArrayTree) -> Any:
     """Whether each parameter has rank above 1 within its layer, i.e. is neither a bias nor a scale.
 
     Args:
@@ -61,7 +60,7 @@ def matrices(params: Tree) -> Tree:
     return jax.tree.map(lambda leaf, many: leaf.ndim - many > 1, params, stacked(params))
 
 
-def layer_factors(tree: Tree, decay: float, last_blocks: int | None = None) -> Tree:
+def layer_factors(tree: ArrayTree, decay: float, last_blocks: int | None = None) -> Any:
     """The factor on the learning rate of every parameter.
 
     With B blocks the head and the final norm are layer B + 1, block i is layer i + 1, embeddings
@@ -109,7 +108,7 @@ def layer_factors(tree: Tree, decay: float, last_blocks: int | None = None) -> T
     return jax.tree_util.tree_map_with_path(one, tree)
 
 
-def count_blocks(tree: Tree) -> int:
+def count_blocks(tree: ArrayTree) -> int:
     """The number of blocks that `layer_factors` distinguishes."""
     many = paths(stacked(tree))
     return len({k for name, leaf in paths(tree).items() for k in _keys(name, leaf, many[name])})

@@ -6,8 +6,7 @@ from typing import Any
 
 import flax.struct
 import jax
-
-Tree = Any
+from chex import ArrayTree
 
 
 @flax.struct.dataclass
@@ -26,13 +25,13 @@ class TrainState:
     """
 
     step: jax.Array
-    params: Tree
-    opt_state: Tree
-    stats: Tree
-    memory: Tree
+    params: ArrayTree
+    opt_state: ArrayTree
+    stats: ArrayTree
+    memory: ArrayTree
 
 
-def paths(tree: Tree) -> dict[str, Any]:
+def paths(tree: ArrayTree) -> dict[str, Any]:
     """Leaves by a readable path such as `params/encoder/stem/kernel`."""
     flat, _ = jax.tree_util.tree_flatten_with_path(tree)
     return {path_name(path): leaf for path, leaf in flat}

@@ -11,11 +11,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from chex import ArrayTree
 
 from jssl.core import layers
 from jssl.health.inputs import INPUTS, ROWS, compared, copies, input_statistics, some, to_float
-
-Tree = Any
 
 PREFIX = "alarm/"
 _RIDGE = 1e-3  # share of the variance that a direction needs in order to count for a half
@@ -50,14 +49,16 @@ class Monitored(NamedTuple):
     pairs: Mapping[str, tuple[jax.Array, jax.Array]] = {}
     assignments: Mapping[str, jax.Array] = {}
     predictions: Mapping[str, tuple[jax.Array, jax.Array, jax.Array]] = {}
-    teachers: Mapping[str, tuple[Tree, Tree]] = {}
+    teachers: Mapping[str, tuple[ArrayTree, ArrayTree]] = {}
     trivial_loss: jax.Array | float | None = None
     lowest_loss: float = 0.0
     idle: jax.Array | None = None
     frozen: tuple[str, ...] = ()
 
 
-def measure(monitored: Monitored, *, batch: Tree, views: Tree, params: Tree) -> dict[str, Any]:
+def measure(
+    monitored: Monitored, *, batch: ArrayTree, views: ArrayTree, params: ArrayTree
+) -> dict[str, Any]:
     """All statistics of a step.
 
     Args:
@@ -99,7 +100,7 @@ def measure(monitored: Monitored, *, batch: Tree, views: Tree, params: Tree) -> 
     return {PREFIX + name: jnp.asarray(value, jnp.float32) for name, value in found.items()}
 
 
-def measure_when(due: jax.Array, monitored: Monitored, **parts: Tree) -> dict[str, Any]:
+def measure_when(due: jax.Array, monitored: Monitored, **parts: ArrayTree) -> dict[str, Any]:
     """`measure` where `due` is True; otherwise zeros, without computing anything.
 
     Args:
@@ -123,7 +124,9 @@ def measure_when(due: jax.Array, monitored: Monitored, **parts: Tree) -> dict[st
     return jax.lax.cond(due, figures, zeros, monitored, parts)
 
 
-def motion(updates: Tree, gradients: Tree, params: Tree, frozen: tuple[str, ...] = ()) -> Tree:
+def motion(
+    updates: ArrayTree, gradients: ArrayTree, params: ArrayTree, frozen: tuple[str, ...] = ()
+) -> ArrayTree:
     """Relative size of a parameter update, and whether the gradient reaches the encoder.
 
     Args:
@@ -247,15 +250,15 @@ def prediction_statistics(
     return {"hidden": jnp.mean(weight), "unexplained": unexplained}
 
 
-def _length(tree: Tree) -> jax.Array:
+def _length(tree: ArrayTree) -> jax.Array:
     return jnp.sqrt(sum(jnp.sum(jnp.square(x.astype(jnp.float32))) for x in jax.tree.leaves(tree)))
 
 
-def _relative(updates: Tree, params: Tree) -> jax.Array:
+def _relative(updates: ArrayTree, params: ArrayTree) -> jax.Array:
     return _length(updates) / jnp.maximum(_length(params), 1e-12)
 
 
-def _distance(a: Tree, b: Tree) -> jax.Array:
+def _distance(a: ArrayTree, b: ArrayTree) -> jax.Array:
     leaves = list(zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
     difference = sum(jnp.sum(jnp.square(to_float(x) - to_float(y))) for x, y in leaves)
     size = sum(jnp.sum(jnp.square(to_float(x))) for x, _ in leaves)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
-
-Tree = Any
+from chex import ArrayTree
 
 ROWS = 256  # most examples in a statistic: more change the figures little and cost more
 INPUTS = 64  # most examples of inputs and patches, which are larger
 _COMPARED = 1 << 24  # most values of a batch that are compared with one another
 
 
-def input_statistics(batch: Tree, views: Tree) -> dict[str, jax.Array]:
+def input_statistics(batch: ArrayTree, views: ArrayTree) -> dict[str, jax.Array]:
     """Ranges and differences of the inputs.
 
     Args:
@@ -53,7 +50,7 @@ def input_statistics(batch: Tree, views: Tree) -> dict[str, jax.Array]:
     return found
 
 
-def copies(batch: Tree) -> dict[str, jax.Array]:
+def copies(batch: ArrayTree) -> dict[str, jax.Array]:
     """Counts the pairs of identical examples in a batch.
 
     Labels and other scalar fields are ignored, so copies with different labels count as identical.
@@ -76,7 +73,7 @@ def copies(batch: Tree) -> dict[str, jax.Array]:
     return {"input/equal": (jnp.sum(equal) - n) / 2, "input/pairs": jnp.asarray(n * (n - 1) / 2)}
 
 
-def compared(batch: Tree) -> Tree:
+def compared(batch: ArrayTree) -> ArrayTree:
     """The examples that `copies` compares; fewer if they are large."""
     size = sum(x[0].size for x in jax.tree.leaves(batch) if x.ndim > 1)
     most = max(min(ROWS, _COMPARED // max(size, 1)), INPUTS)

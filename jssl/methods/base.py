@@ -25,6 +25,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+from chex import ArrayTree
 
 from jssl.core.ranges import Ranged
 from jssl.encoders.features import Features
@@ -44,13 +45,12 @@ __all__ = [
     "Outputs",
     "Spec",
     "Step",
-    "Tree",
     "Views",
     "part_at",
     "the_input",
 ]
 
-Tree = Any
+Tree = ArrayTree  # its former name, which methods of users import
 Outputs = dict[str, jax.Array]
 Metrics = dict[str, jax.Array]
 Loss = jax.Array | dict[str, jax.Array]
@@ -159,7 +159,7 @@ class Method(Ranged, abc.ABC):
         """Momentum teachers by their names in the memory; none by default."""
         return {}
 
-    def init(self, net: nn.Module, key: jax.Array, views: Views) -> Tree:
+    def init(self, net: nn.Module, key: jax.Array, views: Views) -> ArrayTree:
         """Initial variables of `net`, from one forward pass on `inputs(views)`."""
         return net.init({"params": key, "dropout": key}, *self.inputs(views), train=True)
 
@@ -179,14 +179,14 @@ class Method(Ranged, abc.ABC):
         }
         return {**step.memory, **moved}
 
-    def next_params(self, step: Step) -> Tree:
+    def next_params(self, step: Step) -> ArrayTree:
         """Parameters of the next step; a method in stages may reset the student here.
 
         The trainer calls it after `after_update`. The optimizer's state is kept.
         """
         return step.params
 
-    def scale_updates(self, step: Step, updates: Tree) -> Tree:
+    def scale_updates(self, step: Step, updates: ArrayTree) -> ArrayTree:
         """The updates that are applied, e.g. zero for frozen parameters."""
         del step
         return updates
@@ -208,7 +208,7 @@ class Method(Ranged, abc.ABC):
         }
         return Monitored(embeddings=embeddings, teachers=self.distances(step))
 
-    def distances(self, step: Step) -> dict[str, tuple[Tree, Tree]]:
+    def distances(self, step: Step) -> dict[str, tuple[ArrayTree, ArrayTree]]:
         """For `Monitored.teachers`: (student's part, teacher's parameters) for each teacher."""
         return {
             name: (teacher.source(step)[0], step.memory[name]["params"])
@@ -234,7 +234,7 @@ class Method(Ranged, abc.ABC):
         del step
         return {}
 
-    def encoder_state(self, step: Step) -> tuple[Tree, Tree]:
+    def encoder_state(self, step: Step) -> tuple[ArrayTree, ArrayTree]:
         """Parameters and collections of the encoder that a run produces.
 
         Evaluation uses this encoder, and another run can be initialised from it. It is the
@@ -283,7 +283,7 @@ _HOOKS = {
 }
 
 
-def part_at(tree: Tree, path: str) -> Tree | None:
+def part_at(tree: ArrayTree, path: str) -> ArrayTree | None:
     """The part of a nested mapping at a path such as "a/b"; None if there is none."""
     for key in path.split("/"):
         if not isinstance(tree, Mapping) or key not in tree:

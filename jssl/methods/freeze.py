@@ -7,13 +7,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from chex import ArrayTree
 
 from jssl.core.state import path_name
 
-Tree = Any
 
-
-def hold(updates: Tree, pattern: str, when: jax.Array | bool = True) -> Tree:
+def hold(updates: ArrayTree, pattern: str, when: jax.Array | bool = True) -> ArrayTree:
     """Updates that are zero for frozen parameters.
 
     Args:

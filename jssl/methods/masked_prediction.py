@@ -16,9 +16,10 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+from chex import ArrayTree
 
 from jssl.health.alarm import Monitored
-from jssl.methods.base import Method, Metrics, Outputs, Step, Tree, Views, the_input
+from jssl.methods.base import Method, Metrics, Outputs, Step, Views, the_input
 from jssl.methods.masked_parts import (
     Corruption,
     LinearDecoder,
@@ -89,7 +90,7 @@ class MaskedPrediction(Method):
         """The network's arguments: the corrupted input."""
         return self.corruption(step.net.encoder, self.read(views)[0], mask)
 
-    def init(self, net: nn.Module, key: jax.Array, views: Views) -> Tree:
+    def init(self, net: nn.Module, key: jax.Array, views: Views) -> ArrayTree:
         """Initial variables of `net`, including those of the corruption and the decoder."""
         step = Step(net, key=key)
         inputs, options = self.seen(step, views, self.policy(step, views))

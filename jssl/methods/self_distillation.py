@@ -7,11 +7,12 @@ from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
+from chex import ArrayTree
 
 from jssl.core.progress import Progress, linear
 from jssl.core.ranges import Count, Layers, NonNegative, Positive, Several, Unit
 from jssl.health.alarm import Monitored
-from jssl.methods.base import Memory, Method, Outputs, Step, Tree
+from jssl.methods.base import Memory, Method, Outputs, Step
 from jssl.methods.freeze import hold
 from jssl.methods.multicrop import PrototypeHead
 from jssl.methods.teacher import MomentumTeacher
@@ -134,7 +135,7 @@ class SelfDistillation(Method):
             memory["patch_centre"] = moved
         return memory
 
-    def scale_updates(self, step: Step, updates: Tree) -> Tree:
+    def scale_updates(self, step: Step, updates: ArrayTree) -> ArrayTree:
         """Freezes the prototypes for the first `freeze_epochs` epochs."""
         return hold(updates, "prototypes", step.progress.epoch < self.freeze_epochs)
 

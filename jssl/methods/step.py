@@ -6,12 +6,12 @@ import dataclasses
 from typing import Any
 
 import jax
+from chex import ArrayTree
 
 from jssl.core.progress import Progress
 from jssl.encoders.features import Features
 from jssl.nn import module as nn
 
-Tree = Any
 Memory = dict[str, Any]
 
 _RANDOM_LAYERS = ("drop_path", "dropout", "attention_dropout")
@@ -36,8 +36,8 @@ class Step:
     """
 
     net: nn.Module | None = None
-    params: Tree = None
-    batch_stats: Tree = dataclasses.field(default_factory=dict)
+    params: ArrayTree | None = None
+    batch_stats: ArrayTree = dataclasses.field(default_factory=dict)
     memory: Memory = dataclasses.field(default_factory=dict)
     key: jax.Array | None = None
     progress: Progress = Progress(0, 1, 1)  # noqa: RUF009
@@ -116,8 +116,13 @@ class Step:
 
 
 def _run(
-    net: nn.Module, params: Tree, stats: Tree, inputs: tuple, options: dict, key: jax.Array
-) -> tuple[Any, Tree]:
+    net: nn.Module,
+    params: ArrayTree,
+    stats: ArrayTree,
+    inputs: tuple,
+    options: dict,
+    key: jax.Array,
+) -> tuple[Any, ArrayTree]:
     output, updated = net.apply(
         {"params": params, **stats},
         *inputs,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
+from chex import ArrayTree
 
 from jssl.core.progress import Progress, cosine, linear
 from jssl.methods.step import Step
-
-Tree = Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,11 +37,11 @@ class MomentumTeacher:
     of: Literal["net", "encoder"] | tuple[str, ...] = "net"
     evaluated: bool = False
 
-    def new(self, step: Step) -> dict[str, Tree]:
+    def new(self, step: Step) -> dict[str, ArrayTree]:
         """A teacher equal to the student: `{"params", "stats"}`."""
         return new_teacher(*self.source(step))
 
-    def update(self, step: Step, teacher: dict[str, Tree]) -> dict[str, Tree]:
+    def update(self, step: Step, teacher: dict[str, ArrayTree]) -> dict[str, ArrayTree]:
         """The teacher after an update of the student, whose parameters are `step.params`."""
         return update_teacher(teacher, *self.source(step), self.momentum_at(step.progress))
 
@@ -52,7 +51,7 @@ class MomentumTeacher:
         done = progress.epoch / self.epochs if self.epochs else progress.fraction
         return schedule(self.momentum, self.momentum_end, done)
 
-    def source(self, step: Step) -> tuple[Tree, Tree]:
+    def source(self, step: Step) -> tuple[ArrayTree, ArrayTree]:
         """The part of the student that the teacher averages: (params, collections)."""
         params, stats = step.params, step.batch_stats
         if self.of == "net":
@@ -60,23 +59,23 @@ class MomentumTeacher:
         if self.of == "encoder":
             return encoder_part(params, stats)
 
-        def parts(tree: Tree) -> Tree:
+        def parts(tree: ArrayTree) -> ArrayTree:
             return {name: tree[name] for name in self.of if name in tree}
 
         return parts(params), {kind: parts(tree) for kind, tree in stats.items()}
 
-    def encoder_state(self, teacher: dict[str, Tree]) -> tuple[Tree, Tree]:
+    def encoder_state(self, teacher: dict[str, ArrayTree]) -> tuple[ArrayTree, ArrayTree]:
         """Parameters and collections of the teacher's encoder."""
         params, stats = teacher["params"], teacher["stats"]
         return (params, stats) if self.of == "encoder" else encoder_part(params, stats)
 
 
-def encoder_part(params: Tree, stats: Tree) -> tuple[Tree, Tree]:
+def encoder_part(params: ArrayTree, stats: ArrayTree) -> tuple[ArrayTree, ArrayTree]:
     """The encoder's part of a net's parameters and collections."""
     return params["encoder"], {k: v["encoder"] for k, v in stats.items() if "encoder" in v}
 
 
-def new_teacher(params: Tree, stats: Tree) -> dict[str, Tree]:
+def new_teacher(params: ArrayTree, stats: ArrayTree) -> dict[str, ArrayTree]:
     """A teacher equal to the student, in separate buffers.
 
     The copy is needed because the train step donates its state, and a buffer cannot be donated
@@ -86,8 +85,8 @@ def new_teacher(params: Tree, stats: Tree) -> dict[str, Tree]:
 
 
 def update_teacher(
-    teacher: dict[str, Tree], params: Tree, stats: Tree, momentum: float | jax.Array
-) -> dict[str, Tree]:
+    teacher: dict[str, ArrayTree], params: ArrayTree, stats: ArrayTree, momentum: float | jax.Array
+) -> dict[str, ArrayTree]:
     """Exponential moving average of the student, `m * teacher + (1 - m) * student`.
 
     BatchNorm running statistics are averaged like parameters. Training does not use them, because

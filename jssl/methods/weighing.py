@@ -13,11 +13,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from chex import ArrayTree
 
 from jssl.core.progress import Progress, cosine, linear
 from jssl.errors import UserError
 
-Tree = Any
 Losses = Mapping[str, jax.Array]
 
 _EPSILON = 1e-12
@@ -32,11 +32,11 @@ class Weighing:
 
     balances = False
 
-    def init(self) -> Tree:
+    def init(self) -> ArrayTree:
         """Learned weights, stored in the parameters under `PARAMS`; none by default."""
         return {}
 
-    def total(self, losses: Losses, learned: Tree, progress: Progress) -> jax.Array:
+    def total(self, losses: Losses, learned: ArrayTree, progress: Progress) -> jax.Array:
         """The loss that is differentiated, or that is reported where gradients are balanced.
 
         Args:
@@ -50,7 +50,7 @@ class Weighing:
         del learned, progress
         return sum(losses.values())
 
-    def combine(self, gradients: Mapping[str, Tree], key: jax.Array) -> Tree:
+    def combine(self, gradients: Mapping[str, ArrayTree], key: jax.Array) -> ArrayTree:
         """Combines the gradients of the losses; called only if `balances` is True."""
         raise NotImplementedError
 
@@ -74,7 +74,7 @@ class Fixed(Weighing):
 
     weights: tuple[tuple[str, float], ...] = ()
 
-    def total(self, losses: Losses, learned: Tree, progress: Progress) -> jax.Array:
+    def total(self, losses: Losses, learned: ArrayTree, progress: Progress) -> jax.Array:
         """The weighted sum."""
         weights = dict(self.weights)
         _known(weights, losses)
@@ -93,7 +93,7 @@ class Scheduled(Weighing):
     weights: tuple[tuple[str, float, float], ...] = ()
     schedule: str = "linear"
 
-    def total(self, losses: Losses, learned: Tree, progress: Progress) -> jax.Array:
+    def total(self, losses: Losses, learned: ArrayTree, progress: Progress) -> jax.Array:
         """The weighted sum at this step."""
         if self.schedule not in ("linear", "cosine"):
             raise UserError(f"schedule is {self.schedule!r}; it is 'linear' or 'cosine'")
@@ -117,11 +117,11 @@ class Uncertainty(Weighing):
 
     names: tuple[str, ...] = ()
 
-    def init(self) -> Tree:
+    def init(self) -> ArrayTree:
         """s = 0 for each loss, which gives weight 1."""
         return {name: jnp.zeros(()) for name in self.names}
 
-    def total(self, losses: Losses, learned: Tree, progress: Progress) -> jax.Array:
+    def total(self, losses: Losses, learned: ArrayTree, progress: Progress) -> jax.Array:
         """The weighted sum and the penalty of large uncertainties."""
         _known(losses, self.names)
         return sum(jnp.exp(-learned[n]) * loss + 0.5 * learned[n] for n, loss in losses.items())
@@ -137,7 +137,7 @@ class PCGrad(Weighing):
 
     balances = True
 
-    def combine(self, gradients: Mapping[str, Tree], key: jax.Array) -> Tree:
+    def combine(self, gradients: Mapping[str, ArrayTree], key: jax.Array) -> ArrayTree:
         """The sum of the projected gradients; the order of projections is random."""
         names = list(gradients)
         rows = jnp.stack([_flat(gradients[name]) for name in names])
@@ -172,7 +172,7 @@ class MGDA(Weighing):
 
     balances = True
 
-    def combine(self, gradients: Mapping[str, Tree], key: jax.Array) -> Tree:
+    def combine(self, gradients: Mapping[str, ArrayTree], key: jax.Array) -> ArrayTree:
         """The combined gradient."""
         del key
         names = list(gradients)
@@ -208,11 +208,11 @@ def _known(names: Mapping[str, Any] | Sequence[str], among: Mapping | Sequence) 
             raise UserError(f"a weight is for the loss {name!r}; there are {', '.join(among)}")
 
 
-def _flat(tree: Tree) -> jax.Array:
+def _flat(tree: ArrayTree) -> jax.Array:
     return jnp.concatenate([x.astype(jnp.float32).ravel() for x in jax.tree.leaves(tree)])
 
 
-def _unflat(row: jax.Array, like: Tree) -> Tree:
+def _unflat(row: jax.Array, like: ArrayTree) -> ArrayTree:
     leaves, structure = jax.tree.flatten(like)
     found, start = [], 0
     for leaf in leaves:

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from chex import ArrayTree
 
 from jssl.core.state import TrainState, paths
 from jssl.errors import UserError
@@ -15,7 +16,6 @@ from jssl.runs.loop import Options
 from jssl.runs.replay import STAGES, Rerun, reopen_for_rerun
 from jssl.runs.run import Run
 
-Tree = Any
 _STRIDE = 64
 
 
@@ -157,7 +157,7 @@ def _host(state: TrainState) -> dict[str, np.ndarray]:
     return {name: np.asarray(leaf) for name, leaf in paths(state).items()}
 
 
-def _named(stage: str, tree: Tree) -> dict[str, np.ndarray]:
+def _named(stage: str, tree: ArrayTree) -> dict[str, np.ndarray]:
     return {f"{stage}/{name}".rstrip("/"): np.asarray(x) for name, x in paths(tree).items()}
 
 

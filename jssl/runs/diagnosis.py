@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from chex import ArrayTree
 
 from jssl.core.state import paths
 from jssl.data.order import batch_indices
@@ -16,8 +16,6 @@ from jssl.errors import UserError
 from jssl.training import sharding
 from jssl.training.program import Program
 from jssl.training.step import step_keys
-
-Tree = Any
 
 _HUGE = 1e6  # no stored number of a sound data set, and no normalised input, is as large
 
@@ -28,7 +26,7 @@ def first_cause(
     seed: int,
     root: jax.Array,
     step: int,
-    params: Callable[[], Tree] | None = None,
+    params: Callable[[], ArrayTree] | None = None,
 ) -> str:
     """Checks the inputs of a step in the order of computation.
 
@@ -70,18 +68,20 @@ def first_cause(
     return ""
 
 
-def _views(program: Program, batch: Mapping[str, np.ndarray], root: jax.Array, step: int) -> Tree:
+def _views(
+    program: Program, batch: Mapping[str, np.ndarray], root: jax.Array, step: int
+) -> ArrayTree:
     placed = sharding.put(dict(batch), sharding.batch_sharding(program.mesh))
 
     @jax.jit
-    def make(batch: Tree, root: jax.Array) -> Tree:
+    def make(batch: ArrayTree, root: jax.Array) -> ArrayTree:
         key, _ = step_keys(root, step - 1)
         return program.experiment.views(key, batch, mesh=program.mesh)
 
     return make(placed, root)
 
 
-def _first_bad(tree: Tree, index: np.ndarray) -> str:
+def _first_bad(tree: ArrayTree, index: np.ndarray) -> str:
     """The first field of a batch with invalid values, and the example that they belong to."""
     for huge in (False, True):  # what is not finite comes first, wherever it is
         for name, leaf in paths(tree).items():

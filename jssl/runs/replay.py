@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from chex import ArrayTree
 
 from jssl.core.state import TrainState, paths
 from jssl.data.order import batch_indices
@@ -31,7 +32,6 @@ from jssl.training.program import Program
 from jssl.training.step import traced_step
 from jssl.training.update import Trace
 
-Tree = Any
 _CHUNK = 64
 STAGES = Trace._fields  # what a step computes, in this order
 
@@ -101,7 +101,7 @@ class Rerun:
             done += count
         return state
 
-    def batch(self, step: int) -> Tree:
+    def batch(self, step: int) -> ArrayTree:
         """The global batch of the step that follows `step` steps, on the mesh."""
         size = self.program.experiment.batch_size
         index = batch_indices(self.seed, step, len(self.source), size)
@@ -248,7 +248,7 @@ def _norm(leaf: jax.Array) -> tuple[float, float]:
     return float(np.sqrt(np.sum(np.square(values[finite])))), share
 
 
-def _first_bad_module(rerun: Rerun, state: TrainState, views: Tree) -> str | None:
+def _first_bad_module(rerun: Rerun, state: TrainState, views: ArrayTree) -> str | None:
     """Runs the networks without compilation and checks the output of each module."""
     found: list[str] = []
 

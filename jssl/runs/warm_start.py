@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
+from chex import ArrayTree
 
 from jssl.core.state import TrainState, paths
 from jssl.errors import UserError
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from jssl.config.experiment import Experiment
     from jssl.training.program import Program
 
-Tree = Any
 
 FILE = "start.npz"
 
@@ -82,7 +82,7 @@ def resolve_any(
     return Start(str(path), digest, 0, family or ""), adopted(experiment.encoder, weights, name)
 
 
-def load(run: Run, program: Program, *, say: Callable[[str], None] = print) -> Tree | None:
+def load(run: Run, program: Program, *, say: Callable[[str], None] = print) -> ArrayTree | None:
     """Loads the arrays that a run takes from the run that it starts from.
 
     Args:
@@ -133,7 +133,7 @@ def _of_weights(run: Run, program: Program, say: Callable[[str], None]) -> dict[
     return selected(weights, ours.params, ours.stats, method, start.folder, say)
 
 
-def save(run: Run, taken: Tree | None) -> None:
+def save(run: Run, taken: ArrayTree | None) -> None:
     """Writes the loaded arrays into the run's folder, unless they are already there."""
     path = run.folder / FILE
     if taken is not None and not path.exists() and jax.process_index() == 0:
@@ -142,7 +142,7 @@ def save(run: Run, taken: Tree | None) -> None:
         os.replace(new, path)
 
 
-def select(program: Program, method: Method, state: TrainState, folder: str) -> Tree:
+def select(program: Program, method: Method, state: TrainState, folder: str) -> ArrayTree:
     """Selects the parts of a state that a program loads and checks them against its own.
 
     Args:
@@ -162,7 +162,7 @@ def select(program: Program, method: Method, state: TrainState, folder: str) -> 
     encoder, collections = method.encoder_state(step)
     variables = {"params": state.params, **state.stats}
     encoders = {"params": encoder, **collections}
-    taken: dict[str, Tree] = {}
+    taken: dict[str, ArrayTree] = {}
     for name in mine.inherited():
         for collection, target in {"params": ours.params, **ours.stats}.items():
             wanted = part_at(target, name)
@@ -177,7 +177,7 @@ def select(program: Program, method: Method, state: TrainState, folder: str) -> 
     return _nested(flat)
 
 
-def _check(name: str, wanted: Tree, found: Tree | None, folder: str, method: str) -> None:
+def _check(name: str, wanted: ArrayTree, found: ArrayTree | None, folder: str, method: str) -> None:
     if found is None:
         raise UserError(f"{folder} has no {name}, which {method} takes over from where it starts")
     here, there = (
@@ -196,7 +196,7 @@ def _check(name: str, wanted: Tree, found: Tree | None, folder: str, method: str
         )
 
 
-def _nested(flat: Mapping[str, Any]) -> Tree:
+def _nested(flat: Mapping[str, Any]) -> ArrayTree:
     tree: dict[str, Any] = {"params": {}, "stats": {}}
     for path, leaf in flat.items():
         *way, last = path.split("/")

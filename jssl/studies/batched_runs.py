@@ -17,6 +17,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+from chex import ArrayTree
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jssl.config.experiment import Experiment
@@ -27,7 +28,6 @@ from jssl.errors import UserError
 from jssl.training.chunk import run_steps
 from jssl.training.program import Program
 
-Tree = Any
 How = Literal["auto", "vmap", "map"]
 
 _BATCHED = TrainState(step=None, params=0, opt_state=0, stats=0, memory=0)
@@ -138,7 +138,7 @@ def groups(
 
 
 def _traceable(program: Program, path: str) -> bool:
-    def step(value: jax.Array, state: TrainState, batch: Tree, root: jax.Array) -> Tree:
+    def step(value: jax.Array, state: TrainState, batch: ArrayTree, root: jax.Array) -> ArrayTree:
         return with_values(program, {path: value}).train_step(state, batch, root)
 
     size = program.experiment.batch_size
@@ -207,17 +207,17 @@ class Together:
         apart = jax.tree.map(lambda _: self._apart, state)
         return apart.replace(step=self._same)
 
-    def place(self, data: Tree) -> Tree:
+    def place(self, data: ArrayTree) -> ArrayTree:
         """The training split on every device."""
         return jax.device_put(data, self._same)
 
     def init(self) -> TrainState:
         """The states before the first step, [S, ...]."""
 
-        def one(values: Tree, root: jax.Array) -> TrainState:
+        def one(values: ArrayTree, root: jax.Array) -> TrainState:
             return with_values(self.program, values).initial_state(root)
 
-        def all_(values: Tree, roots: jax.Array) -> TrainState:
+        def all_(values: ArrayTree, roots: jax.Array) -> TrainState:
             # One after the other, so that a state is drawn and rounded as that of a run alone.
             states = jax.lax.map(lambda pair: one(*pair), (values, roots))
             return states.replace(step=jnp.zeros((), jnp.int32))
@@ -247,21 +247,21 @@ class Together:
     def _run(
         self,
         states: TrainState,
-        data: Tree,
+        data: ArrayTree,
         indices: jax.Array,
         count: jax.Array,
-        values: Tree,
+        values: ArrayTree,
         roots: jax.Array,
-    ) -> tuple[TrainState, Tree]:
+    ) -> tuple[TrainState, ArrayTree]:
         def one(
-            values: Tree, state: TrainState, rows: jax.Array, root: jax.Array
-        ) -> tuple[TrainState, Tree]:
+            values: ArrayTree, state: TrainState, rows: jax.Array, root: jax.Array
+        ) -> tuple[TrainState, ArrayTree]:
             batch = gather(data, rows)
             return with_values(self.program, values).train_step(state, batch, root)
 
         def in_turn(
-            values: Tree, states: TrainState, rows: jax.Array, roots: jax.Array
-        ) -> tuple[TrainState, Tree]:
+            values: ArrayTree, states: TrainState, rows: jax.Array, roots: jax.Array
+        ) -> tuple[TrainState, ArrayTree]:
             step = states.step
             bare = states.replace(step=None)
             states, metrics = jax.lax.map(
@@ -276,7 +276,7 @@ class Together:
         else:
             every = in_turn
 
-        def run(step: jax.Array, states: TrainState) -> tuple[TrainState, Tree]:
+        def run(step: jax.Array, states: TrainState) -> tuple[TrainState, ArrayTree]:
             return every(values, states, indices[step], roots)
 
         return run_steps(run, states, count, len(indices))

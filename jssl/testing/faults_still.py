@@ -9,12 +9,12 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 import optax
+from chex import ArrayTree
 
 from jssl.augmentations.compose import Views, field, pipeline
 from jssl.config.experiment import Experiment
 from jssl.data import Arrays, Digits
 from jssl.evaluation.finetuning import Tuned
-from jssl.methods.base import Tree
 from jssl.methods.contrastive.simclr import SimCLR
 from jssl.methods.distillation.byol import BYOL
 from jssl.methods.distillation.random_teacher import RandomTeacher
@@ -42,7 +42,7 @@ class EndsAtOnce(Optimizer):
 class HeldBack(SimCLR):
     """SimCLR that discards all updates."""
 
-    def scale_updates(self, step: Step, updates: Tree) -> Tree:
+    def scale_updates(self, step: Step, updates: ArrayTree) -> ArrayTree:
         """Zeros."""
         return optax.tree.scale(0.0, updates)
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from chex import ArrayTree
 
 from jssl.config.experiment import Experiment
 from jssl.core.state import TrainState
@@ -17,8 +18,6 @@ from jssl.methods.step import Step
 from jssl.testing.run_harness import STEPS, RunHarness
 from jssl.testing.trees import on_host, split
 from jssl.training.gradients import loss_and_gradients
-
-Tree = Any
 
 
 class Outcome(NamedTuple):
@@ -46,25 +45,27 @@ class MethodHarness(RunHarness):
         super().__init__(experiment)
         self.loss_key = jax.random.key(2)
         self.forward_key, self.objective_key = jax.random.split(self.loss_key)
-        self._evaluate: Callable[..., tuple[jax.Array, Tree, Tree]] | None = None
+        self._evaluate: Callable[..., tuple[jax.Array, ArrayTree, ArrayTree]] | None = None
         self._fixed = False  # whether temperatures must be static
 
     @functools.cached_property
-    def batch(self) -> Tree:
+    def batch(self) -> ArrayTree:
         """The first examples of the training split."""
         index = np.arange(self.experiment.batch_size)
         return {**self.source[index], "index": index.astype(np.int32)}
 
     @functools.cached_property
-    def views(self) -> Tree:
+    def views(self) -> ArrayTree:
         """Views of the batch."""
         return jax.jit(self.experiment.views)(jax.random.key(1), self.batch)
 
     @functools.cached_property
-    def _traced(self) -> Callable[..., Tree]:
+    def _traced(self) -> Callable[..., ArrayTree]:
         """(params, memory, views) -> outputs; traced once, for shapes, values and gradients."""
 
-        def forward(params: Tree, stats: Tree, memory: Tree, views: Tree) -> Tree:
+        def forward(
+            params: ArrayTree, stats: ArrayTree, memory: ArrayTree, views: ArrayTree
+        ) -> ArrayTree:
             progress = self.program.progress(STEPS)
             step = Step(self.program.net, params, stats, memory, self.forward_key, progress)
             return self.method.forward(step, views)
@@ -73,15 +74,15 @@ class MethodHarness(RunHarness):
         return lambda params, memory, views: forward(params, self.state.stats, memory, views)
 
     @functools.cached_property
-    def _pulled(self) -> Callable[..., tuple[Tree, Tree, Tree]]:
+    def _pulled(self) -> Callable[..., tuple[ArrayTree, ArrayTree, ArrayTree]]:
         """One program for the outputs and all vector-Jacobian products of `forward`."""
 
         def compute(
-            params: Tree, memory: Tree, views: Tree, cotangents: Tree
-        ) -> tuple[Tree, Tree, Tree]:
+            params: ArrayTree, memory: ArrayTree, views: ArrayTree, cotangents: ArrayTree
+        ) -> tuple[ArrayTree, ArrayTree, ArrayTree]:
             inside, rebuild = split(memory)
 
-            def forward(params: Tree, inside: list[jax.Array]) -> tuple[Tree, Tree]:
+            def forward(params: ArrayTree, inside: list[jax.Array]) -> tuple[ArrayTree, ArrayTree]:
                 outputs = self._traced(params, rebuild(inside), views)
                 floats = self.floats(outputs)
                 return floats, {k: x for k, x in outputs.items() if k not in floats}
@@ -91,7 +92,9 @@ class MethodHarness(RunHarness):
 
         return jax.jit(compute)
 
-    def pull(self, cotangents: Tree, views: Tree | None = None) -> tuple[Tree, Tree, Tree]:
+    def pull(
+        self, cotangents: ArrayTree, views: ArrayTree | None = None
+    ) -> tuple[ArrayTree, ArrayTree, ArrayTree]:
         """(outputs, gradients of the parameters, gradients of the memory's float leaves).
 
         Args:
@@ -108,13 +111,13 @@ class MethodHarness(RunHarness):
         return self._pulled(state.params, state.memory, views, given)
 
     @functools.cached_property
-    def outputs(self) -> Tree:
+    def outputs(self) -> ArrayTree:
         """Outputs of `forward` for the views of the batch."""
         return self.pull({})[0]
 
     def objective(
-        self, outputs: Tree, memory: Tree | None = None, **temperatures: Any
-    ) -> tuple[jax.Array, Tree]:
+        self, outputs: ArrayTree, memory: ArrayTree | None = None, **temperatures: Any
+    ) -> tuple[jax.Array, ArrayTree]:
         """(loss, new memory), with the same key and progress in every call."""
         method = dataclasses.replace(self.method, **temperatures)
         step = Step(
@@ -128,7 +131,7 @@ class MethodHarness(RunHarness):
             loss = method.weighing().total(loss, method.weighing().init(), step.progress)
         return loss, method.remember(step, outputs)
 
-    def floats(self, outputs: Tree | None = None) -> dict[str, jax.Array]:
+    def floats(self, outputs: ArrayTree | None = None) -> dict[str, jax.Array]:
         """The outputs of floating-point dtype."""
         found = self.outputs if outputs is None else outputs
         return {k: x for k, x in found.items() if jnp.issubdtype(x.dtype, jnp.floating)}
@@ -149,8 +152,8 @@ class MethodHarness(RunHarness):
         return {name: value for name, value in found.items() if isinstance(value, float)}
 
     def evaluate(
-        self, outputs: Tree, memory: Tree, **temperatures: float
-    ) -> tuple[jax.Array, Tree, Tree]:
+        self, outputs: ArrayTree, memory: ArrayTree, **temperatures: float
+    ) -> tuple[jax.Array, ArrayTree, ArrayTree]:
         """(loss, new memory, gradients of `differentiated`); all calls share one program.
 
         Args:
@@ -175,25 +178,25 @@ class MethodHarness(RunHarness):
         return self._evaluate(outputs, memory, tuple(values.items()) if self._fixed else values)
 
     def _objective_and_slope(
-        self, outputs: Tree, memory: Tree, temperatures: dict[str, Any]
-    ) -> tuple[jax.Array, Tree, Tree]:
+        self, outputs: ArrayTree, memory: ArrayTree, temperatures: dict[str, Any]
+    ) -> tuple[jax.Array, ArrayTree, ArrayTree]:
         own = {k: outputs[k] for k in self.differentiated}
         (loss, memory), slope = jax.value_and_grad(
             lambda own: self.objective({**outputs, **own}, memory, **temperatures), has_aux=True
         )(own)
         return loss, memory, slope
 
-    def loss(self, outputs: Tree) -> jax.Array:
+    def loss(self, outputs: ArrayTree) -> jax.Array:
         """The loss of given outputs."""
         return self.evaluate(outputs, self.state.memory)[0]
 
-    def loss_and_slope(self, changed: Tree) -> tuple[jax.Array, Tree]:
+    def loss_and_slope(self, changed: ArrayTree) -> tuple[jax.Array, ArrayTree]:
         """(loss, gradients of `differentiated`) with some outputs replaced."""
         loss, _, slope = self.evaluate({**self.outputs, **changed}, self.state.memory)
         return loss, slope
 
     @functools.cached_property
-    def slopes(self) -> tuple[Tree, Tree, Tree]:
+    def slopes(self) -> tuple[ArrayTree, ArrayTree, ArrayTree]:
         """(d loss / d params, d loss / d memory through `forward`, d targets / d params).
 
         The third is {} if the method declares no targets.
@@ -210,10 +213,10 @@ class MethodHarness(RunHarness):
         _, through, inside = self.pull(weights)
         return params, [np.abs(a) + np.abs(b) for a, b in zip(memory, inside, strict=True)], through
 
-    def gradients(self, state: TrainState, pieces: int) -> Tree:
+    def gradients(self, state: TrainState, pieces: int) -> ArrayTree:
         """Gradients of the batch's loss over `pieces` micro-batches, as in the train step."""
 
-        def compute(state: TrainState, views: Tree) -> Tree:
+        def compute(state: TrainState, views: ArrayTree) -> ArrayTree:
             progress = self.program.progress(STEPS)
             step = self.program.at(state, self.loss_key).replace(progress=progress)
             return loss_and_gradients(self.method, step, views, accumulate=pieces).gradients

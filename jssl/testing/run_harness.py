@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from chex import ArrayTree
 
 from jssl.config.experiment import Experiment
 from jssl.core.state import TrainState
@@ -23,8 +24,6 @@ CUT = 3  # step at which it is resumed: neither the first nor a multiple of an e
 # Tolerance between runs that sum in different orders, by the dtype of the encoder: STEPS steps of
 # SGD amplify the rounding error of the first (6e-8 and 4e-3, relative).
 TOLERANCES = {"float32": 2e-5, "bfloat16": 2e-2}
-
-Tree = Any
 
 
 class RunHarness:
@@ -92,7 +91,7 @@ class RunHarness:
         *,
         program: Program | None = None,
         path: str = "device",
-    ) -> tuple[TrainState, Tree]:
+    ) -> tuple[TrainState, ArrayTree]:
         """Runs steps of a program, by default on one device with in-memory data."""
         program = program or self.program
         options = {"path": path, "workers": 0, "chunk": STEPS, "seed": 0, "start": start}

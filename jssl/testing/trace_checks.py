@@ -13,8 +13,6 @@ from jssl.core.state import TrainState, paths
 from jssl.testing.method_harness import MethodHarness, Outcome
 from jssl.training.gradients import loss_and_gradients
 
-Tree = Any
-
 
 def contract(harness: MethodHarness) -> Outcome:
     """Traced, without compiling: shapes, structures and declared names fit, gradients can flow.
@@ -26,7 +24,7 @@ def contract(harness: MethodHarness) -> Outcome:
     program, method = harness.program, harness.method
     state, batch = program.abstract_state, _abstract(harness.batch)
 
-    def compute(state: TrainState, batch: Tree, key: jax.Array) -> tuple[Tree, ...]:
+    def compute(state: TrainState, batch: Any, key: jax.Array) -> tuple[Any, ...]:
         views = harness.experiment.views(key, batch)
         found = loss_and_gradients(method, program.at(state, key), views)
         memory = method.after_update(program.at(state).replace(memory=found.memory))
@@ -53,12 +51,12 @@ def contract(harness: MethodHarness) -> Outcome:
     return Outcome(True, f"{len(zero)} leaves")
 
 
-def _abstract(tree: Tree) -> Tree:
+def _abstract(tree: Any) -> Any:
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(np.shape(x), np.asarray(x).dtype), tree)
 
 
 def _faults(
-    harness: MethodHarness, loss: Tree, metrics: Tree, outputs: Tree, memory: Tree, views: Tree
+    harness: MethodHarness, loss: Any, metrics: Any, outputs: Any, memory: Any, views: Any
 ) -> Iterator[str]:
     """Sentences about shapes, structures and names that do not fit."""
     method, size = harness.method, harness.experiment.batch_size
@@ -85,7 +83,7 @@ def _faults(
                 yield f"`{field}` names {name!r}, and there are: {', '.join(sorted(there))}"
 
 
-def _memory(harness: MethodHarness) -> Tree:
+def _memory(harness: MethodHarness) -> Any:
     return harness.program.abstract_state.memory
 
 

@@ -8,18 +8,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from chex import ArrayTree
 
 from jssl.core.state import paths
 
-Tree = Any
 
-
-def host(tree: Tree) -> dict[str, np.ndarray]:
+def host(tree: ArrayTree) -> dict[str, np.ndarray]:
     """Maps the path of each leaf to a NumPy array."""
     return {name: np.asarray(leaf) for name, leaf in paths(tree).items()}
 
 
-def on_host(tree: Tree) -> Tree:
+def on_host(tree: ArrayTree) -> ArrayTree:
     """The same pytree with its arrays on the host.
 
     A function that is called with arrays of NumPy at one time and arrays of a device at another is
@@ -32,12 +31,12 @@ def on_host(tree: Tree) -> Tree:
     return jax.tree.map(fetch, tree)
 
 
-def split(tree: Tree) -> tuple[list[jax.Array], Callable[[list[jax.Array]], Tree]]:
+def split(tree: ArrayTree) -> tuple[list[jax.Array], Callable[[list[jax.Array]], ArrayTree]]:
     """The float leaves of a pytree, and a function that rebuilds the tree with new leaves."""
     leaves, structure = jax.tree.flatten(tree)
     where = [i for i, x in enumerate(leaves) if jnp.issubdtype(x.dtype, jnp.floating)]
 
-    def rebuild(values: list[jax.Array]) -> Tree:
+    def rebuild(values: list[jax.Array]) -> ArrayTree:
         new = list(leaves)
         for i, value in zip(where, values, strict=True):
             new[i] = value

@@ -7,9 +7,10 @@ from typing import Any
 import flax.struct
 import jax
 import jax.numpy as jnp
+from chex import ArrayTree
 
 from jssl.core.progress import Progress
-from jssl.methods.base import Method, Tree, Views
+from jssl.methods.base import Method, Views
 from jssl.methods.step import Step
 from jssl.nn import module as nn
 from jssl.training.gradients import Differentiated, loss_and_gradients
@@ -32,9 +33,9 @@ class Bound:
       steps_per_epoch: updates in an epoch.
     """
 
-    params: Tree
-    batch_stats: Tree
-    memory: Tree
+    params: ArrayTree
+    batch_stats: ArrayTree
+    memory: ArrayTree
     key: jax.Array
     step: jax.Array
     method: Method = flax.struct.field(pytree_node=False)
@@ -54,7 +55,7 @@ class Bound:
         """
         return _differentiated(self, views)
 
-    def apply_updates(self, updates: Tree, found: Differentiated) -> Bound:
+    def apply_updates(self, updates: ArrayTree, found: Differentiated) -> Bound:
         """The method after an optimizer's update.
 
         Args:

@@ -26,8 +26,6 @@ logging.getLogger("absl").setLevel(logging.CRITICAL)
 # when they are collected, each with a traceback.
 logging.getLogger("asyncio").addFilter(lambda record: "orbax" not in record.getMessage())
 
-Tree = Any
-
 
 class CheckpointUnwritable(UserError):
     """A checkpoint that could not be written; the message says what is kept."""
@@ -256,7 +254,7 @@ def _reason(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
-def _shapes(tree: Tree) -> dict[str, tuple[int, ...]]:
+def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
     flat, _ = jax.tree_util.tree_flatten_with_path(tree)
     shapes = {}
     for path, leaf in flat:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-
-Tree = Any
+from chex import ArrayTree
 
 
 def run_steps(
-    run: Callable[[jax.Array, Tree], tuple[Tree, Tree]], state: Tree, count: jax.Array, most: int
-) -> tuple[Tree, Tree]:
+    run: Callable[[jax.Array, ArrayTree], tuple[ArrayTree, ArrayTree]],
+    state: ArrayTree,
+    count: jax.Array,
+    most: int,
+) -> tuple[ArrayTree, ArrayTree]:
     """Runs steps one after the other and keeps the metrics of each.
 
     The count is an argument of the program, so that one compilation serves every chunk.
@@ -28,7 +29,7 @@ def run_steps(
       (state, metrics): metrics name -> [K, ...], zero from `count` on.
     """
 
-    def body(step: jax.Array, carry: Tree) -> Tree:
+    def body(step: jax.Array, carry: ArrayTree) -> ArrayTree:
         state, records = carry
         state, metrics = run(step, state)
         return state, jax.tree.map(lambda r, m: r.at[step].set(m), records, metrics)

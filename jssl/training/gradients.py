@@ -7,14 +7,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from chex import ArrayTree
 
 from jssl.errors import UserError
 from jssl.methods.base import Method
 from jssl.methods.step import Step
 from jssl.methods.weighing import PARAMS
 from jssl.nn import rows
-
-Tree = Any
 
 
 class Differentiated(NamedTuple):
@@ -31,15 +30,15 @@ class Differentiated(NamedTuple):
     """
 
     loss: jax.Array
-    gradients: Tree
-    batch_stats: Tree
-    memory: Tree
-    metrics: Tree
-    outputs: Tree
+    gradients: ArrayTree
+    batch_stats: ArrayTree
+    memory: ArrayTree
+    metrics: ArrayTree
+    outputs: ArrayTree
 
 
 def loss_and_gradients(
-    method: Method, step: Step, views: Tree, *, accumulate: int = 1
+    method: Method, step: Step, views: ArrayTree, *, accumulate: int = 1
 ) -> Differentiated:
     """Differentiates a method's loss with respect to the parameters.
 
@@ -65,24 +64,28 @@ def loss_and_gradients(
     weighing = method.weighing()
     batch = len(jax.tree.leaves(views)[0])
 
-    def forward(params: Tree, stats: Tree, views: Tree, index: Any = 0) -> tuple[Tree, Tree]:
+    def forward(
+        params: ArrayTree, stats: ArrayTree, views: ArrayTree, index: Any = 0
+    ) -> tuple[ArrayTree, ArrayTree]:
         learned_apart = {k: v for k, v in params.items() if k != PARAMS}
         now = step.replace(params=learned_apart, batch_stats=stats, key=forward_key)
         with rows.part(index, accumulate, batch // accumulate):
             outputs = method.forward(now, views)
         return outputs, now.batch_stats
 
-    def named(outputs: Tree) -> tuple[Tree, Tree]:
+    def named(outputs: ArrayTree) -> tuple[ArrayTree, ArrayTree]:
         return method.objective(after.replace(), outputs)
 
-    def objective(params: Tree, outputs: Tree) -> tuple[jax.Array, Tree]:
+    def objective(params: ArrayTree, outputs: ArrayTree) -> tuple[jax.Array, ArrayTree]:
         losses, metrics = named(outputs)
         if not isinstance(losses, Mapping):
             return losses, metrics
         learned = params.get(PARAMS, {})
         return weighing.total(losses, learned, step.progress), {**losses, **metrics}
 
-    def whole(params: Tree, stats: Tree, views: Tree, index: Any = 0) -> tuple[jax.Array, Tree]:
+    def whole(
+        params: ArrayTree, stats: ArrayTree, views: ArrayTree, index: Any = 0
+    ) -> tuple[jax.Array, ArrayTree]:
         outputs, stats = forward(params, stats, views, index)
         loss, metrics = objective(params, outputs)
         return loss, (stats, metrics, outputs)
@@ -109,7 +112,7 @@ def loss_and_gradients(
 
     if not method.couples_batch and not weighing.balances:
 
-        def piece(carry: Tree, inputs: Tree) -> tuple[Tree, Tree]:
+        def piece(carry: ArrayTree, inputs: ArrayTree) -> tuple[ArrayTree, ArrayTree]:
             total, stats = carry
             (loss, (stats, metrics, outputs)), gradients = differentiate(
                 step.params, stats, *inputs
@@ -126,7 +129,7 @@ def loss_and_gradients(
         memory = method.remember(after.replace(), outputs)
         return Differentiated(jnp.mean(losses), gradients, stats, memory, metrics, outputs)
 
-    def embed(stats: Tree, inputs: Tree) -> tuple[Tree, Tree]:
+    def embed(stats: ArrayTree, inputs: ArrayTree) -> tuple[ArrayTree, ArrayTree]:
         outputs, stats = forward(step.params, stats, *inputs)
         return stats, outputs
 
@@ -141,7 +144,7 @@ def loss_and_gradients(
             objective, argnums=(0, 1), has_aux=True, allow_int=True
         )(learned, outputs)
 
-    def replay(total: Tree, inputs: Tree) -> tuple[Tree, None]:
+    def replay(total: ArrayTree, inputs: ArrayTree) -> tuple[ArrayTree, None]:
         views, index, cotangent = inputs
         _, pull_back = jax.vjp(
             lambda p: _differentiable(forward(p, stats_before, views, index)[0]), step.params
@@ -156,7 +159,9 @@ def loss_and_gradients(
     return Differentiated(loss, gradients, stats, memory, metrics, outputs)
 
 
-def _balanced(named: Any, weighing: Any, outputs: Tree, after: Step) -> tuple[Any, Tree, Tree]:
+def _balanced(
+    named: Any, weighing: Any, outputs: ArrayTree, after: Step
+) -> tuple[Any, ArrayTree, ArrayTree]:
     """(loss, metrics, combined gradient of the outputs) where gradients are balanced."""
     (losses, metrics), pull_back = jax.vjp(named, outputs)
     still = jax.tree.map(jnp.zeros_like, metrics)
@@ -168,12 +173,14 @@ def _balanced(named: Any, weighing: Any, outputs: Tree, after: Step) -> tuple[An
     return weighing.total(losses, {}, after.progress), {**losses, **metrics}, combined
 
 
-def _differentiable(outputs: Tree) -> list[jax.Array]:
+def _differentiable(outputs: ArrayTree) -> list[jax.Array]:
     """Float leaves: integer outputs (labels, masks) carry no gradient."""
     return [x for x in jax.tree.leaves(outputs) if jnp.issubdtype(x.dtype, jnp.inexact)]
 
 
-def check_accumulation(method: Method, stats: Tree, accumulate: int, approximate: bool) -> None:
+def check_accumulation(
+    method: Method, stats: ArrayTree, accumulate: int, approximate: bool
+) -> None:
     """Refuses accumulation that would change the result.
 
     Args:

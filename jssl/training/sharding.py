@@ -12,12 +12,12 @@ from typing import Any
 
 import jax
 import numpy as np
+from chex import ArrayTree
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jssl.core.state import path_name
 from jssl.errors import UserError, nearest
 
-Tree = Any
 Rules = Sequence[tuple[str, str]]
 
 AXES = ("data", "fsdp")
@@ -72,7 +72,7 @@ def check_batch(batch_size: int, mesh: Mesh, accumulate: int = 1) -> None:
         )
 
 
-def constrain_batch(tree: Tree, mesh: Mesh | None) -> Tree:
+def constrain_batch(tree: ArrayTree, mesh: Mesh | None) -> ArrayTree:
     """Constrains the leading axis of every array to be split over the mesh, in a compiled function.
 
     Does nothing without a mesh (for a run inside a sweep, which uses one device).
@@ -105,7 +105,7 @@ def activation_constraint(mesh: Mesh | None) -> Callable[[jax.Array], jax.Array]
     return place
 
 
-def state_shardings(state: Tree, mesh: Mesh, rules: Rules) -> Tree:
+def state_shardings(state: ArrayTree, mesh: Mesh, rules: Rules) -> Any:
     """The sharding of every leaf of a state.
 
     Args:
@@ -150,7 +150,7 @@ def _spec(rule: str, shape: tuple[int, ...], mesh: Mesh) -> PartitionSpec:
     return PartitionSpec(*[None] * axis, "fsdp")
 
 
-def put(tree: Tree, shardings: Tree) -> Tree:
+def put(tree: ArrayTree, shardings: Any) -> ArrayTree:
     """Converts host arrays, equal in every process, to global arrays.
 
     Args:
@@ -170,7 +170,7 @@ def put(tree: Tree, shardings: Tree) -> Tree:
     return jax.tree.map(place, tree, shardings)
 
 
-def put_batch(batch: Tree, mesh: Mesh) -> Tree:
+def put_batch(batch: ArrayTree, mesh: Mesh) -> ArrayTree:
     """Converts this process's rows of a global batch to global arrays split over the mesh.
 
     Args:

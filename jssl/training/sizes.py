@@ -11,13 +11,12 @@ from jssl.errors import UserError
 from jssl.methods.base import inputs_of
 from jssl.nn.module import ParamShapeError
 
-Tree = Any
 _SHAPES = (ParamShapeError, TypeError, ValueError, UserError)
 
 
 def initialised(
-    experiment: Any, batch: Mapping[str, Any], init: Callable[[Tree], Tree], root: Tree
-) -> Tree:
+    experiment: Any, batch: Mapping[str, Any], init: Callable[[Any], Any], root: Any
+) -> Any:
     """Shapes of the state before the first step.
 
     Args:
@@ -46,7 +45,7 @@ def initialised(
 
 
 def check_evaluation(
-    experiment: Any, batch: Mapping[str, Any], encode: Callable[[Tree, Tree], Tree], state: Tree
+    experiment: Any, batch: Mapping[str, Any], encode: Callable[[Any, Any], Any], state: Any
 ) -> None:
     """Checks that the encoder, initialised on the training views, accepts the evaluation input.
 

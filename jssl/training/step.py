@@ -7,11 +7,12 @@ Nothing here knows a method, a modality or an objective by name.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import optax
+from chex import ArrayTree
 
 from jssl.core.state import TrainState
 from jssl.health import alarm
@@ -24,7 +25,6 @@ from jssl.training.update import Trace, Updated, apply_update
 if TYPE_CHECKING:
     from jssl.training.program import Program
 
-Tree = Any
 
 # Named streams of randomness, folded into the root key; the order is part of the numbers.
 INIT, STEPS = range(2)
@@ -38,8 +38,8 @@ def step_keys(root: jax.Array, step: jax.Array | int) -> tuple[jax.Array, jax.Ar
 
 
 def traced_step(
-    program: Program, state: TrainState, batch: Tree, root: jax.Array
-) -> tuple[TrainState, Tree, Trace]:
+    program: Program, state: TrainState, batch: ArrayTree, root: jax.Array
+) -> tuple[TrainState, ArrayTree, Trace]:
     """One update with every value that it computes; a pure function of its arguments.
 
     Args:
@@ -71,7 +71,11 @@ def traced_step(
 
 
 def _metrics(
-    program: Program, before: Step, inputs: dict[str, Tree], found: Differentiated, moved: Updated
+    program: Program,
+    before: Step,
+    inputs: dict[str, ArrayTree],
+    found: Differentiated,
+    moved: Updated,
 ) -> dict[str, jax.Array]:
     """The metrics of a step, those of the alarm among them; name -> float32 scalar."""
     method, step = program.experiment.method, before.progress.step

@@ -13,12 +13,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
+from chex import ArrayTree
 
 from jssl.core import layers
 from jssl.core.state import path_name, paths
 from jssl.errors import UserError
-
-Tree = Any
 
 _EPSILON = 1e-6  # added to norms that gradients are divided by, as torch's `clip_grad_norm_` does
 
@@ -29,7 +28,7 @@ def clip_each(bound: float) -> optax.GradientTransformation:
     DINO's `clip_gradients` (Caron et al., 2021): factor min(1, bound / (norm + 1e-6)).
     """
 
-    def clip(updates: Tree, params: Tree = None) -> Tree:
+    def clip(updates: ArrayTree, params: ArrayTree | None = None) -> ArrayTree:
         del params
         return jax.tree.map(
             lambda g, many: g * _shrink(bound, _norm(g, many)), updates, layers.stacked(updates)
@@ -45,7 +44,7 @@ def clip_modules(bound: float) -> optax.GradientTransformation:
     et al., 2023) calls `clip_grad_norm_` in this way, once for the backbone and once per head.
     """
 
-    def clip(updates: Tree, params: Tree = None) -> Tree:
+    def clip(updates: ArrayTree, params: ArrayTree | None = None) -> ArrayTree:
         del params
         return {
             name: jax.tree.map(lambda g, f=_shrink(bound, optax.tree.norm(part)): g * f, part)
@@ -56,7 +55,7 @@ def clip_modules(bound: float) -> optax.GradientTransformation:
 
 
 def scale_by_trust_ratio(
-    coefficient: float, mask: Callable[[Tree], Tree]
+    coefficient: float, mask: Callable[[ArrayTree], ArrayTree]
 ) -> optax.GradientTransformation:
     """LARS (You et al., 2017): scales updates to a constant times the norm of the weights.
 
@@ -76,7 +75,7 @@ def scale_by_trust_ratio(
         ratio = coefficient * weight / jnp.where(still, 1.0, length)
         return update * jnp.where(still, 1.0, ratio).astype(param.dtype)
 
-    def scale(updates: Tree, params: Tree = None) -> Tree:
+    def scale(updates: ArrayTree, params: ArrayTree | None = None) -> ArrayTree:
         return jax.tree.map(one, updates, params, mask(params), layers.stacked(params))
 
     return optax.stateless(scale)
@@ -88,7 +87,7 @@ def by_layer(decay: float) -> optax.GradientTransformation:
     Updates of parameters outside the encoder (heads, predictors, decoders) are not scaled.
     """
 
-    def multiply(updates: Tree, params: Tree = None) -> Tree:
+    def multiply(updates: ArrayTree, params: ArrayTree | None = None) -> ArrayTree:
         del params
         encoder = updates.get("encoder") if hasattr(updates, "get") else None
         if encoder is None or not layers.count_blocks(encoder):
@@ -113,7 +112,7 @@ def multiply_named(multipliers: Sequence[tuple[str, float]]) -> optax.GradientTr
       The transformation; it raises `UserError` for a pattern that matches no path.
     """
 
-    def multiply(updates: Tree, params: Tree = None) -> Tree:
+    def multiply(updates: ArrayTree, params: ArrayTree | None = None) -> ArrayTree:
         del params
         unused = {pattern for pattern, _ in multipliers}
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
+from chex import ArrayTree
 
 from jssl.methods.base import Method
 from jssl.methods.step import Step
 from jssl.methods.weighing import PARAMS
 from jssl.nn import module as nn
 from jssl.training.gradients import Differentiated
-
-Tree = Any
 
 
 class Drawn(NamedTuple):
@@ -26,9 +25,9 @@ class Drawn(NamedTuple):
       memory: what `Method.init_memory` returned.
     """
 
-    params: Tree
-    batch_stats: Tree
-    memory: Tree
+    params: ArrayTree
+    batch_stats: ArrayTree
+    memory: ArrayTree
 
 
 class Updated(NamedTuple):
@@ -40,9 +39,9 @@ class Updated(NamedTuple):
       memory: what `Method.after_update` returned.
     """
 
-    updates: Tree
-    params: Tree
-    memory: Tree
+    updates: ArrayTree
+    params: ArrayTree
+    memory: ArrayTree
 
 
 class Trace(NamedTuple):
@@ -61,26 +60,26 @@ class Trace(NamedTuple):
       memory: what the method remembers after the step.
     """
 
-    batch: Tree
-    views: Tree
-    outputs: Tree
-    metrics: Tree
+    batch: ArrayTree
+    views: ArrayTree
+    outputs: ArrayTree
+    metrics: ArrayTree
     loss: jax.Array
-    gradients: Tree
-    updates: Tree
-    params: Tree
-    stats: Tree
-    memory: Tree
+    gradients: ArrayTree
+    updates: ArrayTree
+    params: ArrayTree
+    stats: ArrayTree
+    memory: ArrayTree
 
 
 def initialise(
     method: Method,
     net: nn.Module,
-    views: Tree,
+    views: ArrayTree,
     *,
     params_key: jax.Array,
     memory_key: jax.Array,
-    given: Tree | None = None,
+    given: ArrayTree | None = None,
 ) -> Drawn:
     """Draws what a method starts from.
 
@@ -107,7 +106,9 @@ def initialise(
     return Drawn(params, variables, memory)
 
 
-def apply_update(method: Method, before: Step, found: Differentiated, updates: Tree) -> Updated:
+def apply_update(
+    method: Method, before: Step, found: Differentiated, updates: ArrayTree
+) -> Updated:
     """Moves the parameters and what the method remembers.
 
     Args:
@@ -127,7 +128,7 @@ def apply_update(method: Method, before: Step, found: Differentiated, updates: T
     return Updated(updates, params, memory)
 
 
-def _put(tree: Tree, parts: Tree) -> Tree:
+def _put(tree: ArrayTree, parts: ArrayTree) -> ArrayTree:
     """`tree` with the leaves of `parts`, a nested mapping with some of its keys."""
     if not isinstance(parts, dict):
         return jnp.asarray(parts, tree.dtype)

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from chex import ArrayTree
 
 from jssl.config.overrides import override
 from jssl.core.state import paths
@@ -20,7 +21,6 @@ from jssl.weights.family import Built, Family, Keys, Layout, marked
 from jssl.weights.files import Checkpoint, array, read_checkpoint
 from jssl.weights.names import Carried, carry, carry_back, closest
 
-Tree = Any
 _OPTIONAL = ("mask_token", "position_token")  # parameters of encoders initialised with masks
 
 
@@ -44,7 +44,7 @@ class Weights:
     """
 
     encoder: nn.Module
-    variables: Tree
+    variables: ArrayTree
     preprocessing: Mapping[str, Any]
     sample: tuple[tuple[int, ...], str]
     family: str = ""
@@ -53,7 +53,7 @@ class Weights:
     used: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     sha256: str = ""
-    heads: Tree = dataclasses.field(default_factory=dict)
+    heads: ArrayTree = dataclasses.field(default_factory=dict)
 
 
 def import_weights(
@@ -202,7 +202,7 @@ def _imported(checkpoint: Checkpoint, family: Family, settings: Sequence[str]) -
     )
 
 
-def nest(carried: Carried) -> Tree:
+def nest(carried: Carried) -> ArrayTree:
     """Nested variables from the paths of `carry`."""
     tree: dict[str, Any] = {"params": {}}
     for path, value in carried.arrays.items():
@@ -215,7 +215,7 @@ def nest(carried: Carried) -> Tree:
 
 
 def check_variables(
-    encoder: nn.Module, variables: Tree, sample: tuple[tuple[int, ...], str], where: str
+    encoder: nn.Module, variables: ArrayTree, sample: tuple[tuple[int, ...], str], where: str
 ) -> None:
     """Compares variables with those that an encoder has.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from chex import ArrayTree
 
 from jssl.core.state import paths
 from jssl.data.files import open_regular
@@ -21,7 +22,6 @@ from jssl.weights.folder import TENSORS, encoder_settings, is_weights, read_weig
 from jssl.weights.importing import Weights, import_weights
 from jssl.weights.names import closest
 
-Tree = Any
 Say = Callable[[str], None]
 
 # What a run chooses and weights do not have.
@@ -94,7 +94,7 @@ def adopted(encoder: nn.Module, weights: Weights, name: str) -> tuple[str, ...]:
 
 
 def selected(
-    weights: Weights, params: Tree, stats: Tree, method: str, where: str, say: Say
+    weights: Weights, params: ArrayTree, stats: ArrayTree, method: str, where: str, say: Say
 ) -> dict[str, np.ndarray]:
     """The arrays of a net that are taken from weights.
 

@@ -12,10 +12,11 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+from chex import ArrayTree
 
 from jssl.core.ranges import Count, Layers, Positive, Widths
 from jssl.health.alarm import Monitored
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, Tree, Views
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, Views
 from jssl.methods.multicrop import Crops, all_crops, encode_crops
 from jssl.nn import module as nn
 from jssl.nn.heads import MLPHead
@@ -160,7 +161,7 @@ class DeepClusterV2(Method):
             assigned.append(jnp.where(met > 0, labels, -1))
         return {**memory, "centroids": centroids, "assigned": jnp.stack(assigned)}
 
-    def scale_updates(self, step: Step, updates: Tree) -> Tree:
+    def scale_updates(self, step: Step, updates: ArrayTree) -> ArrayTree:
         """Freezes all parameters in the first epoch, which only fills the memory."""
         factor = jnp.where(step.progress.epoch >= 1.0, 1.0, 0.0)
         return jax.tree.map(lambda update: update * factor, updates)

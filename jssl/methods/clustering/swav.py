@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+from chex import ArrayTree
 
 from jssl.core.ranges import Count, Layers, Natural, NonNegative, Positive, Several
 from jssl.health.alarm import Monitored
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, Tree, Views
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, Views
 from jssl.methods.freeze import hold
 from jssl.methods.multicrop import MultiCrop, PrototypeHead, all_crops
 from jssl.methods.queue import new_queue, push
@@ -138,7 +139,7 @@ class SwAV(Method):
         """Copies the prototypes, which score the queues in the next step."""
         return {**step.memory, "prototypes": _kernel(step.params)} if self.queue else step.memory
 
-    def scale_updates(self, step: Step, updates: Tree) -> Tree:
+    def scale_updates(self, step: Step, updates: ArrayTree) -> ArrayTree:
         """Freezes the prototypes for the first `freeze_epochs` epochs."""
         return hold(updates, "prototypes", step.progress.epoch < self.freeze_epochs)
 
@@ -160,6 +161,6 @@ class SwAV(Method):
         return dataclasses.replace(self, queue=queue, queue_epochs=0.0, **small)
 
 
-def _kernel(params: Tree) -> jax.Array:
+def _kernel(params: ArrayTree) -> jax.Array:
     # A copy, because the step donates its buffers and no buffer can be donated twice.
     return jnp.copy(params["head"]["prototypes"]["kernel"])

@@ -11,10 +11,11 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
+from chex import ArrayTree
 
 from jssl.core.ranges import Count, Layers, Positive, Unit
 from jssl.health.alarm import Monitored
-from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Tree, Views
+from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views
 from jssl.methods.freeze import hold
 from jssl.methods.siamese import Siamese
 from jssl.methods.teacher import MomentumTeacher
@@ -116,7 +117,7 @@ class MoCoV3(Method):
         )
         return 2 * self.temperature * jnp.mean(loss), {}
 
-    def scale_updates(self, step: Step, updates: Tree) -> Tree:
+    def scale_updates(self, step: Step, updates: ArrayTree) -> ArrayTree:
         """Zero for the frozen parameters."""
         return hold(updates, self.frozen) if self.frozen else updates
 

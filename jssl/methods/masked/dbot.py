@@ -10,10 +10,11 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
+from chex import ArrayTree
 
 from jssl.core.progress import Progress, cosine
 from jssl.core.ranges import Count, NonNegative, Positive
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, Tree
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step
 from jssl.methods.masked_parts import Drop, TeacherTokens, TransformerDecoder
 from jssl.methods.masked_prediction import MaskedPrediction
 from jssl.methods.teacher import encoder_part, new_teacher
@@ -103,7 +104,7 @@ class DBOT(MaskedPrediction):
         """Smooth L1 error of each example's masked tokens: [B]."""
         return masked_mean(smooth_l1(prediction, target, beta=self.beta), mask)
 
-    def scale_updates(self, step: Step, updates: Tree) -> Tree:
+    def scale_updates(self, step: Step, updates: ArrayTree) -> ArrayTree:
         """Multiplies the updates by the stage's schedule, between 0 and 1."""
         length = self._length(step.progress)
         warmup = min(round(self.warmup_epochs * step.progress.steps_per_epoch), length // 2)
@@ -119,7 +120,7 @@ class DBOT(MaskedPrediction):
         teacher = self._at_boundary(step.progress, student, step.memory["teacher"])
         return {**step.memory, "teacher": teacher}
 
-    def next_params(self, step: Step) -> Tree:
+    def next_params(self, step: Step) -> ArrayTree:
         """At the end of a stage, except the last, resets the student."""
         return self._at_boundary(step.progress, step.memory["initial"], step.params)
 
@@ -131,7 +132,7 @@ class DBOT(MaskedPrediction):
     def _length(self, progress: Progress) -> int:
         return -(-progress.steps // self.stages)
 
-    def _at_boundary(self, progress: Progress, new: Tree, old: Tree) -> Tree:
+    def _at_boundary(self, progress: Progress, new: ArrayTree, old: ArrayTree) -> ArrayTree:
         done = jnp.asarray(progress.step) + 1
         ends = (done % self._length(progress) == 0) & (done < progress.steps)
         return jax.tree.map(lambda a, b: jnp.where(ends, a, b), new, old)

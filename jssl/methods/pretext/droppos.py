@@ -11,12 +11,13 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
+from chex import ArrayTree
 
 from jssl.core.progress import linear
 from jssl.core.ranges import Count, NonNegative
 from jssl.errors import UserError
 from jssl.health.alarm import Monitored
-from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Tree, Views, the_input
+from jssl.methods.base import Method, Metrics, Outputs, Spec, Step, Views, the_input
 from jssl.nn import module as nn
 from jssl.nn.decoder import TokenPredictor
 from jssl.objectives.classification import accuracy, smoothed_places, soft_cross_entropy
@@ -84,7 +85,7 @@ class DropPos(Method):
         decoder = (self.decoder_width, self.decoder_depth, self.decoder_heads)
         return TokenPredictor(encoder, "positions", *decoder, dtype=self.dtype)
 
-    def init(self, net: nn.Module, key: jax.Array, views: Views) -> Tree:
+    def init(self, net: nn.Module, key: jax.Array, views: Views) -> ArrayTree:
         """Variables of the net, including the position token."""
         keys = {"params": key, "dropout": key}
         return net.init(keys, the_input(views), train=True, **self._options(net, views))
