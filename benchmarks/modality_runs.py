@@ -121,7 +121,7 @@ def draw(case: Case, program: Program, states: dict[str, TrainState], splits: Sp
         subject = Representations(
             {k: Row(program, own) for k, own in states.items()}, splits, program
         )
-        found = {k: subject.arrays(k, "train", all_tokens, most=1)[0]["tokens"][0] for k in states}
+        found = {k: subject.arrays(k, "train", all_tokens, limit=1)[0]["tokens"][0] for k in states}
         figures.embedding_map(found, splits.train[0]["node_label"], splits.classes, path)
 
 

@@ -62,7 +62,7 @@ def _parse(text: str) -> Any:
 
 
 def _set(node: Any, keys: Sequence[str], value: Any, path: str) -> Any:
-    key, rest = keys[0], keys[1:]
+    key, rest = settings.present(node, keys[0]), keys[1:]
     known = children(node)
     if key not in known:
         raise UserError(f"unknown key {key!r} in {path!r}: {nearest(key, known)}")
@@ -149,7 +149,11 @@ def describe(node: Any) -> Any:
             {"args": [describe(a) for a in node.args]} if node.args else {}
         )
     if dataclasses.is_dataclass(node) and not isinstance(node, type):
-        values = {name: getattr(node, name) for name in fields(node) if not _unset(node, name)}
+        values = {
+            settings.recorded(node, name): getattr(node, name)
+            for name in fields(node)
+            if not _unset(node, name)
+        }
         revision = getattr(
             type(node), "revision", 1
         )  # raised where equal settings give new numbers

@@ -194,6 +194,22 @@ def fields(node: Any) -> list[str]:
     ]
 
 
+def recorded(node: Any, name: str) -> str:
+    """The name under which run records know a field: its former one, if it was renamed.
+
+    Such a field names it in its metadata, so that fingerprints and ids stay what they were:
+    `limit: Count = dataclasses.field(default=1000, metadata={"former": "most"})`.
+    """
+    return node.__dataclass_fields__[name].metadata.get("former", name)
+
+
+def present(node: Any, key: str) -> str:
+    """The name of the part that a key or its former name stands for; the key if there is none."""
+    if not dataclasses.is_dataclass(node):
+        return key
+    return next((name for name in fields(node) if recorded(node, name) == key), key)
+
+
 def is_module(node: Any) -> bool:
     """Whether a dataclass is a Linen module, which this room does not import.
 

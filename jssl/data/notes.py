@@ -22,9 +22,9 @@ def note(message: str) -> None:
     _LOGGER.warning("note: %s", message)
 
 
-def shown(places: list[str], most: int = 3) -> str:
+def shown(places: list[str], limit: int = 3) -> str:
     """The first few of several places, for a sentence: ``"line 2, line 5, line 9, ..."``."""
-    return ", ".join(places[:most]) + (", ..." if len(places) > most else "")
+    return ", ".join(places[:limit]) + (", ..." if len(places) > limit else "")
 
 
 def repeated(values: list[str]) -> list[str]:

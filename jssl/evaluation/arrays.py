@@ -134,7 +134,7 @@ def class_indices(train: np.ndarray, *others: np.ndarray) -> tuple[np.ndarray, .
 
 
 def check_evaluable(
-    train: np.ndarray, validation: np.ndarray, test: np.ndarray, *, most: int
+    train: np.ndarray, validation: np.ndarray, test: np.ndarray, *, per_class: int
 ) -> None:
     """Rejects labels on which no classifier can be fitted and tested.
 
@@ -142,7 +142,7 @@ def check_evaluable(
       train: labels [N].
       validation: labels [M].
       test: labels [L].
-      most: number of labels per class that an evaluation draws from train.
+      per_class: number of labels per class that an evaluation draws from train.
 
     Raises:
       UserError: there is a single class, a class without a training example, or a class with fewer
@@ -150,10 +150,10 @@ def check_evaluable(
     """
     classes, numbers, _, _ = class_indices(train, validation, test)
     counts = np.bincount(numbers)
-    if counts.min() < most:
+    if counts.min() < per_class:
         raise UserError(
             f"class {classes[counts.argmin()]} has {counts.min()} training examples, too few for "
-            f"{most} labels a class"
+            f"{per_class} labels a class"
         )
 
 

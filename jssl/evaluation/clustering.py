@@ -202,11 +202,11 @@ def reduce(features: np.ndarray, dimensions: int) -> np.ndarray:
     return (x @ directions[:kept].T).astype(np.float32)
 
 
-def silhouette(features: np.ndarray, labels: np.ndarray, *, most: int = 5000) -> float:
-    """Mean silhouette coefficient (scikit-learn) of the first `most` examples, in [-1, 1]."""
+def silhouette(features: np.ndarray, labels: np.ndarray, *, limit: int = 5000) -> float:
+    """Mean silhouette coefficient (scikit-learn) of the first `limit` examples, in [-1, 1]."""
     from sklearn.metrics import silhouette_score
 
-    features, labels = labelled(features[:most], labels[:most], "the clustered split")
+    features, labels = labelled(features[:limit], labels[:limit], "the clustered split")
     if not 2 <= len(np.unique(labels)) < len(labels):
         raise UserError(
             f"a silhouette needs between 2 and {len(labels) - 1} groups, not "
@@ -231,7 +231,7 @@ def cluster_features(
     *,
     clusters: int | None = None,
     dimensions: int = 50,
-    agglomerative_most: int = 5000,
+    agglomerative_limit: int = 5000,
     seed: int = 0,
 ) -> ClusteringResult:
     """Clusters features in their leading principal components and compares them with the classes.
@@ -243,7 +243,7 @@ def cluster_features(
       dimensions: number of principal components kept (Lowe et al. 2024, "An Empirical Study into
         Clustering of Unseen Datasets with Self-Supervised Encoders", also cluster in a reduced
         space).
-      agglomerative_most: number of examples above which hierarchical clustering is skipped.
+      agglomerative_limit: number of examples above which hierarchical clustering is skipped.
       seed: seed of k-means.
 
     Returns:
@@ -256,7 +256,7 @@ def cluster_features(
     count = len(np.unique(labels)) if clusters is None else clusters
     reduced = reduce(features, dimensions)
     found = kmeans(reduced, count, seed=seed)
-    tree = agglomerative(reduced, count) if len(reduced) <= agglomerative_most else None
+    tree = agglomerative(reduced, count) if len(reduced) <= agglomerative_limit else None
     return ClusteringResult(
         clusters=count,
         kmeans=agreement(found.labels, labels),

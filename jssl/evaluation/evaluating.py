@@ -140,7 +140,7 @@ def label_free(
     evaluation = protocol("label_free")
     count = min(len(splits.train), _LABEL_FREE)
     evaluation = dataclasses.replace(
-        evaluation, most=_LABEL_FREE, clusters=max(2, min(evaluation.clusters, count // 4))
+        evaluation, limit=_LABEL_FREE, clusters=max(2, min(evaluation.clusters, count // 4))
     )
     try:
         found = measure(run, Representations(rows, splits, program, run), "label_free", evaluation)

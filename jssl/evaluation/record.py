@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from jssl.core.ranges import Ranged, Seed
+from jssl.core.settings import recorded
 from jssl.errors import UserError
 from jssl.evaluation.linear import check_selection
 from jssl.evaluation.representations import Representations
@@ -225,6 +226,7 @@ def identity(name: str, evaluation: Evaluation) -> str:
 
     The seed is excluded, so that evaluations with different seeds share an id.
     """
-    settings = {k: v for k, v in dataclasses.asdict(evaluation).items() if k != "seed"}
+    values = dataclasses.asdict(evaluation).items()
+    settings = {recorded(evaluation, k): v for k, v in values if k != "seed"}
     text = json.dumps(settings, sort_keys=True)
     return f"{name}-v{evaluation.version}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

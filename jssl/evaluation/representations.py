@@ -118,7 +118,7 @@ class Representations:
         return found
 
     def arrays(
-        self, row: str, part: str | Source, select: Select, *, most: int | None = None
+        self, row: str, part: str | Source, select: Select, *, limit: int | None = None
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Selected arrays of the encoder's output for a split.
 
@@ -126,7 +126,7 @@ class Representations:
           row: name of the representation. For the raw input only "pooled" is returned.
           part: name of a split, or a source.
           select: maps the encoder's `Features` to arrays [B, ...].
-          most: largest number of examples, taken from the start of the split; None for all.
+          limit: largest number of examples, taken from the start of the split; None for all.
 
         Returns:
           Name -> float32 [N, ...], and labels int [N] (zeros if the data has none).
@@ -135,8 +135,8 @@ class Representations:
           UserError: the split is empty.
         """
         source = self.source(part) if isinstance(part, str) else part
-        if most is not None and most < len(source):
-            source = SubsetSource(source, np.arange(most))
+        if limit is not None and limit < len(source):
+            source = SubsetSource(source, np.arange(limit))
         if not len(source):
             raise UserError("there is nothing to encode: the split is empty")
         known = "label" if "label" in source[0] else None

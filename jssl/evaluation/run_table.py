@@ -46,7 +46,7 @@ def check_measurable(splits: Splits) -> None:
     if "tags" in splits.train[0]:
         check_scored(*map(tags, parts), names=splits.tags)
     else:
-        check_evaluable(*map(labels, parts), most=most_per_class())
+        check_evaluable(*map(labels, parts), per_class=most_per_class())
 
 
 def save(records: Sequence[Record], path: Path) -> None:

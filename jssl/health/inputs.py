@@ -97,9 +97,9 @@ def _spread(leaves: list[jax.Array]) -> jax.Array:
     return jnp.max(jnp.stack([jnp.max(x.max(axis=0) - x.min(axis=0)) for x in parts]))
 
 
-def some(x: jax.Array, most: int) -> jax.Array:
-    """At most about `most` rows, evenly spaced over the global batch."""
-    return x[:: -(-x.shape[0] // most)]
+def some(x: jax.Array, limit: int) -> jax.Array:
+    """At most about `limit` rows, evenly spaced over the global batch."""
+    return x[:: -(-x.shape[0] // limit)]
 
 
 def to_float(x: jax.Array) -> jax.Array:

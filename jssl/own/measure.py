@@ -14,11 +14,11 @@ _QUANTILES = (0.001, 0.999)
 _DIGITS = 5
 
 
-def spread(rows: np.ndarray, most: int) -> np.ndarray:
-    """At most `most` of some positions, evenly spaced."""
-    if len(rows) <= most:
+def spread(rows: np.ndarray, limit: int) -> np.ndarray:
+    """At most `limit` of some positions, evenly spaced."""
+    if len(rows) <= limit:
         return np.asarray(rows)
-    return np.asarray(rows)[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
+    return np.asarray(rows)[np.linspace(0, len(rows) - 1, limit).astype(np.int64)]
 
 
 def channel_statistics(

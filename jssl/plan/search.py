@@ -51,7 +51,7 @@ def search(
     say: Callable[[str], None],
     approximate: bool = False,
     quick: bool = False,
-    most: int = 12,
+    limit: int = 12,
 ) -> Plan:
     """Compiles candidates until one fits, and halves the batch size if none does.
 
@@ -68,7 +68,7 @@ def search(
       say: prints a line.
       approximate: whether batch statistics may be computed per micro-batch.
       quick: compile at the compiler's lowest effort.
-      most: largest number of compilations.
+      limit: largest number of compilations.
 
     Returns:
       The first plan that fits, or else the last plan.
@@ -88,9 +88,9 @@ def search(
             if state > chip.memory:
                 say(f"{name}: the state alone takes {state / 2**30:.1f} GiB a chip")
                 continue
-            if compiled == most:
+            if compiled == limit:
                 if last is None:
-                    raise UserError(f"nothing fits {target} among the {most} settings tried")
+                    raise UserError(f"nothing fits {target} among the {limit} settings tried")
                 return last
             try:
                 last = make_plan(

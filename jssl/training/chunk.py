@@ -13,7 +13,7 @@ def run_steps(
     run: Callable[[jax.Array, ArrayTree], tuple[ArrayTree, ArrayTree]],
     state: ArrayTree,
     count: jax.Array,
-    most: int,
+    limit: int,
 ) -> tuple[ArrayTree, ArrayTree]:
     """Runs steps one after the other and keeps the metrics of each.
 
@@ -23,7 +23,7 @@ def run_steps(
       run: (index in the chunk, state) -> (state, metrics).
       state: before the first step.
       count: int32 scalar, number of steps.
-      most: largest count, K.
+      limit: largest count, K.
 
     Returns:
       (state, metrics): metrics name -> [K, ...], zero from `count` on.
@@ -36,5 +36,5 @@ def run_steps(
 
     first = jnp.zeros_like(count)
     shapes = jax.eval_shape(run, first, state)[1]
-    records = jax.tree.map(lambda m: jnp.zeros((most, *m.shape), m.dtype), shapes)
+    records = jax.tree.map(lambda m: jnp.zeros((limit, *m.shape), m.dtype), shapes)
     return jax.lax.fori_loop(first, count, body, (state, records))

@@ -78,7 +78,7 @@ def test_features_of_clear_classes_cluster_into_them():
     assert found.clusters == 5
     assert found.kmeans["hungarian"] == found.agglomerative["hungarian"] == 1
     assert found.silhouette == found.class_silhouette > 0.8
-    assert cluster_features(blobs, truth, agglomerative_most=10).agglomerative is None
+    assert cluster_features(blobs, truth, agglomerative_limit=10).agglomerative is None
     reduced = reduce(blobs, 4)
     centred = blobs - blobs.mean(axis=0)
     values = np.linalg.eigvalsh(np.cov(centred.T))[::-1]

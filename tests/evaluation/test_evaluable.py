@@ -21,7 +21,7 @@ TWO = np.arange(20) % 2
 )
 def test_labels_that_cannot_be_evaluated_end_a_run_with_the_reason_and_its_page(train, test, words):
     with pytest.raises(UserError, match=words):
-        check_evaluable(train, train, test, most=10)
+        check_evaluable(train, train, test, per_class=10)
 
     def arrays(label):
         return {"image": np.zeros((len(label), 4, 4), np.uint8), "label": label}
@@ -35,4 +35,4 @@ def test_labels_that_cannot_be_evaluated_end_a_run_with_the_reason_and_its_page(
 
 
 def test_labels_that_can_be_evaluated_are_let_through():
-    check_evaluable(TWO, TWO, np.zeros(3, int), most=10)
+    check_evaluable(TWO, TWO, np.zeros(3, int), per_class=10)

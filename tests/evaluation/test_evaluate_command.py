@@ -76,7 +76,7 @@ def test_sweep_label_free_and_episodes(folder: Path):
     record = Record.load(folder / "evaluations" / "sweep.json")
     read = {s["representation"] for s in record.details["trained"]["settings"]}
     assert read == {"last/pooled", "layer0/mean"}
-    assert main([*command, "label_free", "--set", "most=200", "examples=24", "draws=3"]) == 0
+    assert main([*command, "label_free", "--set", "limit=200", "examples=24", "draws=3"]) == 0
     record = Record.load(folder / "evaluations" / "label_free.json")
     wanted = {"RankMe", "alpha-ReQ", "LiDAR", "NESum", "stable rank", "alignment", "uniformity"}
     for row in record.rows.values():
@@ -106,7 +106,7 @@ def test_where_features_fail(folder: Path, tmp_path: Path, capsys):
     assert main([*command, "foreign", "--set", f"data={noise}", "k=5"]) == 0
     record = Record.load(folder / "evaluations" / "ood.json")
     assert record.rows["raw image"]["Mahalanobis"]["value"] > 0.95
-    assert main([*command, "rotations", "--set", f"data={noise}", "most=200"]) == 0
+    assert main([*command, "rotations", "--set", f"data={noise}", "limit=200"]) == 0
     record = Record.load(folder / "evaluations" / "rotations.json")
     # Digits have an upright side, noise has none.
     assert record.rows["raw image"]["rotations"]["value"] > 0.8
@@ -117,7 +117,7 @@ def test_where_features_fail(folder: Path, tmp_path: Path, capsys):
     assert "do not fit the encoder of 'trained'" in capsys.readouterr().err
     assert main([*command, "attentive"]) == 0
     assert json.loads((folder / "evaluations" / "attentive.json").read_text())["rows"] == {}
-    assert main([*command, "copy_detection", "--set", "most=40"]) == 0
+    assert main([*command, "copy_detection", "--set", "limit=40"]) == 0
     record = Record.load(folder / "evaluations" / "copy_detection.json")
     assert set(record.rows) == {"trained", "untrained"}
     assert record.rows["trained"]["recall@1"]["value"] > 0.3  # the views are noisy copies

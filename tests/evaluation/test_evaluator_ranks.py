@@ -20,7 +20,7 @@ DRAW = {"seed": 0, "draw": 0}
 GRID = {"grid": (2, 2)}
 SEGMENTED = "tokens:BTD masks:BT"
 CALLS = {
-    "arrays.check_evaluable": ("train:B validation:B test:B", {"most": 1}),
+    "arrays.check_evaluable": ("train:B validation:B test:B", {"per_class": 1}),
     "arrays.class_indices": ("train:B", {}),
     "arrays.labelled": ("features:BD labels:B", {"name": "x"}),
     "attentive.apply_probe": ("tokens:BTD", {"params": {}, "heads": 2}),

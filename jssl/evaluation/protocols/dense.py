@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -88,10 +89,10 @@ class Segmentation(Evaluation):
     """Foreground segmentation of procedural shapes from tokens, and correspondence under a flip.
 
     Attributes:
-      most: largest number of images per split.
+      limit: largest number of images per split.
     """
 
-    most: Count = 1000
+    limit: Count = dataclasses.field(default=1000, metadata={"former": "most"})
 
     about: ClassVar[str] = "token segmentation (linear, k-means, PCA, prompted) and correspondence"
     source: ClassVar[str] = "Oquab et al. 2024; Wu et al. 2024"
@@ -102,7 +103,7 @@ class Segmentation(Evaluation):
         parts = []
         for part in PARTS:
             source = subject.source(part)
-            source = SubsetSource(source, np.arange(min(self.most, len(source))))
+            source = SubsetSource(source, np.arange(min(self.limit, len(source))))
             arrays, _ = subject.arrays(row, source, tokens)
             if "tokens" not in arrays:
                 return None
@@ -145,10 +146,10 @@ class Factors(Evaluation):
     """Linear decodability (R^2) of the factors of variation from pooled features.
 
     Attributes:
-      most: largest number of training examples.
+      limit: largest number of training examples.
     """
 
-    most: Count = 10000
+    limit: Count = dataclasses.field(default=10000, metadata={"former": "most"})
 
     about: ClassVar[str] = (
         "factors of variation: R^2 of continuous ones, accuracy of categorical ones"
@@ -171,11 +172,11 @@ class Factors(Evaluation):
             if np.issubdtype(values.dtype, np.integer):
                 pairs = [(f.features, t) for f, t in zip(features, targets, strict=True)]
                 found = ridge_probe(
-                    (pairs[0][0][: self.most], pairs[0][1][: self.most]), *pairs[1:]
+                    (pairs[0][0][: self.limit], pairs[0][1][: self.limit]), *pairs[1:]
                 )
                 scores[title] = Score(found.top1)
                 continue
-            train = features.train.features[: self.most], targets[0][: self.most, None]
+            train = features.train.features[: self.limit], targets[0][: self.limit, None]
             value = dense.r_squared(train, (features.test.features, targets[2][:, None]))[0]
             scores[f"{title} R^2"] = Score(float(value), percent=False)
         return Measured(scores)
@@ -186,12 +187,12 @@ class Equivariance(Evaluation):
     """Linear decodability of the transformation between two views from their features.
 
     Attributes:
-      most: largest number of training images, and of test images.
+      limit: largest number of training images, and of test images.
       degrees: largest rotation.
       shift: largest translation, as a fraction of the image side.
     """
 
-    most: Count = 2000
+    limit: Count = dataclasses.field(default=2000, metadata={"former": "most"})
     degrees: NonNegative = 60.0
     shift: BelowOne = 0.2
 
@@ -203,7 +204,7 @@ class Equivariance(Evaluation):
         parts = []
         for number, part in enumerate(("train", "test")):
             source = subject.source(part)
-            images = source[np.arange(min(self.most, len(source)))][field]
+            images = source[np.arange(min(self.limit, len(source)))][field]
             rng = np.random.default_rng([self.seed, number])
             drawn = rng.uniform(-1, 1, (len(images), 3)).astype(np.float32)
             after = np.asarray(moved(images, Motion(drawn, self.degrees, self.shift)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -21,14 +22,14 @@ class LabelFree(Evaluation):
 
     Attributes:
       part: the split that is measured.
-      most: largest number of examples for spectra and neighbour statistics.
+      limit: largest number of examples for spectra and neighbour statistics.
       examples: number of examples for LiDAR and alignment.
       draws: augmented views per example.
       clusters: number of clusters for cluster learnability.
     """
 
     part: str = "train"
-    most: Count = 2048
+    limit: Count = dataclasses.field(default=2048, metadata={"former": "most"})
     examples: Count = 256
     draws: Count = 10
     clusters: Several = 10
@@ -36,7 +37,7 @@ class LabelFree(Evaluation):
     about: ClassVar[str] = "RankMe, alpha-ReQ, LiDAR, CLID, NESum, stable rank, alignment, ..."
 
     def measure(self, subject: Representations, row: str) -> Measured:
-        arrays, _ = subject.arrays(row, self.part, pooled, most=self.most)
+        arrays, _ = subject.arrays(row, self.part, pooled, limit=self.limit)
         x = arrays["pooled"]
         found = {
             "RankMe": float(effective_rank(x)),
@@ -64,7 +65,7 @@ class LabelFree(Evaluation):
 
     def notes(self) -> tuple[str, ...]:
         return (
-            f"{self.most} examples of {self.part} at most; LiDAR and alignment: {self.examples} "
+            f"{self.limit} examples of {self.part} at most; LiDAR and alignment: {self.examples} "
             f"examples with {self.draws} views each, of the run's own augmentation.",
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -52,17 +53,17 @@ class Retrieval(Evaluation):
 
     Attributes:
       ks: cut-offs of recall@k.
-      most: largest number of test examples.
+      limit: largest number of test examples.
     """
 
     ks: Widths = (1, 5, 10)
-    most: Count = 10000
+    limit: Count = dataclasses.field(default=10000, metadata={"former": "most"})
 
     about: ClassVar[str] = "recall@k and mean average precision within the test split"
 
     def measure(self, subject: Representations, row: str) -> Measured:
         features, labels = subject.labelled(row, "test")
-        found = retrieval(features[: self.most], labels[: self.most], ks=self.ks)
+        found = retrieval(features[: self.limit], labels[: self.limit], ks=self.ks)
         return Measured({name: Score(value) for name, value in found.items()})
 
 
@@ -71,11 +72,11 @@ class CopyDetection(Evaluation):
     """Copy detection: finds the original of each augmented test image, with training distractors.
 
     Attributes:
-      most: largest number of test images that are copied.
+      limit: largest number of test images that are copied.
       distractors: number of training images among the references.
     """
 
-    most: Count = 1000
+    limit: Count = dataclasses.field(default=1000, metadata={"former": "most"})
     distractors: Natural = 5000
 
     about: ClassVar[str] = "copy detection: recall@1 and micro-AP of augmented copies"
@@ -84,7 +85,7 @@ class CopyDetection(Evaluation):
     def measure(self, subject: Representations, row: str) -> Measured | None:
         if subject.rows[row].program is None:
             return None
-        copies = subject.views(row, "test", examples=self.most, draws=1, seed=self.seed)[:, 0]
+        copies = subject.views(row, "test", examples=self.limit, draws=1, seed=self.seed)[:, 0]
         originals = subject.labelled(row, "test").features[: len(copies)]
         others = subject.labelled(row, "train").features[: self.distractors]
         found = copy_detection(originals, copies, others)
@@ -101,14 +102,14 @@ class Clusters(Evaluation):
     Attributes:
       clusters: number of clusters; None for the number of classes.
       dimensions: number of principal components kept before clustering.
-      most: largest number of test examples.
-      tree_most: number of examples above which hierarchical clustering is skipped.
+      limit: largest number of test examples.
+      tree_limit: number of examples above which hierarchical clustering is skipped.
     """
 
     clusters: Several | None = None
     dimensions: Count = 50
-    most: Count = 10000
-    tree_most: Count = 5000
+    limit: Count = dataclasses.field(default=10000, metadata={"former": "most"})
+    tree_limit: Count = dataclasses.field(default=5000, metadata={"former": "tree_most"})
 
     about: ClassVar[str] = "k-means and Ward clusters: AMI, ARI, Hungarian accuracy, silhouettes"
     source: ClassVar[str] = "Lowe et al. 2024, with PCA for the reduced space"
@@ -116,11 +117,11 @@ class Clusters(Evaluation):
     def measure(self, subject: Representations, row: str) -> Measured:
         features, labels = subject.labelled(row, "test")
         found = cluster_features(
-            features[: self.most],
-            labels[: self.most],
+            features[: self.limit],
+            labels[: self.limit],
             clusters=self.clusters,
             dimensions=self.dimensions,
-            agglomerative_most=self.tree_most,
+            agglomerative_limit=self.tree_limit,
             seed=self.seed,
         )
         scores = {f"k-means {name}": Score(v) for name, v in found.kmeans.items()}

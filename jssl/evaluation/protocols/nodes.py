@@ -46,7 +46,7 @@ class Nodes(Evaluation):
             field = subject.program.experiment.preprocess.field
             x = example[f"{field}/nodes"]
         else:
-            x = subject.arrays(row, "train", all_tokens, most=1)[0]["tokens"][0]
+            x = subject.arrays(row, "train", all_tokens, limit=1)[0]["tokens"][0]
         label, split = example["node_label"], example["node_split"]
         parts = [(x[split == k], label[split == k]) for k in range(3)]
         found = node_probe(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -45,18 +46,18 @@ class OODDetection(Evaluation):
     Attributes:
       data: experiment whose data is out of distribution; its images must fit the encoder.
       k: rank of the neighbour whose distance is the score.
-      most: largest number of training examples in the bank.
+      limit: largest number of training examples in the bank.
     """
 
     data: str = "image/simclr_shapes"
     k: Count = 50
-    most: Count = 20000
+    limit: Count = dataclasses.field(default=20000, metadata={"former": "most"})
 
     about: ClassVar[str] = "out-of-distribution AUROC by kNN and Mahalanobis distance"
     source: ClassVar[str] = "Sun et al. 2022; Lee et al. 2018"
 
     def measure(self, subject: Representations, row: str) -> Measured:
-        bank, labels = (part[: self.most] for part in subject.labelled(row, "train"))
+        bank, labels = (part[: self.limit] for part in subject.labelled(row, "train"))
         known = subject.labelled(row, "test").features
         ood = subject.arrays(row, ood_test(self.data, subject), pooled)[0]["pooled"]
         if ood.shape[1] != known.shape[1]:

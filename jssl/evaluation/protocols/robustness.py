@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,12 +31,12 @@ class Corrupted(Evaluation):
     Attributes:
       names: names of corruptions; () for all fifteen.
       severities: severities, from 1 to 5.
-      most: largest number of test images.
+      limit: largest number of test images.
     """
 
     names: tuple[str, ...] = ()
     severities: tuple[Severity, ...] = SEVERITIES
-    most: Count = 1000
+    limit: Count = dataclasses.field(default=1000, metadata={"former": "most"})
 
     about: ClassVar[str] = "linear probe under 15 corruptions at 5 severities"
     source: ClassVar[str] = "Hendrycks and Dietterich 2019"
@@ -48,7 +49,7 @@ class Corrupted(Evaluation):
             raise UserError(f"severities go from 1 to 5, not {list(self.severities)}")
         field = subject.program.experiment.preprocess.field
         source = subject.splits.test
-        source = SubsetSource(source, np.arange(min(self.most, len(source))))
+        source = SubsetSource(source, np.arange(min(self.limit, len(source))))
         images = np.asarray(source[np.arange(len(source))][field])
         if images.ndim != 4 or images.shape[-1] not in (1, 3):
             raise UserError(f"corruptions are for images [N, H, W, C], not {list(images.shape)}")
@@ -77,7 +78,7 @@ class Corrupted(Evaluation):
 
     def notes(self) -> tuple[str, ...]:
         return (
-            f"{self.most} test images at most; each corruption is the mean over severities "
+            f"{self.limit} test images at most; each corruption is the mean over severities "
             f"{', '.join(map(str, self.severities))}. Frost, fog and glass differ from the "
             "published code (see jssl/evaluation/corruptions).",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -32,11 +33,11 @@ class RotationDetection(Evaluation):
 
     Attributes:
       data: experiment whose data is out of distribution; its images must fit the encoder.
-      most: largest number of training images; at most half as many validation and test images.
+      limit: largest number of training images; at most half as many validation and test images.
     """
 
     data: str = "image/simclr_shapes"
-    most: Count = 2000
+    limit: Count = dataclasses.field(default=2000, metadata={"former": "most"})
 
     about: ClassVar[str] = (
         "rotation prediction: accuracy of a probe, and AUROC of OOD detection by it"
@@ -44,12 +45,12 @@ class RotationDetection(Evaluation):
     source: ClassVar[str] = "Hendrycks et al. 2019, on frozen features"
 
     def measure(self, subject: Representations, row: str) -> Measured | None:
-        ood = rotated_features(subject, row, ood_test(self.data, subject), self.most // 2)
-        train = rotated_features(subject, row, subject.source("train"), self.most)
+        ood = rotated_features(subject, row, ood_test(self.data, subject), self.limit // 2)
+        train = rotated_features(subject, row, subject.source("train"), self.limit)
         if ood.features.shape[1] != train.features.shape[1]:
             return None  # raw inputs of a different size
         validation, test = (
-            rotated_features(subject, row, subject.source(part), self.most // 2)
+            rotated_features(subject, row, subject.source(part), self.limit // 2)
             for part in ("validation", "test")
         )
         probe = linear_probe(train, validation, test, select_on=self.select_on)
@@ -68,7 +69,7 @@ class RotationDetection(Evaluation):
     def notes(self) -> tuple[str, ...]:
         return (
             f"Top-1 of four rotations (25 is chance) on the test split, and AUROC against the test "
-            f"split of {self.data} (50 is chance). {self.most} training images at most.",
+            f"split of {self.data} (50 is chance). {self.limit} training images at most.",
         )
 
 

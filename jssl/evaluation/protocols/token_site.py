@@ -24,12 +24,12 @@ class TokenSite(Evaluation):
     """Logistic regression, trained to convergence, on the concatenated tokens at given positions.
 
     Attributes:
-      places: token indices; () for the two tokens in the middle.
+      indices: token indices; () for the two tokens in the middle.
       strengths: candidate values of C, the inverse L2 penalty.
       bounds: smallest and largest C that are tried while the best one is at an end of the grid.
     """
 
-    places: tuple[Whole, ...] = ()
+    indices: tuple[Whole, ...] = dataclasses.field(default=(), metadata={"former": "places"})
     strengths: Positives = STRENGTHS
     bounds: Spread = BOUNDS
 
@@ -45,10 +45,10 @@ class TokenSite(Evaluation):
             if features.tokens is None:
                 raise UserError("this encoder has no tokens to probe")
             count = features.tokens.shape[1]
-            places = self.places or (count // 2 - 1, count // 2)
-            if not 0 <= min(places) <= max(places) < count:
-                raise UserError(f"places must lie in 0 ... {count - 1}, not {list(places)}")
-            return {"site": jnp.concatenate([features.tokens[:, k] for k in places], axis=-1)}
+            indices = self.indices or (count // 2 - 1, count // 2)
+            if not 0 <= min(indices) <= max(indices) < count:
+                raise UserError(f"indices must lie in 0 ... {count - 1}, not {list(indices)}")
+            return {"site": jnp.concatenate([features.tokens[:, k] for k in indices], axis=-1)}
 
         parts = []
         for part in PARTS:

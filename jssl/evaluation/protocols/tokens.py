@@ -27,13 +27,13 @@ class AttentiveProbe(Evaluation):
       learning_rates: candidate learning rates, trained at once; the best on validation is reported.
       heads: number of attention heads.
       epochs: passes over the training split.
-      most: largest number of examples per split, which bounds the memory for tokens.
+      limit: largest number of examples per split, which bounds the memory for tokens.
     """
 
     learning_rates: Positives = (3e-4, 1e-3, 3e-3)
     heads: Count = 4
     epochs: Count = 20
-    most: Count = 10000
+    limit: Count = dataclasses.field(default=10000, metadata={"former": "most"})
 
     about: ClassVar[str] = "attentive probe on cached tokens"
     source: ClassVar[str] = "Chen et al. 2023, Context Autoencoder"
@@ -41,7 +41,7 @@ class AttentiveProbe(Evaluation):
     def measure(self, subject: Representations, row: str) -> Measured | None:
         parts = []
         for part in PARTS:
-            arrays, labels = subject.arrays(row, part, tokens, most=self.most)
+            arrays, labels = subject.arrays(row, part, tokens, limit=self.limit)
             if "tokens" not in arrays:
                 return None
             parts.append((arrays["tokens"], labels))
