@@ -50,13 +50,13 @@ class CellTransformer(TokenEncoder):
                 f"this encoder takes rows as cells, a dict of {', '.join(PARTS)}; see "
                 "jssl.data.cells"
             )
-        places = jnp.where(x["words"] > 0, x["words"] % (self.vocabulary - 1) + 1, 0)
-        parts = (places, x["number"][..., None], x["value"][..., None])
+        indices = jnp.where(x["words"] > 0, x["words"] % (self.vocabulary - 1) + 1, 0)
+        parts = (indices, x["number"][..., None], x["value"][..., None])
         return jnp.concatenate([part.astype(jnp.float32) for part in parts], axis=-1)
 
-    def embed(self, patches: jax.Array, places: jax.Array) -> jax.Array:
+    def embed(self, patches: jax.Array, indices: jax.Array) -> jax.Array:
         """Words, and words times a number."""
-        del places
+        del indices
         words, number, value = patches[..., :-2], patches[..., -2:-1], patches[..., -1:]
         shape = (self.vocabulary, self.width)
         table = self.param("words", nn.initializers.normal(1.0), shape, jnp.float32)
@@ -70,10 +70,10 @@ class CellTransformer(TokenEncoder):
         options = {"kernel_init": self.kernel_init, "dtype": self.dtype}
         return Dense(self.width, use_bias=False, name="align", **options)(token)
 
-    def place(self, x: Mapping[str, jax.Array], places: jax.Array, count: int) -> jax.Array:
+    def place(self, x: Mapping[str, jax.Array], indices: jax.Array, count: int) -> jax.Array:
         """Zero: the encoder is invariant to the order of columns."""
         del x, count
-        return jnp.zeros((*places.shape, 1), jnp.float32)
+        return jnp.zeros((*indices.shape, 1), jnp.float32)
 
     def valid(self, x: Mapping[str, jax.Array]) -> jax.Array:
         """All tokens except those of column 0."""

@@ -146,9 +146,9 @@ class PointTransformer(TokenEncoder):
         points = patches.reshape(batch, count, -1, 3) + self.prepare(x).centres[:, :, None]
         return points.reshape(batch, -1, 3)
 
-    def embed(self, patches: jax.Array, places: jax.Array) -> jax.Array:
+    def embed(self, patches: jax.Array, indices: jax.Array) -> jax.Array:
         """The small PointNet."""
-        del places
+        del indices
         nonlinearity = activation(self.activation)
 
         def layer(width: int, name: str, **options: Any) -> Dense:
@@ -167,10 +167,10 @@ class PointTransformer(TokenEncoder):
         both = both + layer(2 * self.points, "dense3", use_bias=False)(whole)
         return largest(layer(self.width, "dense4")(between(both, "norm1")), 2)
 
-    def place(self, x: Patches, places: jax.Array, count: int) -> jax.Array:
+    def place(self, x: Patches, indices: jax.Array, count: int) -> jax.Array:
         """An MLP of the centre."""
         del count
-        centres = jnp.take_along_axis(x.centres, places[..., None], axis=1)
+        centres = jnp.take_along_axis(x.centres, indices[..., None], axis=1)
         options = {"kernel_init": self.kernel_init, "dtype": self.dtype}
         hidden = Dense(self.width, name="position_dense0", **options)(centres)
         hidden = jax.nn.gelu(hidden, approximate=False)

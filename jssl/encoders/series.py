@@ -50,7 +50,7 @@ class SeriesTransformer(TokenEncoder):
         parts = patches.reshape(batch, channels, self.count(shape), self.patch)
         return parts.transpose(0, 2, 3, 1).reshape(batch, length, channels)
 
-    def embed(self, patches: jax.Array, places: jax.Array) -> jax.Array:
+    def embed(self, patches: jax.Array, indices: jax.Array) -> jax.Array:
         """A linear map of the patch."""
         dense = Dense(self.width, kernel_init=self.kernel_init, dtype=self.dtype, name="embedding")
         return dense(patches)
@@ -123,10 +123,10 @@ class CrossSeriesTransformer(SeriesTransformer):
         channel, time = token // count, token % count
         return (channel[:, None] == channel) | (time[:, None] == time)
 
-    def place(self, x: jax.Array, places: jax.Array, count: int) -> jax.Array:
+    def place(self, x: jax.Array, indices: jax.Array, count: int) -> jax.Array:
         """Rows of `token_positions`."""
         del count
-        return self.token_positions(x.shape, self.width)[places]
+        return self.token_positions(x.shape, self.width)[indices]
 
 
 class TCN(Ranged, nn.Module):

@@ -45,23 +45,23 @@ class TableTransformer(TokenEncoder):
         """[B, C, 1] -> [B, C]."""
         return patches.reshape(shape)
 
-    def embed(self, patches: jax.Array, places: jax.Array) -> jax.Array:
+    def embed(self, patches: jax.Array, indices: jax.Array) -> jax.Array:
         """The embedding of a column's value."""
         counts = np.asarray(self.categories)
         start, columns = initializer("uniform_fan_in"), len(counts)
         scale = self.param("scale", nn.initializers.normal(1.0), (columns, self.width))
         table = self.param("table", start, (max(int(counts.sum()), 1), self.width))
-        first = jnp.asarray(np.cumsum(counts) - counts)[places]
-        kinds = jnp.asarray(counts)[places]
+        first = jnp.asarray(np.cumsum(counts) - counts)[indices]
+        kinds = jnp.asarray(counts)[indices]
         code = jnp.clip(patches[..., 0].astype(jnp.int32), 0, jnp.maximum(kinds - 1, 0))
-        numbers = patches * scale[places]
+        numbers = patches * scale[indices]
         return jnp.where((kinds > 0)[..., None], table[first + code], numbers)
 
-    def place(self, x: jax.Array, places: jax.Array, count: int) -> jax.Array:
+    def place(self, x: jax.Array, indices: jax.Array, count: int) -> jax.Array:
         """The column's own vector, learned."""
         del x
         start = nn.initializers.normal(1.0)
-        return self.param("columns", start, (count, self.width))[places]
+        return self.param("columns", start, (count, self.width))[indices]
 
     def token_positions(self, shape: Sequence[int], width: int) -> jax.Array:
         """Sine and cosine of the column's number."""

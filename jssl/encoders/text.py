@@ -72,7 +72,7 @@ class SymbolTransformer(TokenEncoder):
         """[B, N, 1] -> [B, N]."""
         return patches.reshape(shape)
 
-    def embed(self, patches: jax.Array, places: jax.Array) -> jax.Array:
+    def embed(self, patches: jax.Array, indices: jax.Array) -> jax.Array:
         """A learned vector for each symbol."""
         start = nn.initializers.normal(0.5 / self.embedding_scale)
         table = self.param("symbols", start, (self.vocabulary, self.width), jnp.float32)
@@ -90,14 +90,14 @@ class SymbolTransformer(TokenEncoder):
         """Sine-cosine embedding of the position."""
         return jnp.asarray(sincos_1d(np.arange(shape[1]), width))
 
-    def place(self, x: Any, places: jax.Array, count: int) -> jax.Array:
+    def place(self, x: Any, indices: jax.Array, count: int) -> jax.Array:
         """Positions, and the types of tokens where there are such."""
         start = nn.initializers.normal(0.02)
         if self.positions not in POSITIONS:
             known = nearest(self.positions, POSITIONS)
             raise UserError(f"no positions of symbols are called {self.positions!r}: {known}")
         if self.positions == "sincos":
-            found = super().place(x, places, count)
+            found = super().place(x, indices, count)
         else:
             if count > self.max_length:
                 raise UserError(
@@ -105,11 +105,11 @@ class SymbolTransformer(TokenEncoder):
                     "cut it"
                 )
             shape = (self.max_length, self.width)
-            found = self.param("position_table", start, shape, jnp.float32)[places]
+            found = self.param("position_table", start, shape, jnp.float32)[indices]
         if self.token_types:
             types = self.param("type_table", start, (self.token_types, self.width), jnp.float32)
             own = x["types"] if isinstance(x, Mapping) else jnp.zeros_like(x)
-            found = found + types[jnp.take_along_axis(own, places, axis=1)]
+            found = found + types[jnp.take_along_axis(own, indices, axis=1)]
         return found
 
 

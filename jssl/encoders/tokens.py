@@ -84,8 +84,8 @@ class TokenEncoder(Ranged, nn.Module):
         """Undoes `patches`: [B, N, P] -> an input of the given shape."""
         raise NotImplementedError
 
-    def embed(self, patches: jax.Array, places: jax.Array) -> jax.Array:
-        """Embeds tokens: patches [B, K, P] at places int [B, K] -> [B, K, width]."""
+    def embed(self, patches: jax.Array, indices: jax.Array) -> jax.Array:
+        """Embeds tokens: patches [B, K, P] at indices int [B, K] -> [B, K, width]."""
         raise NotImplementedError
 
     def valid(self, x: Any) -> jax.Array | None:
@@ -183,17 +183,17 @@ class TokenEncoder(Ranged, nn.Module):
         def pick(values: jax.Array) -> jax.Array:
             if keep is None:
                 return values
-            places = keep.reshape(*keep.shape, *(1,) * (values.ndim - 2))
-            return jnp.take_along_axis(values, places, axis=1)
+            indices = keep.reshape(*keep.shape, *(1,) * (values.ndim - 2))
+            return jnp.take_along_axis(values, indices, axis=1)
 
-        places = jnp.broadcast_to(jnp.arange(count), (batch, count))
-        content = tokens = self.embed(pick(patches), pick(places)).astype(self.dtype)
+        indices = jnp.broadcast_to(jnp.arange(count), (batch, count))
+        content = tokens = self.embed(pick(patches), pick(indices)).astype(self.dtype)
         if mask is not None:
             token = self._token("mask_token", self.mask_std, width)
             tokens = jnp.where(pick(mask)[..., None], token, tokens)
         # Positions come after the mask token, so that a masked token knows where it is.
         each = count // groups
-        placed = self._placed(x, places, each, pick)
+        placed = self._placed(x, indices, each, pick)
         if placed is not None:
             placed = placed.astype(tokens.dtype)
             if unplaced is not None:
@@ -217,7 +217,7 @@ class TokenEncoder(Ranged, nn.Module):
             same = (own[:, :, None] == own[:, None, :])[:, None]
             allowed = same if allowed is None else same & allowed
         if pattern is not None:
-            at = pick(places)
+            at = pick(indices)
             sides = ((0, 0), (self.prefix_tokens, 0), (self.prefix_tokens, 0))
             pair = pattern[at[:, :, None], at[:, None, :]]
             pair = jnp.pad(pair, sides, constant_values=True)[:, None]
@@ -244,21 +244,21 @@ class TokenEncoder(Ranged, nn.Module):
             weights = extras["valid"].astype(tokens.dtype)
             tokens = tokens * weights[..., None]
         # Groups are told apart by their place.
-        member = (pick(places) // each)[..., None] == jnp.arange(groups)
+        member = (pick(indices) // each)[..., None] == jnp.arange(groups)
         pooled, extras = self._pooled(tokens, extras, weights, member)
         return Features(pooled=pooled, tokens=tokens, extras=extras)
 
-    def place(self, x: Any, places: jax.Array, count: int) -> jax.Array | None:
-        """Positions of tokens at places int [B, K] out of the `count` of a group: [B, K, width].
+    def place(self, x: Any, indices: jax.Array, count: int) -> jax.Array | None:
+        """Positions of tokens at indices int [B, K] out of the `count` of a group: [B, K, width].
 
         By default a sine-cosine embedding of the token's index within its group; None for none.
         """
         del x
-        return jnp.asarray(sincos_1d(range(count), self.width))[places]
+        return jnp.asarray(sincos_1d(range(count), self.width))[indices]
 
-    def _placed(self, x: Any, places: jax.Array, count: int, pick: Pick) -> jax.Array | None:
-        """Positions of the kept tokens, from the places int [B, N] of all."""
-        return self.place(x, pick(places) % count, count)
+    def _placed(self, x: Any, indices: jax.Array, count: int, pick: Pick) -> jax.Array | None:
+        """Positions of the kept tokens, from the indices int [B, N] of all."""
+        return self.place(x, pick(indices) % count, count)
 
     def _block_settings(self) -> dict[str, Any]:
         """Settings of the stack of blocks besides its depth and heads."""

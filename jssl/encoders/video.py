@@ -50,9 +50,9 @@ class VideoTransformer(TokenEncoder):
         parts = patches.reshape(shape[0], *self.grid(shape), t, p, p, shape[-1])
         return parts.transpose(0, 1, 4, 2, 5, 3, 6, 7).reshape(shape)
 
-    def embed(self, patches: jax.Array, places: jax.Array) -> jax.Array:
+    def embed(self, patches: jax.Array, indices: jax.Array) -> jax.Array:
         """A linear map of the tubelet."""
-        del places
+        del indices
         dense = Dense(self.width, kernel_init=self.kernel_init, dtype=self.dtype, name="embedding")
         return dense(patches)
 
@@ -60,10 +60,10 @@ class VideoTransformer(TokenEncoder):
         """[N, width] of the clips' shape [B, T, H, W, C]."""
         return jnp.asarray(sincos_3d(self.grid(shape), width))
 
-    def place(self, x: Any, places: jax.Array, count: int) -> jax.Array:
+    def place(self, x: Any, indices: jax.Array, count: int) -> jax.Array:
         """Rows of `token_positions`."""
         del count
-        return self.token_positions(x.shape, self.width)[places]
+        return self.token_positions(x.shape, self.width)[indices]
 
     def grid(self, shape: Sequence[int]) -> tuple[int, int, int]:
         """Tokens along time, height and width of clips of a shape [B, T, H, W, C].

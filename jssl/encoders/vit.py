@@ -148,9 +148,9 @@ class ViT(TokenEncoder, Preset):
             raise UserError(f"ViT takes images [B, H, W, C], not an array of shape {x.shape}")
         return patchify(x, self.patch_size)
 
-    def embed(self, patches: jax.Array, places: jax.Array) -> jax.Array:
+    def embed(self, patches: jax.Array, indices: jax.Array) -> jax.Array:
         """A linear map of the patch."""
-        del places
+        del indices
         embed = Dense(
             self.shape[0], use_bias=self.patch_bias, name="patch_embedding", **self._dense_settings
         )
@@ -208,14 +208,14 @@ class ViT(TokenEncoder, Preset):
         rows, columns = self.grid(image_size)
         return rows * columns
 
-    def place(self, x: jax.Array, places: jax.Array, count: int) -> jax.Array | None:
-        """Positions of the patches at places int [B, K]: [B, K, width]; None for "none"."""
+    def place(self, x: jax.Array, indices: jax.Array, count: int) -> jax.Array | None:
+        """Positions of the patches at indices int [B, K]: [B, K, width]; None for "none"."""
         del count
         table = self._position_table(x)
-        return None if table is None else table[places]
+        return None if table is None else table[indices]
 
-    def _placed(self, x: jax.Array, places: jax.Array, count: int, pick: Pick) -> jax.Array | None:
-        del places, count
+    def _placed(self, x: jax.Array, indices: jax.Array, count: int, pick: Pick) -> jax.Array | None:
+        del indices, count
         table = self._position_table(x)
         # Without `keep` this is a broadcast, where rows of a table would be gathered.
         return None if table is None else pick(jnp.broadcast_to(table, (x.shape[0], *table.shape)))

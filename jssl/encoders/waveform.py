@@ -126,18 +126,18 @@ class WaveformTransformer(TokenEncoder):
         """False if a frame sees padding."""
         return self.prepare(x).valid
 
-    def embed(self, patches: jax.Array, places: jax.Array) -> jax.Array:
+    def embed(self, patches: jax.Array, indices: jax.Array) -> jax.Array:
         """A linear map of the frame."""
-        del places
+        del indices
         dense = Dense(self.width, kernel_init=self.kernel_init, dtype=self.dtype, name="embedding")
         return dense(patches)
 
-    def place(self, x: Any, places: jax.Array, count: int) -> jax.Array | None:
+    def place(self, x: Any, indices: jax.Array, count: int) -> jax.Array | None:
         """Sine and cosine of the frame's number; None where positions are convolved."""
         if self.positions not in POSITIONS:
             known = nearest(self.positions, POSITIONS)
             raise UserError(f"no positions of frames are called {self.positions!r}: {known}")
-        return super().place(x, places, count) if self.positions == "sincos" else None
+        return super().place(x, indices, count) if self.positions == "sincos" else None
 
     def _convolved(self, tokens: jax.Array, real: jax.Array | None, count: int) -> jax.Array:
         if self.positions != "conv":

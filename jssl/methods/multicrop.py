@@ -74,25 +74,25 @@ class MaskedMultiCrop(nn.Module):
     patch_head: nn.Module | None = None
 
     def __call__(
-        self, crops: Crops, places: jax.Array, mask: jax.Array | None = None, *, train: bool
+        self, crops: Crops, indices: jax.Array, mask: jax.Array | None = None, *, train: bool
     ) -> dict[str, jax.Array]:
         """Encodes the crops and scores images and patches.
 
         Args:
           crops: ([B, 2, ...], [B, V, ...] or nothing).
-          places: int [B, 2, M], positions of the large crops' tokens that the patch head scores.
+          indices: int [B, 2, M], positions of the large crops' tokens that the patch head scores.
           mask: bool [B, 2, N], masked tokens of the large crops; None for no mask.
           train: whether to run in training mode.
 
         Returns:
           "pooled" [B, sum V, D], "scores" [B, sum V, K], "patches" [B, 2, M, K].
         """
-        hidden = {} if mask is None else {"mask": mask}
-        features = [encode_crops(self.encoder, crops[0], train=train, **hidden)]
+        masking = {} if mask is None else {"mask": mask}
+        features = [encode_crops(self.encoder, crops[0], train=train, **masking)]
         features += [encode_crops(self.encoder, group, train=train) for group in crops[1:]]
         pooled = jnp.concatenate([found.pooled for found in features], axis=1)
         _, scores = self.head(pooled, train=train)
-        tokens = jnp.take_along_axis(features[0].tokens, places[..., None], axis=2)
+        tokens = jnp.take_along_axis(features[0].tokens, indices[..., None], axis=2)
         head = self.head if self.patch_head is None else self.patch_head
         _, patches = head(tokens, train=train)
         return {"pooled": pooled, "scores": scores, "patches": patches}
@@ -128,16 +128,16 @@ def distilled_crops(step: Step, views: Views) -> Outputs:
 
     Returns:
       Scores "student" [B, V, K] and "teacher" [B, 2, K], those of patches "student_patches" and
-      "teacher_patches" [B, 2, M, K'], "hidden" bool [B, 2, M] and "pooled" [B, 2, D].
+      "teacher_patches" [B, 2, M, K'], "masked" bool [B, 2, M] and "pooled" [B, 2, D].
     """
-    mask, places = views["mask"]["mask"], views["mask"]["masked"]
-    student = step.student(all_crops(views), places, mask)
-    teacher = step.teacher((global_crops(views),), places)
+    mask, indices = views["mask"]["mask"], views["mask"]["masked"]
+    student = step.student(all_crops(views), indices, mask)
+    teacher = step.teacher((global_crops(views),), indices)
     return {
         "student": student["scores"],
         "teacher": teacher["scores"],
         "student_patches": student["patches"],
         "teacher_patches": teacher["patches"],
-        "hidden": jnp.take_along_axis(mask, places, axis=2),
+        "masked": jnp.take_along_axis(mask, indices, axis=2),
         "pooled": student["pooled"][:, :2],
     }

@@ -28,7 +28,7 @@ class SelfDistillation(Method):
 
     `forward` returns scores `student` [B, V, K] of all crops and `teacher` [B, G, K] of the first G
     crops. With masked patches it also returns `student_patches` and `teacher_patches` [B, G, M, K']
-    and `hidden` bool [B, G, M].
+    and `masked` bool [B, G, M].
 
     Attributes:
       momentum: momentum of the teacher at the first step.
@@ -110,7 +110,7 @@ class SelfDistillation(Method):
 
     def patches_loss(self, step: Step, outputs: Outputs) -> jax.Array:
         """Cross-entropy at masked patches, the mean over crops of their means, float32."""
-        masked, scores = outputs["hidden"], outputs["student_patches"]
+        masked, scores = outputs["masked"], outputs["student_patches"]
         targets = self._targets(step, outputs["teacher_patches"], "patch_centre", masked)
         error = soft_cross_entropy(scores, targets, temperature=self.student_temperature)
         tokens = masked.shape[-1]
@@ -128,7 +128,7 @@ class SelfDistillation(Method):
         memory, momentum = dict(step.memory), self.centre_momentum
         memory["centre"] = update_centre(memory["centre"], outputs["teacher"], momentum=momentum)
         if "patch_centre" in memory:
-            scores, weights = outputs["teacher_patches"], outputs["hidden"]
+            scores, weights = outputs["teacher_patches"], outputs["masked"]
             moved = update_centre(
                 memory["patch_centre"], scores, momentum=momentum, weights=weights
             )
@@ -194,9 +194,9 @@ class PatchSelfDistillation(SelfDistillation):
         """The patches' trivial loss times the fraction of crops with masked patches, float32.
 
         Args:
-          outputs: `hidden` bool [B, G, M] and `teacher_patches` [B, G, M, K] of `forward`.
+          outputs: `masked` bool [B, G, M] and `teacher_patches` [B, G, M, K] of `forward`.
         """
-        share = jnp.mean(jnp.any(outputs["hidden"], axis=-1).astype(jnp.float32))
+        share = jnp.mean(jnp.any(outputs["masked"], axis=-1).astype(jnp.float32))
         prototypes = jnp.float32(outputs["teacher_patches"].shape[-1])
         return self.patch_weight * share * jnp.log(prototypes)
 

@@ -37,9 +37,9 @@ def collect(messages: jax.Array, targets: jax.Array, nodes: int) -> jax.Array:
     return jax.vmap(one)(messages, targets)
 
 
-def look_up(values: jax.Array, places: jax.Array) -> jax.Array:
+def look_up(values: jax.Array, indices: jax.Array) -> jax.Array:
     """values [B, N, ...] at indices int [B, E]: [B, E, ...]."""
-    return jax.vmap(lambda value, place: value[place])(values, places)
+    return jax.vmap(lambda value, place: value[place])(values, indices)
 
 
 def degrees(graph: Graph) -> jax.Array:

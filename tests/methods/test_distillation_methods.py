@@ -53,7 +53,7 @@ def ibot_outputs() -> dict[str, jax.Array]:
         "teacher": jax.random.normal(keys[1], (4, 2, 5)),
         "student_patches": jax.random.normal(keys[2], (4, 2, 3, 5)),
         "teacher_patches": jax.random.normal(keys[3], (4, 2, 3, 5)),
-        "hidden": jnp.array([[[1, 1, 0], [0, 0, 0]]] * 4, bool),
+        "masked": jnp.array([[[1, 1, 0], [0, 0, 0]]] * 4, bool),
         "pooled": jax.random.normal(keys[4], (4, 2, 6)),
     }
 
@@ -69,7 +69,7 @@ def test_ibot_patches_that_are_not_hidden_count_for_nothing(centring: str) -> No
 
     found = both(outputs)
     noise = {
-        name: jnp.where(outputs["hidden"][..., None], outputs[name], 7.0)
+        name: jnp.where(outputs["masked"][..., None], outputs[name], 7.0)
         for name in ("student_patches", "teacher_patches")
     }
     other = both({**outputs, **noise})

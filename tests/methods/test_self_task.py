@@ -54,7 +54,7 @@ def test_the_loss_equals_loops():
     label = RNG.integers(0, 4, (2, 5))
     real = np.array([[1, 1, 0, 1, 1], [0, 1, 1, 0, 0]], bool)
     hidden = np.array([[1, 0, 1], [0, 0, 1]], bool)
-    given = {**outputs, "label": label, "real": real, "hidden": hidden}
+    given = {**outputs, "label": label, "real": real, "masked": hidden}
     found, metrics = method.objective(Step(), given)
     wanted = {"distance": 0.0, "similarity": 0.0, "attributes": 0.0}
     for b in range(2):

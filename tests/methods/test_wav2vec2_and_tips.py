@@ -47,10 +47,10 @@ def test_hidden_steps_and_their_negatives_are_real_and_other_ones() -> None:
         return method.forward(Step(net, params, {}, {}, KEY, Progress(0, 10, 5)), views)
 
     found = {name: np.asarray(value) for name, value in run(x, mask).items()}
-    np.testing.assert_array_equal(found["hidden"], mask & (np.arange(8) < [[5], [8]]))
+    np.testing.assert_array_equal(found["masked"], mask & (np.arange(8) < [[5], [8]]))
     for b, n, k in np.argwhere(found["allowed"]):
         chosen = found["negatives"][b, n, k]
-        assert found["hidden"][b, n] and found["hidden"][b, chosen] and chosen != n
+        assert found["masked"][b, n] and found["masked"][b, chosen] and chosen != n
         assert np.abs(found["target"][b, n] - found["target"][b, chosen]).max() > 1e-4
     assert found["allowed"].any()
 
@@ -89,7 +89,7 @@ def test_tips_adds_up_its_three_losses() -> None:
     }
     outputs = {k: draw.normal(size=s).astype(np.float32) for k, s in sizes.items()}
     hidden = np.array([[[True, False]], [[True, True]], [[False, True]]])
-    outputs |= {"scale": np.full(3, 5.0, np.float32), "hidden": hidden}
+    outputs |= {"scale": np.full(3, 5.0, np.float32), "masked": hidden}
     memory = {"teacher": {}, "centre": jnp.zeros(6), "patch_centre": jnp.zeros(5)}
     found, _ = method.objective(
         Step(memory=memory, key=KEY, progress=Progress(10**6, 10**6, 10)), outputs

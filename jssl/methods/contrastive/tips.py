@@ -68,11 +68,11 @@ class SpatialTowers(Towers):
         return self.map_second(two_tokens(self.encoder(x, train=train))[1])
 
     def patches(
-        self, x: jax.Array, places: jax.Array, mask: jax.Array | None = None, *, train: bool
+        self, x: jax.Array, indices: jax.Array, mask: jax.Array | None = None, *, train: bool
     ) -> tuple[jax.Array, jax.Array]:
         """Scores of images [B, K] and of their tokens at positions int [B, M]: [B, M, K]."""
         features = self.encoder(x, **({} if mask is None else {"mask": mask}), train=train)
-        tokens = jnp.take_along_axis(features.tokens, places[..., None], axis=1)
+        tokens = jnp.take_along_axis(features.tokens, indices[..., None], axis=1)
         head = self.head if self.patch_head is None else self.patch_head
         return self.scored(features.pooled, train=train), head(tokens, train=train)[1]
 
@@ -85,7 +85,7 @@ class SpatialTowers(Towers):
         image: jax.Array,
         local: jax.Array,
         captions: tuple[jax.Array, ...],
-        places: jax.Array,
+        indices: jax.Array,
         mask: jax.Array,
         *,
         train: bool,
@@ -96,7 +96,7 @@ class SpatialTowers(Towers):
           image: [B, ...].
           local: [B, V, ...].
           captions: one or two inputs of `partner`, each [B, ...].
-          places: int [B, M], positions of the tokens that are scored.
+          indices: int [B, M], positions of the tokens that are scored.
           mask: bool [B, N], tokens masked in the third pass.
           train: whether to run in training mode.
 
@@ -106,7 +106,7 @@ class SpatialTowers(Towers):
         """
         first, second = two_tokens(self.encoder(image, train=train))
         small = encode_crops(self.encoder, local, train=train).pooled
-        _, patches = self.patches(image, places, mask, train=train)
+        _, patches = self.patches(image, indices, mask, train=train)
         texts = split_views(self.b(interleave_views(*captions), train=train), len(captions))
         scale = jnp.exp(jnp.minimum(self.log_scale, math.log(100.0)))
         crops = jnp.concatenate([first[:, None], small], axis=1)
@@ -204,12 +204,12 @@ class TIPS(PatchSelfDistillation):
 
     def forward(self, step: Step, views: Views) -> Outputs:
         """The student's outputs (see `SpatialTowers`), and the teacher's for the whole image."""
-        image, _, _, places, mask = self.inputs(views)
+        image, _, _, indices, mask = self.inputs(views)
         outputs = step.student(*self.inputs(views))
-        teacher, patches = step.teacher(image, places, method=SpatialTowers.patches)
-        hidden = jnp.take_along_axis(mask, places, axis=1)
+        teacher, patches = step.teacher(image, indices, method=SpatialTowers.patches)
+        masked = jnp.take_along_axis(mask, indices, axis=1)
         rest = {"teacher": teacher[:, None], "teacher_patches": patches[:, None]}
-        return {**outputs, **rest, "hidden": hidden[:, None]}
+        return {**outputs, **rest, "masked": masked[:, None]}
 
     def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """The weighted sum of the three losses."""

@@ -61,7 +61,7 @@ class QuantisedTargets(nn.Module):
 
         Returns:
           "context" and "target" [B, N, out], "logits" [B, N, G, V], "code" int [B, N, G], the
-          pooled "embedding" [B, D] and "hidden" bool [B, N], the mask without padding.
+          pooled "embedding" [B, D] and "masked" bool [B, N], the mask without padding.
         """
         latents = self.encoder.prepare(x)
         features = self.encoder(latents, mask=mask, train=train)
@@ -74,7 +74,7 @@ class QuantisedTargets(nn.Module):
             "logits": codes.logits,
             "code": codes.index,
             "embedding": features.pooled,
-            "hidden": mask if real is None else mask & real,
+            "masked": mask if real is None else mask & real,
         }
 
 
@@ -161,7 +161,7 @@ class Wav2Vec2(Method):
         outputs = step.student(x, mask, noise, temperature, key=key)
         shape = (steps, self.negatives)
         draw = rows.draw(draw_key, batch, lambda key: jax.random.uniform(key, shape))
-        negatives, there = other_hidden(draw, outputs["hidden"])
+        negatives, there = other_hidden(draw, outputs["masked"])
         code = outputs.pop("code")
         same = jnp.all(code[:, :, None] == code[:, None], axis=-1)
         allowed = there & ~jnp.take_along_axis(same, negatives, axis=2)
@@ -169,11 +169,11 @@ class Wav2Vec2(Method):
 
     def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """Both terms; the diversity term is computed over the global batch."""
-        names = ("context", "target", "negatives", "allowed", "hidden")
+        names = ("context", "target", "negatives", "allowed", "masked")
         contrast = jnp.mean(
             sequence_nce(*(outputs[name] for name in names), temperature=self.temperature)
         )
-        idle = unused_codes(outputs["logits"], outputs["hidden"])
+        idle = unused_codes(outputs["logits"], outputs["masked"])
         metrics = {
             "contrast": contrast,
             "unused_codes": idle,
@@ -183,15 +183,15 @@ class Wav2Vec2(Method):
 
     def monitor(self, step: Step, outputs: Outputs) -> Monitored:
         """Features, the first codebook's choices at each first masked step, and the loss."""
-        hidden, logits = outputs["hidden"], outputs["logits"].astype(jnp.float32)
-        first = jnp.argmax(hidden, axis=1)[:, None, None, None]
+        masked, logits = outputs["masked"], outputs["logits"].astype(jnp.float32)
+        first = jnp.argmax(masked, axis=1)[:, None, None, None]
         one = jnp.take_along_axis(logits, first, axis=1)[:, 0, 0]
         candidates = 1.0 + jnp.sum(outputs["allowed"], axis=-1).astype(jnp.float32)
-        blind = jnp.mean(masked_mean(jnp.log(candidates), hidden))
+        blind = jnp.mean(masked_mean(jnp.log(candidates), masked))
         return Monitored(
             features={"embedding": outputs["embedding"]},
             assignments={"codes": jax.nn.softmax(one)},
-            trivial_loss=blind + self.diversity_weight * unused_codes(logits, hidden),
+            trivial_loss=blind + self.diversity_weight * unused_codes(logits, masked),
         )
 
     def gumbel_temperature(self, progress: Progress) -> jax.Array:

@@ -130,23 +130,23 @@ class SelfTask(Method):
         """The predictions of `SelfTaskNet` and their targets.
 
         The targets are `label`, `real` and `alike` [B, P] of the pairs, `target` [B, N, F] and
-        `hidden` [B, N].
+        `masked` [B, N].
         """
-        x, hidden, pair = self.inputs(views)
-        outputs = step.student(x, hidden, pair)
+        x, masked, pair = self.inputs(views)
+        outputs = step.student(x, masked, pair)
         target = step.net.encoder.patches(x)
         unit = l2_normalize(target)
         alike = jnp.sum(look_up(unit, pair[..., 0]) * look_up(unit, pair[..., 1]), axis=-1)
         right = {"label": views["target"]["label"], "real": views["target"]["mask"]}
-        return {**outputs, **right, "alike": alike, "target": target, "hidden": hidden}
+        return {**outputs, **right, "alike": alike, "target": target, "masked": masked}
 
     def objective(self, step: Step, outputs: Outputs) -> tuple[jax.Array, Metrics]:
         """The weighted sum, averaged over graphs."""
-        real, label, hidden = outputs["real"], outputs["label"], outputs["hidden"]
+        real, label, masked = outputs["real"], outputs["label"], outputs["masked"]
         steps = masked_mean(cross_entropy(outputs["steps"], label), real)
         alike = outputs["alike"][..., None]
         likeness = _relative(outputs["likeness"][..., None], alike, real)
-        shown = _relative(outputs["attributes"], outputs["target"], hidden)
+        shown = _relative(outputs["attributes"], outputs["target"], masked)
         parts = {"distance": steps, "similarity": likeness, "attributes": shown}
         loss = sum(getattr(self, name) * jnp.mean(part) for name, part in parts.items())
         # No accuracy: for structurally equal nodes rounding errors would decide the class.
