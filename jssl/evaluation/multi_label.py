@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import chex
 import numpy as np
 
 from jssl.errors import UserError
@@ -78,9 +79,12 @@ def average_precision(
     Returns:
       float64 [B], or [1]; NaN where the positives have no weight.
     """
+    chex.assert_rank([scores, positive], 1)
+    chex.assert_equal_shape([scores, positive])
     order = np.argsort(-scores, kind="stable")
     sorted_scores = scores[order]
     weights = np.ones((1, len(scores))) if weights is None else weights
+    chex.assert_shape(weights, (None, len(scores)))
     weights, hits = weights[:, order], positive[order].astype(np.float64)
     last = np.searchsorted(-sorted_scores, -sorted_scores, side="right") - 1  # of equal scores
     found = np.cumsum(weights * hits, axis=1)[:, last]
@@ -92,7 +96,10 @@ def average_precision(
 
 def rank(scores: np.ndarray, positive: np.ndarray, weights: np.ndarray | None = None) -> Ranking:
     """Scores of each label: `precision` and `f1` [B, K] of scores [N, K] and booleans [N, K]."""
+    chex.assert_rank([scores, positive], 2)
+    chex.assert_equal_shape([scores, positive])
     weights = np.ones((1, len(scores))) if weights is None else weights
+    chex.assert_shape(weights, (None, len(scores)))
     precision = [
         average_precision(s, p, weights) for s, p in zip(scores.T, positive.T, strict=True)
     ]
@@ -119,6 +126,8 @@ def check_scored(
     Raises:
       UserError: there is none.
     """
+    chex.assert_rank([train, validation, test], 2)
+    chex.assert_equal_shape_suffix([train, validation, test], 1)
     splits = (y.astype(bool) for y in (train, validation, test))
     scored = np.all([y.any(axis=0) & ~y.all(axis=0) for y in splits], axis=0)
     if not scored.any():

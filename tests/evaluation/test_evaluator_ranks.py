@@ -91,6 +91,13 @@ CALLS = {
         {"strengths": (1.0,), "max_iterations": 1, "tolerance": 1.0},
     ),
     "logistic.fit_standardised": ("features:BD labels:B", {"strength": 1.0}),
+    "multi_label.average_precision": ("scores:B positive:B weights:1B", {}),
+    "multi_label.check_scored": ("train:BK validation:BK test:BK", {"names": "abc"}),
+    "multi_label.multi_label_probe": (
+        "train:BD,BK validation:BD,BK test:BD,BK",
+        {"names": "abc"},
+    ),
+    "multi_label.rank": ("scores:BK positive:BK weights:1B", {}),
     "probe_sweep.accuracies": ("weights:2TDK biases:2TK x:2BD labels:B", {}),
     "probe_sweep.normalise": ("train:BD", {"norm": "standardise"}),
     "probe_sweep.train_one": (
