@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from jssl.config import catalogue, experiment
+from jssl.config.meanings import described
 
 ROOT = Path(__file__).resolve().parent.parent
 spec = importlib.util.spec_from_file_location("write_methods", ROOT / "docs" / "write_methods.py")
@@ -35,6 +36,18 @@ def test_docstrings_have_the_sections_of_a_page(name: str) -> None:
     found = writer.facts(experiment.methods()[name])
     assert not [key for key in writer.NEEDED if not found.sections.get(key)]
     assert all(found.attributes.values())
+
+
+def test_no_docstring_repeats_the_fields_of_a_part() -> None:
+    repeated = []
+    for method in experiment.methods().values():
+        above = {}
+        for kind in reversed(method.__mro__[1:]):
+            above |= described(kind)
+        same = [name for name, text in described(method).items() if above.get(name) == text]
+        if len(same) > 1:
+            repeated.append(f"{method.__name__}: {', '.join(same)}")
+    assert not repeated, "say 'The fields are those of ...': " + "; ".join(repeated)
 
 
 def test_a_title_fulfilled_in_part_says_so_on_its_page_and_in_the_list(pages) -> None:
