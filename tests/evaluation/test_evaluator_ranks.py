@@ -82,7 +82,7 @@ CALLS = {
     "labelfree.uniformity": ("features:BD", {}),
     "labelfree.unit": ("x:BD", {}),
     "layer_weighted.average": ("layers:BTD scores:T", {}),
-    "layer_weighted.fit_layers": ("layers:BTD labels:B", {"strengths": (1.0,)}),
+    "layer_weighted.layer_solver": ("layers:BTD labels:B", {}),
     "layer_weighted.layer_weighted_probe": (TOKENS, {}),
     "layer_weighted.softmax": ("scores:T", {}),
     "linear.linear_probe": (SPLITS, {}),
