@@ -74,7 +74,7 @@ def main() -> None:
         for _ in range(arguments.rounds):
             seconds, state = bare(program, state, batches, root)
             bare_times.append(seconds / arguments.steps)
-        fit(run, options, say=note)
+        fit(run, options, log=note)
         rows = [
             json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().split("\n")[:-1]
         ]

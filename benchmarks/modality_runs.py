@@ -57,7 +57,7 @@ def measure(case: Case, root: Path, seed: int) -> Record:
         )
         words = data.words(root)
         run = Run(made, seed, Path(folder), (*case.overrides, *words) if words else ())
-        done: Finished = fit(run, options, say=lambda line: None)
+        done: Finished = fit(run, options, log=lambda line: None)
         if not done.complete:
             raise UserError(f"{case.name} seed {seed} was stopped: there is no record of it")
         trained_in = time.perf_counter() - began

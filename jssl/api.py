@@ -20,7 +20,7 @@ from jssl.runs.options import Options
 from jssl.runs.run import Run, default_folder, read_record, reopen
 from jssl.studies import session
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 def load(name: str | Path, *overrides: str) -> Experiment:
@@ -51,7 +51,7 @@ def make_run(
     accept_changes: bool = False,
     data: str | Path | None = None,
     data_options: Mapping[str, Any] | OwnOptions | None = None,
-    say: Say = print,
+    log: Log = print,
 ) -> Run:
     """A run that is described and not begun; the arguments are those of `train`."""
     overrides = tuple(overrides)
@@ -74,7 +74,7 @@ def make_run(
         record = read_record(folder) if (Path(folder) / "run.json").exists() else None
         known, moved = opened.known_own(record, Path(data).expanduser().resolve(), options)
         options = dataclasses.replace(options, known=known)
-        found, own = opened.open_own(found, data, options, say=say)
+        found, own = opened.open_own(found, data, options, log=log)
         own = dataclasses.replace(own, moved=moved)
     overrides = (*taken, *overrides)
     changed = override(found, *overrides)
@@ -110,7 +110,7 @@ def train(
     data: str | Path | None = None,
     data_options: Mapping[str, Any] | OwnOptions | None = None,
     evaluate: bool = True,
-    say: Say = print,
+    log: Log = print,
     **options: Any,
 ) -> Run:
     """Trains an experiment, then evaluates it and writes its page; see `jssl train`.
@@ -131,7 +131,7 @@ def train(
         `jssl.own.recognise`.
       data_options: how it is read: fields of `jssl.own.OwnOptions`, such as `label`.
       evaluate: False to train only.
-      say: prints a line.
+      log: prints a line.
       **options: fields of `jssl.runs.options.Options`, such as `devices`, `stop_at` and
         `sinks`.
 
@@ -157,9 +157,9 @@ def train(
         accept_changes=accept_changes,
         data=data,
         data_options=data_options,
-        say=say,
+        log=log,
     )
-    finished = session.train(run, Options(**options), evaluate=evaluate, say=say)
+    finished = session.train(run, Options(**options), evaluate=evaluate, log=log)
     if finished.signal is not None:
         raise Interrupted(f"interrupted; {run.folder} is saved", finished.signal)
     return run
@@ -178,7 +178,7 @@ def evaluate(
     fsdp: int = 1,
     trust: bool = False,
     accept_changes: bool = False,
-    say: Say = print,
+    log: Log = print,
 ) -> list[Record] | None:
     """Evaluates the newest checkpoint of a run; see `jssl evaluate`.
 
@@ -194,7 +194,7 @@ def evaluate(
       fsdp: devices that share each parameter.
       trust: whether a Python file that the folder names may be executed.
       accept_changes: whether to go on with other data or code than the run's.
-      say: prints a line.
+      log: prints a line.
 
     Returns:
       A record of each protocol, also in `evaluations/`; without protocols those of the table of the
@@ -211,7 +211,7 @@ def evaluate(
                 f"{run} was made in Python from an experiment without a name, which cannot be "
                 "loaded again: evaluate the run that train() returned"
             )
-        run = reopen(Path(run), trust=trust, accept_changes=accept_changes, say=say)
+        run = reopen(Path(run), trust=trust, accept_changes=accept_changes, log=log)
     options = Options(devices=devices, fsdp=fsdp)
     if not protocols:
         if overrides or on or on_overrides or supervised or seed is not None:
@@ -219,7 +219,7 @@ def evaluate(
                 "overrides, seed, on and supervised go with protocols; without them the page's "
                 "table is measured"
             )
-        return session.evaluate(run, options, say=say)
+        return session.evaluate(run, options, log=log)
     return evaluating.evaluate_run(
         run,
         evaluating.choose(protocols, overrides, seed),
@@ -227,5 +227,5 @@ def evaluate(
         on=on,
         on_overrides=on_overrides,
         supervised=supervised,
-        say=say,
+        log=log,
     )

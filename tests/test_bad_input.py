@@ -314,7 +314,7 @@ def test_a_truncated_checkpoint_costs_its_steps_only(finished: Path, run: Path, 
     assert "warning: checkpoint 9 in" in said
     assert "the previous one is used" in said
     assert "resumed at step 8 of 9" in said
-    _, state, _ = restore(reopen(run, trust=True), Options(devices=1), say=print)
+    _, state, _ = restore(reopen(run, trust=True), Options(devices=1), log=print)
     assert "warning" not in capsys.readouterr().out
     chex.assert_trees_all_equal(expected, state)
 

@@ -62,7 +62,7 @@ def test_graphs_are_probed_measured_and_reported(tmp_path):
     run = Run(dataclasses.replace(made, data=data), 0, tmp_path / "run")
     options = Options(devices=1, probe_every=1, on_collapse="warn")
     with quick_compilation():
-        session.train(run, options, say=lambda line: None)
+        session.train(run, options, log=lambda line: None)
     assert "raw graph" in run.results.read_text()
     assert "validation_knn" in (run.folder / "metrics.jsonl").read_text()
     assert (run.folder / "report.html").exists()
@@ -73,8 +73,8 @@ def test_forecasts_are_measured_without_labels(tmp_path):
     run = Run(small("series/patchtst_etth1"), 0, tmp_path / "run")
     options = Options(devices=1, probe_every=0, on_collapse="warn")
     with quick_compilation():
-        session.train(run, options, say=lambda line: None)
+        session.train(run, options, log=lambda line: None)
         chosen = evaluating.choose(["forecast"], [], None)
-        (record,) = evaluating.evaluate_run(run, chosen, options, say=lambda line: None)
+        (record,) = evaluating.evaluate_run(run, chosen, options, log=lambda line: None)
     assert set(record.rows) == {"trained", "untrained", "raw series"}
     assert all(np.isfinite(row["mse"]["value"]) for row in record.rows.values())

@@ -79,7 +79,7 @@ def test_train_writes_a_folder_and_goes_on_where_it_stopped(tmp_path: Path, caps
 
     run = reopen(folder, trust=True)
     assert run.experiment.method.temperature == 0.5
-    program, state, _ = restore(run, Options(), say=print)
+    program, state, _ = restore(run, Options(), log=print)
     assert int(state.step) == 9
     assert program.mesh.size == 8
 

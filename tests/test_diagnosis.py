@@ -106,7 +106,7 @@ def test_a_run_says_what_it_found(tmp_path: Path) -> None:
     experiment = experiment_of(array, Views(a=plain, b=whiten))
     run = Run(experiment, 0, tmp_path / "run")
     with pytest.raises(UserError) as raised:
-        fit(run, Options(devices=1, probe_every=0), say=lambda line: None)
+        fit(run, Options(devices=1, probe_every=0), log=lambda line: None)
     said = str(raised.value)
     assert "stopped being finite at step" in said
     assert f"view 'b' holds NaN in training example {blank_of(experiment)[0]}" in said

@@ -51,7 +51,7 @@ def again(begun: SimpleNamespace, accept: bool = False, **options: object) -> id
     data = identity.data_of(run.experiment.data.load())
     lines: list[str] = []
     execution = identity.execution_of(**options)
-    standing = identity.check(run, data, execution, training=True, say=lines.append)
+    standing = identity.check(run, data, execution, training=True, log=lines.append)
     identity.note(run, standing, training=True)
     return dataclasses.replace(standing, now={**standing.now, "said": lines})
 
@@ -144,10 +144,10 @@ def test_approximate_accumulation(begun) -> None:
 def test_a_record_of_an_older_version_says_so_and_is_completed_by_training(begun) -> None:
     record = read_record(begun.folder)
     write_json(begun.folder / "run.json", {k: record[k] for k in record if k not in identity.KEYS})
-    run = reopen(begun.folder, trust=True, say=lambda line: None)
+    run = reopen(begun.folder, trust=True, log=lambda line: None)
     lines: list[str] = []
     data = identity.data_of(run.experiment.data.load())
-    assert identity.check(run, data, None, say=lines.append).missing
+    assert identity.check(run, data, None, log=lines.append).missing
     assert len(lines) == 1 and "holds no fingerprint of data and code" in lines[0]
     again(begun)
     assert {key: read_record(begun.folder)[key] for key in identity.KEYS} == {
@@ -190,7 +190,7 @@ def test_helpers_are_copied_and_loaded_from_the_copy(begun) -> None:
     begun.own.unlink()
     (begun.base / "helper.py").unlink()
     lines: list[str] = []
-    run = reopen(begun.folder, trust=True, say=lines.append)
+    run = reopen(begun.folder, trust=True, log=lines.append)
     copy = begun.folder / "source" / "own_run.py"
     assert lines == [f"executing {copy} and, beside it, helper.py, as --trust allows"]
     assert identity.check(run, read_record(begun.folder)["data"], None).changes == ()

@@ -59,7 +59,7 @@ def test_another_process_that_lives_is_refused_and_taken_over_once_killed(tmp_pa
             pass
     else:
         other.wait()
-    with lock.hold(tmp_path, say=said.append):
+    with lock.hold(tmp_path, log=said.append):
         pass
     other.wait()
     other.stdout.close()
@@ -74,7 +74,7 @@ def test_a_process_number_that_was_given_again_is_not_mistaken(tmp_path: Path) -
     for change in ({"began": "1"}, {"boot": "another-start " + mine.boot.split()[1]}):
         leave(tmp_path, dataclasses.replace(mine, **change))
         said = []
-        with lock.hold(tmp_path, say=said.append):
+        with lock.hold(tmp_path, log=said.append):
             pass
         assert len(said) == 1
 
@@ -122,7 +122,7 @@ def test_of_many_at_once_one_gets_it(tmp_path: Path) -> None:
     def attempt() -> None:
         start.wait()
         try:
-            with lock.hold(tmp_path, say=lambda line: None):
+            with lock.hold(tmp_path, log=lambda line: None):
                 held.append(1)
                 release.wait(10)
         except UserError as error:

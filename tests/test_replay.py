@@ -60,7 +60,7 @@ def trained(folder: Path, planted: str, *, keep: int = 2, **options: object) -> 
     path.write_text(TEMPLATE.replace("PLANTED", planted))
     run = Run(load(str(path)), 0, folder)
     try:
-        fit(run, Options(**QUIET, keep_last=keep, **options), say=lambda line: None)
+        fit(run, Options(**QUIET, keep_last=keep, **options), log=lambda line: None)
     except UserError as error:
         assert "finite" in str(error)
     path.write_text("raise SystemExit('the copy in the run folder is what counts')")

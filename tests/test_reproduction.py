@@ -82,7 +82,7 @@ def test_a_row_without_its_data_does_not_hold_up_the_table(tmp_path: Path) -> No
         rows=["SimCLR"],
         overrides=[f"data.data.data_dir={tmp_path}"],
         workdir=tmp_path / "runs",
-        say=said.append,
+        log=said.append,
     )
     assert made.rows[0][0] == "SimCLR"
     assert any("SimCLR was not run: " in note for note in made.notes)

@@ -41,7 +41,7 @@ def calls(monkeypatch) -> list[tuple[str, int]]:
     """What was run, with records that need no training."""
     made = []
 
-    def run(self: BenchmarkSuite, case: Case, seed: int, say: object = print) -> dict:
+    def run(self: BenchmarkSuite, case: Case, seed: int, log: object = print) -> dict:
         made.append((case.method, seed))
         before = {"knn": 0.2, "linear": 0.2}
         after = SCORES[case.method, seed]

@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     options["approximate"] = arguments.approximate_accumulation
     options["quick"] = arguments.quick
     if arguments.fit:
-        plan = search(experiment, devices, say=print, **options)
+        plan = search(experiment, devices, log=print, **options)
     else:
         setting = planning.Setting(arguments.fsdp, arguments.accumulate, arguments.remat)
         mesh = chips.mesh_of(devices, arguments.fsdp)

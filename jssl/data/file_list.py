@@ -109,7 +109,7 @@ class FileList(Ranged):
                 f"{root} holds {len(files)} {kind.name}{'' if len(files) == 1 else 's'}, and three "
                 f"splits and a batch need at least {_FEWEST}"
             )
-        passed.say(root, kind)
+        passed.log(root, kind)
         names = [str(file.relative_to(root)) for file in files]
         given = _given_parts(root, files)
         label, classes, source, tags, tag_names = self._labels(root, names, given)

@@ -68,7 +68,7 @@ class Passed:
     unreadable: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
 
-    def say(self, root: Path, kind: Kind) -> None:
+    def log(self, root: Path, kind: Kind) -> None:
         """Logs a note about what was skipped, relative to a folder, if anything was."""
         start = f"{root}/"
         counted = (
@@ -160,7 +160,7 @@ def list_splits(path: str, kind: Kind) -> tuple[dict[str, Listing], tuple[str, .
     listed = {
         part: _listing(parts[part], members, classes, kind) for part, members in sorted_out.items()
     }
-    passed.say(root, kind)
+    passed.log(root, kind)
     order = ("train", "validation", "test")
     return {part: listed[part] for part in order if part in listed}, classes
 
@@ -195,7 +195,7 @@ def list_flat(root: Path, kind: Kind) -> Listing | None:
         )
     parts = {"train": {"": files}}
     _keep_once(parts, passed)
-    passed.say(root, kind)
+    passed.log(root, kind)
     return Listing(root, [file.name for file in parts["train"][""]], None)
 
 

@@ -63,7 +63,7 @@ def evaluate_run(
     on: Sequence[str] = (),
     on_overrides: Sequence[str] = (),
     supervised: bool = False,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> list[Record]:
     """Evaluates the newest checkpoint of a run and writes one record per protocol.
 
@@ -77,7 +77,7 @@ def evaluate_run(
       on: experiments on whose data the features are probed; none for the run's own data.
       on_overrides: overrides for those experiments.
       supervised: whether to add a row for the same encoder trained on the labels.
-      say: prints a line.
+      log: prints a line.
 
     Returns:
       The records.
@@ -89,8 +89,8 @@ def evaluate_run(
         raise UserError("protocols run in one process: evaluate the run's folder after training")
     others = {name: override(load(name), *on_overrides) for name in on}
     options = options or Options()
-    program, state, splits = restore(run, options, say=say)
-    more = {SUPERVISED: supervision.row(run, options, splits, say=say)} if supervised else {}
+    program, state, splits = restore(run, options, log=log)
+    more = {SUPERVISED: supervision.row(run, options, splits, log=log)} if supervised else {}
     rows = representations(run, program, state, more)
     records = []
     for where in on or (None,):
@@ -104,11 +104,11 @@ def evaluate_run(
         subject = Representations(rows, data, program, run if where is None else None)
         for name, evaluation in chosen.items():
             place = "" if where is None else f" on {data.name}"
-            say(f"{name}{place}: {', '.join(rows)}")
+            log(f"{name}{place}: {', '.join(rows)}")
             found = measure(run, subject, name, evaluation)
             found.save(path_of(run, name, "" if where is None else where))
             records.append(found)
-            say(record_table(found).markdown())
+            log(record_table(found).markdown())
     return records
 
 
@@ -118,7 +118,7 @@ def label_free(
     state: TrainState,
     splits: Splits,
     *,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> Record | None:
     """Measures what needs no labels on a run that has just been trained, and writes the record.
 
@@ -127,7 +127,7 @@ def label_free(
       program: its compiled experiment.
       state: of the training.
       splits: the data.
-      say: prints a line.
+      log: prints a line.
 
     Returns:
       The record, also in `evaluations/label_free.json`; None if there are too few examples or the
@@ -145,10 +145,10 @@ def label_free(
     try:
         found = measure(run, Representations(rows, splits, program, run), "label_free", evaluation)
     except UserError as error:
-        say(f"no label-free measures, because {error}")
+        log(f"no label-free measures, because {error}")
         return None
     found.save(path_of(run, "label_free"))
-    say(record_table(found).markdown())
+    log(record_table(found).markdown())
     return found
 
 

@@ -47,14 +47,14 @@ def class_count(splits: Splits) -> int:
     return len(splits.classes) or int(labels(splits.train).max()) + 1
 
 
-def row(run: Run, options: Options, splits: Splits, *, say: Callable[[str], None] = print) -> Row:
+def row(run: Run, options: Options, splits: Splits, *, log: Callable[[str], None] = print) -> Row:
     """Trains the supervised counterpart in the run's folder, or loads it if it exists.
 
     Args:
       run: the self-supervised run.
       options: devices to use.
       splits: the data.
-      say: prints a line.
+      log: prints a line.
 
     Returns:
       The row.
@@ -72,6 +72,6 @@ def row(run: Run, options: Options, splits: Splits, *, say: Callable[[str], None
         accept_changes=run.accept_changes,
         file=run.file,
     )
-    finished = fit(own, dataclasses.replace(options, probe_every=0, on_collapse="off"), say=say)
+    finished = fit(own, dataclasses.replace(options, probe_every=0, on_collapse="off"), log=log)
     finished.require("the supervised row")
     return Row(finished.program, finished.state)

@@ -64,7 +64,7 @@ def embed(
     device_batch: int = DEVICE_BATCH,
     devices: int | None = None,
     workers: int = 2,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> Embedded:
     """Writes the features of a split to a file.
 
@@ -82,7 +82,7 @@ def embed(
       device_batch: examples on a device at a time.
       devices: how many; None for all.
       workers: threads that read examples.
-      say: prints a line.
+      log: prints a line.
 
     Returns:
       What was written. The metadata hold "weights" (fingerprint, source), "data" (name,
@@ -124,7 +124,7 @@ def embed(
     shards = Shards(out, {**metadata, "device_batch": device_batch}, sources, shape)
     done = sum(stop - start for _, start, stop in shards.plan[: shards.finished])
     if done:
-        say(f"going on after {done} of {shape[0]} examples, from the shards in {shards.folder}")
+        log(f"going on after {done} of {shape[0]} examples, from the shards in {shards.folder}")
     stopped, number = None, shards.finished
     todo = [(sources[part], start, stop) for part, start, stop in shards.plan[number:]]
     progress = Progress(shape[0], views_per_step=1, initial=done, unit="example", rate="examples")

@@ -115,7 +115,7 @@ def load_encoder(
     Raises:
       UserError: there is no run and there are no weights, or they are damaged.
     """
-    return open_encoder(what, trust=trust, accept_changes=accept_changes, say=lambda line: None)[0]
+    return open_encoder(what, trust=trust, accept_changes=accept_changes, log=lambda line: None)[0]
 
 
 def open_encoder(
@@ -123,21 +123,21 @@ def open_encoder(
     *,
     trust: bool = False,
     accept_changes: bool = False,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> tuple[Encoder, Run | None, Splits | None]:
     """`load_encoder`, with the run and its data where there are such."""
     if isinstance(what, Run):
-        return _of_run(what, say)
+        return _of_run(what, log)
     path = Path(what)
     if (path / "run.json").exists():
-        run = reopen(path, trust=trust, accept_changes=accept_changes, say=say)
-        return _of_run(run, say)
+        run = reopen(path, trust=trust, accept_changes=accept_changes, log=log)
+        return _of_run(run, log)
     if not path.exists():
         raise UserError(f"there is no run and there are no weights at {path}")
     return _of_weights(path), None, None
 
 
-def _of_run(run: Run, say: Callable[[str], None]) -> tuple[Encoder, Run, Splits | None]:
+def _of_run(run: Run, log: Callable[[str], None]) -> tuple[Encoder, Run, Splits | None]:
     method = run.experiment.method
     splits: Splits | None = None
     try:
@@ -145,7 +145,7 @@ def _of_run(run: Run, say: Callable[[str], None]) -> tuple[Encoder, Run, Splits 
     except UserError as error:
         missing, example = error, None
     if example is not None:
-        program, state, splits = restore(run, Options(devices=1), say=say)
+        program, state, splits = restore(run, Options(devices=1), log=log)
     else:  # the shapes of the state are needed, and those of well-known data are known
         try:
             example, length = data_facts(run.experiment)

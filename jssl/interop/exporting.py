@@ -64,7 +64,7 @@ def export(
     *,
     licence: str | None = None,
     push: bool = False,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> Exported:
     """Writes an encoder in one form, with a model card, and compares the file with the encoder.
 
@@ -77,7 +77,7 @@ def export(
       folder: made if it does not exist; it must be empty or hold an export.
       licence: SPDX identifier for the card.
       push: whether to add what a model hub expects of a repository. Nothing is uploaded.
-      say: prints a line.
+      log: prints a line.
 
     Returns:
       What was written.
@@ -116,7 +116,7 @@ def export(
         (folder / ".gitattributes").write_text(
             "".join(f"*.{kind} filter=lfs diff=lfs merge=lfs -text\n" for kind in _LARGE)
         )
-        say(f"{folder} is ready for a hub; nothing was uploaded: hf upload OWNER/NAME {folder}")
+        log(f"{folder} is ready for a hub; nothing was uploaded: hf upload OWNER/NAME {folder}")
     return Exported(folder, form, difference, scale, compared)
 
 

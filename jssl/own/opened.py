@@ -59,7 +59,7 @@ def open_own(
     path: str | Path,
     options: OwnOptions | None = None,
     *,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> tuple[Experiment, OwnData]:
     """Recognises the user's data and adapts an experiment to them.
 
@@ -67,7 +67,7 @@ def open_own(
       experiment: any experiment of their modality.
       path: of the data.
       options: how they are read; with `known`, what was measured before is not measured again.
-      say: prints a line: what was found, and each change of the recipe.
+      log: prints a line: what was found, and each change of the recipe.
 
     Returns:
       (the adapted experiment, what a run keeps).
@@ -78,14 +78,14 @@ def open_own(
     options = options or OwnOptions()
     found = recognise(path, options, prefer=modality_of(experiment))
     adapted, notes = adapt(experiment, found, options)
-    say(f"data: {found.line}")
+    log(f"data: {found.line}")
     for note in notes:
-        say(f"note: {note}")
+        log(f"note: {note}")
     return adapted, OwnData(found.path, found.form, options, found.line, found.facts)
 
 
 def reopen_own(
-    experiment: Experiment, record: Mapping[str, Any], say: Callable[[str], None] = print
+    experiment: Experiment, record: Mapping[str, Any], log: Callable[[str], None] = print
 ) -> tuple[Experiment, OwnData]:
     """The data of a run's record, with what was measured when the run began; see `open_own`."""
     options = OwnOptions.from_record(record["options"], record["facts"])
@@ -95,7 +95,7 @@ def reopen_own(
             "the command of the run, --workdir RUN and --data with their new place"
         )
     adapted, own = open_own(
-        experiment, record["path"], dataclasses.replace(options, form=record["form"]), say=say
+        experiment, record["path"], dataclasses.replace(options, form=record["form"]), log=log
     )
     return adapted, dataclasses.replace(own, moved=record.get("moved", {}))
 

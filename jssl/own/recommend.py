@@ -63,7 +63,7 @@ def recommend(
     minutes: float,
     options: OwnOptions | None = None,
     *,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> Recommendation:
     """Names method, encoder, batch and epochs for the user's data and a budget.
 
@@ -71,7 +71,7 @@ def recommend(
       path: of the data.
       minutes: the budget on this machine.
       options: how the data are read.
-      say: prints a line: what was found and measured.
+      log: prints a line: what was found and measured.
 
     Returns:
       The recommendation.
@@ -84,14 +84,14 @@ def recommend(
         raise UserError(f"--minutes must be a positive number, not {minutes:g}")
     options = options or OwnOptions()
     found = recognise(path, options)
-    say(f"data: {found.line}")
+    log(f"data: {found.line}")
     name = own_experiment(found.modality)
     size, changes, reasons = _rules(found, options, chip=jax.default_backend() != "cpu")
     options = dataclasses.replace(options, size=size)
     experiment = _batched(override(adapt(load(name), found, options)[0], *changes), found)
     if experiment.batch_size != load(name).batch_size:
         changes = (*changes, f"batch_size={experiment.batch_size}")
-    say(f"measuring a few steps of {name} on {jax.device_count()} x {jax.default_backend()} ...")
+    log(f"measuring a few steps of {name} on {jax.device_count()} x {jax.default_backend()} ...")
     splits = experiment.data.load()
     step_s, read_s = measure(experiment, splits.train)
     rate = experiment.batch_size / max(step_s, 1e-9)

@@ -48,7 +48,7 @@ def search(
     chip: Chip | None,
     example: dict[str, Any],
     length: int,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
     approximate: bool = False,
     quick: bool = False,
     limit: int = 12,
@@ -65,7 +65,7 @@ def search(
       chip: their published specification.
       example: one example of the data.
       length: number of training examples.
-      say: prints a line.
+      log: prints a line.
       approximate: whether batch statistics may be computed per micro-batch.
       quick: compile at the compiler's lowest effort.
       limit: largest number of compilations.
@@ -86,7 +86,7 @@ def search(
             name = _named(experiment, setting)
             state = state_bytes(experiment, mesh, example, length)
             if state > chip.memory:
-                say(f"{name}: the state alone takes {state / 2**30:.1f} GiB a chip")
+                log(f"{name}: the state alone takes {state / 2**30:.1f} GiB a chip")
                 continue
             if compiled == limit:
                 if last is None:
@@ -105,11 +105,11 @@ def search(
                     quick=quick,
                 )
             except UserError as error:  # such as micro-batches that would change the results
-                say(f"{name}: {error}")
+                log(f"{name}: {error}")
                 continue
             compiled += 1
             verdict = "fits" if last.fits else "does not fit"
-            say(f"{name}: {verdict}, {_gib(last.needed)} GiB a chip")
+            log(f"{name}: {verdict}, {_gib(last.needed)} GiB a chip")
             if last.fits:
                 return last
         smaller = experiment.batch_size // 2
@@ -119,7 +119,7 @@ def search(
                     f"nothing fits {target}: the state alone is too large; take more chips"
                 )
             return last
-        say(f"no setting fits a batch of {experiment.batch_size}: trying {smaller}")
+        log(f"no setting fits a batch of {experiment.batch_size}: trying {smaller}")
         experiment = dataclasses.replace(experiment, batch_size=smaller)
 
 

@@ -162,7 +162,7 @@ def check(
     execution: Mapping[str, Any] | None,
     *,
     training: bool = False,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> Standing:
     """Compares a run's data, code and options with its record.
 
@@ -171,7 +171,7 @@ def check(
       data: see `data_of`.
       execution: see `execution_of`; None where nothing is trained.
       training: whether the run is about to be trained further.
-      say: prints a line.
+      log: prints a line.
 
     Returns:
       The standing.
@@ -188,7 +188,7 @@ def check(
     if record["fingerprint"] != run.fingerprint:
         return Standing(now)  # another run altogether, which `Run.open` says better
     if not any(key in record for key in KEYS):
-        say(
+        log(
             f"note: {run.record_path} holds no fingerprint of data and code (an older jssl wrote "
             "it), so changes of these since then are not noticed"
         )
@@ -204,7 +204,7 @@ def check(
             f"bring that back{way} or add --accept-changes to go on"
         )
     if changes:
-        say(f"accepted: {'; '.join(changes)}")
+        log(f"accepted: {'; '.join(changes)}")
     return Standing(now, tuple(changes))
 
 

@@ -126,12 +126,12 @@ class Lock:
 
 
 @contextlib.contextmanager
-def hold(folder: Path, *, say: Callable[[str], None] = print) -> Iterator[Lock]:
+def hold(folder: Path, *, log: Callable[[str], None] = print) -> Iterator[Lock]:
     """Holds the lock of a run's folder, which is created if it is missing.
 
     Args:
       folder: the run's.
-      say: prints a line if the lock of a dead process is taken over.
+      log: prints a line if the lock of a dead process is taken over.
 
     Yields:
       The lock.
@@ -145,7 +145,7 @@ def hold(folder: Path, *, say: Callable[[str], None] = print) -> Iterator[Lock]:
     path = folder / FILE
     try:
         with _alone(folder):
-            _take(path, mine, say)
+            _take(path, mine, log)
     except OSError as error:
         _remove_empty(made)
         raise UserError(f"cannot write {path}: {error.strerror}") from error
@@ -160,7 +160,7 @@ def hold(folder: Path, *, say: Callable[[str], None] = print) -> Iterator[Lock]:
         _remove_empty(made)
 
 
-def _take(path: Path, mine: Holder, say: Callable[[str], None]) -> None:
+def _take(path: Path, mine: Holder, log: Callable[[str], None]) -> None:
     if path.exists():
         other = _read(path)
         if other is None:
@@ -180,7 +180,7 @@ def _take(path: Path, mine: Holder, say: Callable[[str], None]) -> None:
                 f"{mine.host}, cannot see whether it still runs: if that machine is gone, or the "
                 f"run on it has ended, remove {path} and give the same command again"
             )
-        say(f"the lock of a run that has ended without removing it is taken over ({other})")
+        log(f"the lock of a run that has ended without removing it is taken over ({other})")
         path.unlink()
     partial = path.with_name(f"{path.name}.{mine.host}.{mine.pid}")
     partial.write_text(json.dumps(dataclasses.asdict(mine), indent=1) + "\n")

@@ -62,7 +62,7 @@ class Finished:
 
 
 def fit(
-    run: Run, options: Options, *, probe: Probe | None = None, say: Callable[[str], None] = print
+    run: Run, options: Options, *, probe: Probe | None = None, log: Callable[[str], None] = print
 ) -> Finished:
     """Trains a run to its end, from its newest checkpoint if it has one.
 
@@ -70,7 +70,7 @@ def fit(
       run: the run.
       options: how it is carried out.
       probe: evaluates a state now and then; its numbers go into the metrics.
-      say: prints a line.
+      log: prints a line.
 
     Returns:
       The last state, and whether the run is complete.
@@ -83,22 +83,22 @@ def fit(
     sinks = resolve(options.sinks)
     splits = run.experiment.data.load()
     execution = identity.execution_of(options.accumulate, options.approximate_accumulation)
-    standing = identity.check(run, identity.data_of(splits), execution, training=True, say=say)
+    standing = identity.check(run, identity.data_of(splits), execution, training=True, log=log)
     program = bind(run, options, splits)
     shapes = program.abstract_state  # refuses what cannot work before anything is written
-    given = warm_start.load(run, program, say=say)
+    given = warm_start.load(run, program, log=log)
     with contextlib.ExitStack() as stack:
-        guard = processes.first(lambda: stack.enter_context(lock.hold(run.folder, say=say)))
+        guard = processes.first(lambda: stack.enter_context(lock.hold(run.folder, log=log)))
         run.open(mesh=dict(program.mesh.shape), steps=program.steps, **standing.now)
         identity.note(run, standing, training=True)
         warm_start.save(run, given)
-        say(_summary(run, program))
+        log(_summary(run, program))
         checkpoints = stack.enter_context(
             Checkpoints(run.checkpoints, keep_last=options.keep_last, keep_every=options.keep_every)
         )
         try:
             made = (run, options, program, splits, checkpoints, guard, sinks)
-            return _train(*made, shapes, given, probe, say)
+            return _train(*made, shapes, given, probe, log)
         except (Unwritable, CheckpointUnwritable) as error:
             if guard is not None:
                 guard.check()  # a folder that is gone is not a disk that is full
@@ -118,7 +118,7 @@ def _train(
     shapes: TrainState,
     given: Any,
     probe: Probe | None,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> Finished:
     root = program.root_key(run.seed)
     run_stats = accounting.RunStats()
@@ -126,15 +126,15 @@ def _train(
         stack.callback(run_stats.forget)
         state, problems = checkpoints.restore(shapes)
         for problem in problems:
-            say(f"warning: {problem}")
+            log(f"warning: {problem}")
         first = jax.process_index() == 0
         if state is None:
             state = program.init(root, given)
             lost = put_aside(run.folder) if first else None
             if lost is not None:
-                say(f"warning: {lost}")
+                log(f"warning: {lost}")
         else:
-            say(f"resumed at step {int(state.step)} of {program.steps}")
+            log(f"resumed at step {int(state.step)} of {program.steps}")
         start = int(state.step)
         runner = make_step_runner(
             program,

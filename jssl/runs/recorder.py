@@ -67,7 +67,7 @@ class RunRecorder:
       checkpoints: its checkpoints.
       writer: of its metrics.
       monitor: judges its metrics.
-      say: prints a line.
+      log: prints a line.
       cause: step, from 1 -> why its metrics are not finite; "" if that is not known.
       log_every: steps between records.
       stop_on_collapse: whether the run is to end when the monitor makes a diagnosis.
@@ -80,7 +80,7 @@ class RunRecorder:
     checkpoints: Checkpoints
     writer: MetricsWriter
     monitor: HealthMonitor
-    say: Callable[[str], None]
+    log: Callable[[str], None]
     cause: Callable[[int], str]
     log_every: int
     stop_on_collapse: bool = False
@@ -151,7 +151,7 @@ class RunRecorder:
     def _check_health(self, row: dict[str, float]) -> None:
         diagnoses = self.monitor.see(row)
         for diagnosis in diagnoses:
-            self.say(f"alarm: {diagnosis}")
+            self.log(f"alarm: {diagnosis}")
         if diagnoses:
             self._note_alarms()
         if self.monitor.standing and self.stop_on_collapse:

@@ -17,18 +17,18 @@ from jssl.training import sharding
 from jssl.training.checkpoint import Checkpoints
 from jssl.training.program import Program, build
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 def prepare(
-    run: Run, options: Options, *, say: Callable[[str], None] = print
+    run: Run, options: Options, *, log: Callable[[str], None] = print
 ) -> tuple[Program, Splits]:
     """Loads the data and binds the experiment to it and to the mesh.
 
     Args:
       run: the run.
       options: how it is carried out.
-      say: prints a line.
+      log: prints a line.
 
     Returns:
       (program, splits).
@@ -39,7 +39,7 @@ def prepare(
     """
     run.check_folder()
     splits = run.experiment.data.load()
-    identity.note(run, identity.check(run, identity.data_of(splits), None, say=say))
+    identity.note(run, identity.check(run, identity.data_of(splits), None, log=log))
     return bind(run, options, splits), splits
 
 
@@ -58,7 +58,7 @@ def bind(run: Run, options: Options, splits: Splits) -> Program:
 
 
 def restore(
-    run: Run, options: Options, *, step: int | None = None, say: Say = print
+    run: Run, options: Options, *, step: int | None = None, log: Log = print
 ) -> tuple[Program, TrainState, Splits]:
     """The program, a saved state and the data of a run.
 
@@ -67,7 +67,7 @@ def restore(
       options: how it is carried out. Without a number of devices, as many are used as divide
         the batch of the run, which may have been trained on another machine.
       step: of the checkpoint; None for the newest.
-      say: prints a line.
+      log: prints a line.
 
     Returns:
       (program, state, splits).
@@ -81,14 +81,14 @@ def restore(
         options = dataclasses.replace(
             options, devices=max((n for n in counts if batch % n == 0), default=None)
         )
-    program, splits = prepare(run, options, say=say)
+    program, splits = prepare(run, options, log=log)
     checkpoints = Checkpoints(run.checkpoints)
     try:
         state, problems = checkpoints.restore(program.abstract_state, step)
     finally:
         checkpoints.close()
     for problem in problems:
-        say(f"warning: {problem}")
+        log(f"warning: {problem}")
     if state is None:
         raise UserError(f"{run.folder} has no checkpoint yet: train it first")
     return program, state, splits

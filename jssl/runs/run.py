@@ -213,7 +213,7 @@ def reopen(
     as_it_was: bool = False,
     trust: bool = False,
     accept_changes: bool = False,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> Run:
     """The run of a folder, rebuilt from its record.
 
@@ -225,7 +225,7 @@ def reopen(
       as_it_was: for an experiment in a user's file, use the copy that was made when the run began.
       trust: whether such a file may be executed; its name is printed first.
       accept_changes: see `Run`.
-      say: prints a line.
+      log: prints a line.
 
     Returns:
       The run.
@@ -240,11 +240,11 @@ def reopen(
     if file is not None:
         others = [path.name for path in list(files_of(file).values())[1:]]
         beside = f" and, beside it, {', '.join(others)}" if others else ""
-        say(f"executing {file}{beside}, as --trust allows")
+        log(f"executing {file}{beside}, as --trust allows")
     loaded = dataclasses.replace(load(name if file is None else str(file)), name=name)
     own = None
     if record.get("own"):
-        loaded, own = reopen_own(loaded, record["own"], say=say)
+        loaded, own = reopen_own(loaded, record["own"], log=log)
     try:
         experiment = override(loaded, *record["overrides"])
     except UserError as error:

@@ -82,13 +82,13 @@ def resolve_any(
     return Start(str(path), digest, 0, family or ""), adopted(experiment.encoder, weights, name)
 
 
-def load(run: Run, program: Program, *, say: Callable[[str], None] = print) -> ArrayTree | None:
+def load(run: Run, program: Program, *, log: Callable[[str], None] = print) -> ArrayTree | None:
     """Loads the arrays that a run takes from the run that it starts from.
 
     Args:
       run: the run; nothing is loaded if it has no `start`.
       program: its program.
-      say: prints a line.
+      log: prints a line.
 
     Returns:
       {"params", "stats"}, the parts of the net's variables that are replaced, or None.
@@ -109,18 +109,18 @@ def load(run: Run, program: Program, *, say: Callable[[str], None] = print) -> A
                 "it from a copy, or remove it to take it from the other run again"
             ) from error
     if run.start.family is not None:
-        return _nested(_of_weights(run, program, say))
+        return _nested(_of_weights(run, program, log))
     source = reopen(
-        Path(run.start.folder), trust=run.trust, accept_changes=run.accept_changes, say=say
+        Path(run.start.folder), trust=run.trust, accept_changes=run.accept_changes, log=log
     )
-    theirs, state, _ = restore(source, Options(), step=run.start.step, say=say)
+    theirs, state, _ = restore(source, Options(), step=run.start.step, log=log)
     found = select(program, theirs.experiment.method, state, run.start.folder)
     flat = {name: np.asarray(leaf) for name, leaf in paths(found).items()}
-    say(f"starts from {run.start.folder}, step {run.start.step}: {len(flat)} arrays taken over")
+    log(f"starts from {run.start.folder}, step {run.start.step}: {len(flat)} arrays taken over")
     return _nested(flat)
 
 
-def _of_weights(run: Run, program: Program, say: Callable[[str], None]) -> dict[str, Any]:
+def _of_weights(run: Run, program: Program, log: Callable[[str], None]) -> dict[str, Any]:
     start = run.start
     weights, digest = find_weights(start.folder, start.family or None)
     if digest != start.fingerprint:
@@ -130,7 +130,7 @@ def _of_weights(run: Run, program: Program, say: Callable[[str], None]) -> dict[
         )
     ours = program.abstract_state
     method = type(program.experiment.method).__name__
-    return selected(weights, ours.params, ours.stats, method, start.folder, say)
+    return selected(weights, ours.params, ours.stats, method, start.folder, log)
 
 
 def save(run: Run, taken: ArrayTree | None) -> None:

@@ -160,7 +160,7 @@ def reproduce(
     collect: bool = False,
     options: Options | None = None,
     accept_changes: bool = False,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> Table:
     """Trains and evaluates every row that is not finished, then tabulates all of them.
 
@@ -179,7 +179,7 @@ def reproduce(
       collect: only tabulate existing records, without training.
       options: how runs are carried out; None for the defaults without probes on the way.
       accept_changes: see `jssl.runs.run.Run`.
-      say: prints a line.
+      log: prints a line.
 
     Returns:
       The table.
@@ -206,8 +206,8 @@ def reproduce(
                 place = folder / row.name.lower().replace(" ", "_") / f"seed{seed}"
                 run = Run(experiment, seed, place, tuple(overrides), accept_changes=accept_changes)
                 if not collect:
-                    say(f"--- {row.name}, seed {seed}: {place}")
-                    _carry_out(run, table.columns, budget, options, say)
+                    log(f"--- {row.name}, seed {seed}: {place}")
+                    _carry_out(run, table.columns, budget, options, log)
                 for column in table.columns:
                     record = _finished(run, column, budget)
                     if record is not None:
@@ -216,7 +216,7 @@ def reproduce(
             raise
         except UserError as error:
             cell.failure = str(error)
-            say(f"{row.name}: {error}")
+            log(f"{row.name}: {error}")
     return tabulate(table, found, budget)
 
 
@@ -284,19 +284,19 @@ def _carry_out(
     columns: Sequence[Column],
     budget: str,
     options: Options | None,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> None:
     options = options or Options(probe_every=0)
     missing = [column for column in columns if _finished(run, column, budget) is None]
     if not missing:
-        say("finished before")
+        log("finished before")
         return
-    finished = session.train(run, options, evaluate=False, say=say)
+    finished = session.train(run, options, evaluate=False, log=log)
     finished.require("the run")
     chosen: dict[str, Evaluation] = {}
     for column in missing:
         chosen |= choose([column.protocol], column.at(budget)[0])
-    evaluate_run(run, chosen, options, say=lambda line: None)
+    evaluate_run(run, chosen, options, log=lambda line: None)
 
 
 def _finished(run: Run, column: Column, budget: str) -> Record | None:

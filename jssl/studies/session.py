@@ -21,17 +21,17 @@ from jssl.runs.restoring import restore
 from jssl.runs.run import Run
 from jssl.training.program import Program
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
-def train(run: Run, options: Options, *, evaluate: bool = True, say: Say = print) -> Finished:
+def train(run: Run, options: Options, *, evaluate: bool = True, log: Log = print) -> Finished:
     """Trains a run to its end, then evaluates it and writes its report.
 
     Args:
       run: the run.
       options: how it is carried out.
       evaluate: False to train only.
-      say: prints a line.
+      log: prints a line.
 
     Returns:
       What the loop returned.
@@ -39,27 +39,27 @@ def train(run: Run, options: Options, *, evaluate: bool = True, say: Say = print
     Raises:
       UserError: see `jssl.runs.loop.fit`.
     """
-    say = say if jax.process_index() == 0 else lambda line: None
-    finished = fit(run, options, probe=OnlineProbe(options.probes), say=say)
+    log = log if jax.process_index() == 0 else lambda line: None
+    finished = fit(run, options, probe=OnlineProbe(options.probes), log=log)
     give_back_freed_memory()  # evaluation takes buffers of other sizes
     if not finished.complete or finished.signal is not None:
-        say(
+        log(
             f"stopped at step {int(finished.state.step)} of {finished.program.steps}, saved; the "
             "same command goes on from there"
         )
     elif evaluate:
-        records = _measure(run, finished.program, finished.state, finished.splits, say)
-        _page(run, finished.program, finished.state, finished.splits, records, say)
+        records = _measure(run, finished.program, finished.state, finished.splits, log)
+        _page(run, finished.program, finished.state, finished.splits, records, log)
     return finished
 
 
-def evaluate(run: Run, options: Options | None = None, *, say: Say = print) -> list[Record] | None:
+def evaluate(run: Run, options: Options | None = None, *, log: Log = print) -> list[Record] | None:
     """Evaluates the newest checkpoint of a run and writes `results.json`.
 
     Args:
       run: the run.
       options: devices to use.
-      say: prints a line.
+      log: prints a line.
 
     Returns:
       The records of the run's table, see `jssl.evaluation.run_table`; None if the data cannot be
@@ -68,17 +68,17 @@ def evaluate(run: Run, options: Options | None = None, *, say: Say = print) -> l
     Raises:
       UserError: if the run has no checkpoint.
     """
-    program, state, splits = restore(run, options or Options(), say=say)
-    return _measure(run, program, state, splits, say)
+    program, state, splits = restore(run, options or Options(), log=log)
+    return _measure(run, program, state, splits, log)
 
 
-def report(run: Run, options: Options | None = None, *, say: Say = print) -> Path:
+def report(run: Run, options: Options | None = None, *, log: Log = print) -> Path:
     """Writes `report.html` of a run from its newest checkpoint, evaluating it if need be.
 
     Args:
       run: the run.
       options: devices to use.
-      say: prints a line.
+      log: prints a line.
 
     Returns:
       The page.
@@ -87,38 +87,38 @@ def report(run: Run, options: Options | None = None, *, say: Say = print) -> Pat
       UserError: if the run has no checkpoint.
     """
     read_metrics(run.folder)  # the page shows them; found out before anything is computed
-    program, state, splits = restore(run, options or Options(), say=say)
-    records = _saved_records(run, say) or _measure(run, program, state, splits, say)
-    return _page(run, program, state, splits, records, say)
+    program, state, splits = restore(run, options or Options(), log=log)
+    records = _saved_records(run, log) or _measure(run, program, state, splits, log)
+    return _page(run, program, state, splits, records, log)
 
 
-def _saved_records(run: Run, say: Say) -> list[Record] | None:
+def _saved_records(run: Run, log: Log) -> list[Record] | None:
     if not run.results.exists():
         return None
     try:
         return run_table.load(run.results)
     except (UserError, OSError, *MALFORMED) as error:
-        say(f"warning: {run.results} cannot be read ({error}); the run is evaluated again")
+        log(f"warning: {run.results} cannot be read ({error}); the run is evaluated again")
         return None
 
 
 def _measure(
-    run: Run, program: Program, state: TrainState, splits: Splits, say: Say
+    run: Run, program: Program, state: TrainState, splits: Splits, log: Log
 ) -> list[Record] | None:
     several = "tags" in splits.train[0]
     if "label" not in splits.train[0] and not several:
         if jax.process_count() > 1:
-            say("the data has no labels: nothing to evaluate")
+            log("the data has no labels: nothing to evaluate")
             return None
-        say("the data has no labels: label-free measures of the trained and untrained encoder")
-        evaluating.label_free(run, program, state, splits, say=say)
+        log("the data has no labels: label-free measures of the trained and untrained encoder")
+        evaluating.label_free(run, program, state, splits, log=log)
         return None
     try:
         run_table.check_measurable(splits)
     except UserError as error:  # the features are sound, and the page shows them
-        say(f"nothing is evaluated, because {error}")
+        log(f"nothing is evaluated, because {error}")
         return None
-    say("evaluating: trained, untrained and raw input")
+    log("evaluating: trained, untrained and raw input")
     subject = Representations(evaluating.representations(run, program, state), splits, program, run)
     for row in subject.rows:  # every process encodes its part, and the first one evaluates
         subject.features(row)
@@ -127,7 +127,7 @@ def _measure(
     protocols = run_table.run_protocols(run_table.SEVERAL if several else run_table.NAMES)
     records = [evaluating.measure(run, subject, *named) for named in protocols.items()]
     run_table.save(records, run.results)
-    say(run_table.run_table(records).markdown())
+    log(run_table.run_table(records).markdown())
     return records
 
 
@@ -137,13 +137,13 @@ def _page(
     state: TrainState,
     splits: Splits,
     records: list[Record] | None,
-    say: Say,
+    log: Log,
 ) -> Path | None:
     from jssl.reporting.run_page import write_run_page
 
     if jax.process_count() > 1:
-        say(f"write the page with: jssl report {run.folder}")
+        log(f"write the page with: jssl report {run.folder}")
         return None
     page = write_run_page(run, program, state, splits, records)
-    say(f"page: {page}")
+    log(f"page: {page}")
     return page

@@ -110,13 +110,13 @@ class BenchmarkSuite:
         probes = dataclasses.replace(self.protocol, overrides=())
         return fingerprint({"run": run, "probes": dataclasses.asdict(probes)})
 
-    def run(self, case: Case, seed: int, say: Callable[[str], None] = print) -> Record:
+    def run(self, case: Case, seed: int, log: Callable[[str], None] = print) -> Record:
         """Trains and measures one case.
 
         Args:
           case: the method.
           seed: of the run.
-          say: prints a line.
+          log: prints a line.
 
         Returns:
           The record: under "records" those of the protocols knn and linear for the trained and the
@@ -165,7 +165,7 @@ class BenchmarkSuite:
             f"{100 * validation[UNTRAINED][probe]:.1f}"
             for probe in PROBES
         )
-        say(f"{case.method} seed {seed}: {said} (validation); {record['seconds']:.0f} s")
+        log(f"{case.method} seed {seed}: {said} (validation); {record['seconds']:.0f} s")
         return record
 
     def probes(self, examples: int) -> dict[str, Evaluation]:
@@ -211,7 +211,7 @@ def train(run: Run, examples: tuple[int, int, int]) -> Trained:
     options = Options(
         devices=1, on_collapse="warn", probe_every=0, checkpoint_every=2**30, log_every=1
     )
-    finished = fit(run, options, say=lambda line: None)
+    finished = fit(run, options, log=lambda line: None)
     finished.require(f"{run.experiment.name} seed {run.seed}")
     program = finished.program
     untrained = program.init(program.root_key(run.seed))
@@ -257,7 +257,7 @@ def work(
     *,
     methods: Iterable[str] = (),
     seeds: Iterable[int] = (0,),
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> None:
     """Runs what is missing of a study.
 
@@ -266,7 +266,7 @@ def work(
       folder: where the records lie; a record with another fingerprint is made again.
       methods: "family/name" of the methods wanted; none for all.
       seeds: the seeds wanted.
-      say: prints a line.
+      log: prints a line.
     """
     cases = [study.case(name) for name in methods] or list(study.cases)
     folder.mkdir(parents=True, exist_ok=True)
@@ -277,7 +277,7 @@ def work(
                 saved = json.loads(path.read_text())
                 if saved["fingerprint"] == study.fingerprint(case, seed):
                     continue
-            write_json(path, study.run(case, seed, say))
+            write_json(path, study.run(case, seed, log))
             jax.clear_caches()  # compiled programs of dozens of methods would fill the memory
 
 

@@ -44,7 +44,7 @@ from jssl.training import sharding
 from jssl.training.checkpoint import Checkpoints
 from jssl.training.program import Program, build
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +78,7 @@ def sweep(
     options: Options,
     *,
     overrides: tuple[str, ...] = (),
-    say: Say = print,
+    log: Log = print,
 ) -> Table:
     """Trains every point of a grid with every seed.
 
@@ -89,7 +89,7 @@ def sweep(
       folder: the runs' folders go in there; None for those that `jssl train` would use.
       options: how it is carried out.
       overrides: assignments that all runs share.
-      say: prints a line.
+      log: prints a line.
 
     Returns:
       A row for each point: means over seeds and their 95 % intervals.
@@ -107,14 +107,14 @@ def sweep(
     program = _program(experiment, splits, options)
     apart, static = groups(program, points)
     if len(apart) > 1:
-        say(
+        log(
             f"{', '.join(static)}: not a number that a compiled step can take as an argument, so "
             f"{len(apart)} programs run one after the other"
         )
     found: dict[int, list[dict[str, float]]] = {}
     for places in apart:
         members = [Member(points[place], seed) for place in places for seed in seeds]
-        results = _together(experiment, members, splits, folder, options, overrides, say)
+        results = _together(experiment, members, splits, folder, options, overrides, log)
         for i, place in enumerate(places):
             found[place] = results[i * len(seeds) : (i + 1) * len(seeds)]
     return _table(points, [found[place] for place in range(len(points))], len(seeds))
@@ -137,7 +137,7 @@ def _together(
     folder: Path | None,
     options: Options,
     shared: tuple[str, ...],
-    say: Say,
+    log: Log,
 ) -> list[dict[str, float]]:
     runs = []
     for member in members:
@@ -155,7 +155,7 @@ def _together(
     varied = {path: [row[path] for row in values] for path in values[0]}
     seeds = [member.seed for member in members]
     together = Together(program, varied, seeds, how=options.how, devices=options.devices)
-    say(
+    log(
         f"{len(runs)} runs as one program ({together.how}) on {together.mesh.size} device(s): "
         f"{program.steps} steps each, global batch {program.experiment.batch_size}"
     )
@@ -163,11 +163,11 @@ def _together(
     guards = []
     with contextlib.ExitStack() as locks:
         for run in runs:
-            standing = identity.check(run, data, execution, training=True, say=say)
-            guards.append(locks.enter_context(lock.hold(run.folder, say=say)))
+            standing = identity.check(run, data, execution, training=True, log=log)
+            guards.append(locks.enter_context(lock.hold(run.folder, log=log)))
             run.open(mesh={"data": 1, "fsdp": 1}, steps=program.steps, **standing.now)
             identity.note(run, standing, training=True)
-        return _train(together, runs, guards, splits, options, say)
+        return _train(together, runs, guards, splits, options, log)
 
 
 def _train(
@@ -176,18 +176,18 @@ def _train(
     guards: Sequence[lock.Lock],
     splits: Splits,
     options: Options,
-    say: Say,
+    log: Log,
 ) -> list[dict[str, float]]:
     """Trains runs to their end, from the newest step that all have; their last metrics."""
     program = together.program
     with contextlib.ExitStack() as stack_:
         checkpoints = [stack_.enter_context(Checkpoints(run.checkpoints)) for run in runs]
-        states, step = _restore(together, checkpoints, say)
+        states, step = _restore(together, checkpoints, log)
         recorders = []
         for i, run in enumerate(runs):
             lost = None if step else put_aside(run.folder)
             if lost is not None:
-                say(f"warning: {lost}")
+                log(f"warning: {lost}")
             recorders.append(
                 RunRecorder(
                     run,
@@ -195,7 +195,7 @@ def _train(
                     checkpoints[i],
                     stack_.enter_context(MetricsWriter(run.folder, resume_step=step)),
                     monitor_of(run, program, step),
-                    functools.partial(_say_of, run, say),
+                    functools.partial(_log_of, run, log),
                     _cause(together, splits, checkpoints[i], i, run.seed, step),
                     options.log_every,
                     guard=guards[i],
@@ -225,12 +225,12 @@ def _train(
             loop.signal,
         )
     for i, words in recorder.failed.items():
-        say(f"{runs[i].folder}: {words}")
+        log(f"{runs[i].folder}: {words}")
     return [_last(run) for run in runs]
 
 
-def _say_of(run: Run, say: Say, line: str) -> None:
-    say(f"{run.folder}: {line}")
+def _log_of(run: Run, log: Log, line: str) -> None:
+    log(f"{run.folder}: {line}")
 
 
 def _cause(
@@ -252,7 +252,7 @@ def _cause(
 
 
 def _restore(
-    together: Together, checkpoints: Sequence[Checkpoints], say: Say
+    together: Together, checkpoints: Sequence[Checkpoints], log: Log
 ) -> tuple[TrainState, int]:
     """The states at the newest step that every run has; a run that failed stays where it is."""
     common = set.intersection(*(set(found.steps()) for found in checkpoints))
@@ -263,7 +263,7 @@ def _restore(
         jax.device_get(found.restore(together.program.abstract_state, step)[0])
         for found in checkpoints
     ]
-    say(f"resumed at step {step} of {together.program.steps}")
+    log(f"resumed at step {step} of {together.program.steps}")
     return jax.device_put(stack(states), together.shardings), step
 
 

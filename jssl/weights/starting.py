@@ -22,7 +22,7 @@ from jssl.weights.folder import TENSORS, encoder_settings, is_weights, read_weig
 from jssl.weights.importing import Weights, import_weights
 from jssl.weights.names import closest
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 # What a run chooses and weights do not have.
 _OF_THE_RUN = {
@@ -94,7 +94,7 @@ def adopted(encoder: nn.Module, weights: Weights, name: str) -> tuple[str, ...]:
 
 
 def selected(
-    weights: Weights, params: ArrayTree, stats: ArrayTree, method: str, where: str, say: Say
+    weights: Weights, params: ArrayTree, stats: ArrayTree, method: str, where: str, log: Log
 ) -> dict[str, np.ndarray]:
     """The arrays of a net that are taken from weights.
 
@@ -104,7 +104,7 @@ def selected(
       stats: shapes of the net's collections.
       method: its name, for messages.
       where: the weights, for messages.
-      say: prints a line.
+      log: prints a line.
 
     Returns:
       Arrays by path: "params/encoder/...", "stats/batch_stats/encoder/...", and parts of the
@@ -144,9 +144,9 @@ def selected(
         if ours and all(x is not None and x.shape == ours[n].shape for n, x in found.items()):
             taken |= {f"params/{name}": value for name, value in found.items()}
         else:
-            say(f"{part} of {where} is not taken: {method} has none, or one of other sizes")
+            log(f"{part} of {where} is not taken: {method} has none, or one of other sizes")
     new = f"; {', '.join(sorted(own))[:200]} start anew" if own else ""
-    say(f"starts from {where}: {len(taken)} arrays taken over{new}")
+    log(f"starts from {where}: {len(taken)} arrays taken over{new}")
     return taken
 
 

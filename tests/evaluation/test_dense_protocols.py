@@ -26,7 +26,7 @@ def run(tmp_path_factory) -> Run:
     small = dataclasses.replace(small, data=data, batch_size=20, epochs=0.7)
     made = Run(small, 0, tmp_path_factory.mktemp("dense") / "run")
     options = Options(devices=1, probe_every=0)
-    session.train(made, options, evaluate=False, say=lambda line: None)
+    session.train(made, options, evaluate=False, log=lambda line: None)
     return made
 
 
@@ -62,7 +62,7 @@ def test_masks_move_with_the_images():
 def test_dense_protocols_write_records(run: Run):
     names = ["segmentation", "factors", "equivariance", "attentive", "propagation"]
     options = Options(devices=1)
-    records = evaluate_run(run, choose(names), options, say=lambda line: None)
+    records = evaluate_run(run, choose(names), options, log=lambda line: None)
     dense, factors, equivariance, attentive, clips = (record.rows for record in records)
     assert set(dense) == {"trained", "untrained"}  # the raw input has no tokens
     for row in dense.values():

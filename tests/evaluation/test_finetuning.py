@@ -94,7 +94,7 @@ def test_frozen_layers_stay_and_others_move(tmp_path: Path, mask: float):
     experiment = tuned(small, 10, 24, dataclasses.replace(recipe, batch_size=8))
     run = Run(experiment, 0, tmp_path / "run")
     options = Options(devices=1, probe_every=0, on_collapse="off")
-    finished = fit(run, options, say=lambda line: None)
+    finished = fit(run, options, log=lambda line: None)
     start = finished.program.init(finished.program.root_key(0))
     before, after = paths(start.params), paths(finished.state.params)
     moved = {k for k in before if np.abs(np.asarray(before[k]) - np.asarray(after[k])).max() > 0}

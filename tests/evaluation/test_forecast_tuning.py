@@ -108,7 +108,7 @@ def test_the_encoder_stays_until_its_time_and_the_errors_are_those_of_the_net(tm
     recipe = ForecastRecipe(epochs=0.5, head_epochs=1, learning_rate=0.01, batch_size=32)
     made = forecasting(small, example, recipe)
     options = Options(devices=1, probe_every=0, on_collapse="off")
-    done = fit(Run(made, 0, tmp_path / "run"), options, say=lambda line: None)
+    done = fit(Run(made, 0, tmp_path / "run"), options, log=lambda line: None)
     start = done.program.init(done.program.root_key(0))
     before, after = paths(start.params), paths(done.state.params)
     moved = {k for k in before if np.abs(np.asarray(before[k]) - np.asarray(after[k])).max() > 0}

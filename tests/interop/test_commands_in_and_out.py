@@ -15,7 +15,7 @@ from jssl.cli import main
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     experiment = str(write_experiment(folder))
-    return jssl.train(experiment, folder / "run", evaluate=False, devices=1, say=lambda line: None)
+    return jssl.train(experiment, folder / "run", evaluate=False, devices=1, log=lambda line: None)
 
 
 def test_a_run_is_embedded_and_exported(run, tmp_path, capsys):

@@ -40,7 +40,7 @@ def test_features_labels_and_origin_come_back(suffix, tmp_path, vit):
         pytest.importorskip("pyarrow")
     data = splits()
     out = tmp_path / f"new/features.{suffix}"
-    found = embed(vit, data, out, split="all", device_batch=4, devices=1, say=quiet)
+    found = embed(vit, data, out, split="all", device_batch=4, devices=1, log=quiet)
     assert found.shape == (62, 16) and found.computed == 62
     file = read_features(out)
     parts = (data.train, data.validation, data.test)
@@ -59,7 +59,7 @@ def test_one_and_eight_devices_give_the_same_bytes(tmp_path, vit):
     files = []
     for devices in (1, 8):
         out = tmp_path / f"on{devices}.npy"
-        embed(vit, splits(), out, layers=["last", "0"], device_batch=2, devices=devices, say=quiet)
+        embed(vit, splits(), out, layers=["last", "0"], device_batch=2, devices=devices, log=quiet)
         files.append((out.read_bytes(), out.with_suffix(".json").read_bytes()))
     assert files[0] == files[1]
 
@@ -67,7 +67,7 @@ def test_one_and_eight_devices_give_the_same_bytes(tmp_path, vit):
 def test_a_killed_command_goes_on_to_the_same_file(tmp_path, vit, monkeypatch):
     whole, cut = tmp_path / "whole.npy", tmp_path / "cut.npy"
     options = {"device_batch": 4, "devices": 1}
-    embed(vit, splits(), whole, **options, say=quiet)
+    embed(vit, splits(), whole, **options, log=quiet)
 
     class Asked(interrupt.Stop):
         signal = 15
@@ -81,19 +81,19 @@ def test_a_killed_command_goes_on_to_the_same_file(tmp_path, vit, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(embedding.interrupt, "requests", lambda: _entered(Asked()))
         with pytest.raises(Interrupted, match="16 of 50 examples are kept") as left:
-            embed(vit, splits(), cut, **options, say=quiet)
+            embed(vit, splits(), cut, **options, log=quiet)
     assert left.value.status == 143 and not cut.exists()
     parts = tmp_path / "cut.npy.parts"
     (parts / "000001.npz").write_bytes(b"PK\x03\x04 cut")  # a shard that a power failure damaged
     for change in ({"pool": "mean"}, {"device_batch": 2}, {"layers": ["0"]}):
         with pytest.raises(UserError, match="another embedding"):
-            embed(vit, splits(), cut, **{**options, **change}, say=quiet)
+            embed(vit, splits(), cut, **{**options, **change}, log=quiet)
     with pytest.raises(UserError, match="another weights"):
-        embed(encoder(seed=1), splits(), cut, **options, say=quiet)
+        embed(encoder(seed=1), splits(), cut, **options, log=quiet)
     with pytest.raises(UserError, match="another data"):
-        embed(vit, splits(seed=1), cut, **options, say=quiet)
+        embed(vit, splits(seed=1), cut, **options, log=quiet)
     said = []
-    found = embed(vit, splits(), cut, **options, say=said.append)
+    found = embed(vit, splits(), cut, **options, log=said.append)
     assert "going on after 16 of 50" in said[0] and found.computed == 34
     assert cut.read_bytes() == whole.read_bytes()
     assert cut.with_suffix(".json").read_bytes() == whole.with_suffix(".json").read_bytes()
@@ -175,7 +175,7 @@ def test_what_is_refused_says_why(tmp_path, vit):
 
 def test_neighbours_and_subsets_are_read_from_the_file(tmp_path, vit, capsys):
     out = tmp_path / "f.npy"
-    embed(vit, splits(), out, device_batch=8, devices=1, say=quiet)
+    embed(vit, splits(), out, device_batch=8, devices=1, log=quiet)
     assert main(["neighbours", str(out), "3", "-k", "2"]) == 0
     lines = capsys.readouterr().out.splitlines()
     x = np.load(out)

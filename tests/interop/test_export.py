@@ -38,7 +38,7 @@ def vit():
 
 
 def test_safetensors_are_read_by_load_encoder_bit_for_bit(tmp_path, vit):
-    found = export(vit, None, "safetensors", tmp_path / "out", say=quiet)
+    found = export(vit, None, "safetensors", tmp_path / "out", log=quiet)
     assert found.difference == 0 and found.scale > 0.1
     back = load_encoder(tmp_path / "out")
     assert back.fingerprint == vit.fingerprint and back.module == vit.module
@@ -50,7 +50,7 @@ def test_safetensors_are_read_by_load_encoder_bit_for_bit(tmp_path, vit):
 
 
 def test_stablehlo_takes_a_batch_of_any_size_on_three_platforms(tmp_path, vit):
-    found = export(vit, None, "stablehlo", tmp_path, say=quiet)
+    found = export(vit, None, "stablehlo", tmp_path, log=quiet)
     assert found.difference == 0
     exported = jax.export.deserialize(bytearray((tmp_path / "encoder.stablehlo").read_bytes()))
     assert exported.platforms == ("cpu", "cuda", "tpu")
@@ -117,7 +117,7 @@ def test_onnx_runs_in_onnxruntime(module, tmp_path):
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     net = encoder(module)
-    found = export(net, None, "onnx", tmp_path, say=quiet)
+    found = export(net, None, "onnx", tmp_path, log=quiet)
     assert found.difference < 2e-5 * max(found.scale, 1)
     graph = onnx.load(tmp_path / "encoder.onnx").graph
     assert graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
@@ -134,12 +134,12 @@ def test_onnx_runs_in_onnxruntime(module, tmp_path):
 
 def test_hub_folder_and_refusals(tmp_path, vit, monkeypatch):
     said = []
-    export(vit, None, "hf", tmp_path / "hub", licence="MIT", push=True, say=said.append)
+    export(vit, None, "hf", tmp_path / "hub", licence="MIT", push=True, log=said.append)
     card = (tmp_path / "hub/README.md").read_text()
     assert card.startswith("---\nlicense: MIT\nlibrary_name: timm\n") and vit.fingerprint in card
     assert "nothing was uploaded" in said[0]
     assert "safetensors filter=lfs" in (tmp_path / "hub/.gitattributes").read_text()
-    export(vit, None, "hf", tmp_path / "hub", say=quiet)  # an export is replaced
+    export(vit, None, "hf", tmp_path / "hub", log=quiet)  # an export is replaced
     other = tmp_path / "other"
     other.mkdir()
     (other / "notes.txt").write_text("mine")
@@ -154,13 +154,13 @@ def test_hub_folder_and_refusals(tmp_path, vit, monkeypatch):
     ]
     for words, net, form, options in refused:
         with pytest.raises(UserError, match=words):
-            export(net, None, form, tmp_path / "new", say=quiet, **options)
+            export(net, None, form, tmp_path / "new", log=quiet, **options)
     with pytest.raises(UserError, match="something other than an export"):
-        export(vit, None, "hf", other, say=quiet)
+        export(vit, None, "hf", other, log=quiet)
     assert [p.name for p in other.iterdir()] == ["notes.txt"]
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
     with pytest.raises(UserError, match="pip install"):
-        export(vit, None, "onnx", tmp_path / "new", say=quiet)
+        export(vit, None, "onnx", tmp_path / "new", log=quiet)
 
 
 def test_an_operation_without_a_rule_is_named(tmp_path, vit):

@@ -117,7 +117,7 @@ def test_the_command_can_be_run(command, tmp_path, monkeypatch) -> None:
         overrides=tuple(arguments.overrides),
         data=arguments.data,
         data_options=own_options(arguments),
-        say=said.append,
+        log=said.append,
     )
     assert said[0].startswith("data: ")
     experiment = run.experiment

@@ -49,7 +49,7 @@ def test_the_same_command_measures_nothing_again(run, monkeypatch, capsys) -> No
     monkeypatch.setattr(image_folder, "channel_statistics", None)
     assert main([*run[2], "--no-evaluate"]) == 0
     assert "resumed at step" in capsys.readouterr().out
-    opened = reopen(run[0], trust=True, say=lambda line: None)
+    opened = reopen(run[0], trust=True, log=lambda line: None)
     assert opened.own.line.startswith("48 images")
     again = api.make_run(run[2][1], run[0], overrides=("epochs=2",), data=run[1])
     assert again.fingerprint == opened.fingerprint
@@ -81,7 +81,7 @@ def test_moved_data_go_on_and_others_are_refused(run, tmp_path, capsys) -> None:
         record = json.loads((folder / "run.json").read_text())
         assert record["own"]["path"] == str(place)
         assert record["own"]["moved"] == {str(place): str(data)}
-        opened = reopen(folder, trust=True, say=lambda line: None)  # where it is now
+        opened = reopen(folder, trust=True, log=lambda line: None)  # where it is now
         assert opened.own.path == str(place) and opened.fingerprint == record["fingerprint"]
         other = flat(tmp_path / "other", 47, size=(8, 8))
         wrong = [str(other) if word == str(data) else word for word in command]
@@ -96,7 +96,7 @@ def test_moved_data_go_on_and_others_are_refused(run, tmp_path, capsys) -> None:
 
 
 def test_files_of_labels_may_move_too(tmp_path) -> None:
-    quiet = {"say": lambda line: None}
+    quiet = {"log": lambda line: None}
     for where in ("a", "b"):
         flat(tmp_path / where / "x", 12)
         rows = [f"img_{k:02d}.png,{'pq'[k % 2]}" for k in range(12)]
@@ -122,14 +122,14 @@ def test_other_options_are_another_run(run) -> None:
         overrides=("epochs=2",),
         data=run[1],
         data_options={"validation_share": 0.3},
-        say=lambda line: None,
+        log=lambda line: None,
     )
     with pytest.raises(UserError, match="holds another run"):
         other.open()
 
 
 def test_folders_of_runs_differ_by_data_and_options(tmp_path) -> None:
-    quiet = {"say": lambda line: None}
+    quiet = {"log": lambda line: None}
     a, b = flat(tmp_path / "a"), flat(tmp_path / "b")
     names = {
         str(api.make_run("image/simclr_own", data=path, data_options=options, **quiet).folder)

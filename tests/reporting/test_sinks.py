@@ -107,7 +107,7 @@ def test_a_user_sink_is_one_class_named_by_its_file(tmp_path):
 def test_a_missing_package_is_named_before_the_run_begins(name, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(UserError, match=rf"pip install 'jssl\[{name}\]'"):
-        jssl.train("image/simclr_digits", tmp_path / "run", sinks=[name], say=lambda line: None)
+        jssl.train("image/simclr_digits", tmp_path / "run", sinks=[name], log=lambda line: None)
     assert not (tmp_path / "run").exists()
 
 
@@ -116,7 +116,7 @@ def test_a_run_sends_what_it_writes_and_says_what_it_is(tmp_path):
     said = []
     experiment = str(write_experiment(tmp_path))
     options = {"sinks": [sink, Kept("write")], "log_every": 3, "evaluate": False}
-    jssl.train(experiment, tmp_path / "run", devices=1, say=said.append, **options)
+    jssl.train(experiment, tmp_path / "run", devices=1, log=said.append, **options)
     (_, run), *writes, closed = sink.calls
     assert run.folder == tmp_path / "run" and run.record["seed"] == 0
     assert run.fingerprint == run.record["fingerprint"]

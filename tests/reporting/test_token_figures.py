@@ -43,9 +43,9 @@ def test_page_of_a_transformer_shows_tokens_and_protocols(tmp_path: Path):
     small = dataclasses.replace(registry.load("image/mae_shapes").smoke(), epochs=0.2)
     run = Run(small, 0, tmp_path / "run")
     options = Options(devices=1, probe_every=0)
-    session.train(run, options, evaluate=False, say=lambda line: None)
-    evaluate_run(run, choose(["ridge"]), options, say=lambda line: None)
-    program, state, splits = session.restore(run, options, say=lambda line: None)
+    session.train(run, options, evaluate=False, log=lambda line: None)
+    evaluate_run(run, choose(["ridge"]), options, log=lambda line: None)
+    program, state, splits = session.restore(run, options, log=lambda line: None)
     assert list(token_figures(program, state, splits.test)) == ["Patch tokens"]
     from jssl.reporting.run_page import write_run_page
 

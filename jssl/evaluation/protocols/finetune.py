@@ -135,7 +135,7 @@ def train_on(
     )
     mesh = subject.program.mesh
     options = Options(devices=mesh.size, fsdp=mesh.shape["fsdp"], probe_every=0, on_collapse="off")
-    finished = fit(own, options, say=lambda line: None)
+    finished = fit(own, options, log=lambda line: None)
     finished.require("fine-tuning")
     return finished, None if start is None else dataclasses.asdict(start)
 

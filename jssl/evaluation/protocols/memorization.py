@@ -50,7 +50,7 @@ class Memorisation(Evaluation):
             accept_changes=own is not None and own.accept_changes,
         )
         options = Options(devices=subject.program.mesh.size)
-        program, state, splits = restore(other, options, say=lambda line: None)
+        program, state, splits = restore(other, options, log=lambda line: None)
         field = subject.program.experiment.preprocess.field
         train = subject.splits.train
         alone = unseen(train, splits.train, field)
