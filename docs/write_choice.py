@@ -10,6 +10,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from jssl.core.intervals import plus_minus
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "choose_a_method.md"
 RESULTS = ROOT / "results"
@@ -237,7 +239,7 @@ def _number(value: float, percent: bool) -> str:
 
 def _spread(value: list[float], factor: float = 1, digits: int = 1) -> str:
     mean, spread = (None if v is None else factor * v for v in value)
-    return f"{mean:.{digits}f}" + (f" ± {spread:.{digits}f}" if spread is not None else "")
+    return plus_minus(mean, spread, digits=f".{digits}f")
 
 
 def _hardware(text: str) -> str:
