@@ -95,24 +95,25 @@ def read_runs(folders: Sequence[str | Path]) -> list[Compared]:
 def labels_of(records: Sequence[Mapping[str, Any]], folders: Sequence[Path]) -> list[str]:
     """Short names of runs that tell them apart.
 
-    The experiment's name where that does, else also the data, overrides and seeds that differ, else
-    the folder as well.
+    The experiments' names where they differ; for runs that share a name also the data, the
+    overrides, the seed or, at last, the folder, whichever differ.
     """
-    parts: list[Callable[[int], str]] = [
-        lambda i: display_name(records[i]["name"]),
-        lambda i: Path(records[i].get("own", {}).get("path", "")).name,
-        lambda i: " ".join(_not_shared(records, i)),
-        lambda i: f"seed {records[i]['seed']}",
-        lambda i: str(folders[i]),
+    count = range(len(records))
+    names = [display_name(record["name"]) for record in records]
+    last = [folder.resolve().name for folder in folders]
+    facts = [
+        names,
+        [Path(record.get("own", {}).get("path", "")).name for record in records],
+        [" ".join(_not_shared(records, i)) for i in count],
+        [f"seed {record['seed']}" for record in records],
+        last if len(set(last)) == len(last) else list(map(str, folders)),
     ]
-    labels = [parts[0](i) for i in range(len(records))]
-    for part in parts[1:]:
-        if len(set(labels)) == len(labels):
-            break
-        said = [part(i) for i in range(len(records))]
-        if len(set(said)) > 1:
-            labels = [", ".join(filter(None, pair)) for pair in zip(labels, said, strict=True)]
-    return labels
+    labels = [""] * len(records)
+    for fact in facts:
+        if len(set(fact)) > 1:
+            longer = [", ".join(filter(None, pair)) for pair in zip(labels, fact, strict=True)]
+            labels = [longer[i] if labels.count(labels[i]) > 1 else labels[i] for i in count]
+    return [label or name for label, name in zip(labels, names, strict=True)]
 
 
 def _not_shared(records: Sequence[Mapping[str, Any]], index: int) -> list[str]:

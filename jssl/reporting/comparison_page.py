@@ -19,6 +19,7 @@ from jssl.reporting.comparison import (
     result_tables,
 )
 from jssl.reporting.rendering import render, write_page
+from jssl.reporting.run_contents import display_name
 from jssl.reporting.verdict import OPEN, Verdict, gain_of
 
 FILE = "comparison.html"
@@ -55,7 +56,7 @@ def write_comparison(folders: Sequence[str | Path], out: str | Path) -> Path:
     shared, others = differing_settings(runs)
     text = render(
         "compare.html",
-        title=f"Comparison of {len(runs)} runs",
+        title=_title(runs),
         runs=runs,
         verdict=ranking(runs),
         cautions=cautions(runs),
@@ -66,6 +67,12 @@ def write_comparison(folders: Sequence[str | Path], out: str | Path) -> Path:
         circumstances=differing_circumstances(runs),
     )
     return write_page(path, text)
+
+
+def _title(runs: Sequence[Compared]) -> str:
+    names = {display_name(run.record["name"]) for run in runs}
+    shared = f" of {names.pop()}" if len(names) == 1 else ""
+    return f"Comparison of {len(runs)} runs{shared}"
 
 
 def charts(runs: Sequence[Compared]) -> dict[str, Chart]:

@@ -12,6 +12,7 @@ from jssl.reporting.comparison import (
     cautions,
     differing_circumstances,
     differing_settings,
+    labels_of,
     read_runs,
     result_tables,
 )
@@ -105,8 +106,22 @@ def test_runs_on_other_test_splits_are_not_ranked(tmp_path):
     ]
     runs = read_runs(folders)
     assert ranking(runs) is None
-    assert [run.label for run in runs] == ["image/x, seed 0", "image/x, seed 1"]
+    assert [run.label for run in runs] == ["seed 0", "seed 1"]
     assert len(result_tables(runs)) == 2
+
+
+def test_labels_say_no_more_than_tells_the_runs_apart(tmp_path):
+    def record(name, seed=0, overrides=()):
+        return {"name": name, "seed": seed, "overrides": list(overrides)}
+
+    folders = [tmp_path / "a" / "run", tmp_path / "b" / "run", tmp_path / "c"]
+    x, y = record("x"), record("y")
+    assert labels_of([x, y], folders[:2]) == ["x", "y"]
+    assert labels_of([x, record("x", 1), y], folders) == ["x, seed 0", "x, seed 1", "y"]
+    shared = [record("x", 0, ["e=1"]), record("x", 0, ["e=1", "t=2"])]
+    assert labels_of(shared, folders[:2]) == ["x", "t=2"]
+    assert labels_of([x, x], [folders[0], folders[2]]) == ["run", "c"]
+    assert labels_of([x, x], folders[:2]) == [str(folder) for folder in folders[:2]]
 
 
 def test_seeds_become_a_mean(tmp_path):
