@@ -20,7 +20,10 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parent.parent
-OUTSIDE = ("CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE")
+OUTSIDE = (
+    *("CHANGELOG.md", "CITATION.cff", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md"),
+    *("LICENSE", "SECURITY.md"),
+)
 RESULTS = ("*.md", "*.png", "*.json")
 MOVED = {"README.md": "overview.md", "results": "results/learning_shapes.md"}
 """Paths in the repository whose page on the site has another name."""
@@ -78,7 +81,7 @@ def reference(package: str, *, full: bool = True) -> str:
       package: a key of `PACKAGES`.
       full: whether mkdocstrings fills it in; otherwise it has the headings of the modules only.
     """
-    lines = [f"# {PACKAGES[package]}", "", f"`jssl.{package}`, from the docstrings.", ""]
+    lines = [f"# {PACKAGES[package]} (jssl.{package})", "", "From the docstrings.", ""]
     for module in map(dotted, module_files(package)):
         lines += [f"::: {module}" if full else f"## {module} {{#{module}}}", ""]
     return "\n".join(lines)
@@ -179,6 +182,8 @@ INDEX = (
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Rewrites links that leave docs/, outside of code blocks."""
     folder = posixpath.dirname(page.file.src_uri)
+    if folder == "api":  # the search names what explains first
+        page.meta["search"] = {"boost": 0.5}
 
     def rewritten(match: re.Match[str]) -> str:
         return match[1] + site_link(match[2], folder, files) + match[3]
