@@ -147,8 +147,9 @@ def _by_labels(
     if few is not None and few.rows.get(own) and not (beaten or worse):
         column = list(few.rows[own])[-1]  # the one with the most labels
         fewer = _gains(_scores(few, column), own)
-        sentence += f"; with {_labels(column)} it {_clauses(fewer)}"
-        beaten = _all_beaten(fewer)
+        if _all_beaten(fewer):
+            sentence += f"; with {_labels(column)} it {_clauses(fewer)}"
+            beaten = True
     reasons = () if beaten else (*_causes(course), *_of_labels(record, scores, own, gains))
     if not (beaten or reasons):
         reasons = (
@@ -169,7 +170,7 @@ def _gains(scores: Mapping[str, Mapping[str, Any]], own: str) -> dict[str, Gain]
 
 
 def _all_beaten(gains: Mapping[str, Gain]) -> bool:
-    return all(gain.sure and gain.value > 0 for gain in gains.values())
+    return bool(gains) and all(gain.sure and gain.value > 0 for gain in gains.values())
 
 
 def _labels(column: str) -> str:

@@ -37,7 +37,9 @@ def test_few_labels_speak_where_all_labels_do_not():
         "points."
     )
     assert verdict.kind == "good"
-    # Few labels do not outweigh a loss with all of them.
+    # They are left out where they do not decide either, and they do not outweigh a loss with all.
+    level = judge(table_records(linear), None, DONE)
+    assert (level.kind, "10 labels" in level.sentence) == ("bad", False)
     linear["raw image"] = (0.999, 0.001)
     verdict = judge(table_records(linear, few), None, DONE)
     assert "but is worse than the raw image by 2.9 ± 2.0 points" in verdict.sentence
