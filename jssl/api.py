@@ -56,12 +56,14 @@ def make_run(
     """A run that is described and not begun; the arguments are those of `train`."""
     overrides = tuple(overrides)
     found = what if isinstance(what, Experiment) else experiment.load(str(what))
-    start, taken = None, ()
-    if init_from is not None:
-        start, taken = warm_start.resolve_any(init_from, init_as, found, trust=trust)
     if data is None and data_options:
         raise UserError("data_options (--form, --label, ...) go with data (--data DIR or FILE)")
     options = own_options(data_options)
+    start, taken = None, ()
+    if init_from is not None:
+        given = None if data is None else options
+        start, taken, given = warm_start.resolve_any(init_from, init_as, found, given, trust=trust)
+        options = given or options
     if folder is None:
         name = found.name if isinstance(what, Experiment) else str(what)
         if not name:

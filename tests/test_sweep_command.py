@@ -15,8 +15,10 @@ from jssl.logging.writer import read_metrics
 from jssl.runs.loop import Options
 from jssl.runs.restoring import prepare
 from jssl.runs.run import reopen
+from jssl.runs.sinks import resolve
 from jssl.studies.batched_runs import grid, groups
-from jssl.studies.sweep_runner import interval
+from jssl.studies.sweep_runner import Options as SweepOptions
+from jssl.studies.sweep_runner import interval, sweep
 from jssl.training import sharding
 from jssl.training.checkpoint import Checkpoints
 from jssl.training.program import build
@@ -87,7 +89,9 @@ def test_a_run_that_breaks_does_not_break_the_others(tmp_path: Path, capsys) -> 
     path.write_text(path.read_text().replace("breaks_at: int = -1", "breaks_at: float = -1.0"))
     swept = tmp_path / "swept"
     command = ["sweep", str(path), "--workdir", str(swept), "--how", "map", "--no-probe"]
-    assert main([*command, "--grid", "method.breaks_at=-1.0,3.0", "--log-every", "1"]) == 0
+    (tmp_path / "kept.py").write_text(SINK)
+    sink = ["--sink", f"{tmp_path / 'kept.py'}:Kept"]
+    assert main([*command, "--grid", "method.breaks_at=-1.0,3.0", "--log-every", "1", *sink]) == 0
     output = capsys.readouterr().out
     assert "stopped being finite at step 4" in output
     rows = read_metrics(swept / "method.breaks_at=-1.0,seed0")
@@ -95,6 +99,38 @@ def test_a_run_that_breaks_does_not_break_the_others(tmp_path: Path, capsys) -> 
     broken = read_metrics(swept / "method.breaks_at=3.0,seed0")
     assert broken[-1]["step"] == 4
     assert not (swept / "method.breaks_at=3.0,seed0/checkpoints/9").exists()
+    # Each run has a sink of its own, which receives what its folder has.
+    for folder in swept.glob("method.*"):
+        steps = [int(line) for line in (folder / "kept.txt").read_text().split()]
+        assert steps == [row["step"] for row in read_metrics(folder)], folder
+
+
+SINK = '''"""A sink that keeps the steps in the folder of its run."""
+
+from jssl.logging.sinks import Sink
+
+
+class Kept(Sink):
+    def open(self, run):
+        self.file = (run.folder / "kept.txt").open("w")
+
+    def write(self, step, scalars):
+        print(step, file=self.file)
+
+    def close(self):
+        self.file.close()
+'''
+
+
+def test_sinks_of_a_sweep_are_checked_before_any_work(tmp_path: Path, capsys) -> None:
+    path = str(write_experiment(tmp_path))
+    assert main(["sweep", path, "--workdir", str(tmp_path / "s"), "--sink", "wandbb"]) == 2
+    assert "did you mean 'wandb'" in capsys.readouterr().err
+    (tmp_path / "kept.py").write_text(SINK)
+    (sink,) = resolve([f"{tmp_path / 'kept.py'}:Kept"])
+    with pytest.raises(UserError, match="give Kept, the class"):
+        sweep(load(path), [()], [0], tmp_path / "s", SweepOptions(sinks=[sink]))
+    assert not (tmp_path / "s").exists()
 
 
 def test_grids_and_intervals() -> None:

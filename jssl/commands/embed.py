@@ -39,6 +39,12 @@ def add(commands: argparse._SubParsersAction) -> None:
         choices=("train", "validation", "test", "all"),
         help="which part of the data (default: train; all of a file or folder of yours)",
     )
+    parser.add_argument(
+        "--tokenizer",
+        metavar="FILE|DIR",
+        help="of weights that read texts: vocab.txt, vocab.json or tokenizer.json (default: beside "
+        "the weights)",
+    )
     parser.add_argument("--devices", type=int, help="how many devices to use (default: all)")
     parser.add_argument("--workers", type=int, default=2, help="threads that read examples")
     add_list(
@@ -86,6 +92,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if arguments.data is not None:
         data = _data(encoder, opened, arguments)
+    elif arguments.tokenizer is not None:
+        raise UserError("--tokenizer cuts texts of yours into pieces: name their file or folder")
     elif arguments.overrides:
         raise UserError("--set changes the data of an experiment that is named; none is")
     elif own is None:
@@ -115,19 +123,25 @@ def _data(encoder: Encoder, opened: Run | None, arguments: argparse.Namespace) -
     from jssl.config.experiment import load, names
     from jssl.config.overrides import override
     from jssl.errors import UserError, nearest
-    from jssl.interop.own import own_data
+    from jssl.interop.own import check_symbols, own_data
 
     name = arguments.data
     known = names()
+    if name in known and arguments.tokenizer is not None:
+        raise UserError(f"--tokenizer is for texts of yours, and {name} is an experiment's name")
     if name in known:
-        return override(load(name), *arguments.overrides).data.load()
+        data = override(load(name), *arguments.overrides).data
+        if opened is None:
+            check_symbols(encoder, data, name)
+        return data.load()
     if arguments.overrides:
         raise UserError(f"--set changes an experiment's data, and {name} is no experiment's name")
     if not Path(name).exists():
         raise UserError(
             f"there is no file, folder or experiment called {name!r}: {nearest(name, known)}"
         )
-    return own_data(Path(name), encoder, opened, whole=arguments.split in (None, "all"))
+    whole = arguments.split in (None, "all")
+    return own_data(Path(name), encoder, opened, whole=whole, tokenizer=arguments.tokenizer)
 
 
 def run_neighbours(arguments: argparse.Namespace) -> int:

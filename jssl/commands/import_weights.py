@@ -34,6 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
       UserError: the file is missing, damaged, or of no known layout.
     """
+    from jssl.data import tokenizers
     from jssl.errors import UserError
     from jssl.weights.families import FAMILIES
     from jssl.weights.folder import save_weights
@@ -52,5 +53,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(line)
     folder = arguments.to or Path("weights") / arguments.path.stem
     save_weights(folder, weights, source=arguments.path.name)
+    if "tokenizer" in weights.preprocessing:
+        path = arguments.path
+        names = tokenizers.copy_files(path if path.is_dir() else path.parent, folder)
+        print(f"tokenizer: {', '.join(names) or 'none beside the weights'}")
     print(f"weights: {folder}")
     return 0

@@ -82,6 +82,13 @@ _OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
             "help": "of clips in seconds, windows in steps, texts in bytes, clouds in points",
         },
     ),
+    "--tokenizer": (
+        "tokenizer",
+        {
+            "metavar": "FILE|DIR",
+            "help": "of texts: vocab.txt, vocab.json or tokenizer.json (default: bytes)",
+        },
+    ),
     "--horizon": (
         "horizon",
         {"type": int, "metavar": "STEPS", "help": "of a series: how far to forecast"},

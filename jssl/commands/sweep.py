@@ -38,6 +38,13 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--log-every", type=int, default=10, metavar="STEPS")
     parser.add_argument("--checkpoint-every", type=int, metavar="STEPS")
+    add_list(
+        parser,
+        "--sink",
+        dest="sinks",
+        metavar="NAME",
+        help="send the metrics of every run to wandb, mlflow, trackio or file.py:Class as well",
+    )
     parser.add_argument(
         "--stop-at", type=int, metavar="STEP", help="stop after this step; resumable"
     )
@@ -69,6 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         stop_at=arguments.stop_at,
         probe=not arguments.no_probe,
         accept_changes=arguments.accept_changes,
+        sinks=arguments.sinks,
     )
     points = grid(arguments.grid)
     table = sweep(

@@ -45,6 +45,7 @@ class SentencePairs(Ranged):
     seed: Seed = 0
 
     unit = "bytes"
+    ends = False
 
     def smoke(self) -> PhrasePairs:
         """A few procedural pairs in its place, for tests."""
@@ -74,7 +75,7 @@ class SentencePairs(Ranged):
         symbols = self.symbols([*read["train"].first, *read["train"].second])
         parts = {}
         for part, one in read.items():
-            options = {"length": self.length, "unit": self.unit}
+            options = {"length": self.length, "unit": self.unit, "ends": self.ends}
             first, second = (
                 kept_symbols(symbols, texts, paths[part], one.places, kind=kind, **options)
                 for texts, kind in (

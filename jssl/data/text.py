@@ -75,6 +75,7 @@ class Texts(Ranged):
     seed: Seed = 0
 
     unit = "bytes"
+    ends = False
 
     def smoke(self) -> Phrases:
         """A few procedural phrases in its place, for tests."""
@@ -106,7 +107,14 @@ class Texts(Ranged):
         for part, one in read.items():
             path, _, places = one.column
             tokens = kept_symbols(
-                symbols, one.texts, path, places, kind="texts", length=self.length, unit=self.unit
+                symbols,
+                one.texts,
+                path,
+                places,
+                kind="texts",
+                length=self.length,
+                unit=self.unit,
+                ends=self.ends,
             )
             sources[part] = ArraySource({"text": tokens, "label": label[part]})
         return finish(
@@ -167,6 +175,7 @@ def kept_symbols(
     kind: str,
     length: int,
     unit: str,
+    ends: bool = False,
 ) -> np.ndarray:
     """Texts of a file as symbols; notes count the empty and the truncated ones.
 
@@ -178,6 +187,7 @@ def kept_symbols(
       kind: what they are, in the plural.
       length: symbols to which texts are cut or filled up.
       unit: of `length`, in the plural.
+      ends: whether the last symbol of a text marks its end, and stays where the text is cut.
 
     Returns:
       int32 [N, length].
@@ -191,8 +201,12 @@ def kept_symbols(
         raise UserError(f"{path}: {error}") from None
     blank = np.asarray([not text.strip() for text in texts], bool)
     count_empty(path, kind, blank | ~longer.any(axis=1), places)
-    count_cut(path, kind, longer[:, length] != 0, f"{length} {unit}")
-    return np.ascontiguousarray(longer[:, :length])
+    cut = longer[:, length] != 0
+    count_cut(path, kind, cut, f"{length} {unit}")
+    found = np.ascontiguousarray(longer[:, :length])
+    if ends:
+        found[cut, -1] = longer[cut, length]
+    return found
 
 
 def _looks_like_name(labels: list[str]) -> bool:

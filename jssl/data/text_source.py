@@ -31,6 +31,7 @@ from jssl.data.splitting import SplitRule
 from jssl.data.targets import Targets, check_repeated, read_targets
 from jssl.data.text import Phrases, kept_symbols, to_tokens
 from jssl.data.text_files import read_text
+from jssl.data.tokenizers import Tokenizer
 from jssl.errors import UserError
 
 LINES = (".txt", ".txt.gz")
@@ -58,7 +59,7 @@ class Rows(NamedTuple):
 
 @dataclass(frozen=True)
 class TextSource(Ranged):
-    """Texts as bytes (`jssl.data.text.to_tokens`), from files of several kinds.
+    """Texts as bytes (`jssl.data.text.to_tokens`) or pieces of words, from files of several kinds.
 
     * `.txt`: a text a line; blank lines are left out;
     * a folder of `.txt` files: a text a file, labelled by sub-folders or a CSV file
@@ -68,13 +69,14 @@ class TextSource(Ranged):
 
     Attributes:
       path: of the file or the folder.
-      length: bytes to which texts are cut or filled up.
+      length: bytes, or pieces, to which texts are cut or filled up.
       use: columns that are the text, joined by a space; () for one that is called text, sentence
         or the like, else for all columns of long texts.
       label: name or number of the label's column, or "none"; for a folder of files as in
         `FileList`. None finds it.
       group: a column, or a CSV file, whose values stay in one split; or None.
       split: how the splits that are not there are made.
+      pieces: the vocabulary of pieces of words; None reads texts as bytes.
     """
 
     path: str
@@ -83,6 +85,7 @@ class TextSource(Ranged):
     label: str | None = None
     group: str | None = None
     split: SplitRule = field(default_factory=SplitRule)
+    pieces: Tokenizer | None = field(default=None, metadata={"later": True})
 
     def smoke(self) -> Phrases:
         """A few procedural phrases in its place, for tests."""
@@ -154,8 +157,16 @@ class TextSource(Ranged):
 
     def _symbols(self, rows: Rows) -> np.ndarray:
         path, texts, places, _ = rows
+        symbols = to_tokens if self.pieces is None else self.pieces.read().symbols
         return kept_symbols(
-            to_tokens, texts, path, places, kind="texts", length=self.length, unit="bytes"
+            symbols,
+            texts,
+            path,
+            places,
+            kind="texts",
+            length=self.length,
+            unit="bytes" if self.pieces is None else "pieces",
+            ends=self.pieces is not None and self.pieces.special,
         )
 
     def _folder(self, path: Path) -> Splits:

@@ -5,20 +5,21 @@ Pieces are greedy longest matches from the left, as in BERT (Devlin et al., 2019
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from jssl.data.pieces import UNKNOWN, Pieces, ends_of, from_json, tokenizers_library
 from jssl.data.sentence_pairs import SentencePairs
 from jssl.data.text import Texts
 from jssl.data.text_files import read_text
 from jssl.errors import UserError
 
-PAD, UNKNOWN = "[PAD]", "[UNK]"
-_UNKNOWN_SHARE = 0.5
+PAD = "[PAD]"
+ENDS = ("[CLS]", "[SEP]")
 
 
 @dataclass(frozen=True)
@@ -29,68 +30,44 @@ class WordPiece:
       path: BERT's `vocab.txt` (a piece a line, continuations after "##") or a `tokenizer.json`.
       lowercase: whether text is lower-cased and accents are removed; a `tokenizer.json` has its own
         setting.
+      special: whether [CLS] begins and [SEP] ends each text, as BERT's encoders are trained; a text
+        that is cut keeps both.
     """
 
     path: str = "vocab.txt"
     lowercase: bool = True
+    special: bool = field(default=False, metadata={"later": True})
+
+    kind = "wordpiece"
+    ends = ENDS
 
     def read(self) -> Pieces:
         """Reads the file.
 
         Raises:
-          UserError: the library or the file is missing, or the file is of another form.
+          UserError: the library or the file is missing, the file is of another form, or it lacks
+            [CLS] or [SEP] and `special` asks for them.
         """
-        library, file = _library(), Path(self.path).expanduser()
+        library, file = tokenizers_library(), Path(self.path).expanduser()
         text = read_text(file)
         if file.suffix == ".json":
-            try:
-                return Pieces(library.Tokenizer.from_str(text))
-            except Exception as error:  # the library has no class of its own for it
-                raise UserError(f"{file} is not a tokenizer.json ({error})") from None
-        names = text.removesuffix("\n").replace("\r", "").split("\n")
-        if UNKNOWN not in names or len(set(names)) != len(names):
-            raise UserError(
-                f"{file} is not a vocab.txt: it needs {UNKNOWN}, and each piece once on a line of "
-                "its own"
-            )
-        numbers = {name: number for number, name in enumerate(names)}
-        return Pieces(_tokenizer(library, numbers, self.lowercase))
+            tokenizer = from_json(text, file)
+            numbers = tokenizer.get_vocab()
+        else:
+            numbers = _numbers(text, file)
+            tokenizer = _tokenizer(library, numbers, self.lowercase)
+        return Pieces(tokenizer, ends_of(numbers, ENDS, file) if self.special else None)
 
 
-@dataclass(frozen=True)
-class Pieces:
-    """A loaded vocabulary: piece k is symbol k + 1, and 0 is padding.
-
-    Attributes:
-      tokenizer: of the library.
-    """
-
-    tokenizer: Any
-
-    @property
-    def vocabulary(self) -> int:
-        """Number of symbols, padding included: an encoder's `vocabulary`."""
-        return self.tokenizer.get_vocab_size() + 1
-
-    def symbols(self, texts: Sequence[str], length: int) -> np.ndarray:
-        """Texts as int32 [N, length], cut or filled up with 0.
-
-        Raises:
-          UserError: more than half of the pieces are unknown.
-        """
-        out = np.zeros((len(texts), length), np.int32)
-        found = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        unknown = self.tokenizer.get_vocab().get(UNKNOWN)
-        count, total = sum(one.ids.count(unknown) for one in found), sum(len(o.ids) for o in found)
-        if count > _UNKNOWN_SHARE * total:
-            raise UserError(
-                f"{count} of {total} pieces of the texts are {UNKNOWN}: the vocabulary is not one "
-                "of their language or writing; learn one from them, or take that of their language"
-            )
-        for row, one in zip(out, found, strict=True):
-            ids = np.asarray(one.ids[:length], np.int32)
-            row[: len(ids)] = ids + 1
-        return out
+def _numbers(text: str, file: Path) -> dict[str, int]:
+    """The pieces of a `vocab.txt` by name."""
+    names = text.removesuffix("\n").replace("\r", "").split("\n")
+    if UNKNOWN not in names or len(set(names)) != len(names):
+        raise UserError(
+            f"{file} is not a vocab.txt: it needs {UNKNOWN}, and each piece once on a line of its "
+            "own"
+        )
+    return {name: number for number, name in enumerate(names)}
 
 
 @dataclass(frozen=True)
@@ -109,6 +86,11 @@ class _Pieced:
         """The loaded vocabulary."""
         del texts
         return self.pieces.read().symbols
+
+    @property
+    def ends(self) -> bool:
+        """Whether a text ends in a piece of its own, which stays where the text is cut."""
+        return self.pieces.special
 
     def learn(self, size: int = 4000) -> None:
         """Writes `pieces.path`, a vocabulary of the training texts; see `learn_vocabulary`."""
@@ -143,7 +125,7 @@ def learn_vocabulary(
     Raises:
       UserError: the library is missing, the file is there, or it cannot be written.
     """
-    library, file = _library(), Path(path).expanduser()
+    library, file = tokenizers_library(), Path(path).expanduser()
     tokenizer = _tokenizer(library, {PAD: 0, UNKNOWN: 1}, lowercase)
     trainer = library.trainers.WordPieceTrainer(
         vocab_size=size, special_tokens=[PAD, UNKNOWN], show_progress=False
@@ -166,14 +148,3 @@ def _tokenizer(library: Any, numbers: dict[str, int], lowercase: bool) -> Any:
     tokenizer.normalizer = library.normalizers.BertNormalizer(lowercase=lowercase)
     tokenizer.pre_tokenizer = library.pre_tokenizers.BertPreTokenizer()
     return tokenizer
-
-
-def _library() -> Any:
-    try:
-        import tokenizers
-    except ImportError:
-        raise UserError(
-            "WordPiece needs the tokenizers library: pip install jssl[text], or read the texts as "
-            "bytes with jssl.data.text.Texts"
-        ) from None
-    return tokenizers

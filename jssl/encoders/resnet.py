@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 
@@ -40,6 +42,7 @@ class ResidualBlock(Ranged, nn.Module):
       zero_init_residual: start the last norm's factor at 0, so that the block starts as the
         identity (Goyal et al., 2017).
       dtype: dtype of the computation.
+      out: channels of the last convolution of a bottleneck; None for four times the width.
     """
 
     width: Count
@@ -47,6 +50,7 @@ class ResidualBlock(Ranged, nn.Module):
     strides: Count = 1
     zero_init_residual: bool = True
     dtype: str = "float32"
+    out: Count | None = None
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
@@ -55,7 +59,8 @@ class ResidualBlock(Ranged, nn.Module):
         if self.kind == "basic":
             plan = [(self.width, 3, self.strides), (self.width, 3, 1)]
         else:
-            plan = [(self.width, 1, 1), (self.width, 3, self.strides), (4 * self.width, 1, 1)]
+            last = (self.out or 4 * self.width, 1, 1)
+            plan = [(self.width, 1, 1), (self.width, 3, self.strides), last]
 
         def unit(
             x: jax.Array, plan: tuple[int, int, int], suffix: str, zero_init: bool = False
@@ -99,6 +104,8 @@ class ResNet(Ranged, nn.Module):
         sees little more than its stem, which makes it a poor baseline.
       dtype: dtype of the computation, "float32" or "bfloat16"; parameters are float32, and so
         are the batch statistics.
+      inner: further factor on the channels inside of bottlenecks, not on their outputs: 2 in
+        "Wide ResNet-50-2" (Zagoruyko & Komodakis, 2016). Basic blocks need 1.
     """
 
     depth: Depth = 18
@@ -106,10 +113,11 @@ class ResNet(Ranged, nn.Module):
     width: Positive = 1.0
     zero_init_residual: bool = False
     dtype: str = "float32"
+    inner: Positive = dataclasses.field(default=1.0, metadata={"later": True})
 
     def smoke(self) -> ResNet:
         """A copy of 10 layers and 4 channels, for tests."""
-        return self.clone(depth=10, width=1 / 16)
+        return self.clone(depth=10, width=1 / 16, inner=1.0)
 
     @nn.compact
     def __call__(
@@ -142,6 +150,11 @@ class ResNet(Ranged, nn.Module):
         if x.ndim != 4:
             raise UserError(f"ResNet takes images [B, H, W, C], not an array of shape {x.shape}")
         kind, blocks = DEPTHS[self.depth]
+        if kind == "basic" and self.inner != 1:
+            raise UserError(
+                f"inner={self.inner:g} widens bottlenecks, and a ResNet of depth {self.depth} has "
+                "none: set it to 1, or take depth 50, 101 or 152"
+            )
         base = max(1, round(64 * self.width))
         size, strides, padding = (3, 1, 1) if self.stem == "cifar" else (7, 2, 3)
         stem = Conv(
@@ -154,8 +167,9 @@ class ResNet(Ranged, nn.Module):
         for stage, count in enumerate(blocks):
             for i in range(count):
                 block = ResidualBlock(
-                    base * 2**stage,
+                    round(self.inner * base) * 2**stage,
                     kind=kind,
+                    out=4 * base * 2**stage if kind == "bottleneck" else None,
                     strides=2 if stage > 0 and i == 0 else 1,
                     zero_init_residual=self.zero_init_residual,
                     dtype=self.dtype,

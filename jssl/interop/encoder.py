@@ -17,6 +17,7 @@ from jssl.augmentations.compose import Pipeline
 from jssl.augmentations.recipes import evaluation
 from jssl.core.state import paths
 from jssl.data.source import Splits, entry
+from jssl.data.tokenizers import Tokenizer
 from jssl.encoders.features import Features
 from jssl.errors import UserError
 from jssl.methods.base import Method
@@ -42,9 +43,12 @@ class Encoder:
       pipeline: preprocessing of one example; its `field` is the entry of an example that is read.
       example: entries of one example, name -> shape and dtype; of weights, that of an input.
       source: what the weights are from, for people: a run's folder or a file.
-      facts: what is known of them: "step", "experiment", "seed" of a run; "family" of a file.
+      facts: what is known of them: "step", "experiment", "seed" of a run; of weights
+        that read pieces of words, "tokenizer" (its kind) and "special" (the pieces that begin and
+        end a text).
       whole: whether the features depend on more than the module and its variables, so that these
         alone do not give them.
+      tokenizer: of a run whose texts are pieces of words, and None otherwise.
     """
 
     module: nn.Module
@@ -55,6 +59,7 @@ class Encoder:
     source: str
     facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     whole: bool = True
+    tokenizer: Tokenizer | None = None
 
     def __call__(self, x: Any) -> Features:
         """Features of a batch.
@@ -189,17 +194,23 @@ def _of_run(run: Run, log: Callable[[str], None]) -> tuple[Encoder, Run, Splits 
         str(run.folder),
         facts,
         whole,
+        getattr(run.experiment.data, "pieces", None),
     )
     return encoder, run, splits
 
 
 def _of_weights(path: Path) -> Encoder:
     module, variables, about = load_weights(path)
-    kind = about.get("kind", "image")
+    kind, apply = about.get("kind", "image"), functools.partial(_applied, module)
+    if kind == "text":
+        example = {"text": jax.ShapeDtypeStruct((module.max_length,), np.int32)}
+        facts = {key: about[key] for key in ("tokenizer", "special") if key in about}
+        pipeline = Pipeline((), field="text")
+        return Encoder(module, variables, apply, pipeline, example, str(path), facts)
     if kind != "image":
         raise UserError(
-            f"{path} holds an encoder of {kind}, and only images can be read without a run's "
-            "preprocessing: start a run from it (--init-from) and embed with that"
+            f"{path} holds an encoder of {kind}, and only images and texts can be read without a "
+            "run's preprocessing: start a run from it (--init-from) and embed with that"
         )
     size, resize = about.get("size"), about.get("resize")
     stats = (tuple(about["mean"]), tuple(about["std"])) if "mean" in about else None
@@ -207,7 +218,6 @@ def _of_weights(path: Path) -> Encoder:
     channels = len(stats[0]) if stats else 3
     example = {"image": jax.ShapeDtypeStruct((size or 224, size or 224, channels), np.uint8)}
     pipeline = evaluation(stats, size=size, share=share)
-    apply = functools.partial(_applied, module)
     return Encoder(module, variables, apply, pipeline, example, str(path))
 
 

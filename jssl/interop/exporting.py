@@ -188,6 +188,10 @@ def _safetensors(encoder: Encoder, folder: Path) -> tuple[dict[str, str], float,
     about = {"kind": kind, **_statistics(encoder)}
     if kind == "image":
         about["size"] = spec.shape[0]
+    if encoder.tokenizer is not None:
+        about["tokenizer"] = encoder.tokenizer.kind
+        about |= {"special": encoder.tokenizer.ends} if encoder.tokenizer.special else {}
+    about |= {key: encoder.facts[key] for key in ("tokenizer", "special") if key in encoder.facts}
     weights = Weights(encoder.module, encoder.variables, about, (shape, str(spec.dtype)))
     save_weights(folder, weights, source=dict(encoder.facts), fingerprint=encoder.fingerprint)
     read = read_weights(folder)

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jssl.data.source import Source, Splits, SubsetSource, entry
+from jssl.data.tokenizers import to_record
 from jssl.errors import UserError
 from jssl.interop.encoder import Encoder
 from jssl.own import OwnOptions, recognise
 from jssl.own.adapt import modality_of
 from jssl.runs.run import Run, read_record
+from jssl.weights.tokenizing import check, tokenizer_of
 
 
-def own_data(path: Path, encoder: Encoder, run: Run | None, *, whole: bool = True) -> Splits:
+def own_data(
+    path: Path,
+    encoder: Encoder,
+    run: Run | None,
+    *,
+    whole: bool = True,
+    tokenizer: str | None = None,
+) -> Splits:
     """Opens a file or folder for an encoder.
 
-    Images are brought to the size and channels of the encoder's. For a run that was itself trained
-    on a user's data, what was measured then (such as the range of 16-bit images) is used again.
+    Images are brought to the size and channels of the encoder's, and texts are cut into the pieces
+    of its tokenizer. For a run that was itself trained on a user's data, what was measured then
+    (such as the range of 16-bit images) is used again.
 
     Args:
       path: of the data.
@@ -27,11 +38,23 @@ def own_data(path: Path, encoder: Encoder, run: Run | None, *, whole: bool = Tru
       run: that it is from; None for weights.
       whole: whether all examples are put into the training split, in the order of the files;
         otherwise the splits are those that a run would have.
+      tokenizer: file or folder of the tokenizer of an encoder of texts from weights; None for the
+        one beside them.
 
     Raises:
-      UserError: the path is nothing that is recognised, or of another modality.
+      UserError: the path is nothing that is recognised, or of another modality, or the encoder
+        reads pieces of words and there is no tokenizer that fits.
     """
-    modality = "image" if run is None else modality_of(run.experiment)
+    modality = encoder.pipeline.field if run is None else modality_of(run.experiment)
+    reads = encoder.facts.get("tokenizer")
+    if tokenizer is not None and (run is not None or reads is None):
+        raise UserError(
+            "--tokenizer is for weights that read pieces of words, and "
+            f"{encoder.source} {'is a run, which has its own' if run else 'does not'}"
+        )
+    if reads is not None:
+        found = tokenizer_of(encoder.facts, encoder.module, Path(encoder.source), tokenizer)
+        encoder = dataclasses.replace(encoder, tokenizer=found)
     options = OwnOptions(**_as_encoder(encoder, modality, run))
     found = recognise(path, options, prefer=modality)
     if found.modality != modality:
@@ -43,11 +66,33 @@ def own_data(path: Path, encoder: Encoder, run: Run | None, *, whole: bool = Tru
     return _whole(splits) if whole else splits
 
 
+def check_symbols(encoder: Encoder, data: Any, name: str) -> None:
+    """Refuses the data of an experiment whose symbols are not those of the weights of an encoder.
+
+    Raises:
+      UserError: the encoder reads pieces of words, and the data are bytes or other pieces.
+    """
+    if "tokenizer" not in encoder.facts:
+        return
+    pieces = getattr(data, "pieces", None)
+    if pieces is None:
+        raise UserError(
+            f"{encoder.source} reads pieces of words, and the texts of {name} are no such: name a "
+            "file or folder of texts"
+        )
+    check(pieces, encoder.facts, encoder.module, encoder.source)
+
+
 def _as_encoder(encoder: Encoder, modality: str, run: Run | None) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if modality == "image":
         height, _, channels = entry(encoder.example, encoder.pipeline.field).shape
         options = {"size": int(height), "channels": str(channels)}
+    if modality == "text" and encoder.tokenizer is not None:
+        length = {"limit": encoder.module.max_length}
+        if run is not None:
+            length = {"length": run.experiment.data.length}
+        options = {"known": {"tokenizer": to_record(encoder.tokenizer), **length}}
     own = None if run is None else read_record(run.folder).get("own")
     if own is not None:
         options |= {"known": own["facts"], "form": own["form"]}

@@ -212,6 +212,7 @@ def _resnet(
         "architecture": names.get(net.depth, "resnet152"),
         "num_features": 512 if kind == "basic" else 2048,
         "global_pool": "avg",
-        "model_args": {"in_chans": channels, "layers": list(blocks)},
+        "model_args": {"in_chans": channels, "layers": list(blocks)}
+        | ({"base_width": round(64 * net.inner)} if net.inner != 1 else {}),
     }
     return found, config

@@ -50,7 +50,12 @@ class WandB(Sink):
 
     def open(self, run: RunFacts) -> None:
         """Starts or continues the W&B run."""
-        settings = self._wandb.Settings(console="off", x_disable_stats=True, silent=True)
+        settings = self._wandb.Settings(
+            console="off",
+            x_disable_stats=True,
+            silent=True,
+            reinit="create_new",  # the runs of a sweep are open side by side
+        )
         self._run = self._wandb.init(
             project=self._wandb.Settings().project or PROJECT,
             name=run.folder.name,

@@ -51,12 +51,15 @@ class OwnOptions:
       panel: of series to forecast, the column that tells them apart; None for one series.
       split_at: of a series to forecast, where validation and where the test part begin, instead
         of shares: two dates, numbers or rows.
-      length: of clips of sounds in seconds, of windows of series in steps, of texts in bytes, of
-        sequences in letters, of clouds in points; None for what the form measures.
+      length: of clips of sounds in seconds, of windows of series in steps, of texts in bytes or
+        pieces of words, of sequences in letters, of clouds in points; None for what the form
+        measures.
       horizon: of a series to forecast, steps ahead; None for a quarter of the length, at most 24.
       rate: of sounds, samples a second; None for that of the files, at most 16 000.
       block: of scans, the side of the blocks on the ground that they are cut into; None for 5, 0
         for whole scans.
+      tokenizer: of texts, a file or folder (`jssl.data.tokenizers.tokenizer_at`) whose pieces of
+        words they are read as; None reads bytes.
       seed: of the draw of the splits.
       known: facts that were measured before and are not measured again (`Found.facts`).
     """
@@ -78,6 +81,7 @@ class OwnOptions:
     horizon: int | None = None
     rate: int | None = None
     block: float | None = None
+    tokenizer: str | None = None
     seed: int = 0
     known: Mapping[str, Any] | None = dataclasses.field(default=None, compare=False, repr=False)
 

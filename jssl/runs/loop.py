@@ -15,7 +15,7 @@ from jssl.core.state import TrainState
 from jssl.data.source import Splits
 from jssl.errors import Interrupted, Unwritable, UserError
 from jssl.logging.progress import Progress
-from jssl.logging.sinks import RunFacts, Sink, Sinks
+from jssl.logging.sinks import Sink
 from jssl.logging.writer import MetricsWriter, put_aside
 from jssl.plan import accounting
 from jssl.runs import identity, lock, processes, warm_start
@@ -24,8 +24,8 @@ from jssl.runs.host_loop import CHUNK, HostLoop, plan
 from jssl.runs.options import Options
 from jssl.runs.recorder import RunRecorder, monitor_of
 from jssl.runs.restoring import bind
-from jssl.runs.run import Run, read_record, write_json
-from jssl.runs.sinks import resolve
+from jssl.runs.run import Run, write_json
+from jssl.runs.sinks import opened, resolve
 from jssl.training.batches import make_step_runner
 from jssl.training.checkpoint import Checkpoints, CheckpointUnwritable
 from jssl.training.program import Program
@@ -152,9 +152,9 @@ def _train(
                 program.steps, views_per_step=program.views_per_step, initial=start, enabled=first
             )
         )
-        opened = functools.partial(_opened, sinks, run, start, progress.message)
+        open_sinks = functools.partial(opened, sinks, run, start, progress.message)
         writer = stack.enter_context(
-            MetricsWriter(run.folder, resume_step=start, enabled=first, sinks=opened)
+            MetricsWriter(run.folder, resume_step=start, enabled=first, sinks=open_sinks)
         )
 
         def before() -> Any:
@@ -186,13 +186,6 @@ def _train(
             accounts = run_stats.close(program, waited=runner.waited)
             write_json(run.folder / accounting.FILE, accounts | {"first_step": start})
     return Finished(program, state, splits, int(state.step) >= program.steps, loop.signal)
-
-
-def _opened(sinks: Sequence[Sink], run: Run, start: int, warn: Callable[[str], None]) -> Sinks:
-    facts = RunFacts(
-        run.folder, run.experiment.name, run.fingerprint, read_record(run.folder), start
-    )
-    return Sinks(sinks, facts, warn)
 
 
 def _summary(run: Run, program: Program) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from jssl.config import user_code
 from jssl.errors import UserError, nearest
 from jssl.logging.services import SERVICES
-from jssl.logging.sinks import Sink
+from jssl.logging.sinks import RunFacts, Sink, Sinks
+from jssl.runs.run import Run, read_record
 
 _METHODS = ("open", "write", "close")
 
@@ -31,6 +32,13 @@ def resolve(sinks: Sequence[Any]) -> list[Sink]:
     if isinstance(sinks, str):
         raise UserError(f"sinks is a list of sinks, not a text; write sinks=[{sinks!r}]")
     return [_made(sink) for sink in sinks]
+
+
+def opened(sinks: Sequence[Sink], run: Run, start: int, warn: Callable[[str], None]) -> Sinks:
+    """Opens the sinks of a run that goes on from step `start`; see `jssl.logging.sinks.Sinks`."""
+    record = read_record(run.folder)
+    facts = RunFacts(run.folder, run.experiment.name, run.fingerprint, record, start)
+    return Sinks(sinks, facts, warn)
 
 
 def _made(sink: Any) -> Sink:

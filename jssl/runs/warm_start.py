@@ -5,6 +5,7 @@ The loaded arrays are copied into the new run's folder, which then no longer nee
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import zipfile
 import zlib
@@ -25,9 +26,11 @@ from jssl.runs.restoring import restore
 from jssl.runs.run import Run, experiment_file, reopen
 from jssl.runs.run_files import Start, read_record
 from jssl.weights.starting import adopted, find_weights, holds_weights, selected
+from jssl.weights.tokenizing import read_as_pieces, tokenizer_of
 
 if TYPE_CHECKING:
     from jssl.config.experiment import Experiment
+    from jssl.own import OwnOptions
     from jssl.training.program import Program
 
 
@@ -58,28 +61,43 @@ def resolve(folder: Path, *, trust: bool = True) -> Start:
 
 
 def resolve_any(
-    source: str | Path, family: str | None, experiment: Experiment, *, trust: bool = True
-) -> tuple[Start, tuple[str, ...]]:
+    source: str | Path,
+    family: str | None,
+    experiment: Experiment,
+    own: OwnOptions | None = None,
+    *,
+    trust: bool = True,
+) -> tuple[Start, tuple[str, ...], OwnOptions | None]:
     """A run or weights from which a run can start.
 
     Args:
       source: a run's folder, or weights (`jssl.weights.starting.find_weights`).
       family: of public weights; None to recognise it.
       experiment: that starts.
+      own: how the user's own data are read; None for the experiment's data.
       trust: see `resolve`.
 
     Returns:
-      The start, and the overrides that give the encoder the weights' architecture.
+      The start, the overrides that give the encoder the weights' architecture, and `own` with the
+      tokenizer of weights that read pieces of words.
 
     Raises:
       UserError: there is nothing to start from there, or it does not fit.
     """
     path = Path(source)
     if family is None and not holds_weights(path):
-        return resolve(path, trust=trust), ()
+        return resolve(path, trust=trust), (), own
     weights, digest = find_weights(path, family)
     name = experiment.name or "the experiment"
-    return Start(str(path), digest, 0, family or ""), adopted(experiment.encoder, weights, name)
+    changed = adopted(experiment.encoder, weights, name)
+    about = weights.preprocessing
+    if "tokenizer" in about:
+        if own is None:
+            changed += read_as_pieces(experiment.data, about, path, name)
+        else:
+            found = tokenizer_of(about, weights.encoder, path, own.tokenizer)
+            own = dataclasses.replace(own, tokenizer=own.tokenizer or found.path)
+    return Start(str(path), digest, 0, family or ""), changed, own
 
 
 def load(run: Run, program: Program, *, log: Callable[[str], None] = print) -> ArrayTree | None:

@@ -24,7 +24,7 @@ from jssl.evaluation.online import OnlineProbe
 from jssl.logging.progress import Progress
 from jssl.logging.writer import MetricsWriter, put_aside, read_metrics
 from jssl.plan import accounting
-from jssl.runs import identity, lock
+from jssl.runs import identity, lock, sinks
 from jssl.runs.diagnosis import first_cause
 from jssl.runs.host_loop import HostLoop, plan
 from jssl.runs.recorder import RunRecorder, monitor_of
@@ -59,6 +59,8 @@ class Options:
       stop_at: stop after this step; the same sweep goes on from there.
       probe: whether the features are probed at the end, on the validation split.
       accept_changes: see `jssl.runs.run.Run`.
+      sinks: where the metrics of every run are sent as well, each a name, "file.py:Class" or class
+        (see `jssl.runs.sinks.resolve`), of which every run gets an object of its own.
     """
 
     devices: int | None = None
@@ -68,6 +70,7 @@ class Options:
     stop_at: int | None = None
     probe: bool = True
     accept_changes: bool = False
+    sinks: Sequence[str | type] = ()
 
 
 def sweep(
@@ -95,8 +98,15 @@ def sweep(
       A row for each point: means over seeds and their 95 % intervals.
 
     Raises:
-      UserError: for data that does not fit the device, or a folder of another run.
+      UserError: for data that does not fit the device, a folder of another run, or a sink that
+        cannot be made.
     """
+    for sink in sinks.resolve(options.sinks):
+        if sink in options.sinks:
+            raise UserError(
+                f"every run of a sweep has a sink of its own: give {type(sink).__name__}, the "
+                "class, and not an object of it"
+            )
     experiments(experiment, [Member(point, 0) for point in points])  # refused before any work
     splits = experiment.data.load()
     if not fits(splits.train):
@@ -193,7 +203,19 @@ def _train(
                     run,
                     program,
                     checkpoints[i],
-                    stack_.enter_context(MetricsWriter(run.folder, resume_step=step)),
+                    stack_.enter_context(
+                        MetricsWriter(
+                            run.folder,
+                            resume_step=step,
+                            sinks=functools.partial(
+                                sinks.opened,
+                                sinks.resolve(options.sinks),
+                                run,
+                                step,
+                                functools.partial(_say_of, run, say),
+                            ),
+                        )
+                    ),
                     monitor_of(run, program, step),
                     functools.partial(_log_of, run, log),
                     _cause(together, splits, checkpoints[i], i, run.seed, step),

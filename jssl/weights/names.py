@@ -77,10 +77,10 @@ def layer_norm(source: str, target: str) -> tuple[Rule, ...]:
 def batch_norm(source: str, target: str) -> tuple[Rule, ...]:
     """The rules of a batch normalisation with its running statistics."""
     return (
-        rule(f"{source}.weight", f"{target}/scale"),
-        rule(f"{source}.bias", f"{target}/bias"),
-        rule(f"{source}.running_mean", f"batch_stats/{target}/mean"),
-        rule(f"{source}.running_var", f"batch_stats/{target}/var"),
+        rule(_ends(source, "weight"), f"{target}/scale"),
+        rule(_ends(source, "bias"), f"{target}/bias"),
+        rule(_ends(source, "running_mean"), f"batch_stats/{target}/mean"),
+        rule(_ends(source, "running_var"), f"batch_stats/{target}/var"),
     )
 
 
@@ -243,23 +243,34 @@ def _found(
 ) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
     if "{" not in spelling:
         return [(spelling, ())] if spelling in known else []
-    shift = {hole: int(by or 0) for hole, by in _HOLE.findall(spelling)}
-    matches = [(key, pattern.fullmatch(key)) for key in known]
-    return [
-        (key, tuple((hole, str(int(text) - shift[hole])) for hole, text in m.groupdict().items()))
-        for key, m in matches
-        if m is not None
-    ]
+    pairs = _pairs(spelling)
+    found = []
+    for key in known:
+        match = pattern.fullmatch(key)
+        if match is None:
+            continue
+        values = {hole: set() for hole, _ in pairs}
+        for (hole, by), text in zip(pairs, match.groups(), strict=True):
+            values[hole].add(str(int(text) - int(by or 0)))
+        if all(len(one) == 1 for one in values.values()):
+            found.append((key, tuple((hole, one.pop()) for hole, one in values.items())))
+    return found
+
+
+def _pairs(spelling: str) -> list[tuple[str, str]]:
+    """The distinct holes with what is added to them, such as ("s", "+1")."""
+    return list(dict.fromkeys(_HOLE.findall(spelling)))
 
 
 @functools.cache
 def _compiled(spelling: str) -> re.Pattern[str]:
-    pieces, at, seen = [], 0, set()
+    pieces, at, pairs = [], 0, _pairs(spelling)
+    seen: set[int] = set()
     for hole in _HOLE.finditer(spelling):
         pieces.append(re.escape(spelling[at : hole.start()]))
-        name = hole.group(1)
-        pieces.append(f"(?P={name})" if name in seen else rf"(?P<{name}>\d+)")
-        seen.add(name)
+        number = pairs.index((hole.group(1), hole.group(2) or "")) + 1
+        pieces.append(rf"(?:\{number})" if number in seen else r"(\d+)")
+        seen.add(number)
         at = hole.end()
     return re.compile("".join([*pieces, re.escape(spelling[at:])]))
 

@@ -75,7 +75,7 @@ def test_prefixes_and_heads_of_releases(
         assert again[name].tobytes() == value.tobytes(), name
 
 
-@pytest.mark.parametrize("family", ["timm_regnet", "torchvision_regnet"])
+@pytest.mark.parametrize("family", ["timm_regnet", "torchvision_regnet", "vissl_regnet"])
 def test_regnets_are_recognised_by_their_shapes(tmp_path: Path, family: str) -> None:
     """Names of a RegNetY-400MF, out and in; that the numbers are right, timm shows where it is."""
     encoder = RegNet("400MF")
@@ -87,9 +87,13 @@ def test_regnets_are_recognised_by_their_shapes(tmp_path: Path, family: str) -> 
         for name, leaf in paths(drawn).items()
     }
     names = carry_back(flat, FAMILIES[family].layouts[0].rules, {})
-    count = 382 if family == "timm_regnet" else 384  # published, with counters and torchvision's fc
+    fc = 2 * (family == "torchvision_regnet")
     norms = sum(name.endswith("running_mean") for name in names)
-    assert len(names) + norms + 2 * (family != "timm_regnet") == count
+    assert len(names) + norms + fc == 382 + fc  # published, with counters and torchvision's fc
+    if family == "vissl_regnet":  # ClassyVision's own names, as SEER's files have them
+        assert {"res2.block1-0.f.c.weight", "res2.block1-0.f.final_bn.running_var"} <= names.keys()
+        assert {"res5.block4-0.bn.bias", "conv1.stem.1.bias"} <= names.keys()
+        names = {f"_feature_blocks.{name}": value for name, value in names.items()}
     found = import_weights(written(tmp_path, names), family)
     assert found.encoder == encoder
     for name, value in paths(found.variables).items():

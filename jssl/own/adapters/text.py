@@ -10,10 +10,10 @@ from jssl.own.form import Found, OwnOptions
 def adapt(
     experiment: Experiment, found: Found, options: OwnOptions
 ) -> tuple[Experiment, list[str]]:
-    """Adapts an experiment on texts, which are read as bytes; see `jssl.own.adapt`."""
+    """Adapts an experiment on texts, read as bytes or as pieces of words; see `jssl.own.adapt`."""
     del options
     own, wanted = getattr(experiment.encoder, "vocabulary", None), found.facts["vocabulary"]
     notes = []
-    if own is not None and own != wanted:
+    if own is not None and own != wanted and "tokenizer" not in found.facts:
         notes.append(f"texts are read as bytes, not as the {own - 1} pieces of {experiment.name}")
     return with_encoder(experiment, vocabulary=wanted), notes

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from jssl.data import tokenizers
 from jssl.data.arrow_files import is_saved
 from jssl.data.listing import Kind, files_in
 from jssl.data.row_files import JSON_LINES, TABLES
@@ -18,7 +21,7 @@ from jssl.own.tally import tallied
 
 _TEXT = Kind("text", (".txt",))
 _MEASURED = 4096  # texts whose lengths are looked at
-_LENGTHS = (32, 192)  # bytes of a text, where none is asked for
+_LENGTHS = (32, 192)  # bytes or pieces of a text, where none is asked for
 _SHARE = 0.75  # of the texts, which are read whole where the longest allows
 _LETTERS = 40  # of a cell, on average, from which on a table is one of texts
 
@@ -50,41 +53,65 @@ def is_wordy(path: Path) -> bool:
 
 
 def open_texts(path: Path, options: OwnOptions) -> Found:
-    """Reads the texts as bytes."""
+    """Reads the texts as bytes, or as pieces of words where a tokenizer is given."""
+    known = options.known or {}
     data = TextSource(
         str(path),
         use=options.columns,
         label=options.label,
         group=options.group,
         split=options.rule(),
+        pieces=_tokenizer(options, known),
     )
     source = ""
     if is_folder_of_texts(path):
         files = list(files_in(path, _TEXT))
-        texts = [read_text(files[k]) for k in spread(np.arange(len(files)), _MEASURED)]
+        whole = [read_text(file) for file in _chosen(files, known)]
         source = (
             "labels from sub-folders" if (options.label or "folder").startswith("folder") else ""
         )
     else:
         parts, _, source = data.read()
-        texts = [parts["train"].texts[k] for k in _chosen(len(parts["train"].texts))]
-    length = int(options.length or (options.known or {}).get("length") or _length(texts))
+        read = [parts["train"]] if "limit" not in known else parts.values()
+        whole = _chosen([text for rows in read for text in rows.texts], known)
+    if data.pieces is None:
+        facts: dict[str, Any] = {"vocabulary": 257}
+        sizes = [len(text.encode(errors="replace")) for text in whole]
+    else:
+        pieces = data.pieces.read()
+        facts = {
+            "vocabulary": pieces.vocabulary,
+            "tokenizer": tokenizers.to_record(data.pieces),
+        }
+        sizes = pieces.lengths(whole)
+    length = int(options.length or known.get("length") or _length(sizes, known.get("limit")))
     data = TextSource(**{**vars(data), "length": length})
+    unit = "bytes" if data.pieces is None else f"of {facts['vocabulary'] - 1} pieces"
     return tallied(
         *("text", "texts", data, data.load()),
-        details=f"the first {length} bytes of each",
-        facts={"length": length, "vocabulary": 257},
+        details=f"the first {length} {unit} of each",
+        facts={"length": length, **facts},
         source=source,
     )
 
 
-def _chosen(count: int) -> np.ndarray:
-    return spread(np.arange(count), _MEASURED)
+def _tokenizer(options: OwnOptions, known: Mapping[str, Any]) -> tokenizers.Tokenizer | None:
+    """That of a run's record, or the one that is named."""
+    if "tokenizer" in known:
+        return tokenizers.from_record(known["tokenizer"])
+    return None if options.tokenizer is None else tokenizers.tokenizer_at(options.tokenizer)
 
 
-def _length(texts: list[str]) -> int:
-    """Bytes that hold three quarters of the texts whole, as a multiple of 16 within limits."""
-    sizes = [len(text.encode(errors="replace")) for text in texts]
+def _chosen(items: Sequence[Any], known: Mapping[str, Any]) -> list[Any]:
+    """The texts whose lengths are looked at: all where they have to fit whole."""
+    places = np.arange(len(items))
+    return [items[k] for k in (places if "limit" in known else spread(places, _MEASURED))]
+
+
+def _length(sizes: Sequence[int], limit: int | None) -> int:
+    """What holds three quarters of the texts whole, or with a limit all of them that it can."""
+    if limit is not None:
+        return min(limit, max(sizes))
     return int(np.clip(-(-np.quantile(sizes, _SHARE) // 16) * 16, *_LENGTHS))
 
 

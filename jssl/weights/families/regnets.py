@@ -40,13 +40,13 @@ TIMM = Layout(
 )
 
 
-def _facebook(name: str, stem: str, block: str, shortcut: tuple[str, str], squeeze: tuple[str, str],
-              drop: tuple[str, ...]) -> Layout:  # fmt: skip
-    """torchvision's names, and those of VISSL that they come from."""
-    pattern = block.replace(".", r"\.").replace("{s}", "1").replace("{r}", "2").replace("{j}", "0")
+def _facebook(name: str, stem: str, block: str, last: tuple[str, str], shortcut: tuple[str, str],
+              squeeze: tuple[str, str], drop: tuple[str, ...]) -> Layout:  # fmt: skip
+    """torchvision's names, and those of VISSL's ClassyVision that they come from."""
+    first = block.replace("{s+1}", "2").replace("{s}", "1").replace("{j}", "0").replace(".", r"\.")
     return Layout(
         name,
-        (rf"{pattern}\.f\.a\.0\.weight",),
+        (rf"{first}\.f\.a\.0\.weight",),
         (
             rule(f"{stem}.0.weight", "stem_conv/kernel", "conv"),
             *batch_norm(f"{stem}.1", "stem_norm"),
@@ -54,7 +54,7 @@ def _facebook(name: str, stem: str, block: str, shortcut: tuple[str, str], squee
             *_unit(f"{block}.f.b.0", f"{block}.f.b.1", _OWN, "1"),
             *affine(f"{block}.f.se.{squeeze[0]}", f"{_OWN}/squeeze", "conv"),
             *affine(f"{block}.f.se.{squeeze[1]}", f"{_OWN}/excite", "conv"),
-            *_unit(f"{block}.f.c.0", f"{block}.f.c.1", _OWN, "2"),
+            *_unit(f"{block}.{last[0]}", f"{block}.{last[1]}", _OWN, "2"),
             *_unit(f"{block}.{shortcut[0]}", f"{block}.{shortcut[1]}", _OWN, "_shortcut"),
         ),
         (_TRACKED, *drop),
@@ -65,6 +65,7 @@ TORCHVISION = _facebook(
     "torchvision",
     "stem",
     "trunk_output.block{s}.block{s}-{j}",
+    ("f.c.0", "f.c.1"),
     ("proj.0", "proj.1"),
     ("fc1", "fc2"),
     (r"fc\..*",),
@@ -72,7 +73,8 @@ TORCHVISION = _facebook(
 VISSL = _facebook(
     "vissl",
     "conv1.stem",
-    "res{r}.block{s}-{j}",
+    "res{s+1}.block{s}-{j}",
+    ("f.c", "f.final_bn"),
     ("proj", "bn"),
     ("excitation.0", "excitation.2"),
     (),

@@ -38,7 +38,8 @@ def _resnet(keys: Keys) -> Built:
     kinds = {7: "imagenet", 3: "cifar"}
     if stem[-1] not in kinds:
         raise UserError(f"{keys.where} has a stem of {stem[-1]} pixels; 3 and 7 are known")
-    encoder = ResNet(depth=depth, stem=kinds[stem[-1]], width=stem[0] / 64)
+    inner = keys.shape("layer1.0.conv1.weight")[0] / stem[0]  # 2 in a wide ResNet-50-2
+    encoder = ResNet(depth=depth, stem=kinds[stem[-1]], width=stem[0] / 64, inner=inner)
     return Built(encoder, ((1, 64, 64, stem[1]), "float32"))
 
 

@@ -295,7 +295,6 @@ FAMILIES = (
         preprocessing={
             "kind": "text",
             "tokenizer": "wordpiece",
-            "lowercase": True,
             "special": ("[CLS]", "[SEP]"),
             "symbols": _OFFSET,
         },
