@@ -92,7 +92,7 @@ def own_options(given: Mapping[str, Any] | OwnOptions | None) -> OwnOptions:
     if isinstance(given, OwnOptions):
         return given
     given = dict(given or {})
-    known = [field.name for field in dataclasses.fields(OwnOptions) if field.name != "known"]
+    known = [field.name for field in dataclasses.fields(OwnOptions) if field.compare]
     for name in given:
         if name not in known:
             raise UserError(f"data_options has no {name!r}: {nearest(name, known)}")

@@ -15,8 +15,9 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--to",
         required=True,
-        choices=("safetensors", "hf", "stablehlo", "onnx"),
-        help="jssl's own folder, timm's names, jax.export for CPU, CUDA and TPU, or ONNX",
+        choices=("safetensors", "hf", "transformers", "stablehlo", "onnx"),
+        help="jssl's own folder, timm's names, those of transformers, jax.export for CPU, CUDA and "
+        "TPU, or ONNX",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder")
     parser.add_argument("--licence", metavar="SPDX", help="of the weights, for the model card")

@@ -183,11 +183,10 @@ def check_fits(encoder: Encoder, example: Mapping[str, Any], name: str) -> None:
     spec = jax.tree.map(lambda x: jax.ShapeDtypeStruct(np.shape(x), np.asarray(x).dtype), value)
     try:
         found = jax.eval_shape(
-            lambda one: (
-                encoder.apply(
-                    encoder.variables, encoder.preprocess(jax.tree.map(lambda x: x[None], one))
-                ).pooled
+            lambda variables, one: (
+                encoder.encode(variables, jax.tree.map(lambda x: x[None], one)).pooled
             ),
+            encoder.variables,  # an argument: NumPy's arrays take no traced index
             spec,
         )
     except Exception as error:

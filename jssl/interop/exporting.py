@@ -1,4 +1,4 @@
-"""`jssl export`: an encoder as safetensors, for timm, as StableHLO or as ONNX."""
+"""`jssl export`: an encoder as safetensors, for timm or transformers, as StableHLO or as ONNX."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ from jssl.interop.encoder import Encoder
 from jssl.interop.onnx_graph import package, run_onnx, write_onnx
 from jssl.interop.timm_forward import timm_forward
 from jssl.interop.timm_layout import to_timm
+from jssl.interop.transformers_layout import to_transformers
 from jssl.runs.run import Run
 from jssl.runs.run_files import write_json
-from jssl.weights import Weights, read_weights, save_weights
+from jssl.weights import Weights, import_weights, read_weights, save_weights
 from jssl.weights.safetensors import read_safetensors, write_safetensors
 
-FORMS = ("safetensors", "hf", "stablehlo", "onnx")
+FORMS = ("safetensors", "hf", "transformers", "stablehlo", "onnx")
 PLATFORMS = ("cpu", "cuda", "tpu")
 _CHECKED = 3  # examples of the comparison; not a size that anything was traced for
 
@@ -72,8 +73,9 @@ def export(
       encoder: the encoder; see `jssl.interop.encoder.open_encoder`.
       run: the run it is from; None for weights.
       form: "safetensors" (jssl's own folder: `--init-from` and `jssl.load_encoder` read it), "hf"
-        (names and configuration of timm, which transformers reads too), "stablehlo" (`jax.export`
-        for CPU, CUDA and TPU) or "onnx"; the last two take a batch of any size.
+        (names and configuration of timm, which transformers reads with timm), "transformers" (of
+        its ViT and DINOv2), "stablehlo" (`jax.export` for CPU, CUDA and TPU) or "onnx"; the last
+        two take a batch of any size.
       folder: made if it does not exist; it must be empty or hold an export.
       licence: SPDX identifier for the card.
       push: whether to add what a model hub expects of a repository. Nothing is uploaded.
@@ -93,7 +95,7 @@ def export(
         raise UserError("--push needs --licence: a published model names its licence (e.g. MIT)")
     if form != "stablehlo" and not isinstance(encoder.input, jax.ShapeDtypeStruct):
         raise UserError(f"--to {form} takes encoders with one array as input; use stablehlo")
-    if not encoder.whole and form in ("safetensors", "hf"):
+    if not encoder.whole and form in ("safetensors", "hf", "transformers"):
         raise UserError(
             f"the features of this run are more than its encoder's, so --to {form} would lose a "
             "part of them: use stablehlo or onnx"
@@ -101,7 +103,8 @@ def export(
     if form == "onnx":
         package("onnx"), package("onnxruntime")
     _check_folder(folder)
-    write = {"safetensors": _safetensors, "hf": _hf, "stablehlo": _stablehlo, "onnx": _onnx}[form]
+    writers = {"safetensors": _safetensors, "hf": _hf, "transformers": _transformers}
+    write = {**writers, "stablehlo": _stablehlo, "onnx": _onnx}[form]
     files, difference, scale, compared = write(encoder, folder)
     card = model_card(
         encoder,
@@ -109,7 +112,7 @@ def export(
         name=folder.resolve().name,
         licence=licence,
         files=files,
-        library="timm" if form == "hf" else "jssl",
+        library={"hf": "timm", "transformers": "transformers"}.get(form, "jssl"),
     )
     (folder / "README.md").write_text(card)
     if push:
@@ -246,6 +249,44 @@ def _hf(encoder: Encoder, folder: Path) -> tuple[dict[str, str], float, float, s
         "config.json": "`timm.create_model('local-dir:FOLDER', pretrained=True)` reads both",
     }
     return files, difference, scale, "features of the file by timm's definition"
+
+
+def _transformers(encoder: Encoder, folder: Path) -> tuple[dict[str, str], float, float, str]:
+    spec = encoder.input
+    if len(spec.shape) != 3:
+        raise UserError("--to transformers takes encoders of images [H, W, C]")
+    height, width, channels = spec.shape
+    arrays, config = to_transformers(encoder.module, encoder.variables, (height, width), channels)
+    write_safetensors(folder / "model.safetensors", arrays, {"format": "pt"})
+    write_json(folder / "config.json", {"written_by": _MARK, **config})
+    statistics = _statistics(encoder) or {"mean": [0.0] * channels, "std": [1.0] * channels}
+    preprocessor = {
+        "image_processor_type": "ViTImageProcessor",
+        "size": {"height": height, "width": width},
+        "resample": 3,  # bicubic
+        "rescale_factor": 1 / 255,
+        "image_mean": statistics["mean"],
+        "image_std": statistics["std"],
+    }
+    write_json(folder / "preprocessor_config.json", preprocessor)
+    read = import_weights(folder, "dinov2" if "dinov2" in config["model_type"] else "hf_vit")
+    x = inputs(encoder)
+
+    def tokens(module: Any, variables: Any) -> np.ndarray:
+        apply = jax.jit(lambda v, x: module.apply(v, x, train=False))
+        found = apply(variables, x)
+        parts = [found.extras["cls"][:, None], found.tokens]
+        return np.concatenate([np.asarray(part, np.float32) for part in parts], axis=1)
+
+    wanted = tokens(encoder.module, encoder.variables)
+    difference = float(np.abs(tokens(read.encoder, read.variables) - wanted).max())
+    name = config["architectures"][0]
+    files = {
+        "model.safetensors": f"the weights under the names of transformers' {name}",
+        "config.json": f"`transformers.{name}.from_pretrained(FOLDER)` reads both",
+        "preprocessor_config.json": "size and normalisation of its images",
+    }
+    return files, difference, float(np.abs(wanted).max()), "class token and patches, imported again"
 
 
 def _stablehlo(encoder: Encoder, folder: Path) -> tuple[dict[str, str], float, float, str]:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from jssl.data.source import Source, Splits, SubsetSource, entry
-from jssl.data.tokenizers import to_record
 from jssl.errors import UserError
 from jssl.interop.encoder import Encoder
 from jssl.own import OwnOptions, recognise
@@ -89,10 +88,9 @@ def _as_encoder(encoder: Encoder, modality: str, run: Run | None) -> dict[str, A
         height, _, channels = entry(encoder.example, encoder.pipeline.field).shape
         options = {"size": int(height), "channels": str(channels)}
     if modality == "text" and encoder.tokenizer is not None:
-        length = {"limit": encoder.module.max_length}
+        options = {"pieces": encoder.tokenizer, "longest": encoder.module.max_length}
         if run is not None:
-            length = {"length": run.experiment.data.length}
-        options = {"known": {"tokenizer": to_record(encoder.tokenizer), **length}}
+            options = {"pieces": encoder.tokenizer, "length": run.experiment.data.length}
     own = None if run is None else read_record(run.folder).get("own")
     if own is not None:
         options |= {"known": own["facts"], "form": own["form"]}

@@ -66,7 +66,7 @@ def _vit(
     vit: ViT, flat: Mapping[str, np.ndarray], size: tuple[int, int], channels: int
 ) -> tuple[Arrays, dict[str, Any]]:
     """Names of `timm.models.vision_transformer.VisionTransformer`."""
-    flat = _unstacked({k.removeprefix("params/"): v for k, v in flat.items()})
+    flat = unstacked({k.removeprefix("params/"): v for k, v in flat.items()})
     width, depth, heads = vit.shape
     grid = vit.grid(size)
     has_class = vit.pool == "cls" if vit.class_token is None else vit.class_token
@@ -80,7 +80,7 @@ def _vit(
         found["cls_token"] = flat["class_token"].reshape(1, 1, width)
     if vit.registers:
         found["reg_token"] = flat["register_tokens"][None]
-    table = _positions(vit, flat, grid, width)
+    table = position_table(vit, flat, grid, width)
     if table is not None:  # prefix tokens have no position here, which is `no_embed_class` there
         found["pos_embed"] = table.reshape(1, -1, width)
     for i in range(depth):
@@ -149,9 +149,14 @@ _PLAIN: dict[str, Any] = {
 """Fields that change the function of a ViT, with the values that timm's plain ViT has."""
 
 
-def _positions(
+def position_table(
     vit: ViT, flat: Mapping[str, np.ndarray], grid: tuple[int, int], width: int
 ) -> np.ndarray | None:
+    """The positions of a ViT's patches as a table [rows, columns, width]; None if it has none.
+
+    Raises:
+      UserError: they are no table.
+    """
     if vit.positions == "none":
         return None
     if vit.positions == "learned":
@@ -160,13 +165,13 @@ def _positions(
             return table
         return np.asarray(interpolate(table, grid, vit.interpolation))
     if vit.positions not in ("sincos", "sincos_mae"):
-        raise UserError(f"--to hf writes ViTs with a table of positions, not {vit.positions!r}")
+        raise UserError(f"this form has ViTs with a table of positions, not {vit.positions!r}")
     reference = None if vit.image_size is None else vit.grid(vit.image_size)
     order = "columns" if vit.positions == "sincos_mae" else "rows"
     return np.asarray(sincos_2d(grid, width, reference, order=order), np.float32)
 
 
-def _unstacked(flat: Mapping[str, np.ndarray]) -> Arrays:
+def unstacked(flat: Mapping[str, np.ndarray]) -> Arrays:
     """Blocks that a loop keeps stacked, each under its own name."""
     found: Arrays = {}
     for name, value in flat.items():

@@ -62,6 +62,8 @@ class OwnOptions:
         words they are read as; None reads bytes.
       seed: of the draw of the splits.
       known: facts that were measured before and are not measured again (`Found.facts`).
+      pieces: of texts, the tokenizer of the encoder that they are for, in place of `tokenizer`.
+      longest: texts are read whole, up to this number of pieces.
     """
 
     form: str | None = None
@@ -84,6 +86,8 @@ class OwnOptions:
     tokenizer: str | None = None
     seed: int = 0
     known: Mapping[str, Any] | None = dataclasses.field(default=None, compare=False, repr=False)
+    pieces: Any = dataclasses.field(default=None, compare=False, repr=False)
+    longest: int | None = dataclasses.field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.split_by is not None and self.split_by not in SPLIT_BY:
@@ -124,7 +128,7 @@ class OwnOptions:
         found = {}
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.name != "known" and value != field.default:
+            if field.compare and value != field.default:
                 found[field.name] = list(value) if isinstance(value, tuple) else value
         return found
 
@@ -135,7 +139,7 @@ class OwnOptions:
         Raises:
           UserError: they are not the options of this version.
         """
-        names = {field.name for field in dataclasses.fields(cls)} - {"known"}
+        names = {field.name for field in dataclasses.fields(cls) if field.compare}
         unknown = sorted(set(record) - names)
         if unknown:
             raise UserError(f"own data were opened with the option {unknown[0]!r}, unknown here")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_wordpiece import stand_in
 
 from jssl.data.clip_bpe import ENDS, ClipBPE, byte_names
 from jssl.data.pieces import Pieces
@@ -15,8 +14,8 @@ from jssl.data.text_source import TextSource
 from jssl.data.tokenizers import copy_files, from_record, to_record, tokenizer_at
 from jssl.data.wordpiece import WordPiece
 from jssl.errors import UserError
+from tests.data.tokenizer_files import bert_file, clip_files, stand_in
 
-MERGES = ["l o", "lo w</w>", "lo w", "e r</w>", "low er</w>", "a</w> b"]
 TEXTS = [
     "Low  lower LOWER's 42nd.",
     "a\tlow—Übung, naïve 1½ 東京 ✨!",
@@ -24,39 +23,6 @@ TEXTS = [
     "l'été e\u0301te\u0301 ﬁ",
     "x" * 200,
 ]
-
-
-def clip_files(folder: Path) -> Path:
-    """A `vocab.json` with `merges.txt`, and the same as OpenAI's file, of 518 pieces and two."""
-    folder.mkdir(parents=True, exist_ok=True)
-    single = byte_names()
-    pieces = [m.replace(" ", "") for m in MERGES]
-    names = [*single, *(name + "</w>" for name in single), *pieces, *ENDS]
-    (folder / "vocab.json").write_text(json.dumps({name: k for k, name in enumerate(names)}))
-    lines = "\n".join(["#version: 0.2", *MERGES, ""])
-    (folder / "merges.txt").write_text(lines)
-    (folder / "bpe_simple_vocab_16e6.txt.gz").write_bytes(gzip.compress(lines.encode()))
-    return folder / "vocab.json"
-
-
-def bert_file(folder: Path, *more: str) -> Path:
-    """A `vocab.txt` of 12 pieces and others."""
-    names = [
-        "[PAD]",
-        "[UNK]",
-        "[CLS]",
-        "[SEP]",
-        "[MASK]",
-        "the",
-        "boat",
-        "gull",
-        "##s",
-        "a",
-        "near",
-    ]
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "vocab.txt").write_text("\n".join([*names, "pier", *more]) + "\n")
-    return folder / "vocab.txt"
 
 
 def test_merges_are_applied_in_their_order(tmp_path: Path) -> None:

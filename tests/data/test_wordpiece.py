@@ -1,65 +1,15 @@
 """Texts as pieces of words; a stand-in for the library matches greedily, as a loop."""
 
 import sys
-import types
 
 import numpy as np
 import pytest
 
 from jssl.data.wordpiece import PiecedPairs, PiecedTexts, WordPiece
 from jssl.errors import UserError
+from tests.data.tokenizer_files import stand_in
 
 VOCABULARY = ("[PAD]", "[UNK]", "un", "##aff", "##able", "the", "able")
-
-
-class Tokenizer:
-    def __init__(self, numbers):
-        self.numbers = numbers
-
-    def get_vocab(self):
-        return self.numbers
-
-    def get_vocab_size(self):
-        return len(self.numbers)
-
-    def train_from_iterator(self, texts, trainer):
-        words = sorted({word for text in texts for word in text.split()})
-        names = [*trainer["special_tokens"], *words][: trainer["vocab_size"]]
-        self.numbers = {name: number for number, name in enumerate(names)}
-
-    def encode_batch(self, texts, add_special_tokens):
-        assert not add_special_tokens
-        return [types.SimpleNamespace(ids=self.pieces(text.split())) for text in texts]
-
-    def pieces(self, words):
-        found = []
-        for word in words:
-            start, own = 0, []
-            if len(word) > 100:  # as the library does
-                found.append(self.numbers["[UNK]"])
-                continue
-            while start < len(word):
-                for end in range(len(word), start, -1):
-                    name = ("##" if start else "") + word[start:end]
-                    if name in self.numbers:
-                        own.append(self.numbers[name])
-                        start = end
-                        break
-                else:
-                    start, own = len(word), [self.numbers["[UNK]"]]
-            found += own
-        return found
-
-
-def stand_in():
-    """What the data sources use of the library."""
-    return types.SimpleNamespace(
-        Tokenizer=Tokenizer,
-        models=types.SimpleNamespace(WordPiece=lambda numbers, unk_token: numbers),
-        normalizers=types.SimpleNamespace(BertNormalizer=lambda lowercase: None),
-        pre_tokenizers=types.SimpleNamespace(BertPreTokenizer=lambda: None),
-        trainers=types.SimpleNamespace(WordPieceTrainer=lambda **options: options),
-    )
 
 
 @pytest.fixture

@@ -82,6 +82,47 @@ def test_timm_names_give_the_same_features_by_timms_definition(module):
     assert exporting._compared(net, timm_forward(wrong, config, x), x)[0] > 1e-3
 
 
+TRANSFORMERS = {
+    "ViTModel": ViT("Ti", **SMALL),
+    "Dinov2Model": ViT("Ti", **SMALL, layer_scale=0.3, positions="learned", scan=True),
+    "Dinov2WithRegistersModel": ViT("Ti", **SMALL, pool="mean", class_token=True, registers=2),
+}
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_transformers_names_are_those_of_the_import(name, tmp_path):
+    net = encoder(TRANSFORMERS[name])
+    found = export(net, None, "transformers", tmp_path, say=quiet)
+    assert found.difference < 1e-5 * found.scale
+    assert json.loads((tmp_path / "config.json").read_text())["architectures"] == [name]
+    assert f"transformers.{name}.from_pretrained" in (tmp_path / "README.md").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_transformers_reads_its_export(name, tmp_path):
+    torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
+    net = encoder(TRANSFORMERS[name])
+    export(net, None, "transformers", tmp_path, say=quiet)
+    options = {"add_pooling_layer": False} if name == "ViTModel" else {}
+    model, info = getattr(transformers, name).from_pretrained(
+        tmp_path, output_loading_info=True, **options
+    )
+    assert not info["missing_keys"] and not info["unexpected_keys"]
+    x = exporting.inputs(net)
+    with torch.no_grad():
+        pixels = torch.from_numpy(np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
+        tokens = model.eval()(pixel_values=pixels).last_hidden_state.numpy()
+    features = net.apply(net.variables, x)
+    wanted = np.concatenate([features.extras["cls"][:, None], features.tokens], axis=1)
+    skip = 1 + TRANSFORMERS[name].registers
+    found = np.concatenate([tokens[:, :1], tokens[:, skip:]], axis=1)
+    difference = np.abs(found - wanted).max()
+    print(f"{name}: largest difference {difference:.1e} (largest value {np.abs(wanted).max():.2g})")
+    assert difference < 1e-5 * np.abs(wanted).max()
+
+
 def test_the_published_set_of_names_is_written_exactly():
     """Names and shapes of timm's vit_small (registers, layer scale) and resnet18, by count."""
     module = ViT(
@@ -148,6 +189,9 @@ def test_hub_folder_and_refusals(tmp_path, vit, monkeypatch):
         ("needs --licence", vit, "hf", {"push": True}),
         ("did you mean 'onnx'", vit, "onxx", {}),
         ("whose architectures timm has", encoder(MLP((8,))), "hf", {}),
+        ("writes ViTs, not a ResNet", encoder(ResNet(10, width=1 / 16)), "transformers", {}),
+        ("a class token", encoder(ViT("Ti", **SMALL, pool="mean")), "transformers", {}),
+        ("with gated False", encoder(ViT("Ti", **SMALL, gated=True)), "transformers", {}),
         ("stem of large images", encoder(ResNet(10, width=1 / 16)), "hf", {}),
         ("exact|gated", encoder(ViT("Ti", **SMALL, gated=True)), "hf", {}),
         ("lose a part", parts, "safetensors", {}),

@@ -17,7 +17,7 @@ from jssl.runs.run import Run
 from jssl.testing.quick import quick_compilation
 from jssl.weights import load
 from jssl.weights.safetensors import write_safetensors
-from tests.data.test_wordpiece import stand_in
+from tests.data.tokenizer_files import stand_in
 from tests.own.own_form_data import sounds
 from tests.weights.layouts import wave
 from tests.weights.test_text_embedding import TEXTS, published

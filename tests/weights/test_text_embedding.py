@@ -10,8 +10,7 @@ import pytest
 from jssl.cli import main
 from jssl.interop.encoder import load_encoder
 from jssl.weights.safetensors import write_safetensors
-from tests.data.test_tokenizers import bert_file, clip_files
-from tests.data.test_wordpiece import stand_in
+from tests.data.tokenizer_files import bert_file, clip_files, stand_in
 from tests.weights.layouts import bert, clip
 
 TEXTS = ["the boat", "a gull near the pier", "the pier near the boat and a gull near the boat"]

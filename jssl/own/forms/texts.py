@@ -66,14 +66,14 @@ def open_texts(path: Path, options: OwnOptions) -> Found:
     source = ""
     if is_folder_of_texts(path):
         files = list(files_in(path, _TEXT))
-        whole = [read_text(file) for file in _chosen(files, known)]
+        whole = [read_text(file) for file in _chosen(files, options)]
         source = (
             "labels from sub-folders" if (options.label or "folder").startswith("folder") else ""
         )
     else:
         parts, _, source = data.read()
-        read = [parts["train"]] if "limit" not in known else parts.values()
-        whole = _chosen([text for rows in read for text in rows.texts], known)
+        read = [parts["train"]] if options.longest is None else parts.values()
+        whole = _chosen([text for rows in read for text in rows.texts], options)
     if data.pieces is None:
         facts: dict[str, Any] = {"vocabulary": 257}
         sizes = [len(text.encode(errors="replace")) for text in whole]
@@ -84,7 +84,7 @@ def open_texts(path: Path, options: OwnOptions) -> Found:
             "tokenizer": tokenizers.to_record(data.pieces),
         }
         sizes = pieces.lengths(whole)
-    length = int(options.length or known.get("length") or _length(sizes, known.get("limit")))
+    length = int(options.length or known.get("length") or _length(sizes, options.longest))
     data = TextSource(**{**vars(data), "length": length})
     unit = "bytes" if data.pieces is None else f"of {facts['vocabulary'] - 1} pieces"
     return tallied(
@@ -96,22 +96,24 @@ def open_texts(path: Path, options: OwnOptions) -> Found:
 
 
 def _tokenizer(options: OwnOptions, known: Mapping[str, Any]) -> tokenizers.Tokenizer | None:
-    """That of a run's record, or the one that is named."""
+    """That of an encoder or of a run's record, or the one that is named."""
+    if options.pieces is not None:
+        return options.pieces
     if "tokenizer" in known:
         return tokenizers.from_record(known["tokenizer"])
     return None if options.tokenizer is None else tokenizers.tokenizer_at(options.tokenizer)
 
 
-def _chosen(items: Sequence[Any], known: Mapping[str, Any]) -> list[Any]:
+def _chosen(items: Sequence[Any], options: OwnOptions) -> list[Any]:
     """The texts whose lengths are looked at: all where they have to fit whole."""
     places = np.arange(len(items))
-    return [items[k] for k in (places if "limit" in known else spread(places, _MEASURED))]
+    return [items[k] for k in (spread(places, _MEASURED) if options.longest is None else places)]
 
 
-def _length(sizes: Sequence[int], limit: int | None) -> int:
-    """What holds three quarters of the texts whole, or with a limit all of them that it can."""
-    if limit is not None:
-        return min(limit, max(sizes))
+def _length(sizes: Sequence[int], longest: int | None) -> int:
+    """What holds three quarters of the texts whole, or all of them up to `longest`."""
+    if longest is not None:
+        return min(longest, max(sizes))
     return int(np.clip(-(-np.quantile(sizes, _SHARE) // 16) * 16, *_LENGTHS))
 
 
