@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import jax
@@ -16,6 +17,7 @@ from jssl.commands.options import settle
 from jssl.commands.own_data import FLAGS, own_options
 from jssl.training import sharding
 from jssl.training.program import build
+from tests.data.tokenizer_files import bert_file, stand_in
 
 PAGE = Path(__file__).parents[2] / "docs" / "your_own_data.md"
 COMMANDS = re.findall(r"^jssl train .*$", PAGE.read_text(), re.MULTILINE)
@@ -111,6 +113,9 @@ def test_the_command_can_be_run(command, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     top = arguments.data.parts[0]
     (HERE | MAKERS)[top](tmp_path)
+    if arguments.tokenizer is not None:
+        bert_file(tmp_path)
+        monkeypatch.setitem(sys.modules, "tokenizers", stand_in())
     said: list[str] = []
     run = api.make_run(
         arguments.name,

@@ -16,7 +16,7 @@ from jssl.core.state import paths
 from jssl.plan.planning import data_facts
 from jssl.runs import warm_start
 from jssl.training import sharding
-from jssl.training.step import build
+from jssl.training.program import build
 from jssl.weights.safetensors import write_safetensors
 from tests.data.tokenizer_files import bert_file, stand_in
 from tests.weights import torch_zip
