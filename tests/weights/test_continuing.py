@@ -22,6 +22,8 @@ from tests.own.own_form_data import sounds
 from tests.weights.layouts import wave
 from tests.weights.test_text_embedding import TEXTS, published
 
+pytestmark = pytest.mark.rotating
+
 QUICK = {"evaluate": False, "devices": 1, "probe_every": 0, "on_collapse": "off"}
 
 
@@ -42,6 +44,10 @@ def encoders(run: Run) -> tuple[dict, dict, np.ndarray]:
     start = program.init(program.root_key(run.seed), warm_start.load(run, program))
     field = run.experiment.preprocess.field
     return start.params["encoder"], state.params["encoder"], splits.train[np.arange(3)][field]
+
+
+def pooled(encoder: object, variables: dict, x: np.ndarray) -> np.ndarray:
+    return np.asarray(jax.jit(lambda v, x: encoder.apply(v, x, train=False).pooled)(variables, x))
 
 
 def moved(before: dict, after: dict) -> set[str]:
@@ -75,8 +81,8 @@ def test_masked_language_modelling_from_bert(tmp_path: Path) -> None:
     encoder, variables, _ = load(weights, "bert")
     before, after, x = encoders(run)
     assert x[:, 0].tolist() == [3, 3, 3]  # [CLS], as the tokenizer beside the weights has it
-    wanted = encoder.apply(variables, x, train=False).pooled
-    found = run.experiment.encoder.apply({"params": before}, x, train=False).pooled
+    wanted = pooled(encoder, variables, x)
+    found = pooled(run.experiment.encoder, {"params": before}, x)
     np.testing.assert_array_equal(found, wanted)
     assert moved(before, after) == set(paths(before))
     # Symbols of the wrong kind are refused: bytes, and an experiment of pieces without a file.
@@ -97,8 +103,8 @@ def test_what_is_not_trained_keeps_its_bits(tmp_path: Path, trained: str) -> Non
     run = masked(tmp_path / "run", weights, data, *settings[trained], "optimizer.weight_decay=0.1")
     encoder, variables, _ = load(weights, "bert")
     before, after, x = encoders(run)
-    wanted = encoder.apply(variables, x, train=False).pooled
-    found = run.experiment.encoder.apply({"params": before}, x, train=False).pooled
+    wanted = pooled(encoder, variables, x)
+    found = pooled(run.experiment.encoder, {"params": before}, x)
     np.testing.assert_allclose(found, wanted, atol=1e-6)  # additions start at zero
     names = moved(before, after)
     if trained == "adapters":
@@ -129,7 +135,7 @@ def test_wav2vec_from_its_published_layout(tmp_path: Path) -> None:
     encoder, variables, _ = load(tmp_path / "model.safetensors", "wav2vec2")
     before, after, x = encoders(run)
     waves = jax.vmap(lambda one: run.experiment.preprocess(None, {"wave": one, "audio": one}))(x)
-    wanted = encoder.apply(variables, waves, train=False).pooled
-    found = run.experiment.encoder.apply({"params": before}, waves, train=False).pooled
+    wanted = pooled(encoder, variables, waves)
+    found = pooled(run.experiment.encoder, {"params": before}, waves)
     np.testing.assert_array_equal(found, wanted)
     assert len(moved(before, after)) > 20

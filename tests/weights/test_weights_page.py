@@ -145,8 +145,8 @@ def test_weights_are_imported_and_texts_embedded(
         path = tmp_path / "minilm/model.safetensors"
         (tmp_path / "model.safetensors").write_bytes(path.read_bytes())
         (tmp_path / "config.json").write_text('{"num_attention_heads": 2}')
-    if "embed weights" in command:
         (tmp_path / "weights/minilm").rename(tmp_path / "old")
+    if "embed weights" in command:
         assert cli.main(["import", "minilm", "--as", "bert", "--to", "weights/minilm"]) == 0
     assert cli.main(shlex.split(command)[1:]) == 0, capsys.readouterr().err
     if "embed" in command:
