@@ -32,11 +32,11 @@ WAVE = ref.Names(
 )
 
 
-def bert(vocabulary: int = 13) -> Arrays:
-    """BERT's encoder with token types, 10 positions."""
+def bert(vocabulary: int = 13, positions: int = 10) -> Arrays:
+    """BERT's encoder with token types."""
     draw, e = Draw(1), "embeddings"
     draw.add(f"{e}.word_embeddings.weight", vocabulary, WIDTH)
-    draw.add(f"{e}.position_embeddings.weight", 10, WIDTH)
+    draw.add(f"{e}.position_embeddings.weight", positions, WIDTH)
     draw.add(f"{e}.token_type_embeddings.weight", 2, WIDTH)
     draw.norm(f"{e}.LayerNorm", WIDTH)
     ref.draw_blocks(draw, "encoder.layer.{i}", 2, WIDTH, BERT, 32)

@@ -125,7 +125,13 @@ def test_wav2vec_from_its_published_layout(tmp_path: Path) -> None:
     run = jssl.train(
         "audio/wav2vec2_digits",
         tmp_path / "run",
-        overrides=("batch_size=4", "epochs=2", "method.entries=4", "method.negatives=3"),
+        overrides=(
+            "batch_size=4",
+            "epochs=2",
+            "method.entries=4",
+            "method.negatives=3",
+            "views.mask.tokens=9",
+        ),
         init_from=tmp_path / "model.safetensors",
         init_as="wav2vec2",
         data=tmp_path / "sounds",

@@ -23,10 +23,10 @@ def library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tokenizers", stand_in())
 
 
-def published(folder: Path, vocabulary: int = 12) -> Path:
+def published(folder: Path, positions: int = 10) -> Path:
     """A folder as a hub has it: a BERT and its vocabulary."""
     folder.mkdir(exist_ok=True)
-    write_safetensors(folder / "model.safetensors", bert(vocabulary))
+    write_safetensors(folder / "model.safetensors", bert(12, positions))
     (folder / "config.json").write_text('{"num_attention_heads": 2}')
     bert_file(folder)
     return folder

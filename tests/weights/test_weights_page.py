@@ -58,10 +58,10 @@ def _file(root: Path) -> None:
 
 
 def _minilm(root: Path) -> None:
-    published(root / "minilm")
+    published(root / "minilm", 40)
     (root / "weights").mkdir(exist_ok=True)
-    published(root / "weights/minilm")
-    rows = [f"{1 + k % 4},the boat,a gull near the pier" for k in range(24)]
+    published(root / "weights/minilm", 40)
+    rows = [f"{1 + k % 4},the boat,a gull near the pier" for k in range(200)]
     for name in ("train.csv", "test.csv"):
         (root / name).write_text("\n".join(rows) + "\n")
     for name in ("articles.txt", "texts.txt"):
@@ -71,8 +71,9 @@ def _minilm(root: Path) -> None:
 def _sounds(root: Path) -> None:
     hub(root / "weights/wav2vec2", wave(large=False))
     (root / "recordings").mkdir()
-    for k in range(30):
-        wavfile.write(root / f"recordings/{k % 10}_a_{k}.wav", 8000, np.zeros(8000, np.int16))
+    tone = (9000 * np.sin(np.arange(8000))).astype(np.int16)
+    for k in range(60):
+        wavfile.write(root / f"recordings/{k % 10}_a_{k}.wav", 8000, tone)
 
 
 MAKERS = {
