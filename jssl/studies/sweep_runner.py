@@ -212,7 +212,7 @@ def _train(
                                 sinks.resolve(options.sinks),
                                 run,
                                 step,
-                                functools.partial(_say_of, run, say),
+                                functools.partial(_log_of, run, log),
                             ),
                         )
                     ),

@@ -92,7 +92,7 @@ TRANSFORMERS = {
 @pytest.mark.parametrize("name", TRANSFORMERS)
 def test_transformers_names_are_those_of_the_import(name, tmp_path):
     net = encoder(TRANSFORMERS[name])
-    found = export(net, None, "transformers", tmp_path, say=quiet)
+    found = export(net, None, "transformers", tmp_path, log=quiet)
     assert found.difference < 1e-5 * found.scale
     assert json.loads((tmp_path / "config.json").read_text())["architectures"] == [name]
     assert f"transformers.{name}.from_pretrained" in (tmp_path / "README.md").read_text()
@@ -104,7 +104,7 @@ def test_transformers_names_are_those_of_the_import(name, tmp_path):
 def test_transformers_reads_its_export(name, tmp_path):
     torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
     net = encoder(TRANSFORMERS[name])
-    export(net, None, "transformers", tmp_path, say=quiet)
+    export(net, None, "transformers", tmp_path, log=quiet)
     options = {"add_pooling_layer": False} if name == "ViTModel" else {}
     model, info = getattr(transformers, name).from_pretrained(
         tmp_path, output_loading_info=True, **options

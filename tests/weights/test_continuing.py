@@ -40,7 +40,7 @@ def quick():
 
 def encoders(run: Run) -> tuple[dict, dict, np.ndarray]:
     """Parameters of the encoder before the first step and after the last, and three inputs."""
-    program, state, splits = restore(run, Options(devices=1), say=lambda line: None)
+    program, state, splits = restore(run, Options(devices=1), log=lambda line: None)
     start = program.init(program.root_key(run.seed), warm_start.load(run, program))
     field = run.experiment.preprocess.field
     return start.params["encoder"], state.params["encoder"], splits.train[np.arange(3)][field]
@@ -70,7 +70,7 @@ def masked(folder: Path, weights: Path, data: Path, *overrides: str) -> Run:
         init_from=weights,
         data=data,
         data_options={"length": 10},
-        say=lambda line: None,
+        log=lambda line: None,
         **QUICK,
     )
 
@@ -135,7 +135,7 @@ def test_wav2vec_from_its_published_layout(tmp_path: Path) -> None:
         init_from=tmp_path / "model.safetensors",
         init_as="wav2vec2",
         data=tmp_path / "sounds",
-        say=lambda line: None,
+        log=lambda line: None,
         **QUICK,
     )
     encoder, variables, _ = load(tmp_path / "model.safetensors", "wav2vec2")

@@ -109,11 +109,11 @@ def test_the_training_can_begin(command: str, tmp_path: Path) -> None:
         init_as=arguments.init_as or _family(arguments.init_from),
         data=arguments.data,
         data_options=own_options(arguments),
-        say=said.append,
+        log=said.append,
     )
     example, length = data_facts(run.experiment)
     program = build(run.experiment, example, length, sharding.make_mesh(1))
-    taken = paths(warm_start.load(run, program, say=said.append))
+    taken = paths(warm_start.load(run, program, log=said.append))
     assert len(taken) > 20 and "starts from" in said[-1]
     encoder = paths(program.abstract_state.params["encoder"])
     new = {name for name in encoder if f"params/encoder/{name}" not in taken}
