@@ -120,3 +120,11 @@ def test_the_versions_agree() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert jssl.__version__ == version == citation["version"]
     assert f"## [{version}]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_every_page_is_in_the_navigation_of_the_site() -> None:
+    """mkdocs.yml lists them; tools/site_pages.py adds the methods, which stand in their index."""
+    listed = set(re.findall(r"([\w/]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE))
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in ROOT.glob("docs/**/*.md")}
+    missing = {page for page in pages - listed if not page.startswith("methods/")}
+    assert not missing, f"add to `nav` in mkdocs.yml: {sorted(missing)}"
