@@ -40,11 +40,13 @@ class Ground:
       name: of the ground.
       study: the methods and their settings.
       change: what is changed in a method's experiment.
+      path: of the file with the data, where they lie in one.
     """
 
     name: str
     study: BenchmarkSuite
     change: Callable[[Experiment], Experiment]
+    path: str = "cifar10.npz"
 
     def experiment(self, method: str, budget: int) -> Experiment:
         """The experiment of a method.
@@ -64,6 +66,14 @@ class Ground:
         made = self.change(self.study.experiment(self.case(method)))
         warmup = made.optimizer.warmup_epochs * budget
         return override(made, f"epochs={made.epochs * budget}", f"optimizer.warmup_epochs={warmup}")
+
+    def source(self, method: str, budget: int) -> str:
+        """A Python file that defines the experiment of a method."""
+        return (
+            "from benchmarks.learning.grounds import ground\n\n\n"
+            "def get_experiment():\n"
+            f"    return ground({self.name!r}, {self.path!r}).experiment({method!r}, {budget})\n"
+        )
 
     def case(self, method: str) -> Case:
         """The case of a method by its name, with or without the family; `UserError` if none."""
@@ -115,7 +125,7 @@ def grounds(path: str = "cifar10.npz") -> dict[str, Ground]:
     """
     return {
         "shapes": Ground("shapes", learning_shapes.STUDY, standardised),
-        "cifar": Ground("cifar", learning_images.make(path), lambda experiment: experiment),
+        "cifar": Ground("cifar", learning_images.make(path), lambda experiment: experiment, path),
     }
 
 

@@ -13,8 +13,10 @@ import jax
 
 from benchmarks.learning.grounds import EXAMPLES, Ground
 from benchmarks.learning.readouts import evaluations, readouts_of, scores
+from jssl.config.experiment import load
 from jssl.config.overrides import fingerprint
 from jssl.evaluation import evaluating
+from jssl.evaluation.record import Record
 from jssl.runs.run import Run, command, hardware, versions, write_json
 from jssl.studies.suite import train
 
@@ -51,14 +53,18 @@ def judge(ground: Ground, method: str, seed: int, budget: int) -> dict[str, Any]
     """
     clock = _Clock()
     with tempfile.TemporaryDirectory() as folder:
-        made = train(Run(ground.experiment(method, budget), seed, Path(folder)), EXAMPLES)
+        # Fine-tuning opens the run's folder again, so its experiment has to be a file.
+        file = Path(folder) / "experiment.py"
+        file.write_text(ground.source(method, budget))
+        run = Run(load(str(file)), seed, Path(folder) / "run", trust=True, file=file)
+        made = train(run, EXAMPLES)
         clock.lap("training")
         found, records = {}, {}
         for name, several in evaluations(ground.name, method, seed).items():
             measured = [evaluating.measure(made.run, made.subject, name, one) for one in several]
             clock.lap(name)
             found[name] = scores(measured)
-            records[name] = [dataclasses.asdict(one) for one in measured]
+            records[name] = [_record(one, method) for one in measured]
     splits = made.subject.splits
     return {
         "kind": "learning",
@@ -94,6 +100,11 @@ def work(ground: Ground, method: str, seed: int, budget: int, folder: Path = FOL
     write_json(path, judge(ground, method, seed, budget))
     jax.clear_caches()  # compiled programs of dozens of methods would fill the memory
     return path
+
+
+def _record(one: Record, method: str) -> dict[str, Any]:
+    """A protocol's record, named by the method instead of the temporary file."""
+    return dataclasses.asdict(one) | {"run": {**one.run, "name": method}}
 
 
 class _Clock:
