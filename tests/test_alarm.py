@@ -53,6 +53,9 @@ def test_embedding_statistics_have_closed_forms() -> None:
         found = alarm.embedding_statistics(jnp.asarray(dead))
         assert all(np.isfinite(float(v)) for v in found.values())
         assert found["spread"] < 1e-5
+    some_dead = np.where(np.arange(9)[:, None] % 3 == 0, 0, draw.normal(size=(9, 5)))
+    found = jax.jit(alarm.embedding_statistics)(some_dead.astype(np.float32))
+    assert all(np.isfinite(float(v)) for v in found.values())
 
 
 def test_other_statistics_have_closed_forms() -> None:

@@ -268,7 +268,9 @@ def _distance(a: ArrayTree, b: ArrayTree) -> jax.Array:
 def _unit(x: jax.Array) -> jax.Array:
     x = to_float(x)
     x = x / jnp.maximum(jnp.max(jnp.abs(x), axis=1, keepdims=True), _TINY)
-    return x / jnp.maximum(jnp.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+    # The norm is at least 1 now, but for rows of zeros. A tiny floor would not do: the compiler may
+    # divide by the product of both floors, which would be zero.
+    return x / jnp.maximum(jnp.linalg.norm(x, axis=1, keepdims=True), 0.5)
 
 
 def _product(a: jax.Array, b: jax.Array) -> jax.Array:
