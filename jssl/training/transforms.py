@@ -146,6 +146,8 @@ def _shrink(bound: float, norm: jax.Array) -> jax.Array:
 TRAINED = ("all", "adapters", "last_blocks", "none")
 _ENCODER = re.compile(r"(?:^|/)encoder/")
 _ADAPTERS = re.compile(r"/(?:lora_[ab]|mask_token|position_token)$")
+# What stands before the blocks of encoders of symbols and sounds, beside positions.
+_INPUT = re.compile(r"(?:^|/)encoder/(symbols|type_table|input_norm|stack|norm|embedding)(?:/|$)")
 
 
 def only_trained(trained: str, last_blocks: int) -> optax.GradientTransformation:
@@ -175,7 +177,7 @@ def only_trained(trained: str, last_blocks: int) -> optax.GradientTransformation
         factors = {}
         if trained == "last_blocks":
             found = paths(layers.layer_factors({"encoder": updates["encoder"]}, 1.0, last_blocks))
-            factors = {name: factor for name, factor in found.items()}
+            factors = {name: x for name, x in found.items() if not _INPUT.search(name)}
 
         def one(path: tuple[Any, ...], update: jax.Array) -> jax.Array:
             name = path_name(path)

@@ -112,7 +112,7 @@ def test_what_is_not_trained_keeps_its_bits(tmp_path: Path, trained: str) -> Non
         assert len(names) == 2 * 2 * 4 + 1
     else:
         block = {n for n in paths(before) if n.startswith("transformer/block1/")}
-        assert names == block | {"mask_token"}
+        assert names == block | {"mask_token"}  # post-norm: there is no final norm
     public = paths(variables["params"])
     for name in paths(after).keys() - names:
         assert np.asarray(paths(after)[name]).tobytes() == public[name].tobytes(), name
