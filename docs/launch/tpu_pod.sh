@@ -13,7 +13,7 @@ tpu() { gcloud compute tpus tpu-vm "$@" --zone "$ZONE"; }
 tpu describe "$NAME" >/dev/null 2>&1 ||
     tpu create "$NAME" --accelerator-type "$TYPE" --version v2-alpha-tpuv5-lite --spot
 tpu scp "$WHEEL" "$NAME": --worker=all
-tpu ssh "$NAME" --worker=all --command "pip install './$(basename "$WHEEL")[tfds]' 'jax[tpu]'"
+tpu ssh "$NAME" --worker=all --command "pip install './$(basename "$WHEEL")' 'jax[tpu]'"
 # A run's folder lies in a file system that all hosts see: the bucket, mounted.
 tpu ssh "$NAME" --worker=all --command \
     "mkdir -p bucket && { mountpoint -q bucket || gcsfuse --implicit-dirs $BUCKET bucket; }"

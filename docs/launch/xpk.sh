@@ -4,7 +4,7 @@
 set -euo pipefail
 
 CLUSTER=${CLUSTER:?name of the cluster}
-IMAGE=${IMAGE:?a container image in which jssl[tfds] and jax[tpu] are installed}
+IMAGE=${IMAGE:?a container image in which jssl and jax[tpu] are installed}
 
 xpk workload create \
     --cluster "$CLUSTER" \

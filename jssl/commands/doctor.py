@@ -14,11 +14,10 @@ from jssl.core.machine import available_memory, cores, processor, vector_extensi
 
 PACKAGES = (
     *("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy", "scipy"),
-    *("scikit-learn", "chex"),
+    *("scikit-learn", "chex", "tensorflow-datasets"),
 )
 EXTRAS = {
     "tpu": "libtpu",
-    "tfds": "tensorflow-datasets",
     "text": "tokenizers",
     "audio": "soundfile",
     "parquet": "pyarrow",

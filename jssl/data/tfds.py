@@ -191,7 +191,7 @@ class TFDS(Ranged):
         """
         for package in ("tensorflow_datasets", "array_record"):
             if importlib.util.find_spec(package) is None:
-                raise UserError(f"TFDS data needs {package}: pip install 'jssl[tfds]'")
+                raise UserError(f"TFDS data needs {package}: pip install {package}")
         directory = None if self.data_dir is None else os.path.expanduser(self.data_dir)
         info = self._info(directory)
         asked = [s for s in (self.train, self.test, self.validation) if s is not None]
