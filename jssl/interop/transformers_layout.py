@@ -90,7 +90,13 @@ def to_transformers(
         "qkv_bias": module.qkv_bias,
     }
     if dinov2:
-        config |= {"mlp_ratio": module.mlp_ratio, "use_swiglu_ffn": False, "layerscale_value": 1.0}
+        if module.mlp_ratio != int(module.mlp_ratio):
+            raise UserError(
+                "transformers' DINOv2 has MLPs of a whole multiple of the width, and this ViT has "
+                f"mlp_ratio {module.mlp_ratio:g}: {_ELSE}"
+            )
+        ratio = int(module.mlp_ratio)
+        config |= {"mlp_ratio": ratio, "use_swiglu_ffn": False, "layerscale_value": 1.0}
         config |= {"num_register_tokens": module.registers} if module.registers else {}
     else:
         config |= {"intermediate_size": round(module.mlp_ratio * width)}
