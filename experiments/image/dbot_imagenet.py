@@ -21,7 +21,9 @@ def get_experiment() -> Experiment:
         data=TFDS("imagenet2012", test="validation", size=256),
         views=mae(224, tokens=196, ratio=0.75),
         preprocess=evaluation(size=224, share=224 / 256),
-        optimizer=Optimizer("adamw", learning_rate=1.5e-4, end=1.0, weight_decay=0.05, beta2=0.95),
+        optimizer=Optimizer(
+            "adamw", learning_rate=1.5e-4, end=1.0, weight_decay=0.05, beta2=0.95, clip_norm=3.0
+        ),
         batch_size=4096,
         epochs=1600,
         expected=(("fine-tuned", 0.845, "liuxingbin/dbot, ViT-B/16"),),

@@ -6,7 +6,8 @@ import dataclasses
 from functools import partial
 from typing import Any
 
-from jssl.augmentations.compose import Views, field
+from jssl.augmentations.colour import grayscale, normalise_image
+from jssl.augmentations.compose import Views, field, pipeline
 from jssl.augmentations.labelled import after, jigsaw_tiles, rotate_all
 from jssl.augmentations.masks import random_mask
 from jssl.augmentations.recipes_shapes import shapes, shapes_alone, shapes_evaluation
@@ -64,11 +65,21 @@ def _vit_study(method: Method, **changes: Any) -> Experiment:
 
 
 def diet_shapes() -> Experiment:
-    """DIET on procedural shapes (Ibrahim et al., 2024): each of the 8192 images its own class.
+    """DIET on procedural shapes (Ibrahim et al., 2024): each of 1024 images its own class.
 
     Command: jssl train image/diet_shapes. No published figure.
+
+    An output has one positive example per epoch: 1280 steps are 320 epochs of 1024 images, where
+    they would be 40 of 8192.
     """
-    return _resnet_study(DIET(examples=8192))
+    return _resnet_study(
+        DIET(examples=1024),
+        data=Shapes(train=1024),
+        optimizer=Optimizer(
+            "adamw", learning_rate=2e-3, scaling="none", warmup_epochs=8, weight_decay=0.01
+        ),
+        epochs=320,
+    )
 
 
 def droppos_shapes() -> Experiment:
@@ -83,11 +94,16 @@ def jigsaw_shapes() -> Experiment:
     """Jigsaw on procedural shapes (Noroozi & Favaro, 2016): nine tiles of 14 pixels.
 
     Command: jssl train image/jigsaw_shapes. No published figure.
+
+    Evaluation normalises each image as each tile is normalised, and the stem halves a tile once,
+    as the paper's first stride of 2 does.
     """
-    shuffle = partial(jigsaw_tiles, permutations=100, gap=2)
+    shuffle = partial(jigsaw_tiles, permutations=24, gap=2)
     return _resnet_study(
-        Jigsaw(permutations=100, tile=64, hidden=256),
+        Jigsaw(permutations=24, tile=64, hidden=256),
+        encoder=ResNet(depth=10, stem="stride2", width=0.25),
         views=Views(image=after(shapes_alone(48), shuffle)),
+        preprocess=pipeline(grayscale, normalise_image),
         epochs=20,
     )
 

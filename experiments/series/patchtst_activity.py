@@ -4,7 +4,8 @@ Command: jssl train series/patchtst_activity --set data.path=DIR/DATA (Matey-San
 the watch: --set data.device=sw. No published figure.
 
 Series are as measured, in units of gravity and rad/s: normalised, as in forecasting, they would not
-show how the phone is held, by which sitting is told from standing.
+show how the phone is held, by which sitting is told from standing. Zero is then no mean, so a
+learned token stands for masked patches.
 """
 
 from functools import partial
@@ -21,7 +22,7 @@ from jssl.training.optim import Optimizer
 
 def get_experiment() -> Experiment:
     return Experiment(
-        method=PatchTST(),
+        method=PatchTST(mask_token=True),
         encoder=SeriesTransformer(width=64, depth=3, heads=4, patch=8),
         data=PhoneAndWatch("DATA"),
         views=Views(

@@ -51,8 +51,10 @@ def rts_phrases() -> Experiment:
     """Random token substitution (Di Liello, 2023) on procedural phrases, byte by byte.
 
     Command: jssl train text/rts_phrases. No published figure.
+    Replacements are drawn from the letters "a" to "z", which the bytes of the phrases are.
     """
-    return _study(RTS())
+    mask = partial(swap_mask, ratio=0.15, first=98, vocabulary=124)
+    return _study(RTS(), views=Views(text=pipeline(field="text"), mask=mask))
 
 
 def simclr_phrases() -> Experiment:

@@ -2,6 +2,8 @@
 
 Command: jssl train text/rts_sst2 --set data.train=DIR/train.tsv
 data.validation=DIR/dev.tsv data.test=DIR/test.tsv. No published figure.
+Replacements are drawn from the letters; for pieces of words set views.mask.first=1 and
+views.mask.vocabulary to the number of pieces.
 """
 
 from functools import partial
@@ -20,7 +22,10 @@ def get_experiment() -> Experiment:
         method=RTS(),
         encoder=SymbolTransformer(width=64, depth=3, heads=4),
         data=Texts("train.tsv", "dev.tsv", "test.tsv"),
-        views=Views(text=pipeline(field="text"), mask=partial(swap_mask, ratio=0.15)),
+        views=Views(
+            text=pipeline(field="text"),
+            mask=partial(swap_mask, ratio=0.15, first=98, vocabulary=124),
+        ),
         preprocess=pipeline(field="text"),
         optimizer=Optimizer(
             "adamw", learning_rate=1e-3, scaling="none", warmup_epochs=1, weight_decay=0.01

@@ -18,6 +18,7 @@ from jssl.augmentations.blur import gaussian_blur as gaussian_blur
 from jssl.augmentations.colour import colour_jitter as colour_jitter
 from jssl.augmentations.colour import grayscale as grayscale
 from jssl.augmentations.colour import normalise as normalise
+from jssl.augmentations.colour import normalise_image as normalise_image
 from jssl.augmentations.colour import solarize as solarize
 from jssl.augmentations.compose import Pipeline as Pipeline
 from jssl.augmentations.compose import Views as Views

@@ -22,7 +22,7 @@ from jssl.augmentations.image import (
     stage,
     unplanar,
 )
-from jssl.core.ranges import NonNegative, Positives, Reals, Turn, Unit
+from jssl.core.ranges import NonNegative, Positive, Positives, Reals, Turn, Unit
 from jssl.errors import UserError
 
 # Channel means and standard deviations of the training images, in [0, 1].
@@ -252,3 +252,21 @@ def normalise(
             )
     shift, scale = (jnp.asarray(v, jnp.float32)[:, None, None] for v in (mean, std))
     return unplanar((planar(image) - shift) / scale)
+
+
+def normalise_image(
+    key: jax.Array | None, image: jax.Array, *, epsilon: Positive = 1e-4
+) -> jax.Array:
+    """Each channel to mean 0 and variance 1 over the image's own pixels.
+
+    Args:
+      key: not used; may be None.
+      image: [H, W, C] uint8 or float in [0, 1].
+      epsilon: added to the variance.
+
+    Returns:
+      float32 [H, W, C].
+    """
+    image = as_float(image)
+    mean, variance = jnp.mean(image, axis=(0, 1)), jnp.var(image, axis=(0, 1))
+    return (image - mean) * jax.lax.rsqrt(variance + epsilon)

@@ -9,11 +9,18 @@ import jax.numpy as jnp
 
 from jssl.augmentations.image import as_float, planar
 from jssl.augmentations.view import standardise
-from jssl.core.ranges import Count, Statistics
+from jssl.core.ranges import Count, Positive, Statistics
 from jssl.errors import UserError
 
 
-def hog(image: jax.Array, *, bins: int = 9, cell: int = 8, gradient: str = "central") -> jax.Array:
+def hog(
+    image: jax.Array,
+    *,
+    bins: int = 9,
+    cell: int = 8,
+    gradient: str = "central",
+    floor: float = 1e-5,
+) -> jax.Array:
     """Gradient orientations in cells, each cell's histogram of unit length.
 
     Dalal & Triggs (2005) with blocks of one cell, on each channel, which is MaskFeat's target (Wei
@@ -26,6 +33,9 @@ def hog(image: jax.Array, *, bins: int = 9, cell: int = 8, gradient: str = "cent
       cell: side of a cell, pixels; divides H and W.
       gradient: "central" differences, zero at the border (Dalal & Triggs; scikit-image), or
         "sobel" with reflected borders.
+      floor: noise floor, a magnitude: a cell's mean magnitudes are divided by the root of the sum
+        of their squares and of `floor` squared. In a cell of little more than noise the direction
+        of the noise fills the histogram unless the floor is above it.
 
     Returns:
       float32 [H / cell, W / cell, C, bins].
@@ -56,7 +66,7 @@ def hog(image: jax.Array, *, bins: int = 9, cell: int = 8, gradient: str = "cent
     place = jnp.minimum(jnp.floor(angle * (bins / math.pi)), bins - 1)
     votes = jnp.where(place[..., None] == jnp.arange(bins), size[..., None], 0.0)
     cells = votes.reshape(count, height // cell, cell, width // cell, cell, bins).mean((2, 4))
-    norm = jnp.sqrt(jnp.sum(jnp.square(cells), axis=-1, keepdims=True) + 1e-10)
+    norm = jnp.sqrt(jnp.sum(jnp.square(cells), axis=-1, keepdims=True) + floor**2)
     return jnp.moveaxis(cells / norm, 0, 2)
 
 
@@ -86,6 +96,7 @@ def with_hog(
     bins: Count = 9,
     gradient: str = "sobel",
     stats: Statistics | None = None,
+    floor: Positive = 1e-5,
 ) -> dict[str, jax.Array]:
     """An image and the HOG of each of its patches, for `after(view(...), with_hog)`.
 
@@ -97,6 +108,7 @@ def with_hog(
       bins: orientations in half a turn.
       gradient: see `hog`; Sobel filters are those of MaskFeat's authors' code.
       stats: (mean, std) of the normalisation of the result; None for none.
+      floor: see `hog`.
 
     Returns:
       dict(image float32 [H, W, C], target float32 [N, (patch / cell)^2 C bins]).
@@ -106,7 +118,7 @@ def with_hog(
     """
     if patch % cell:
         raise UserError(f"cells of {cell} pixels do not tile a patch of {patch}")
-    features = hog(image, bins=bins, cell=cell, gradient=gradient)
+    features = hog(image, bins=bins, cell=cell, gradient=gradient, floor=floor)
     target = hog_tokens(features, patch=patch, cell=cell)
     normal = standardise(stats)
     image = as_float(image)

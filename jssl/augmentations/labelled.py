@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jssl.augmentations.colour import normalise_image
 from jssl.augmentations.compose import Pipeline, describe
 from jssl.augmentations.image import as_float, require_rgb
 from jssl.augmentations.warp import turn_square
@@ -209,8 +210,7 @@ def jigsaw_tiles(
 
     def cut(cell: jax.Array, corner: jax.Array) -> jax.Array:
         tile = jax.lax.dynamic_slice(cell, (*corner, 0), (h - gap, w - gap, channels))
-        mean = jnp.mean(tile, axis=(0, 1))
-        return (tile - mean) * jax.lax.rsqrt(jnp.var(tile, axis=(0, 1)) + 1e-4)
+        return normalise_image(None, tile)
 
     return {"image": jax.vmap(cut)(cells, corners), "label": result["label"]}
 

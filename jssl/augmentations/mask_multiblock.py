@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,9 @@ import jax.numpy as jnp
 from jssl.augmentations.mask_blocks import check_grid
 from jssl.augmentations.masks import Mask
 from jssl.core.ranges import Count, Grid, Shares, Spread
-from jssl.errors import UserError
+from jssl.errors import UserError, nearest
+
+CUTS = ("first", "random")
 
 
 def multi_block_mask(
@@ -24,6 +27,7 @@ def multi_block_mask(
     context_scale: Shares = (0.85, 1.0),
     context: Count | None = None,
     draws: Count = 8,
+    cut: Literal["first", "random"] = "first",
 ) -> Mask:
     """Target blocks and a context block without them (I-JEPA: Assran et al., 2023, section 3).
 
@@ -32,6 +36,10 @@ def multi_block_mask(
     context to `context` tokens. Of `draws` draws the first with enough context is taken; if there
     is none, the one with most, and tokens outside its context block fill up (targets only where
     even those do not suffice, which an explicit `context` excludes).
+
+    The authors keep the first tokens of each list in raster order, so that the lower rows of a
+    block are lost. Where lists are cut to a small part, as with few tokens, the bottom row is then
+    hardly ever context; `cut="random"` keeps a random part instead.
 
     Args:
       key: PRNG key.
@@ -43,14 +51,18 @@ def multi_block_mask(
       context_scale: range of the context block's share before the targets are taken out; square.
       context: K, tokens of context; None is a quarter of all.
       draws: draws of all blocks.
+      cut: which tokens of a list that is too long are kept: the "first" in raster order, or
+        "random" ones.
 
     Returns:
       dict(keep int32 [K], the context; targets int32 [M, T]; mask bool [N], True where some target
       is), raster order.
 
     Raises:
-      UserError: targets that can leave too few tokens for the context.
+      UserError: targets that can leave too few tokens for the context, or an unknown `cut`.
     """
+    if cut not in CUTS:
+        raise UserError(f"no way to cut a list of tokens is called {cut!r}: {nearest(cut, CUTS)}")
     rows, columns = grid
     tokens = check_grid(grid)
     wanted = max(1, tokens // 4) if context is None else context
@@ -79,12 +91,16 @@ def multi_block_mask(
             f"{targets} targets may hide {min(most, tokens)} of {tokens} tokens, which leaves too "
             f"few for a context of {wanted}; lower context or target_scale"
         )
+    # Numbers below 1 that order the tokens within a class; equal ones leave them in raster order.
+    ranks = jnp.zeros((targets + 1, tokens))
+    if cut == "random":
+        ranks = jax.random.uniform(jax.random.fold_in(key, 1), ranks.shape)
     # Context first, then what is neither context nor target, then (only if forced) targets.
-    order = jnp.argsort(jnp.where(free, 0, jnp.where(hidden, 2, 1)), stable=True)
-    first = jax.vmap(lambda m: jnp.argsort(~m, stable=True)[:least])(target)
+    order = jnp.argsort(jnp.where(free, 0, jnp.where(hidden, 2, 1)) + ranks[-1], stable=True)
+    chosen = jnp.argsort(~target + ranks[:-1], axis=1, stable=True)[:, :least]
     return {
         "keep": jnp.sort(order[:wanted]).astype(jnp.int32),
-        "targets": first.astype(jnp.int32),
+        "targets": jnp.sort(chosen, axis=1).astype(jnp.int32),
         "mask": hidden,
     }
 

@@ -183,7 +183,9 @@ def whole_window(key: jax.Array | None, example: Mapping[str, jax.Array]) -> jax
     return standardise(key, jnp.concatenate([example[FIELD], example["future"]]))
 
 
-def series_views(length: int, *, scale: tuple[float, float] = (0.5, 1.0)) -> Views:
+def series_views(
+    length: int, *, scale: tuple[float, float] = (0.5, 1.0), normalised: bool = True
+) -> Views:
     """Two views `a` and `b`, drawn alike: crop, change of scale, noise, a hole; normalised.
 
     This project's own recipe, of the operations of Um et al. (2017).
@@ -191,6 +193,7 @@ def series_views(length: int, *, scale: tuple[float, float] = (0.5, 1.0)) -> Vie
     Args:
       length: points of a view.
       scale: range of the crop's share of the series.
+      normalised: whether a view ends with `standardise`; not where the level tells classes apart.
 
     Returns:
       Views a, b: float32 [B, length, C].
@@ -200,12 +203,13 @@ def series_views(length: int, *, scale: tuple[float, float] = (0.5, 1.0)) -> Vie
         rescale,
         partial(jitter, sigma=0.1),
         sometimes(drop_stretch, 0.5),
-        standardise,
+        standardise if normalised else None,
         field=FIELD,
     )
     return Views(a=one, b=one)
 
 
-def series_evaluation(length: int) -> Pipeline:
-    """The evaluation input: the whole series at `length` points, normalised."""
-    return pipeline(partial(resize, length=length), standardise, field=FIELD)
+def series_evaluation(length: int, *, normalised: bool = True) -> Pipeline:
+    """The evaluation input: the whole series at `length` points, normalised or as it is stored."""
+    ending = standardise if normalised else None
+    return pipeline(partial(resize, length=length), ending, field=FIELD)

@@ -39,6 +39,7 @@ def swap_mask(
     ratio: Inside = 0.15,
     vocabulary: Several | None = None,
     field: str = "text",
+    first: Natural = 1,
 ) -> dict[str, jax.Array]:
     """Chooses a share of the real symbols and another symbol for each.
 
@@ -46,9 +47,10 @@ def swap_mask(
       key: PRNG key.
       example: has the sequence.
       ratio: share to replace; if the drawn symbol equals the original, it is unchanged.
-      vocabulary: new symbols are drawn out of 1 to `vocabulary` - 1; None draws from the symbols
-        of the sequence itself, which are as common as they are in the data.
+      vocabulary: new symbols are drawn out of `first` to `vocabulary` - 1; None draws from the
+        symbols of the sequence itself, which are as common as they are in the data.
       field: name of the sequence.
+      first: first symbol of those that are drawn, for alphabets of which only a part occurs.
 
     Returns:
       dict(mask bool [N], symbols int [N]): True where a symbol is exchanged, and for which.
@@ -59,7 +61,7 @@ def swap_mask(
     if vocabulary is None:
         symbols = x[jax.random.randint(what, x.shape, 0, jnp.maximum(jnp.sum(x != 0), 1))]
     else:
-        symbols = jax.random.randint(what, x.shape, 1, vocabulary, x.dtype)
+        symbols = jax.random.randint(what, x.shape, first, vocabulary, x.dtype)
     return {"mask": hidden & (symbols != x), "symbols": symbols}
 
 

@@ -38,6 +38,19 @@ class Features:
     extras: dict[str, jax.Array] = flax.struct.field(default_factory=dict)
 
 
+def block_outputs(features: Features) -> list[jax.Array]:
+    """Outputs of the blocks of a transformer, before the final norm and from the first to the last.
+
+    Args:
+      features: with extras "block0", "block1", ...
+
+    Returns:
+      One [B, P + N, D] for each block, the P prefix tokens (class token, registers) first.
+    """
+    depth = sum(1 for name in features.extras if name.removeprefix("block").isdigit())
+    return [features.extras[f"block{i}"] for i in range(depth)]
+
+
 def refuse_masks(encoder: str, mask: jax.Array | None, keep: jax.Array | None) -> None:
     """Refuses masks for an encoder that does not support them.
 

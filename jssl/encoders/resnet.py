@@ -26,7 +26,8 @@ DEPTHS: dict[int, tuple[str, tuple[int, ...]]] = {
 """Depth: kind of block, and blocks in each of the four stages."""
 
 Depth = one_of(*DEPTHS)
-STEMS = ("cifar", "imagenet")
+_STEMS = {"cifar": (3, 1, 1), "imagenet": (7, 2, 3), "stride2": (3, 2, 1)}
+STEMS = tuple(_STEMS)  # name -> size, stride and padding of the first convolution
 
 
 class ResidualBlock(Ranged, nn.Module):
@@ -98,7 +99,8 @@ class ResNet(Ranged, nn.Module):
       depth: 10, 18, 34, 50, 101 or 152.
       stem: "imagenet": 7x7 convolution of stride 2 and 3x3 max-pooling of stride 2, for images
         of about 224 pixels; "cifar": 3x3 convolution of stride 1 and no pooling, for images of
-        about 32 (as in SimCLR's appendix B.9).
+        about 32 (as in SimCLR's appendix B.9); "stride2": 3x3 convolution of stride 2 and no
+        pooling, for tiles of about 14 and for less work on images of 32.
       width: factor on every number of channels (2 and 4 in SimCLR, below 1 for small machines).
       zero_init_residual: start every block as the identity; the encoder before training then
         sees little more than its stem, which makes it a poor baseline.
@@ -156,7 +158,7 @@ class ResNet(Ranged, nn.Module):
                 "none: set it to 1, or take depth 50, 101 or 152"
             )
         base = max(1, round(64 * self.width))
-        size, strides, padding = (3, 1, 1) if self.stem == "cifar" else (7, 2, 3)
+        size, strides, padding = _STEMS[self.stem]
         stem = Conv(
             base, size, strides, padding, use_bias=False, dtype=self.dtype, name="stem_conv"
         )

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jssl.core.ranges import BelowOne, Count, Natural, Positive
+from jssl.core.ranges import BelowOne, Count, Natural, Naturals, Positive
 from jssl.encoders.tokens import TokenEncoder
 from jssl.errors import UserError, nearest
 from jssl.nn import module as nn
@@ -45,6 +45,8 @@ class SymbolTransformer(TokenEncoder):
       eps: added to the variance by every normalisation.
       projection: width of a linear map of the pooled vector, without bias; 0 for none.
       lora: rank of low-rank additions to the kernels of the blocks (Hu et al., 2022); 0 for none.
+      sites: positions whose tokens, side by side, are the pooled vector in place of `pool`, for
+        sequences that differ in a few places, such as the variants of a protein; () for none.
     """
 
     vocabulary: Count = 257
@@ -60,6 +62,11 @@ class SymbolTransformer(TokenEncoder):
     eps: Positive = dataclasses.field(default=1e-6, metadata=_LATER)
     projection: Natural = dataclasses.field(default=0, metadata=_LATER)
     lora: Natural = dataclasses.field(default=0, metadata=_LATER)
+    sites: Naturals = dataclasses.field(default=(), metadata=_LATER)
+
+    def smoke(self) -> SymbolTransformer:
+        """As for all; a site is the first one, since the sequences of a test are short."""
+        return super().smoke().clone(sites=self.sites and (0,))
 
     def patches(self, x: Any) -> jax.Array:
         """int [B, N] -> int [B, N, 1]."""
@@ -111,6 +118,24 @@ class SymbolTransformer(TokenEncoder):
             own = x["types"] if isinstance(x, Mapping) else jnp.zeros_like(x)
             found = found + types[jnp.take_along_axis(own, indices, axis=1)]
         return found
+
+    def _pooled(
+        self,
+        tokens: jax.Array,
+        extras: dict[str, jax.Array],
+        weights: jax.Array,
+        member: jax.Array,
+    ) -> tuple[jax.Array, dict[str, jax.Array]]:
+        pooled, extras = super()._pooled(tokens, extras, weights, member)
+        if not self.sites:
+            return pooled, extras
+        if max(self.sites) >= tokens.shape[1]:
+            raise UserError(
+                f"sites is {self.sites}; the last must be below {tokens.shape[1]}, the length of "
+                "the sequences"
+            )
+        read = tokens[:, list(self.sites)].reshape(len(tokens), -1)
+        return self._projected(read), extras
 
 
 def _symbols(x: Any) -> jax.Array:

@@ -27,7 +27,7 @@ from jssl.training.program import Program
 
 FOLDER = "evaluations"
 _LABEL_FREE = 1024  # examples of a measurement that goes with training
-TRAINED, SUPERVISED = "trained", "supervised"
+TRAINED, STUDENT, SUPERVISED = "trained", "student", "supervised"
 
 
 def choose(
@@ -164,10 +164,15 @@ def representations(
       more: further representations.
 
     Returns:
-      The trained encoder, `more`, the untrained encoder and the raw input, by name.
+      The trained encoder, of some methods with a teacher the student beside it, `more`, the
+      untrained encoder and the raw input, by name.
     """
     untrained = program.init(program.root_key(run.seed))
     raw = f"{RAW} {program.experiment.preprocess.field}"
+    student = program.experiment.method.of_student()
+    if student is not None:
+        same = dataclasses.replace(program.experiment, method=student)
+        more = {STUDENT: Row(dataclasses.replace(program, experiment=same), state), **(more or {})}
     return {
         TRAINED: Row(program, state),
         **(more or {}),

@@ -245,6 +245,13 @@ class Method(Ranged, abc.ABC):
                 return teacher.encoder_state(step.memory[name])
         return encoder_part(step.params, step.batch_stats)
 
+    def of_student(self) -> Method | None:
+        """The same method with the student's encoder evaluated, for a row beside the teacher's.
+
+        None, the default, if the student is what is evaluated, or if only the teacher is of use.
+        """
+        return None
+
     def inherited(self) -> tuple[str, ...]:
         """Parts of the net that are loaded from the run given by `--init-from`.
 

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jssl.core.ranges import Count, NonNegative, Positive, Unit
-from jssl.encoders.features import Features
+from jssl.encoders.features import Features, block_outputs
 from jssl.health.alarm import Monitored
 from jssl.methods.base import Metrics, Outputs, Step, Views
 from jssl.methods.masked_parts import Target
@@ -109,7 +109,5 @@ def mean_of_blocks(
       normalize: function applied to a block's output [B, N, D]; by default each token is
         normalised.
     """
-    depth = sum(1 for name in features.extras if name.removeprefix("block").isdigit())
-    prefix = features.extras["block0"].shape[1] - features.tokens.shape[1]
-    blocks = [features.extras[f"block{i}"][:, prefix:] for i in range(max(depth - top, 0), depth)]
+    blocks = [block[:, -features.tokens.shape[1] :] for block in block_outputs(features)[-top:]]
     return sum(normalize(block) for block in blocks) / len(blocks)

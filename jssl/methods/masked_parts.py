@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jssl.encoders.features import block_outputs
 from jssl.methods.base import Step, Views
 from jssl.nn import module as nn
 from jssl.nn.decoder import MaskedAutoencoder, TokenPredictor, real_tokens
@@ -178,20 +179,27 @@ class ViewPart(Target):
 
 @dataclasses.dataclass(frozen=True)
 class TeacherTokens(Target):
-    """Target: a headless teacher's tokens of the whole input.
+    """Target: a headless teacher's tokens of the whole input, before the encoder's final norm.
 
     Attributes:
       name: name of the teacher in the memory.
       normalize: function applied to the tokens [B, N, D].
+      class_token: whether the class token is the first of them.
     """
 
     name: str = "teacher"
     normalize: Callable[[jax.Array], jax.Array] = normalize_patches
+    class_token: bool = False
 
     def __call__(self, step: Step, views: Views, x: Any) -> jax.Array:
-        """The tokens [B, N, D], without gradient."""
+        """The tokens [B, N, D], [B, 1 + N, D] with the class token, without gradient."""
         del views
-        return self.normalize(step.teacher(x, name=self.name, net=step.net.encoder).tokens)
+        features = step.teacher(x, name=self.name, net=step.net.encoder)
+        last = block_outputs(features)[-1]
+        tokens = last[:, -features.tokens.shape[1] :]
+        if self.class_token:
+            tokens = jnp.concatenate([last[:, :1], tokens], axis=1)
+        return self.normalize(tokens)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -219,6 +227,7 @@ class TransformerDecoder:
       heads: number of attention heads in each block.
       out: size of a prediction; see `jssl.nn.decoder.target_size`.
       class_token: whether it also sees the encoder's class token.
+      predict_class: whether it also predicts something at the class token, as the first.
     """
 
     width: int
@@ -226,11 +235,13 @@ class TransformerDecoder:
     heads: int
     out: int | str = "patches"
     class_token: bool = False
+    predict_class: bool = False
 
     def __call__(self, encoder: nn.Module, *, dtype: str) -> nn.Module:
         """Encoder and decoder."""
         sizes = (self.width, self.depth, self.heads)
-        return MaskedAutoencoder(encoder, *sizes, dtype, self.out, self.class_token)
+        seen = (self.class_token, self.predict_class)
+        return MaskedAutoencoder(encoder, *sizes, dtype, self.out, *seen)
 
 
 def picture(

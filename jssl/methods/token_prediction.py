@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -33,6 +33,7 @@ class TokenPrediction(Method):
       kernel_init: initialiser of the predictor's kernels; the default is the authors', who
         initialise the encoder in the same way, and suits widths of about 200 and more.
       dtype: dtype in which the predictor computes.
+      evaluated: which encoder evaluation uses, the "teacher" or the "student".
     """
 
     momentum: Unit = 0.996
@@ -42,6 +43,9 @@ class TokenPrediction(Method):
     predictor_heads: Count = 12
     kernel_init: str = "trunc_normal_depth"
     dtype: str = "float32"
+    evaluated: Literal["teacher", "student"] = dataclasses.field(
+        default="teacher", metadata={"later": True}
+    )
 
     couples_batch: ClassVar[bool] = False
     targets: ClassVar[tuple[str, ...]] = ("target",)
@@ -66,9 +70,16 @@ class TokenPrediction(Method):
         return the_input(views), mask["keep"], mask["targets"]
 
     def teachers(self) -> dict[str, MomentumTeacher]:
-        """A moving average of the encoder, which evaluation uses."""
-        rule = {"schedule": "linear", "of": "encoder", "evaluated": True}
+        """A moving average of the encoder, which evaluation uses unless `evaluated` says not."""
+        evaluated = self.evaluated == "teacher"
+        rule = {"schedule": "linear", "of": "encoder", "evaluated": evaluated}
         return {"teacher": MomentumTeacher(self.momentum, self.momentum_end, **rule)}
+
+    def of_student(self) -> Method | None:
+        """This method with `evaluated="student"`; None if it has that."""
+        if self.evaluated == "student":
+            return None
+        return dataclasses.replace(self, evaluated="student")
 
     def forward(self, step: Step, views: Views) -> Outputs:
         """`prediction` and `target` [B, M, T, D], and the context's pooled `embedding`."""

@@ -201,6 +201,7 @@ class MaskedAutoencoder(Ranged, nn.Module):
       dtype: dtype in which the decoder computes.
       out: size of a prediction; see `target_size`.
       class_token: whether the decoder also sees the encoder's class token, as in the authors' code.
+      predict_class: whether the prediction at the class token is returned as well, as the first.
     """
 
     encoder: nn.Module
@@ -210,12 +211,16 @@ class MaskedAutoencoder(Ranged, nn.Module):
     dtype: str
     out: int | str = "patches"
     class_token: bool = False
+    predict_class: bool = False
 
     @nn.compact
     def __call__(
         self, x: jax.Array, keep: jax.Array, masked: jax.Array, *, train: bool
     ) -> tuple[jax.Array, jax.Array]:
-        """Maps x [B, ...], keep [B, K] and masked [B, N - K] to (pooled, predictions [B, N, P])."""
+        """Maps x [B, ...], keep [B, K] and masked [B, N - K] to (pooled, predictions).
+
+        The predictions are [B, N, P], in order of place; [B, 1 + N, P] with `predict_class`.
+        """
         features = self.encoder(x, keep=keep, train=train)
         embed = Dense(self.width, dtype=self.dtype, name="decoder_embedding")
         visible = embed(features.tokens)
@@ -231,7 +236,8 @@ class MaskedAutoencoder(Ranged, nn.Module):
             tokens = jnp.concatenate([first, tokens], axis=1)
             real = None if real is None else jnp.pad(real, ((0, 0), (1, 0)), constant_values=True)
         tokens, _ = decoder(tokens, mask=None if real is None else real[:, None, None], train=train)
-        tokens = tokens[:, int(self.class_token) :]
+        if self.class_token and not self.predict_class:
+            tokens = tokens[:, 1:]
         size = target_size(self.out, self.encoder, x, features.tokens)
         return features.pooled, Dense(size, dtype=self.dtype, name="decoder_output")(tokens)
 

@@ -96,6 +96,13 @@ def _normalise() -> float:
     return worst(got, (plain() - colour.IMAGENET[0]) / colour.IMAGENET[1])
 
 
+@case("normalise_image", "float64 NumPy", 1e-4)
+def _normalise_image() -> float:
+    got = batched(lambda x: colour.normalise_image(None, x))
+    mean, variance = plain().mean((1, 2), keepdims=True), plain().var((1, 2), keepdims=True)
+    return worst(got, (plain() - mean) / np.sqrt(variance + 1e-4))
+
+
 def _blurred(direct: bool) -> float:
     deviation = 0.0
     for radius, sigma in ((1, 0.1), (4, 1.3), (11, 2.0)):

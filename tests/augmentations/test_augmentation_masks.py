@@ -117,6 +117,25 @@ def test_multi_block_context_avoids_targets():
             assert ndimage.label(inside.reshape(14, 14))[1] == 1
 
 
+def test_what_is_cut_from_blocks_is_the_lower_part_or_a_random_one():
+    keys = jax.random.split(jax.random.key(3), 2000)
+    cut = {}
+    for name in ("first", "random"):
+        make = partial(multi_block_mask, grid=(8, 8), cut=name)
+        mask = cut[name] = jax.tree.map(np.asarray, jax.jit(jax.vmap(make))(keys))
+        assert mask["keep"].shape == (2000, 16)
+        assert all((np.diff(mask[k], axis=-1) > 0).all() for k in ("keep", "targets"))
+        hidden = np.take_along_axis(mask["mask"], mask["keep"], 1)
+        assert hidden.mean() < 0.02  # only where the targets leave less than a context
+        assert np.take_along_axis(mask["mask"], mask["targets"].reshape(2000, -1), 1).all()
+    np.testing.assert_array_equal(cut["first"]["mask"], cut["random"]["mask"])
+    rows = {name: np.bincount(m["keep"].ravel() // 8, minlength=8) for name, m in cut.items()}
+    assert rows["first"][-1] < 0.05 * rows["first"][0]
+    assert rows["random"][-1] > 0.8 * rows["random"][0]
+    with pytest.raises(UserError, match="no way to cut"):
+        multi_block_mask(keys[0], grid=(8, 8), cut="last")
+
+
 def test_mistakes_get_a_sentence():
     key = jax.random.key(0)
     assert hidden_count(196, 0.75) == 147

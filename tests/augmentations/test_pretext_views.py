@@ -13,6 +13,7 @@ from jssl.augmentations.compose import Views, field, pipeline
 from jssl.augmentations.hog import hog, with_hog
 from jssl.augmentations.labelled import after, jigsaw_permutations, jigsaw_tiles, rotate_all
 from jssl.augmentations.mask_blocks import unit_mask
+from jssl.config.experiment import load
 from jssl.errors import UserError
 
 KEY = jax.random.key(3)
@@ -41,6 +42,29 @@ def test_hog_of_the_patches_before_normalisation() -> None:
     )
     with pytest.raises(UserError, match="do not tile a patch"):
         with_hog(None, PHOTO, patch=8, cell=3)
+
+
+def test_the_noise_floor_keeps_plain_cells_small() -> None:
+    noise = 0.5 + 0.002 * jnp.asarray(np.random.default_rng(1).normal(size=(8, 16, 1)))
+    image = noise.at[:, 12:].add(0.4)  # the second cell has an edge, the first has none
+    sizes = np.asarray(hog(image, cell=8, gradient="sobel", floor=1e4))[0, :, 0] * 1e4
+    for floor in (1e-5, 0.1):
+        got = np.asarray(hog(image, cell=8, gradient="sobel", floor=floor))[0, :, 0]
+        want = sizes / np.sqrt((sizes**2).sum(-1, keepdims=True) + floor**2)
+        np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-6)
+        lengths = np.linalg.norm(got, axis=-1)
+        assert lengths[1] > 0.9
+        assert lengths[0] > 0.99 if floor < 1e-3 else lengths[0] < 0.2
+    same = with_hog(None, image, patch=8, floor=0.1)["target"]
+    np.testing.assert_allclose(same[1], got[1], atol=1e-6)
+
+
+def test_jigsaw_is_evaluated_on_images_normalised_as_its_tiles_are() -> None:
+    seen = load("image/jigsaw_shapes").preprocess(None, {"image": PHOTO})
+    tiles = jigsaw_tiles(KEY, PHOTO, permutations=20, gap=0)["image"]
+    for image in (seen, *tiles):
+        np.testing.assert_allclose(np.mean(image, axis=(0, 1)), 0.0, atol=1e-5)
+        np.testing.assert_allclose(np.var(image, axis=(0, 1)), 1.0, atol=0.02)
 
 
 def test_all_four_rotations() -> None:

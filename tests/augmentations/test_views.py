@@ -229,6 +229,7 @@ ANY = {
     "sharpness": tone.sharpness,
     "erasing": erase.random_erasing,
     "normalise": partial(colour.normalise, mean=(0.5,), std=(0.2,)),
+    "normalise_image": colour.normalise_image,
     "field": random_field_affine,
 }
 

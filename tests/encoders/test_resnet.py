@@ -20,7 +20,10 @@ def test_parameters_are_as_many_as_published(depth, count):
     assert _count(ResNet(depth=depth, stem="cifar"), (1, 32, 32, 3)) == small
 
 
-@pytest.mark.parametrize(("stem", "sizes"), [("cifar", (32, 16, 8, 4)), ("imagenet", (8, 4, 2, 1))])
+@pytest.mark.parametrize(
+    ("stem", "sizes"),
+    [("cifar", (32, 16, 8, 4)), ("imagenet", (8, 4, 2, 1)), ("stride2", (16, 8, 4, 2))],
+)
 def test_shapes_of_every_stage(stem, sizes):
     encoder = ResNet(depth=50, stem=stem, width=0.25)
     x = jnp.zeros((2, 32, 32, 5))

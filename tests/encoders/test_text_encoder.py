@@ -79,6 +79,10 @@ def test_masks_and_views_know_the_end():
         assert 3 <= places.sum() <= 6 and not places[8:].any()
         assert (symbols != np.asarray(x))[places].all() and symbols.min() > 0
         assert vocabulary or set(symbols) <= set(np.asarray(x[:8]))
+    drawn = jax.vmap(lambda k: swap_mask(k, {"text": x}, vocabulary=30, first=20)["symbols"])(
+        jax.random.split(key, 40)
+    )
+    assert set(np.asarray(drawn).ravel()) == set(range(20, 30))
     left = np.asarray(delete_symbols(key, x, rate=0.5))
     kept = left[left != 0]
     assert 0 < len(kept) < 8 and not left[len(kept) :].any()

@@ -1,6 +1,7 @@
 """Schedules, targets and memories of the distillation methods, on plain arrays."""
 
 import math
+from types import SimpleNamespace
 
 import chex
 import jax
@@ -11,6 +12,7 @@ import pytest
 from jssl.core.progress import Progress
 from jssl.encoders.features import Features
 from jssl.methods.contextual_targets import mean_of_blocks
+from jssl.methods.distillation.data2vec import Data2Vec
 from jssl.methods.distillation.dino import DINO
 from jssl.methods.distillation.dinov2 import DINOv2
 from jssl.methods.distillation.ibot import IBOT
@@ -122,6 +124,17 @@ def test_data2vec_targets_are_the_mean_of_normalised_blocks() -> None:
         x = np.asarray(blocks[name])[:, 2:]
         expected += (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5) / 2
     np.testing.assert_allclose(found, expected, atol=1e-5)
+    # data2vec normalises the mean as well, unless it is told not to.
+    step = SimpleNamespace(net=SimpleNamespace(encoder=None), teacher=lambda x, net: features)
+    for method, wanted in (
+        (Data2Vec(top=2, normalize_mean=False), expected),
+        (
+            Data2Vec(top=2),
+            (expected - expected.mean(-1, keepdims=True))
+            / np.sqrt(expected.var(-1, keepdims=True) + 1e-5),
+        ),
+    ):
+        np.testing.assert_allclose(method.target(step, {}, None), wanted, atol=1e-5)
 
 
 def test_msn_is_least_for_sharp_assignments_that_use_every_prototype() -> None:

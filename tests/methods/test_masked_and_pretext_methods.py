@@ -7,12 +7,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.special import ndtr
 
 from jssl.core.progress import Progress
 from jssl.encoders.mlp import MLP
+from jssl.encoders.series import SeriesTransformer
 from jssl.encoders.vit import ViT
 from jssl.errors import UserError
 from jssl.methods.masked.dbot import DBOT
+from jssl.methods.masked.gmml import GMML, spaced_blocks
+from jssl.methods.masked.patchtst import PatchTST
 from jssl.methods.predictive.ecg_jepa import ECGJEPA
 from jssl.methods.predictive.flexpredict import FlexPredict
 from jssl.methods.predictive.ijepa import IJEPA
@@ -67,6 +71,10 @@ def test_ijepa_predicts_the_teacher() -> None:
         "teacher"
     ]
     chex.assert_trees_all_equal(kept, teacher)
+    student = method.of_student()
+    assert student.of_student() is None
+    state = student.encoder_state(Step(net, params, stats, memory))
+    chex.assert_trees_all_equal(state[0], params["encoder"])
     # Without noise the stochastic positions are the fixed ones.
     fields = {f.name: getattr(method, f.name) for f in dataclasses.fields(method)}
     losses = []
@@ -111,6 +119,62 @@ def test_dbot_changes_teacher_and_student_between_stages() -> None:
         chex.assert_trees_all_equal(after["teacher"]["params"], teacher)
         chex.assert_trees_all_equal(params, initial if boundary else trained)
         chex.assert_trees_all_equal(after["initial"], initial)
+
+
+def test_dbot_predicts_what_comes_before_the_final_norm() -> None:
+    encoder = ENCODER.clone(pool="cls")
+    keep = jnp.array([[1, 4, 6], [0, 2, 7]])
+    hidden = jnp.stack([jnp.setdiff1d(jnp.arange(8), row) for row in keep])
+    mask = jnp.ones((2, 8), bool).at[jnp.arange(2)[:, None], keep].set(False)
+    views = {"image": IMAGES, "mask": {"keep": keep, "masked": hidden, "mask": mask}}
+    method = DBOT(decoder_width=8, decoder_depth=1, decoder_heads=2)
+    net, params, stats, memory = start(method, views, encoder)
+    teacher = jax.tree.map(lambda x: x * 1.5 + 0.01, memory["teacher"])
+    out = outputs_of(method, views, net, params, stats, {"teacher": teacher})
+    whole = jax.jit(lambda p: encoder.apply({"params": p}, IMAGES, train=False))(teacher["params"])
+    before = np.asarray(whole.extras["block0"], np.float64)  # the class token first if there is one
+    mean, variance = before.mean(-1, keepdims=True), before.var(-1, ddof=1, keepdims=True)
+    np.testing.assert_allclose(out["target"], (before - mean) / np.sqrt(variance + 1e-6), atol=1e-3)
+    assert out["prediction"].shape == (2, 9, 16)
+    np.testing.assert_array_equal(out["mask"][:, 1:], mask)
+    assert out["mask"][:, 0].all()
+    loss, _ = method.objective(Step(progress=PROGRESS), out)
+    error = np.abs(np.asarray(out["prediction"] - out["target"], np.float64))
+    smooth = np.where(error < 2.0, error**2 / 4.0, error - 1.0).mean(-1)
+    np.testing.assert_allclose(loss, smooth[np.asarray(out["mask"])].mean(), rtol=1e-5)
+    # Without a class token the patches alone are predicted.
+    net = method.net(ENCODER)
+    traced = jax.eval_shape(lambda: net.init_with_output(KEY, IMAGES, keep, hidden, train=False))
+    assert traced[0][1].shape == (2, 8, 16)
+
+
+def test_gmml_reconstructs_from_the_mean_of_several_blocks() -> None:
+    assert spaced_blocks(12, 4) == (5, 7, 9, 11)
+    assert [spaced_blocks(d, 4) for d in (1, 2, 4, 6)] == [(0,), (0, 1), (1, 2, 3), (2, 3, 4, 5)]
+    assert spaced_blocks(6, 1) == (5,)
+    views = {"image": IMAGES, "original": -IMAGES, "mask": jnp.ones((2, 8), bool)}
+    method, encoder = GMML(blocks=2, head_layers=1), ENCODER.clone(depth=2, pool="cls")
+    net, params, stats, memory = start(method, views, encoder)
+    params = jax.tree.map(lambda x: x + 0.1, params)
+    prediction = outputs_of(method, views, net, params, stats, memory)["prediction"]
+    run = jax.jit(lambda p: encoder.apply({"params": p}, IMAGES, train=True))
+    extras = run(params["encoder"]).extras
+    y = np.asarray((extras["block0"] + extras["block1"])[:, 1:] / 2, np.float64)
+    y = (y - y.mean(-1, keepdims=True)) / np.sqrt(y.var(-1, keepdims=True) + 1e-6)
+    y = y * params["head_norm"]["scale"] + params["head_norm"]["bias"]
+    y = y @ params["head0"]["kernel"] + params["head0"]["bias"]
+    y = y * ndtr(y)  # GELU
+    y = y @ params["head_output"]["kernel"] + params["head_output"]["bias"]
+    np.testing.assert_allclose(prediction, y, rtol=2e-4, atol=2e-4)
+
+
+def test_patchtst_has_a_mask_token_on_request() -> None:
+    mask, encoder = {"mask": jnp.ones((1, 2), bool)}, SeriesTransformer(patch=4)
+    x = jnp.ones((1, 8, 1))
+    for token in (False, True):
+        (seen,), options = PatchTST(mask_token=token).corruption(encoder, x, mask)
+        assert bool(seen.any()) is token
+        assert set(options) == ({"mask"} if token else set())
 
 
 def test_dbot_has_a_schedule_in_each_stage() -> None:

@@ -6,7 +6,7 @@ Liu et al., "Exploring Target Representations for Masked Autoencoders", 2022.
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -14,10 +14,11 @@ from chex import ArrayTree
 
 from jssl.core.progress import Progress, cosine
 from jssl.core.ranges import Count, NonNegative, Positive
-from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step
+from jssl.methods.base import Memory, Method, Metrics, Outputs, Spec, Step, Views
 from jssl.methods.masked_parts import Drop, TeacherTokens, TransformerDecoder
 from jssl.methods.masked_prediction import MaskedPrediction
 from jssl.methods.teacher import encoder_part, new_teacher
+from jssl.nn import module as nn
 from jssl.objectives.masked import masked_mean
 from jssl.objectives.regression import smooth_l1
 
@@ -31,7 +32,8 @@ class DBOT(MaskedPrediction):
     is reset to its initial parameters.
 
     Equation: L = mean over masked patches of smoothL1(d(f(visible)), norm(t(x))), where t is the
-    encoder of the previous stage.
+    encoder of the previous stage without its final norm, and norm gives each token mean 0 and
+    variance 1. The class token counts as one more masked patch.
 
     Views: one input [B, ...], and `mask` {"keep" int [B, K], "masked" int [B, N - K], "mask" bool
     [B, N]}, as in MAE.
@@ -45,15 +47,16 @@ class DBOT(MaskedPrediction):
     optimizer's rate. Use `end=1.0` and no warm-up in the optimizer.
 
     Defaults: from the authors' code (two stages of 800 epochs, decoder of 8 blocks, width 512, 16
-    heads; beta 2; 40 epochs of warm-up in each stage; AdamW at 1.5e-4 x batch / 256, beta2 0.95,
-    weight decay 0.05; Adam's moments are kept at a stage boundary). That targets are normalised,
-    and stochastic depth of 0.2 for the student, are unverified.
+    heads; beta 2; normalised targets taken before the final norm; the class token seen by the
+    decoder and predicted; 40 epochs of warm-up in each stage; AdamW at 1.5e-4 x batch / 256, beta2
+    0.95, weight decay 0.05, stochastic depth 0.2; gradients clipped at 3 for ViT-B alone; Adam's
+    moments are kept at a stage boundary).
 
     BatchNorm: the teacher keeps the student's running statistics; these are not reset.
 
     Differs from the authors' code: a student starts each stage from the same initial parameters,
-    not from new ones; targets are taken after the encoder's final norm; the class token is neither
-    an input of the decoder nor predicted.
+    not from new ones; the error is averaged over the masked patches of each example first, which
+    is the same where all examples have the same number.
 
     Attributes:
       stages: number of stages, each of which trains one student.
@@ -63,6 +66,8 @@ class DBOT(MaskedPrediction):
       decoder_depth: number of decoder blocks.
       decoder_heads: number of attention heads in each decoder block.
       dtype: dtype in which the decoder computes.
+      class_token: whether the encoder's class token, if it has one, is an input of the decoder and
+        predicted as well.
     """
 
     stages: Count = 2
@@ -72,6 +77,7 @@ class DBOT(MaskedPrediction):
     decoder_depth: Count = 8
     decoder_heads: Count = 16
     dtype: str = "float32"
+    class_token: bool = True
 
     views: ClassVar[Spec] = Spec.single() + Spec.mask("keep", "masked", "mask")
     paper: ClassVar[str] = "Exploring Target Representations for Masked Autoencoders"
@@ -81,13 +87,24 @@ class DBOT(MaskedPrediction):
     )
     predicted: ClassVar[str] = "features"
     corruption = Drop()
-    target = TeacherTokens()
 
-    @property
-    def decoder(self) -> TransformerDecoder:
+    def target(self, step: Step, views: Views, x: Any) -> jax.Array:
+        """The teacher's tokens, with the class token first if it is predicted."""
+        return TeacherTokens(class_token=self._with_class(step.net.encoder))(step, views, x)
+
+    def decoder(self, encoder: nn.Module, *, dtype: str) -> nn.Module:
         """A transformer that predicts features of the encoder's width."""
         sizes = (self.decoder_width, self.decoder_depth, self.decoder_heads)
-        return TransformerDecoder(*sizes, out="features")
+        seen = self._with_class(encoder)
+        decoder = TransformerDecoder(*sizes, "features", class_token=seen, predict_class=seen)
+        return decoder(encoder, dtype=dtype)
+
+    def forward(self, step: Step, views: Views) -> Outputs:
+        """As for all masked methods; the class token, if it is predicted, counts as masked."""
+        outputs = super().forward(step, views)
+        first = int(self._with_class(step.net.encoder))
+        mask = jnp.pad(outputs["mask"], ((0, 0), (first, 0)), constant_values=True)
+        return {**outputs, "mask": mask}
 
     def init_memory(self, step: Step) -> Memory:
         """The teacher, an untrained encoder, and the initial parameters of every student."""
@@ -128,6 +145,12 @@ class DBOT(MaskedPrediction):
         """A one-block decoder of width 32, no warm-up."""
         small = {"decoder_width": 32, "decoder_depth": 1, "decoder_heads": 2}
         return dataclasses.replace(self, warmup_epochs=0.0, **small)
+
+    def reconstruct(self, step: Step, views: Views) -> None:
+        """None, since features cannot be shown."""
+
+    def _with_class(self, encoder: nn.Module) -> bool:
+        return self.class_token and getattr(encoder, "has_class_token", False)
 
     def _length(self, progress: Progress) -> int:
         return -(-progress.steps // self.stages)

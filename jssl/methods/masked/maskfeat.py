@@ -32,7 +32,8 @@ class MaskFeat(MaskedPrediction):
     Remembers: nothing.
 
     Collapse: cannot collapse like joint-embedding methods; the failure mode is predicting the mean
-    histogram.
+    histogram. In patches without edges the histogram is that of the noise; `with_hog`'s noise
+    floor, larger cells and larger patches keep noise out of the targets.
 
     Defaults of the recipe: from the authors' code for ViT-B on ImageNet
     (`in1k_VIT_B_MaskFeat_PT.yaml`): block masks of 40 %, crops from 0.5, AdamW at 2e-4 x batch /

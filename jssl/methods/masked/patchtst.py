@@ -9,7 +9,7 @@ import dataclasses
 from typing import ClassVar
 
 from jssl.methods.base import Spec
-from jssl.methods.masked_parts import Blank
+from jssl.methods.masked_parts import Blank, Corruption, MaskToken
 from jssl.methods.masked_prediction import MaskedPrediction
 from jssl.objectives.masked import masked_mse
 
@@ -18,14 +18,15 @@ from jssl.objectives.masked import masked_mse
 class PatchTST(MaskedPrediction):
     """Mean squared error of the masked patches (section 3.2).
 
-    The encoder sees all positions. Masked patches are set to zero in the input, so there is no mask
-    token. A linear layer maps each token to a patch.
+    The encoder sees all positions. Masked patches are set to zero in the input, or replaced by a
+    learned token (`mask_token`). A linear layer maps each token to a patch.
 
     Equation: L = mean over masked patches of (h(f(x * visible)) - x)^2, where f is the encoder and
     h the linear head.
 
     Views: one input [B, ...], each channel normalised over time, and `mask` {"mask" bool [B, N]},
-    True where masked.
+    True where masked. Zero is then the mean of a channel; where channels are not normalised, zero
+    is a value like others, and `mask_token` tells the encoder what is masked.
 
     Remembers: nothing.
 
@@ -41,13 +42,19 @@ class PatchTST(MaskedPrediction):
 
     Attributes:
       dtype: dtype in which the head computes.
+      mask_token: whether masked patches are replaced by a learned token after the embedding.
     """
 
     dtype: str = "float32"
+    mask_token: bool = dataclasses.field(default=False, metadata={"later": True})
 
     views: ClassVar[Spec] = Spec.single() + Spec.mask()
     paper: ClassVar[str] = (
         "A Time Series is Worth 64 Words: Long-term Forecasting with Transformers"
     )
-    corruption = Blank()
     error = staticmethod(masked_mse)
+
+    @property
+    def corruption(self) -> Corruption:
+        """Zeros, or a mask token."""
+        return MaskToken() if self.mask_token else Blank()

@@ -35,8 +35,9 @@ class RTS(Method):
     frequency of replaced tokens.
 
     Differs from the paper: the published variant with clusters (C-RTS) draws symbols that are hard
-    to tell from the original; here the view decides, and by default it draws from the sequence's
-    own symbols.
+    to tell from the original; here the view decides (`jssl.augmentations.text.swap_mask`): the
+    paper draws from the whole vocabulary, which needs `vocabulary`; without it the view draws from
+    the sequence's own symbols, as swapped language modelling does.
 
     Unverified: the fraction of replaced tokens (0.15) and that the head is one linear layer.
 

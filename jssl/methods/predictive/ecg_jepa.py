@@ -42,12 +42,12 @@ class ECGJEPA(TokenPrediction):
     predictor of width 192 with 8 blocks and 6 heads; momentum 0.998 to 0.9995; patches of 25 of
     5000 samples, 12 leads, one register token; spans of at least 10 patches that mask 75 to 85 %,
     set in the views; AdamW at 1e-3, batch 2048, 100000 steps, 10000 of warm-up). Weight decay grows
-    from 0.01 to 0.1 there; it is constant in the small experiments
-    (`optimizer.weight_decay_end=0.1` gives theirs).
+    from 0.01 to 0.1. Kernels start with a standard deviation of 0.02, in encoder and predictor.
 
     Differs from the authors' code: errors below `beta` are squared, so that the gradient is
     continuous; theirs are always absolute. The masked fraction is fixed, and spans longer than the
-    minimum arise from overlapping spans (`span_mask`); layers have biases.
+    minimum arise from overlapping spans (`span_mask`); layers have biases; the output layers of
+    block l start smaller by sqrt(2 l), theirs by the root of twice the depth in all blocks.
 
     Unverified: the paper's results, which need a million records. Kim's method of the same name
     (2024) has tokens of single leads that attend to their lead and their time
@@ -57,7 +57,8 @@ class ECGJEPA(TokenPrediction):
     The fields are those of `TokenPrediction`, and:
 
     Attributes:
-      kernel_init: initialiser of the predictor's kernels; the authors' is unverified.
+      kernel_init: initialiser of the predictor's kernels; the default suits widths of about 200
+        and more.
       beta: threshold of the smooth L1 error, below which it is quadratic.
     """
 
@@ -66,7 +67,7 @@ class ECGJEPA(TokenPrediction):
     predictor_width: Count = 192
     predictor_depth: Count = 8
     predictor_heads: Count = 6
-    kernel_init: str = "xavier"
+    kernel_init: str = "trunc_normal_depth"
     beta: Positive = 0.01
 
     views: ClassVar[Spec] = Spec.single() + Spec.mask("keep", "masked")

@@ -22,7 +22,8 @@ class DIET(Classifier):
     """Cross-entropy of the example's index, with strong label smoothing.
 
     One linear layer has an output for each training example. It learns slowly, because each output
-    has one positive example per epoch.
+    has one positive example per epoch: of a given number of steps, few examples seen often teach
+    more than many seen a few times.
 
     Equation: L = -sum_n y_n log softmax(W f(x))_n, where y is the smoothed one-hot vector of the
     example's index.

@@ -58,12 +58,16 @@ class Jigsaw(Classifier):
 
     Collapse: impossible, because a constant feature costs ln(permutations). Its shortcuts are
     low-level: the views therefore leave gaps between tiles and normalise each tile separately.
+    Evaluation must do the same with whole images (`jssl.augmentations.colour.normalise_image`):
+    the encoder has seen no other input.
 
     Defaults: from the paper: 9 tiles, 1000 permutations, layers of width 512 for a tile (fc6) and
-    4096 for all tiles (fc7). SGD and its schedule in the experiments are unverified.
+    4096 for all tiles (fc7). SGD and its schedule in the experiments are unverified. Few steps
+    need fewer permutations: 1000 classes are hardly told apart in a few hundred steps.
 
-    Differs from the paper: any encoder replaces the AlexNet of stride 2; there is no local response
-    normalisation; the permutation set comes from this library's generator.
+    Differs from the paper: any encoder replaces the AlexNet, whose first stride the paper lowers to
+    2 for tiles (`stem="stride2"` in a ResNet does so for tiles of 14 pixels); there is no local
+    response normalisation; the permutation set comes from this library's generator.
 
     Attributes:
       permutations: number of permutations in the set, equal to that of the view.

@@ -35,9 +35,9 @@ class TREGS(Twins):
     Collapse: collapse shortens the spanning tree, which the loss penalises; the sphere term bounds
     the norms.
 
-    Unverified: only a part of the paper's text could be read. The two terms of the regulariser are
-    from the paper; the three weights and the projector (width 8192, as in VICReg) are choices of
-    this library.
+    Unverified: only a part of the paper's text could be read, and the authors' code, which their
+    project page announces, was not found. The two terms of the regulariser are from the paper; the
+    three weights and the projector (width 8192, as in VICReg) are choices of this library.
 
     The fields of the projector are those of `Twins`.
 

@@ -35,8 +35,9 @@ class WMSE(Method):
 
     Remembers: nothing.
 
-    Collapse: impossible, because the embeddings are whitened; groups smaller than about twice the
-    embedding's width make whitening unstable.
+    Collapse: the embeddings cannot collapse, because they are whitened; the features before the
+    projector can lose dimensions, as they do at high learning rates. Groups smaller than about
+    twice the embedding's width make whitening unstable.
 
     Defaults: from the paper for CIFAR-10 (section 5 and the authors' code: embedding 64, hidden
     layer 1024, groups of 128, one grouping; Adam at 3e-3, weight decay 1e-6, batch 256 with four
