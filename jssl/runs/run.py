@@ -195,7 +195,7 @@ class Run:
             "seed": self.seed,
             "overrides": list(self.overrides),
             **({} if self.own is None else {"own": self.own.record()}),
-            "start": None if self.start is None else dataclasses.asdict(self.start),
+            "start": None if self.start is None else self.start.record(),
             "fingerprint": self.fingerprint,
             "paper": self.experiment.paper,
             "method": f"{self.experiment.family}/{type(self.experiment.method).__name__}",

@@ -37,6 +37,10 @@ class Start:
     step: int
     family: str | None = None
 
+    def record(self) -> dict[str, Any]:
+        """The fields for `run.json`; that of a run names no family."""
+        return {key: x for key, x in dataclasses.asdict(self).items() if x is not None}
+
 
 def read_record(folder: Path) -> dict[str, Any]:
     """`run.json` of a folder; raises `UserError` if it is missing or is no such record."""

@@ -106,6 +106,7 @@ CALLS = {
     ),
     "probe_sweep.train_stack": ("x:2BD labels:B", {"classes": 2, "sweep": Sweep()}),
     "protocols.clips.followed": ("clips:BMTD masks:BMT", {**GRID, "how": Propagation()}),
+    "protocols.similarity.transforms": ("known:BD", {}),
     "protocols.cross_modal.texts": (
         "tokens:BT",
         {"subject": Representations.__new__(Representations), "row": "x"},

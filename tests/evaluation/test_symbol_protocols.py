@@ -114,4 +114,4 @@ def test_a_site_is_its_tokens_side_by_side():
     assert found.scores["site"].value == linear_probe(*parts).top1
     assert protocol("site").measure(subject, "raw") is None
     with pytest.raises(UserError, match=r"0 \.\.\. 23"):
-        dataclasses.replace(protocol("site"), places=(24,)).measure(subject, "row")
+        dataclasses.replace(protocol("site"), indices=(24,)).measure(subject, "row")

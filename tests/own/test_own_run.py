@@ -1,16 +1,24 @@
 """A run on a folder of one's own, from the command line: one training for all tests."""
 
+import functools
+import inspect
 import json
+import types
+from pathlib import Path
 
+import numpy as np
 import pytest
 from own_files import csv, flat
 from tiny_runs import write_experiment
 
+import jssl
 from jssl import api
 from jssl.cli import main
 from jssl.errors import UserError
 from jssl.own.forms import image_folder
 from jssl.runs.run import reopen
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +51,28 @@ def test_the_record_says_what_was_measured(run) -> None:
     assert own["path"] == str(run[1])
     assert own["form"] == "image-folder"
     assert own["facts"]["channels"] == 3 and own["facts"]["measured_on"] == 38
+
+
+def test_the_example_at_the_top_of_readme(run, monkeypatch) -> None:
+    block = (ROOT / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    calls = []
+
+    def train(*args, **options) -> None:
+        inspect.signature(jssl.train).bind(*args, **options)
+        calls.append((args, options))
+
+    folder = str(run[0])
+    load = functools.partial(
+        jssl.load_encoder, trust=True
+    )  # the experiment is a file of the user's
+    front = types.SimpleNamespace(train=train, load_encoder=load)
+    code = block.replace("import jssl", "").replace(
+        'load_encoder("runs/mine")', f"load_encoder({folder!r})"
+    )
+    exec(code, names := {"jssl": front, "images": np.zeros((3, 8, 8, 3), np.uint8)})
+    assert calls == [(("image/simclr_own", "runs/mine"), {"data": "photos"})]
+    assert names["features"].shape == (3, 16)
+    assert names["features"].dtype == np.float32
 
 
 def test_the_same_command_measures_nothing_again(run, monkeypatch, capsys) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -110,6 +111,7 @@ def transforms(known: np.ndarray) -> dict[str, Callable[[np.ndarray], np.ndarray
     Returns:
       "" (as they are), "centred" and "whitened" -> function of features, in float64.
     """
+    chex.assert_rank(known, 2)
     known = known.astype(np.float64)
     mean = known.mean(axis=0)
     variances, directions = np.linalg.eigh(np.atleast_2d(np.cov(known - mean, rowvar=False)))
