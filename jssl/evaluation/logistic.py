@@ -210,7 +210,11 @@ class _Problem:
         x, kind = self.features, self.features.dtype
         shape = x.shape[1], self.classes
         penalty = 1 / (strength * len(x))
-        root = np.linalg.cholesky(self.curvature + penalty * np.eye(shape[0], dtype=kind))
+        # The preconditioner changes no minimum. Rounding may make the curvature indefinite, by
+        # about its trace times epsilon, where the penalty is too weak to hide it.
+        floor = 4 * np.finfo(kind).eps * np.trace(self.curvature)
+        ridge = max(penalty, floor) * np.eye(shape[0], dtype=kind)
+        root = np.linalg.cholesky(self.curvature + ridge)
         seen: dict[str, float] = {}
 
         def unpack(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -21,6 +21,7 @@ from jssl.evaluation.few_label import (
 )
 from jssl.evaluation.linear import linear_probe
 from jssl.evaluation.logistic import Scaler, fit_path
+from jssl.evaluation.strengths import BOUNDS, STRENGTHS
 
 DIGITS = load_digits()
 X, Y = DIGITS.data.astype(np.float32), DIGITS.target
@@ -124,6 +125,18 @@ def test_correlated_features_take_few_iterations():
     plain = LogisticRegression(C=1.0, max_iter=5000).fit(Scaler.fit(x)(x), y)
     assert fit.converged
     assert fit.iterations < plain.n_iter_[0] / 2
+
+
+def test_dependent_features_are_fitted_at_every_strength(monkeypatch):
+    monkeypatch.setattr(logistic, "SMALL", 0)  # float32, as for large problems
+    rng = np.random.default_rng(0)
+    y = np.arange(300) % 10
+    x = rng.normal(size=(300, 32)) + rng.normal(size=(10, 32))[y]
+    x = (x @ rng.normal(size=(32, 250))).astype(np.float32)  # as of images that were enlarged
+    ends = [BOUNDS[0], *STRENGTHS, BOUNDS[1]]
+    for fit in fit_path(Scaler.fit(x)(x), y, ends, **SOLVER):
+        assert fit.converged
+    assert fit.accuracy(Scaler.fit(x)(x), y) == 1
 
 
 def test_scaler_leaves_constant_dimensions_at_zero():
