@@ -48,15 +48,18 @@ def page() -> str:
     ]
     failed = [(r["versions"]["python"], test) for r in records for test in r["failed"]]
     if failed:
-        lines += ["Tests that failed:", "", *(f"- Python {v}: `{test}`" for v, test in failed), ""]
+        lines += [
+            "Tests that failed in these runs; one that was mended since stands here until the next:"
+        ]
+        lines += ["", *(f"- Python {v}: `{test}`" for v, test in failed), ""]
     if records:
         tests = ", ".join(f"`{name}`" for name in records[0]["tests"])
         commands = ", ".join(f"`jssl {name}`" for name in records[0]["commands"])
         lines += [f"Tests: {tests}. Commands: {commands}.", ""]
     lines += [
-        "`requirements.txt` pins the first of these environments, in which the whole suite is run "
-        "for each change (`make test`), and `requirements-newest.txt` the one with the newest "
-        "versions. flax 0.12.9 and later need Python 3.12 and JAX 0.11. All of this was run on "
+        "`requirements.txt` pins the environment (Python 3.11, JAX 0.10) in which the whole suite "
+        "is run for each change by `make test`, and `requirements-newest.txt` the one with the "
+        "newest versions. flax 0.12.9 and later need Python 3.12 and JAX 0.11. All was run on "
         "CPUs under Linux. Programs for TPUs were compiled ([plan.md](plan.md)), but not run.",
         "",
     ]

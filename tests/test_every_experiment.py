@@ -84,20 +84,21 @@ def test_its_train_step_can_be_traced(experiment: str) -> None:
         for name in NAMES
     ],
 )
-def test_its_smoke_copy_takes_two_steps(name: str) -> None:
+def test_its_smoke_copy_trains_into_a_second_epoch(name: str) -> None:
     small, train, program = smoke_program(name)
     root = program.root_key(0)
     state = program.init(root)
     before = np.asarray(sum(np.abs(np.asarray(x)).sum() for x in leaves(state)))
-    for step in range(2):
+    steps = max(2, len(train) // small.batch_size + 1)  # a first epoch may only fill a memory
+    for step in range(steps):
         index = batch_indices(0, step, len(train), small.batch_size)
         batch = sharding.put_batch(train[index] | {"index": index.astype(np.int32)}, program.mesh)
         state, metrics = program.step(state, batch, root)
         values = {key: float(value) for key, value in metrics.items()}
         assert np.isfinite(list(values.values())).all(), values
         assert {"loss", "gradient_norm", "learning_rate"} <= values.keys()
-        assert values["gradient_norm"] > 0
-    assert int(state.step) == 2
+    assert values["gradient_norm"] > 0
+    assert int(state.step) == steps
     after = np.asarray(sum(np.abs(np.asarray(x)).sum() for x in leaves(state)))
     assert after != before
 

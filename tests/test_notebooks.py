@@ -34,3 +34,12 @@ def test_jssl_is_installed_before_anything_is_imported(path: Path) -> None:
     first = "".join(cells[0]["source"])
     assert 'find_spec("jssl") is None' in first and "%pip install -q {source}" in first
     assert "-e" not in first.split() and "jax" not in first and "numpy" not in first
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_saved_outputs_are_those_of_a_whole_run(path: Path) -> None:
+    cells = [c for c in json.loads(path.read_text())["cells"] if c["cell_type"] == "code"]
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    assert outputs, "the notebook was saved without its outputs"
+    assert all(output["output_type"] != "error" for output in outputs)
+    assert all(cell["execution_count"] for cell in cells)

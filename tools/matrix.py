@@ -134,7 +134,8 @@ def examine(environment: Environment, folder: Path, tests: tuple[str, ...]) -> d
         subprocess.run([*command, *tests], cwd=ROOT, stdout=file, stderr=file, check=False)
     minutes = (time.perf_counter() - start) / 60
     outcome = counts(report.read_text())
-    failed = re.findall(r"^(?:FAILED|ERROR) (\S+)", report.read_text(), re.MULTILINE)
+    found = re.findall(r"^(?:FAILED|ERROR) (\S+)", report.read_text(), re.MULTILINE)
+    failed = list(dict.fromkeys(found))  # a test is listed again where its worker ended
     place = folder / f"{environment.name}_commands"
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)

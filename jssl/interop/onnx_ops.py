@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from jssl.core.scans import scan_inputs
 from jssl.errors import UserError
 
 Rule = Callable[..., list[str]]
@@ -319,7 +320,7 @@ def _gather(graph: Any, eqn: Any, x: str, indices: str) -> list[str]:
 @_rule("scan")
 def _scan(graph: Any, eqn: Any, *inputs: str) -> list[str]:
     """A loop of known length, written out."""
-    body, fixed, carried = (eqn.params[key] for key in ("jaxpr", "num_consts", "num_carry"))
+    body, (fixed, carried) = eqn.params["jaxpr"], scan_inputs(eqn.params)
     consts, carry = inputs[:fixed], list(inputs[fixed : fixed + carried])
     stacked, length = inputs[fixed + carried :], eqn.params["length"]
     collected: list[list[str]] = []

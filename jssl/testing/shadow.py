@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jssl.core.scans import scan_inputs
+
 _INLINE = {"jit", "pjit", "closed_call", "core_call", "remat", "checkpoint", "remat2"}
 _INLINE |= {"custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr", "custom_lin"}
 
@@ -115,7 +117,7 @@ def _control(name: str, params: dict[str, Any], inputs: Sequence[Any]) -> list[A
             lambda carry: test(*before, *carry)[0], lambda carry: tuple(body(*inner, *carry)), start
         )
         return list(end)
-    n, m = params["num_consts"], params["num_carry"]
+    n, m = scan_inputs(params)
     body = _closed(params["jaxpr"])
 
     def step(carry: Any, x: Any) -> tuple[Any, Any]:
